@@ -1,0 +1,220 @@
+"""The event types: facts of a run, in order, the only thing a run writes. Everything else is derived from them."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+Json = Any
+
+FORMAT = 1
+"""The version of the event format; a store refuses a newer one."""
+
+StepStatus = Literal["running", "waiting", "completed", "failed", "cancelled", "skipped", "omitted"]
+EndStatus = Literal["completed", "failed", "cancelled", "skipped", "omitted"]
+RunStatus = Literal["pending", "running", "paused", "completed", "failed", "cancelled"]
+
+
+class Write(msgspec.Struct, frozen=True, array_like=True):
+    """One contribution to a state key. `how` is `set` or the key's reducer."""
+
+    key: str
+    how: str
+    value: Json
+
+
+class Event(msgspec.Struct, frozen=True, tag_field="type", omit_defaults=True):
+    """What all events share: nothing but the tag; order and time belong to the commit that carries them."""
+
+
+class RunStarted(Event, tag="run_started"):
+    """A run begins. `inputs` hold references in the place of secrets; `options` is what later resumptions need."""
+
+    workflow: str
+    version: str
+    definition: str
+    inputs: dict[str, Json]
+    state: dict[str, Json]
+    options: dict[str, Json] = {}
+    name: str = ""
+    format: int = FORMAT
+
+
+class RunPaused(Event, tag="run_paused"):
+    """Nothing goes on by itself; `reason` says why (waiting, interrupted, asked)."""
+
+    reason: str
+
+
+class RunResumed(Event, tag="run_resumed"):
+    """A process took the run up again, under a new epoch of its lease."""
+
+    epoch: int
+
+
+class RunEnded(Event, tag="run_ended"):
+    """The run has its one terminal status."""
+
+    status: Literal["completed", "failed", "cancelled"]
+    outputs: dict[str, Json] = {}
+    error: dict[str, Json] | None = None
+
+
+class Scope(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a workflow's own frames start from: its inputs and its initial state."""
+
+    inputs: dict[str, Json]
+    state: dict[str, Json]
+    workflow: str = ""
+
+
+class FrameOpened(Event, tag="frame_opened"):
+    """A body begins to be executed, as child `key` of step `owner`.
+
+    A branch starts from the owner's frame's state; `after` names siblings whose writes it sees, in order; `follows` the
+    sibling whose final state it takes over; `shared` frames (a workflow's own bodies) work on the workflow's state.
+    """
+
+    frame: str
+    owner: str
+    key: str
+    body: str
+    variables: dict[str, Json] = {}
+    after: tuple[str, ...] = ()
+    follows: str = ""
+    shared: bool = False
+
+
+class FrameEnded(Event, tag="frame_ended"):
+    """A body has ended. Its output is its last step's; `error` is that of the step that failed it."""
+
+    frame: str
+    status: EndStatus
+    error: dict[str, Json] | None = None
+
+
+class StepStarted(Event, tag="step_started"):
+    """A node was arrived at, or a call of a composite begins.
+
+    `frame` is empty for a call: then `owner` and `key` say whose. `attempt` 1 starts it at once, 0 queues it.
+    `request` says in short what was asked (argv, a tool's arguments, a conversation's new messages);
+    `memory` is what a composite keeps for itself; `scope` belongs to a called workflow; `due` is a timeout (epoch s).
+    """
+
+    step: str
+    node: str
+    verb: str
+    frame: str | None = None
+    owner: str = ""
+    key: str = ""
+    visit: int = 1
+    attempt: int = 0
+    agent: str = ""
+    input_hash: str = ""
+    request: dict[str, Json] = {}
+    memory: dict[str, Json] = {}
+    scope: Scope | None = None
+    due: float | None = None
+
+
+class StepWaiting(Event, tag="step_waiting"):
+    """A step waits for a person or a time. `until` is in epoch seconds; None waits without end."""
+
+    step: str
+    kind: Literal["person", "timer"]
+    until: float | None = None
+    prompt: str = ""
+    choices: tuple[Json, ...] = ()
+    schema: dict[str, Json] | None = None
+
+
+class AttemptStarted(Event, tag="attempt_started"):
+    """An attempt begins once this is committed. `again`: the one before was interrupted, and its replies count anew."""
+
+    step: str
+    attempt: int
+    again: bool = False
+
+
+class AttemptFailed(Event, tag="attempt_failed"):
+    """An attempt failed and will be followed by another, at `retry_at` (epoch s; jitter already drawn)."""
+
+    step: str
+    attempt: int
+    error: dict[str, Json]
+    retry_at: float
+
+
+class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a model call used. `cost_usd` None means that the price is not known."""
+
+    model: str = ""
+    prompt_tokens: int = 0
+    reply_tokens: int = 0
+    cost_usd: float | None = None
+
+
+class StepEnded(Event, tag="step_ended"):
+    """A step has its status. The fold applies `merge` (children's writes), then `reset`, then `writes`, then `next`.
+
+    `next` is the node the frame goes to; None leaves its cursor empty. `leave`: children still open become strays.
+    """
+
+    step: str
+    status: EndStatus
+    node: str = ""
+    frame: str | None = None
+    verb: str = ""
+    visit: int = 1
+    output: Json = None
+    error: dict[str, Json] | None = None
+    merge: tuple[str, ...] = ()
+    reset: tuple[tuple[str, Json], ...] = ()
+    writes: tuple[Write, ...] = ()
+    next: str | None = None
+    usage: Usage | None = None
+    leave: bool = False
+
+
+AnyEvent = (
+    RunStarted
+    | RunPaused
+    | RunResumed
+    | RunEnded
+    | FrameOpened
+    | FrameEnded
+    | StepStarted
+    | StepWaiting
+    | AttemptStarted
+    | AttemptFailed
+    | StepEnded
+)
+
+
+class Commit(msgspec.Struct, frozen=True):
+    """What one transaction records: events `first` … `last` of a run, at one time (epoch s), under one lease epoch."""
+
+    run: str
+    first: int
+    events: tuple[AnyEvent, ...]
+    at: float
+    epoch: int = 1
+
+    @property
+    def last(self) -> int:
+        return self.first + len(self.events) - 1
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(tuple[AnyEvent, ...])
+
+
+def encode(events: tuple[AnyEvent, ...]) -> bytes:
+    """Events as JSON text (UTF-8)."""
+    return _encoder.encode(events)
+
+
+def decode(data: bytes) -> tuple[AnyEvent, ...]:
+    """The inverse of `encode`. Raises msgspec.ValidationError on what is no list of events."""
+    return _decoder.decode(data)

@@ -1,0 +1,206 @@
+"""What a workflow is once it has been read: frozen, checked, with every expression and template compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from runner.expression import Expression
+from runner.template import Template, ValueTemplate
+
+type_ = type  # `type` is a field name below
+
+Json = Any
+"""None, bool, int, float, str, list or dict with string keys, all the way down."""
+
+JsonPath = tuple[str | int, ...]
+"""Keys and indices from a file's root to a value in it."""
+
+Seconds = float
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One arrow out of a node. `to` is a node id, or None for `exit`; without `when` it always holds."""
+
+    to: str | None
+    when: Expression | None = None
+    at: JsonPath = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How often and when a failed attempt is tried again. Intervals in seconds; `max_attempts` includes the first."""
+
+    max_attempts: int = 1
+    initial_interval: Seconds = 1.0
+    backoff: float = 2.0
+    max_interval: Seconds = 30.0
+    jitter: bool = True
+    errors: frozenset[str] = frozenset({"timeout", "network", "rate_limit", "llm_down", "provider_unavailable"})
+
+
+@dataclass(frozen=True, slots=True)
+class Duration:
+    """A length of time: seconds, or a template that gives a duration's text."""
+
+    seconds: Seconds | None = None
+    template: Template | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One expression or template of a node, with what it may see beside the usual roots."""
+
+    value: Expression | Template | ValueTemplate
+    at: JsonPath
+    extra: frozenset[str] = frozenset()
+    role: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A unit of the graph. `spec` belongs to its kind; `bodies` are the graphs inside it, by the key its frames bear."""
+
+    id: str
+    verb: str
+    at: JsonPath
+    spec: Any
+    title: str = ""
+    condition: Expression | None = None
+    reset: tuple[str, ...] = ()
+    set: tuple[tuple[str, ValueTemplate], ...] = ()
+    next: tuple[Route, ...] | None = None
+    on_error: tuple[Route, ...] | Literal["continue"] | None = None
+    retry: Retry = Retry()
+    timeout: Duration | None = None
+    max_visits: int | None = None
+    on_crash: Literal["retry", "fail"] = "retry"
+    bodies: Mapping[str, Body] = field(default_factory=dict)
+    uses: tuple[Use, ...] = ()
+    hash: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A graph: nodes in file order and the one it starts at. `single`: one node stood in the place of a body."""
+
+    nodes: Mapping[str, Node]
+    start: str
+    at: JsonPath
+    single: bool = False
+    variables: frozenset[str] = frozenset()
+
+    @property
+    def only(self) -> Node:
+        """The node of a single-node body."""
+        return self.nodes[self.start]
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A declared input: its JSON Schema, and where a value comes from when none is given."""
+
+    name: str
+    schema: Mapping[str, Json]
+    required: bool
+    default: Json = None
+    env: str = ""
+    secret: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StateKey:
+    """A declared state key. `reducer` is `set` (replace), a reducer's name, `max_by:<field>` or `min_by:<field>`."""
+
+    name: str
+    schema: Mapping[str, Json]
+    default: Json
+    reducer: str = "set"
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A provider's model and how it is asked."""
+
+    name: str
+    temperature: float | None = None
+    max_reply_tokens: int = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """A configured model. `model` and `fallback` name aliases or providers' models."""
+
+    name: str
+    model: str
+    fallback: tuple[str, ...] = ()
+    description: str = ""
+    instructions: Template | None = None
+    output_schema: Mapping[str, Json] | None = None
+    tools: tuple[str, ...] = ()
+    temperature: float | None = None
+    max_reply_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """Something that a node or an agent can call: a Python function, or a command."""
+
+    name: str
+    kind: Literal["python", "command"]
+    description: str
+    inputs: Mapping[str, Json]
+    file: str = ""
+    function: str = ""
+    argv: tuple[Template, ...] = ()
+    env: Mapping[str, Template] | tuple[str, ...] = ()
+    at: JsonPath = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the runner enforces. The defaults are the documented ones; times in seconds."""
+
+    max_steps: int = 1000
+    timeout: Seconds | None = None
+    max_concurrency: int = 8
+    max_depth: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Permissions:
+    """What leaves may reach. Paths are absolute and resolved; nothing else is allowed."""
+
+    commands: frozenset[str] = frozenset()
+    read: tuple[str, ...] = ()
+    write: tuple[str, ...] = ()
+    network: frozenset[str] = frozenset()
+    env: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Workflow:
+    """One file and all that it refers to, checked."""
+
+    name: str
+    version: str
+    file: str
+    folder: str
+    body: Body
+    title: str = ""
+    description: str = ""
+    inputs: Mapping[str, Input] = field(default_factory=dict)
+    state: Mapping[str, StateKey] = field(default_factory=dict)
+    models: Mapping[str, Model] = field(default_factory=dict)
+    agents: Mapping[str, Agent] = field(default_factory=dict)
+    tools: Mapping[str, Tool] = field(default_factory=dict)
+    schemas: Mapping[str, Json] = field(default_factory=dict)
+    limits: Limits = Limits()
+    permissions: Permissions | None = None
+    rescue: Body | None = None
+    finally_: Body | None = None
+    outputs: Mapping[str, ValueTemplate] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    hash: str = ""

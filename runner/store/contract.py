@@ -1,0 +1,169 @@
+"""The store protocol: what a place that keeps runs must do. One shared test suite holds every implementation to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from runner.errors import StoreError
+from runner.events import Commit
+
+Json = Any
+
+
+class Fenced(StoreError):
+    """The run's lease has passed to another process; this one may not write any more."""
+
+
+class RunUnknown(StoreError):
+    """No run bears that id."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """One version of a workflow: its files' texts by path (relative to `folder`), the root file first, hashed as a whole.
+
+    `nodes` and `edges` describe the graph for readers: `{path, id, verb, title}` and `{from, to, condition}`.
+    """
+
+    hash: str
+    name: str
+    version: str
+    file: str
+    folder: str
+    files: Mapping[str, str]
+    nodes: Sequence[Mapping[str, Json]] = ()
+    edges: Sequence[Mapping[str, Json]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """A process that runs a run: enough to tell whether it still lives, on this host or not."""
+
+    host: str
+    pid: int
+    started: float
+    boot: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run as the list of runs shows it. Times in epoch seconds; `events` counts what is recorded."""
+
+    id: str
+    workflow: str
+    version: str
+    definition: str
+    status: str
+    created_at: float
+    updated_at: float
+    events: int = 0
+    epoch: int = 0
+    owner: Owner | None = None
+    heartbeat: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A run's whole state after event `seq`, encoded by `runner.snapshot`."""
+
+    run: str
+    seq: int
+    at: float
+    state: bytes
+
+
+MessageKind = Literal["answer", "signal", "cancel", "pause"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Something sent to a run from any process, kept until the run takes it. `id` is given by the store."""
+
+    run: str
+    kind: MessageKind
+    at: float
+    target: str = ""
+    value: Json = None
+    id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What a projector derived from events, by table: each row a mapping with its table's key columns."""
+
+    tables: Mapping[str, Sequence[Mapping[str, Json]]] = field(default_factory=dict)
+
+
+class Store(Protocol):
+    """Keeps definitions, runs, events, snapshots, and an inbox. All times are epoch seconds given by the caller.
+
+    Every method raises StoreError (with a hint) on a disk or database fault, and nothing is then half written.
+    """
+
+    def save_definition(self, definition: Definition) -> None:
+        """Keep a definition; the same hash again changes nothing."""
+        ...
+
+    def definition(self, hash: str) -> Definition:
+        """Raises StoreError when it is not there."""
+        ...
+
+    def create(self, commit: Commit, owner: Owner) -> None:
+        """Begin a run with its first commit (it holds a RunStarted), owned under epoch 1. UsageError if the id is taken."""
+        ...
+
+    def append(self, commit: Commit, taken: Sequence[int] = ()) -> None:
+        """Record a commit in one transaction, and remove the inbox messages `taken`. Raises Fenced if its epoch is old."""
+        ...
+
+    def save_snapshot(self, snapshot: Snapshot, rows: Rows, epoch: int) -> None:
+        """Keep a snapshot and bring the projected tables up to date with it, in one transaction."""
+        ...
+
+    def snapshot(self, run: str, upto: int | None = None) -> Snapshot | None:
+        """The newest snapshot at or before event `upto`."""
+        ...
+
+    def commits(self, run: str, after: int = 0, upto: int | None = None) -> Iterator[Commit]:
+        """Commits whose events come after `after` and whose last is at most `upto`, in order."""
+        ...
+
+    def projected(self, run: str, table: str) -> list[dict[str, Json]]:
+        """A run's rows of one projected table, as of the newest snapshot."""
+        ...
+
+    def run(self, run: str) -> RunRow:
+        """Raises RunUnknown (with near ids)."""
+        ...
+
+    def runs(self, *, status: str | None = None, workflow: str | None = None, limit: int = 50) -> list[RunRow]:
+        """Newest first."""
+        ...
+
+    def claim(self, run: str, owner: Owner, at: float, expected_epoch: int) -> int:
+        """Take the lease: the new epoch. Raises RunBusy if the epoch is no longer `expected_epoch`."""
+        ...
+
+    def heartbeat(self, run: str, epoch: int, at: float) -> None:
+        """Say that the owner lives. Raises Fenced."""
+        ...
+
+    def release(self, run: str, epoch: int) -> None:
+        """Give the lease back; no effect if it has passed on."""
+        ...
+
+    def post(self, message: Message) -> int:
+        """Put a message into a run's inbox; its id."""
+        ...
+
+    def inbox(self, run: str) -> list[Message]:
+        """A run's messages, oldest first."""
+        ...
+
+    def close(self) -> None:
+        """Let go of all that is held open."""
+        ...
