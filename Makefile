@@ -1,0 +1,75 @@
+# What a newcomer, a contributor and CI do, one word each. `make` alone lists the words.
+
+BIN := .venv/bin
+READY := .venv/.ready
+PYTHON := python3.11 python3.12 python3.13 python3
+COMPILE_LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format docs bench lock
+
+help: ## list these words
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
+
+demo: $(READY) ## run the bug triage example, offline
+	@echo "==> Running the bug triage example, offline: model replies are scripted"
+	$(BIN)/wf run workflows/bug_triage.yaml --mock workflows/bug_triage.mock.yaml --answer approve=yes
+
+test: lint ## check everything; CI runs this very command
+	@echo "==> Running the tests"
+	$(BIN)/python -m pytest
+
+lint: $(READY) ## check format, rules and types
+	@echo "==> Checking format, rules and types"
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(READY) ## put the code in its format, mend what can be mended
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(READY) ## write the generated parts of the documents anew
+	find README.md CONTRIBUTING.md docs -name '*.md' -exec $(BIN)/python -m cogapp -r -I . {} +
+
+bench: $(READY) ## measure; nothing is judged
+	$(BIN)/python -m benchmarks
+
+lock: $(READY) ## pin the dependencies of pyproject.toml (UPGRADE=--upgrade: the newest)
+	$(COMPILE_LOCK) $(UPGRADE) --output-file requirements.lock
+	$(COMPILE_LOCK) $(UPGRADE) --group dev --output-file requirements-dev.lock
+
+define SET_UP
+runs() { "$$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }
+makes_environments() { "$$1" -c "import ensurepip, venv" >/dev/null 2>&1; }
+stop() { echo "$$1" >&2; exit 1; }
+
+choose() {
+    chosen=
+    for python in $(PYTHON); do
+        runs "$$python" || continue
+        chosen=$$python
+        makes_environments "$$python" && return
+    done
+    [ -n "$$chosen" ] || stop "wf needs Python 3.11 or newer, and none was found. Install one, or name it: make PYTHON=/path/to/python3 $(MAKECMDGOALS)"
+    version=$$("$$chosen" -c 'import sys; print("python%d.%d" % sys.version_info[:2])')
+    stop "$$chosen cannot make virtual environments (it has no ensurepip). On Debian or Ubuntu: apt install $$version-venv. Then run make again."
+}
+
+if ! { runs .venv/bin/python && .venv/bin/python -m pip --version >/dev/null 2>&1; }; then
+    choose
+    echo "==> Making .venv with $$chosen"
+    rm -rf .venv
+    "$$chosen" -m venv .venv
+fi
+export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 PIP_USER=0
+echo "==> Installing the locked packages into .venv (the first time takes a minute or two)"
+.venv/bin/python -m pip install --quiet --retries 10 --timeout 60 --require-hashes -r requirements-dev.lock
+echo "==> Installing wf itself, from this folder"
+.venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+touch $(READY)
+endef
+export SET_UP
+
+$(READY): requirements-dev.lock pyproject.toml
+	@sh -eu -c "$$SET_UP"

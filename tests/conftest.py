@@ -1,0 +1,26 @@
+"""What all tests share: the same examples every time, and nothing of the surroundings."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("wf", deadline=None, derandomize=True, database=None)
+settings.register_profile("search", deadline=None, max_examples=5_000)
+settings.load_profile("wf")
+
+KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def bare_environment() -> Iterator[None]:
+    """No setting, no key and no terminal width of whoever runs the tests reaches one."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in os.environ:
+            if name.startswith("WF_") or name in KEYS:
+                patch.delenv(name)
+        patch.setenv("COLUMNS", "100")
+        yield

@@ -1,0 +1,327 @@
+"""The house rules, held by test: floors, imports, sizes, words and names."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
+from pathlib import Path
+
+import pytest
+
+from tests.project import ROOT
+
+FLOORS = {
+    "ground": ("errors", "clock", "resources", "programs"),
+    "language": (
+        "reference",
+        "signature",
+        "expression",
+        "template",
+        "source",
+        "schema",
+        "model",
+        "inputs",
+        "compiler",
+        "analysis",
+    ),
+    "record": ("events", "reducers", "state", "store", "diagram"),
+    "world": ("calls", "providers", "tools"),
+    "kinds": ("nodes",),
+    "engine": ("scheduler", "executor", "engine"),
+    "listeners": ("subscribers",),
+    "doors": ("runner", "cli"),
+}
+"""Lowest first. A module imports from lower floors, or from its left on its own. `runner` is the package's own door."""
+
+IMPORTED_LATE = {
+    "litellm": "takes a second to import; only a live model call needs it",
+    "mcp": "only a workflow with MCP servers needs it",
+    "opentelemetry": "an extra",
+}
+"""What may be imported inside a function, and why."""
+
+LOADED_BY_NAME = {
+    "runner": "`import runner` stays quick: load, run and arun are fetched when first used",
+    "cli": "`wf --help` stays quick: a command is fetched when it is called",
+}
+"""Where `import_module` may stand, and why."""
+
+MAX_FILE_LINES = 400
+MAX_FUNCTION_LINES = 50
+MAX_NESTING = 3
+
+NO_NOUNS = {"base", "common", "data", "helper", "helpers", "info", "manager", "managers", "misc", "util", "utils"}
+UNSAFE_MODULES = {"cloudpickle", "dill", "marshal", "pickle", "shelve", "yaml"}
+UNSAFE_CALLS = {"__import__", "eval", "exec", "os.popen", "os.system", "yaml.load"}
+UNFINISHED = "TO~DO FIX~ME XX~X NotImplemented~Error"
+UNMENTIONABLE = "/wo~rk/ /.lib~rary pypi~.org pythonhosted~.org npmjs~.org crates~.io"
+OUTSIDE = "../sha~red"
+"""Words to look for, each with a `~` in it, so that this file is not what is found."""
+
+CACHES = {".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache", "__pycache__"}
+LOCKS = {"requirements.lock", "requirements-dev.lock"}
+NOT_OURS = {".git", ".venv", ".wf", "build", "dist", "out"} | CACHES | LOCKS
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+BLOCKS = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Try, ast.TryStar, ast.Match)
+
+
+@dataclass(frozen=True)
+class Module:
+    """A Python file, read."""
+
+    name: str
+    path: str
+    text: str
+
+    @property
+    def unit(self) -> str:
+        """Its word in FLOORS: the first part below the package."""
+        return self.name.removeprefix("runner.").partition(".")[0]
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        return ast.parse(self.text, self.path)
+
+
+def read_module(path: Path) -> Module:
+    inside = path.relative_to(ROOT)
+    parts = inside.with_suffix("").parts
+    name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+    return Module(name, str(inside), path.read_text(encoding="utf-8"))
+
+
+def read_modules(folder: str) -> list[Module]:
+    return [read_module(path) for path in sorted((ROOT / folder).rglob("*.py"))]
+
+
+RUNNER = read_modules("runner")
+NAMES = {module.name for module in RUNNER}
+ALL = [*RUNNER, *read_modules("tests"), *read_modules("benchmarks")]
+
+
+def own_files() -> Iterator[Path]:
+    """Every file of the project that a commit may hold, but for the locks."""
+    for top in ROOT.iterdir():
+        files = top.rglob("*") if top.is_dir() and top.name not in NOT_OURS else [top]
+        yield from (
+            path for path in files if path.is_file() and not NOT_OURS.intersection(path.relative_to(ROOT).parts)
+        )
+
+
+def imported(node: ast.AST) -> list[str]:
+    """The modules that an import statement names; nothing for another node."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        whole = "." * node.level + (node.module or "")
+        parts = [f"{whole}.{alias.name}" for alias in node.names]
+        return sorted({part if part in NAMES else whole for part in parts})
+    return []
+
+
+def imports(module: Module) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(module.tree):
+        yield from ((node.lineno, name) for name in imported(node) if isinstance(node, ast.stmt))
+
+
+def height(unit: str) -> tuple[int, int]:
+    """The floor and the place on it; what is on no floor is above them all."""
+    for floor, units in enumerate(FLOORS.values()):
+        if unit in units:
+            return floor, units.index(unit)
+    return len(FLOORS), 0
+
+
+def upward_imports(module: Module) -> Iterator[str]:
+    for line, name in imports(module):
+        if name.startswith("."):
+            yield f"{module.path}:{line}: relative import of {name}"
+        elif name.partition(".")[0] == "runner":
+            unit = name.removeprefix("runner.").partition(".")[0]
+            if unit != module.unit and height(unit) >= height(module.unit):
+                yield f"{module.path}:{line}: {module.unit} imports {unit}, which is above it or to its right"
+
+
+def hidden_imports(module: Module) -> Iterator[str]:
+    """Imports that don't stand at the left margin, and modules loaded by name."""
+    open_ones = set(module.tree.body)
+    for node in ast.walk(module.tree):
+        late = [name for name in imported(node) if name.partition(".")[0] not in IMPORTED_LATE]
+        if late and isinstance(node, ast.stmt) and node not in open_ones:
+            yield f"{module.path}:{node.lineno}: hidden import of {', '.join(late)}"
+        if isinstance(node, ast.alias) and node.name == "TYPE_CHECKING":
+            yield f"{module.path}:{node.lineno}: an import for types only"
+        if called(node).endswith("import_module") and module.unit not in LOADED_BY_NAME:
+            yield f"{module.path}:{getattr(node, 'lineno', 0)}: loads a module by name"
+
+
+def cycle(graph: dict[str, set[str]]) -> list[str]:
+    """One circle of the graph, as the names along it; empty when there is none."""
+    done: set[str] = set()
+
+    def walk(name: str, path: list[str]) -> list[str]:
+        if name in path:
+            return [*path[path.index(name) :], name]
+        if name in done:
+            return []
+        found = next(filter(None, (walk(other, [*path, name]) for other in sorted(graph[name]))), [])
+        done.add(name)
+        return found
+
+    return next(filter(None, (walk(name, []) for name in sorted(graph))), [])
+
+
+def functions(module: Module) -> Iterator[Function]:
+    return (node for node in ast.walk(module.tree) if isinstance(node, FUNCTIONS))
+
+
+def long_functions(module: Module) -> Iterator[str]:
+    for function in functions(module):
+        lines = (function.end_lineno or 0) - function.lineno + 1
+        if lines > MAX_FUNCTION_LINES:
+            yield f"{module.path}:{function.lineno}: {function.name} has {lines} lines"
+
+
+def long_files(module: Module) -> Iterator[str]:
+    lines = len(module.text.splitlines())
+    if lines > MAX_FILE_LINES:
+        yield f"{module.path}: has {lines} lines"
+
+
+def depth(node: ast.AST) -> int:
+    """How many blocks stand inside each other below `node`; an `elif` goes no deeper than its `if`."""
+    if isinstance(node, ast.If):
+        otherwise = node.orelse
+        chained = len(otherwise) == 1 and isinstance(otherwise[0], ast.If)
+        inner = 1 + max(map(depth, node.body), default=0)
+        rest = max(map(depth, otherwise), default=0) + (0 if chained else 1 if otherwise else 0)
+        return max(inner, rest)
+    below = [depth(child) for child in ast.iter_child_nodes(node) if not isinstance(child, FUNCTIONS)]
+    return max(below, default=0) + isinstance(node, BLOCKS)
+
+
+def deep_functions(module: Module) -> Iterator[str]:
+    for function in functions(module):
+        deepest = max(map(depth, function.body), default=0)
+        if deepest > MAX_NESTING:
+            yield f"{module.path}:{function.lineno}: {function.name} nests {deepest} deep"
+
+
+def purposeless(module: Module) -> Iterator[str]:
+    first = next(iter(module.tree.body), None)
+    if first is None or first.lineno != 1 or not ast.get_docstring(module.tree):
+        yield f"{module.path}:1: the first line does not say what the module is for"
+
+
+def nameless(module: Module) -> Iterator[str]:
+    if NO_NOUNS.intersection(module.name.strip("_").split(".")):
+        yield f"{module.path}: the name says nothing"
+
+
+def called(node: ast.AST) -> str:
+    return ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+
+
+def unsafe_code(module: Module) -> Iterator[str]:
+    for node in ast.walk(module.tree):
+        taken = [name for name in imported(node) if name.partition(".")[0] in UNSAFE_MODULES]
+        shells = isinstance(node, ast.keyword) and node.arg == "shell" and ast.unparse(node.value) != "False"
+        if taken or shells or called(node) in UNSAFE_CALLS:
+            yield f"{module.path}:{getattr(node, 'lineno', 0)}: {ast.unparse(node)}"
+
+
+def sleeps(module: Module) -> Iterator[str]:
+    for node in ast.walk(module.tree):
+        if called(node) in {"time.sleep", "asyncio.sleep", "sleep"} and ast.unparse(node) != "asyncio.sleep(0)":
+            yield f"{module.path}:{getattr(node, 'lineno', 0)}: {ast.unparse(node)}"
+
+
+def lines_with(spelled: str, paths: Iterable[Path]) -> Iterator[str]:
+    words = spelled.replace("~", "").split()
+    for path in paths:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        for number, line in enumerate(lines, 1):
+            yield from (f"{path.relative_to(ROOT)}:{number}: {word}" for word in words if word in line)
+
+
+Rule = Callable[[Module], Iterator[str]]
+RULES: dict[Rule, tuple[list[Module], str]] = {
+    upward_imports: (RUNNER, "from runner.engine import run"),
+    hidden_imports: (RUNNER, "def f():\n    import json"),
+    long_files: (RUNNER, "pass\n" * 401),
+    long_functions: (RUNNER, "def f():" + "\n    pass" * 50),
+    deep_functions: (RUNNER, "def f():\n  if a:\n    for b in c:\n      with d:\n        while e: pass"),
+    purposeless: (ALL, "import json\n'''Too late.'''"),
+    nameless: (RUNNER, "pass"),
+    unsafe_code: (ALL, "run(command, shell=True)"),
+    sleeps: ([module for module in ALL if module.path.startswith("tests")], "time.sleep(1)"),
+}
+"""Each rule, where it holds, and code that breaks it once."""
+
+
+def expect_none(breaches: Iterable[str]) -> None:
+    found = list(breaches)
+    assert not found, "\n" + "\n".join(found)
+
+
+rules = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+
+
+@rules
+def test_the_code_keeps_the_rule(rule: Rule) -> None:
+    modules, _ = RULES[rule]
+    expect_none(chain.from_iterable(map(rule, modules)))
+
+
+@rules
+def test_the_rule_finds_a_breach(rule: Rule) -> None:
+    _, breach = RULES[rule]
+    assert len(list(rule(Module("runner.errors.utils", "runner/errors/utils.py", breach)))) == 1
+
+
+def test_every_module_stands_on_a_floor_and_every_floor_stands() -> None:
+    units, listed = {module.unit for module in RUNNER}, set(chain.from_iterable(FLOORS.values()))
+    expect_none([f"{unit} is on no floor" for unit in sorted(units - listed)])
+    expect_none([f"{unit} is on a floor, but not there" for unit in sorted(listed - units)])
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    graph = {module.name: NAMES.intersection(name for _, name in imports(module)) for module in RUNNER}
+    assert cycle(graph) == []
+
+
+def test_a_circle_of_imports_is_found() -> None:
+    assert cycle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c", "b"]
+    assert cycle({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
+
+
+def test_nothing_is_left_unfinished() -> None:
+    expect_none(lines_with(UNFINISHED, own_files()))
+
+
+def test_no_file_names_the_machine_it_was_written_on() -> None:
+    expect_none(lines_with(UNMENTIONABLE, own_files()))
+
+
+def test_only_tests_look_outside_the_project() -> None:
+    expect_none(lines_with(OUTSIDE, (path for path in own_files() if not path.is_relative_to(ROOT / "tests"))))
+
+
+def test_every_node_kind_has_its_schema_module_test_and_page() -> None:
+    kinds = set(importlib.import_module("runner.nodes").KINDS)
+    leaves, composites = stems("runner/nodes/leaves/*.py"), stems("runner/nodes/composites/*.py")
+    assert leaves & composites == set()
+    assert leaves | composites == kinds
+    assert stems("schemas/nodes/*.json") == kinds
+    assert {stem.removeprefix("test_") for stem in stems("tests/nodes/test_*.py")} == kinds
+    assert stems("docs/nodes/*.md") == kinds
+
+
+def stems(pattern: str) -> set[str]:
+    return {path.stem for path in ROOT.glob(pattern) if not path.stem.startswith("_")}
