@@ -87,11 +87,23 @@ class FrameOpened(Event, tag="frame_opened"):
 
 
 class FrameEnded(Event, tag="frame_ended"):
-    """A body has ended. Its output is its last step's; `error` is that of the step that failed it."""
+    """A body has ended. Its output is its last step's; `error` is that of the step that failed it.
+
+    `by` names what ended it out of turn: an `end` node's step, or `cancel`.
+    """
 
     frame: str
     status: EndStatus
     error: dict[str, Json] | None = None
+    by: str = ""
+
+
+class BranchPassed(Event, tag="branch_passed"):
+    """A branch of `owner` ended without ever opening: its `if` was false, or it became needless."""
+
+    owner: str
+    key: str
+    status: Literal["skipped", "omitted"]
 
 
 class StepStarted(Event, tag="step_started"):
@@ -177,6 +189,12 @@ class StepEnded(Event, tag="step_ended"):
     leave: bool = False
 
 
+class StepClosed(Event, tag="step_closed"):
+    """The last of what a composite left running has ended."""
+
+    step: str
+
+
 AnyEvent = (
     RunStarted
     | RunPaused
@@ -184,11 +202,13 @@ AnyEvent = (
     | RunEnded
     | FrameOpened
     | FrameEnded
+    | BranchPassed
     | StepStarted
     | StepWaiting
     | AttemptStarted
     | AttemptFailed
     | StepEnded
+    | StepClosed
 )
 
 

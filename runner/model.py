@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from runner.errors import Problem
 from runner.expression import Expression
 from runner.template import Template, ValueTemplate
-
-type_ = type  # `type` is a field name below
 
 Json = Any
 """None, bool, int, float, str, list or dict with string keys, all the way down."""
@@ -84,13 +83,20 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A graph: nodes in file order and the one it starts at. `single`: one node stood in the place of a body."""
+    """A graph: nodes in file order and the one it starts at. `single`: one node stood in the place of a body.
+
+    `key` is its place in the file, and its name in the record.
+    """
 
     nodes: Mapping[str, Node]
     start: str
     at: JsonPath
     single: bool = False
     variables: frozenset[str] = frozenset()
+
+    @property
+    def key(self) -> str:
+        return "/".join(map(str, self.at))
 
     @property
     def only(self) -> Node:
@@ -202,5 +208,17 @@ class Workflow:
     rescue: Body | None = None
     finally_: Body | None = None
     outputs: Mapping[str, ValueTemplate] = field(default_factory=dict)
-    files: Mapping[str, str] = field(default_factory=dict)
-    hash: str = ""
+    bodies: Mapping[str, Body] = field(default_factory=dict, repr=False)
+    library: Mapping[str, Workflow] = field(default_factory=dict, repr=False, compare=False)
+    uses: tuple[Use, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A root workflow, the texts of all files it is made of, their common hash, and the warnings."""
+
+    workflow: Workflow
+    texts: Mapping[str, str]
+    hash: str
+    sources: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    warnings: tuple[Problem, ...] = ()

@@ -32,7 +32,13 @@ def kind_of(value: Json) -> str:
     """A JSON value's type in words."""
     if isinstance(value, bool):
         return "a boolean"
-    for type_, words in ((str, "a string"), (list, "a list"), (dict, "an object"), (int, "a number"), (float, "a number")):
+    for type_, words in (
+        (str, "a string"),
+        (list, "a list"),
+        (dict, "an object"),
+        (int, "a number"),
+        (float, "a number"),
+    ):
         if isinstance(value, type_):
             return words
     return "null"
@@ -101,7 +107,9 @@ def _extreme(name: str, better: Callable[[Json, Json], bool]) -> Callable[[Json,
         best = old
         for value in values:
             if best is not None and (kind_of(best) != kind_of(value) or kind_of(value) not in ("a number", "a string")):
-                raise ReducerError(f"reducer '{name}' compares numbers, or strings, got {kind_of(best)} and {kind_of(value)}")
+                raise ReducerError(
+                    f"reducer '{name}' compares numbers, or strings, got {kind_of(best)} and {kind_of(value)}"
+                )
             best = value if best is None or better(value, best) else best
         return best
 
@@ -110,7 +118,9 @@ def _extreme(name: str, better: Callable[[Json, Json], bool]) -> Callable[[Json,
 
 def _field(value: Json, field: str, reducer: str) -> Json:
     if not isinstance(value, dict) or kind_of(value.get(field)) != "a number":
-        raise ReducerError(f"reducer '{reducer}: {field}' takes an object whose '{field}' is a number, got {kind_of(value)}")
+        raise ReducerError(
+            f"reducer '{reducer}: {field}' takes an object whose '{field}' is a number, got {kind_of(value)}"
+        )
     return value[field]
 
 

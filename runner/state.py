@@ -1,30 +1,14 @@
-"""The state of a run: the fold of its events. Pure; it evaluates nothing, and updates itself in place."""
+"""What a run is at one moment: its frames and cursors, its open steps, its counts. `runner.fold` makes it of events."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
-from runner.events import (
-    AttemptFailed,
-    AttemptStarted,
-    Commit,
-    Event,
-    FrameEnded,
-    FrameOpened,
-    RunEnded,
-    RunPaused,
-    RunResumed,
-    RunStarted,
-    RunStatus,
-    StepEnded,
-    StepStarted,
-    StepWaiting,
-    Write,
-)
-from runner.reducers import State, contribute
+from runner.events import RunStarted, RunStatus, StepWaiting, Write
+from runner.reducers import State
 
 Json = Any
 
@@ -55,6 +39,7 @@ class Child(msgspec.Struct):
     error: dict[str, Json] | None = None
     writes: dict[str, list[Write]] = {}
     final: State | None = None
+    by: str = ""
 
 
 class Invocation(msgspec.Struct):
@@ -67,30 +52,6 @@ class Invocation(msgspec.Struct):
     steps: int = 0
     active_since: float = 0.0
     strays: dict[str, None] = {}
-
-
-class Step(msgspec.Struct):
-    """A step that has not ended. Times in epoch seconds."""
-
-    path: str
-    node: str
-    verb: str
-    frame: str | None
-    owner: str = ""
-    key: str = ""
-    visit: int = 1
-    attempt: int = 0
-    failures: int = 0
-    agent: str = ""
-    turn: tuple[int, int, int] = (0, 0, 0)
-    waiting: StepWaiting | None = None
-    retry_at: float | None = None
-    due: float | None = None
-    memory: dict[str, Json] = {}
-    children: dict[str, Child] = {}
-    open: dict[str, str] = {}
-    tally: dict[str, int] = {}
-    invocation: Invocation | None = None
 
 
 class Frame(msgspec.Struct):
@@ -109,7 +70,39 @@ class Frame(msgspec.Struct):
     writes: dict[str, list[Write]] | None = None
     output: Json = None
     skipped: bool = False
-    stray: bool = False
+
+
+class Step(msgspec.Struct):
+    """A step that has not ended. Times in epoch seconds."""
+
+    path: str
+    node: str
+    verb: str
+    frame: str | None
+    owner: str = ""
+    key: str = ""
+    visit: int = 1
+    attempt: int = 0
+    failures: int = 0
+    agent: str = ""
+    asked: int = 0
+    turn: tuple[int, int, int] = (0, 0, 0)
+    waiting: StepWaiting | None = None
+    retry_at: float | None = None
+    due: float | None = None
+    memory: dict[str, Json] = {}
+    children: dict[str, Child] = {}
+    open: dict[str, str] = {}
+    tally: dict[str, int] = {}
+    invocation: Invocation | None = None
+    home: str = ROOT
+    body: str = ""
+    base: Frame | None = None
+
+    @property
+    def detached(self) -> bool:
+        """The step has ended, and left children running: `base` is what further ones start from."""
+        return self.base is not None
 
 
 class RunState:
@@ -130,12 +123,15 @@ class RunState:
         self.queued: dict[str, None] = {}
         self.running: dict[str, None] = {}
         self.retrying: dict[str, None] = {}
+        self.waiting: dict[str, None] = {}
+        self.homes: dict[str, None] = {}
         self.asked: dict[str, int] = {}
+        self.total_steps = 0
         self.active = 0.0
         self.tokens = 0
         self.cost_usd = 0.0
         self.unpriced = 0
-        self._last_interval = 0.0
+        self.last_interval = 0.0
 
     @property
     def ended(self) -> bool:
@@ -143,20 +139,9 @@ class RunState:
 
     def tick(self, at: float) -> None:
         """Let the time be `at`: it counts as running time while an attempt is in flight."""
-        self._last_interval = max(0.0, at - self.at) if self.running else 0.0
-        self.active += self._last_interval
+        self.last_interval = max(0.0, at - self.at) if self.running else 0.0
+        self.active += self.last_interval
         self.at = at
-
-    def apply(self, event: Event) -> None:
-        """Fold one event in."""
-        self.seq += 1
-        FOLD[type(event)](self, event)
-
-    def commit(self, commit: Commit) -> None:
-        """Fold a recorded commit in."""
-        self.tick(commit.at)
-        for event in commit.events:
-            self.apply(event)
 
     def home(self, frame: Frame) -> Invocation:
         """The workflow that a frame belongs to."""
@@ -172,252 +157,3 @@ class RunState:
             if step.invocation is not None:
                 yield step.invocation
             home = None if step.frame is None else self.frames[step.frame].home
-
-
-def _run_started(run: RunState, event: RunStarted) -> None:
-    run.started = event
-    run.status = "running"
-    invocation = Invocation(event.inputs, State(event.state.items()), event.workflow)
-    run.steps[ROOT] = Step(ROOT, ROOT, "workflow", None, attempt=1, invocation=invocation)
-
-
-def _run_paused(run: RunState, event: RunPaused) -> None:
-    run.status = "paused"
-    run.reason = event.reason
-
-
-def _run_resumed(run: RunState, event: RunResumed) -> None:
-    run.status = "running"
-    run.reason = ""
-    run.epoch = event.epoch
-    run.active -= run._last_interval
-    run._last_interval = 0.0
-
-
-def _run_ended(run: RunState, event: RunEnded) -> None:
-    run.status = event.status
-    run.outputs = event.outputs
-    run.error = event.error
-    run.steps.clear()
-    run.frames.clear()
-    for places in (run.ready, run.queued, run.running, run.retrying):
-        places.clear()
-
-
-def _frame_opened(run: RunState, event: FrameOpened) -> None:
-    owner = run.steps[event.owner]
-    frame = _shared_frame(run, owner, event) if event.shared else _branch_frame(run, owner, event)
-    run.frames[event.frame] = frame
-    run.ready[event.frame] = None
-    owner.open[event.key] = event.frame
-
-
-def _shared_frame(run: RunState, owner: Step, event: FrameOpened) -> Frame:
-    invocation = owner.invocation
-    assert invocation is not None, "only a workflow's own bodies share its state"
-    nodes = Nodes(outer=invocation.nodes) if event.key != "body" else invocation.nodes
-    if event.key != "body":
-        invocation.steps = 0
-        invocation.active_since = run.active
-    return Frame(event.frame, owner.path, event.key, event.body, owner.path, invocation.state, nodes, variables=event.variables)
-
-
-def _branch_frame(run: RunState, owner: Step, event: FrameOpened) -> Frame:
-    outer = run.frames[owner.frame or ROOT]
-    state = _starting_state(owner, outer, event)
-    records = [(key, _record(owner.children[key])) for key in event.after]
-    nodes = Nodes(records, outer.nodes)
-    variables = {**outer.variables, **event.variables}
-    return Frame(event.frame, owner.path, event.key, event.body, outer.home, state, nodes, variables=variables, writes={})
-
-
-def _starting_state(owner: Step, outer: Frame, event: FrameOpened) -> State:
-    if event.follows:
-        final = owner.children[event.follows].final
-        assert final is not None, "a sequential branch keeps its final state"
-        return final.branch()
-    state = outer.state.branch()
-    for key in event.after:
-        merge_writes(state, owner.children[key].writes)
-    return state
-
-
-def _record(child: Child) -> dict[str, Json]:
-    return {"status": child.status, "output": child.output, "error": child.error, "visits": 1, "results": None}
-
-
-def merge_writes(state: State, writes: dict[str, list[Write]]) -> None:
-    """Apply one branch's contributions to `state`, in place."""
-    for key, contributions in writes.items():
-        contribute(state, key, contributions[0].how, [write.value for write in contributions])
-
-
-def _frame_ended(run: RunState, event: FrameEnded) -> None:
-    frame = run.frames.pop(event.frame)
-    run.ready.pop(event.frame, None)
-    if frame.stray:
-        run.home(frame).strays.pop(event.frame, None)
-        return
-    owner = run.steps[frame.owner]
-    del owner.open[frame.key]
-    output = frame.output if event.status == "completed" else None
-    final = frame.state if frame.writes is not None and event.status == "completed" else None
-    _settle_child(owner, frame.key, Child(event.status, output, event.error, frame.writes or {}, final))
-
-
-def _settle_child(owner: Step, key: str, child: Child) -> None:
-    owner.children[key] = child
-    owner.tally[child.status] = owner.tally.get(child.status, 0) + 1
-
-
-def _step_started(run: RunState, event: StepStarted) -> None:
-    step = Step(
-        event.step, event.node, event.verb, event.frame, event.owner, event.key, event.visit, agent=event.agent, memory=event.memory, due=event.due
-    )
-    run.steps[event.step] = step
-    if event.scope is not None:
-        step.invocation = Invocation(event.scope.inputs, State(event.scope.state.items()), event.scope.workflow, active_since=run.active)
-    if event.frame is not None:
-        _arrive(run, run.frames[event.frame], event.node, event.visit, "running")
-    else:
-        run.steps[event.owner].open[event.key] = event.step
-    if event.verb not in COMPOSITES:
-        _begin(run, step, event.attempt, again=False)
-
-
-COMPOSITES = frozenset({"parallel", "for_each", "workflow", "agent", "human", "wait"})
-"""The verbs whose steps are no attempt of their own: they live by their children, or by an answer or a time."""
-
-
-def _arrive(run: RunState, frame: Frame, node: str, visit: int, status: str) -> None:
-    run.ready.pop(frame.path, None)
-    frame.at = node
-    frame.visits[node] = visit
-    frame.nodes[node] = {**PENDING, "status": status, "visits": visit}
-    for invocation in run.lineage(frame):
-        invocation.steps += 1
-
-
-def _begin(run: RunState, step: Step, attempt: int, *, again: bool) -> None:
-    step.attempt = attempt
-    step.retry_at = None
-    if not attempt:
-        run.queued[step.path] = None
-        return
-    run.queued.pop(step.path, None)
-    run.running[step.path] = None
-    if not again:
-        step.turn = (attempt - 1, _count(run, f"node:{step.node}"), _count(run, f"agent:{step.agent}"))
-
-
-def _count(run: RunState, key: str) -> int:
-    before = run.asked.get(key, 0)
-    run.asked[key] = before + 1
-    return before
-
-
-def _step_waiting(run: RunState, event: StepWaiting) -> None:
-    step = run.steps[event.step]
-    step.waiting = event
-    if step.frame is not None:
-        run.frames[step.frame].nodes[step.node]["status"] = "waiting"
-
-
-def _attempt_started(run: RunState, event: AttemptStarted) -> None:
-    step = run.steps[event.step]
-    run.retrying.pop(event.step, None)
-    if step.verb in COMPOSITES:
-        step.attempt = event.attempt
-        step.retry_at = None
-        return
-    _begin(run, step, event.attempt, again=event.again)
-
-
-def _attempt_failed(run: RunState, event: AttemptFailed) -> None:
-    step = run.steps[event.step]
-    run.running.pop(event.step, None)
-    run.retrying[event.step] = None
-    step.attempt = event.attempt
-    step.failures += 1
-    step.retry_at = event.retry_at
-    step.children = {}
-    step.tally = {}
-
-
-def _step_ended(run: RunState, event: StepEnded) -> None:
-    step = run.steps.pop(event.step, None)
-    for places in (run.queued, run.running, run.retrying):
-        places.pop(event.step, None)
-    if event.usage is not None:
-        run.tokens += event.usage.prompt_tokens + event.usage.reply_tokens
-        run.cost_usd += event.usage.cost_usd or 0.0
-        run.unpriced += event.usage.cost_usd is None
-    if event.frame is None:
-        if step is not None and step.owner in run.steps and step.path != ROOT:
-            owner = run.steps[step.owner]
-            owner.open.pop(step.key, None)
-            _settle_child(owner, step.key, Child(event.status, event.output, event.error))
-        return
-    _move(run, run.frames[event.frame], step, event)
-
-
-def _move(run: RunState, frame: Frame, step: Step | None, event: StepEnded) -> None:
-    if step is None:
-        _arrive(run, frame, event.node, event.visit, event.status)
-    elif event.leave:
-        _let_stray(run, frame, step)
-    record = {"status": event.status, "output": event.output, "error": event.error, "visits": event.visit, "results": None}
-    if step is not None and step.children and step.verb != "agent":
-        record["results"] = results_of(step)
-    frame.nodes[event.node] = record
-    frame.output = event.output
-    frame.skipped = event.status == "skipped"
-    for key in event.merge if step is not None else ():
-        _contribute_all(frame, step.children[key].writes.values())
-    for key, default in event.reset:
-        frame.state[key] = default
-        frame.state.written.discard(key)
-    _contribute_all(frame, [[write] for write in event.writes])
-    frame.at = event.next
-    if event.next is not None:
-        run.ready[frame.path] = None
-
-
-def _let_stray(run: RunState, frame: Frame, step: Step) -> None:
-    for path in step.open.values():
-        run.frames[path].stray = True
-        run.home(frame).strays[path] = None
-
-
-def results_of(step: Step) -> Json:
-    """A composite's `results`: what its ended branches gave; a list in item order if it ran over items."""
-    entries = {key: {"status": child.status, "output": child.output, "error": child.error} for key, child in step.children.items()}
-    if step.verb != "for_each":
-        return entries
-    return [entries[key] for key in sorted(entries, key=int)]
-
-
-def _contribute_all(frame: Frame, contributions: Iterable[list[Write]]) -> None:
-    for writes in contributions:
-        key, how = writes[0].key, writes[0].how
-        contribute(frame.state, key, how, [write.value for write in writes])
-        if frame.writes is not None:
-            log = frame.writes.setdefault(key, [])
-            if how == "set":
-                log.clear()
-            log.extend(writes)
-
-
-FOLD: dict[type[Event], Callable[[RunState, Any], None]] = {
-    RunStarted: _run_started,
-    RunPaused: _run_paused,
-    RunResumed: _run_resumed,
-    RunEnded: _run_ended,
-    FrameOpened: _frame_opened,
-    FrameEnded: _frame_ended,
-    StepStarted: _step_started,
-    StepWaiting: _step_waiting,
-    AttemptStarted: _attempt_started,
-    AttemptFailed: _attempt_failed,
-    StepEnded: _step_ended,
-}

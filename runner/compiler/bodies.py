@@ -1,0 +1,180 @@
+"""Bodies and nodes: from checked YAML to a graph."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from runner.compiler.declarations import AgentReader, retry
+from runner.compiler.names import EXIT, name_trouble
+from runner.compiler.reader import NodeReader, Notes
+from runner.errors import did_you_mean
+from runner.model import Body, Json, JsonPath, Node, Route, Use
+from runner.schema import VERBS
+
+WITH_DEFAULTS = frozenset({"agent", "command", "script", "tool", "http"})
+Builders = Mapping[str, Callable[[NodeReader], Any]]
+
+
+class BodyReader:
+    """Builds the bodies of one file."""
+
+    def __init__(
+        self,
+        notes: Notes,
+        content: Mapping[str, Json],
+        builders: Builders,
+        agents: AgentReader,
+        workflow_of: Callable[[str, JsonPath], str],
+    ) -> None:
+        self._notes = notes
+        self._content = content
+        self._builders = builders
+        self._agents = agents
+        self._workflow_of = workflow_of
+        self.found: dict[str, Body] = {}
+        self._defaults: Mapping[str, Json] = content.get("defaults", {})
+
+    def body(self, content: Json, at: JsonPath, name: str, variables: frozenset[str]) -> Body:
+        """A body from `nodes:`, `steps:`, or a single node called `name`."""
+        if "nodes" in content or "steps" in content:
+            body = self._graph(content, at, variables)
+        else:
+            body = self._single(content, at, name, variables)
+        self.found[body.key] = body
+        return body
+
+    def _graph(self, content: Json, at: JsonPath, variables: frozenset[str]) -> Body:
+        if "nodes" in content:
+            entries = [(key, entry, (*at, "nodes", key), None) for key, entry in content["nodes"].items()]
+        else:
+            entries = self._steps(content["steps"], at)
+        nodes = {
+            key: self._node(key, entry or {}, place, following, variables) for key, entry, place, following in entries
+        }
+        start = content.get("start", entries[0][0])
+        if start not in nodes:
+            self._notes.error(f"node '{start}' does not exist{did_you_mean(start, list(nodes))}", (*at, "start"))
+        body = Body(nodes, start if start in nodes else entries[0][0], at, variables=variables)
+        self._check_targets(body)
+        return body
+
+    def _steps(self, items: list[Json], at: JsonPath) -> list[tuple[str, Json, JsonPath, str | None]]:
+        names = [(item or {}).get("id", f"s{position}") for position, item in enumerate(items, 1)]
+        for position, name in enumerate(names):
+            if name in names[:position]:
+                self._notes.error(
+                    f"two steps are called '{name}'", (*at, "steps", position, "id"), hint="give one of them another id"
+                )
+        following = [*names[1:], None]
+        return [
+            (name, item, (*at, "steps", position), after)
+            for position, (name, item, after) in enumerate(zip(names, items, following, strict=True))
+        ]
+
+    def _single(self, content: Json, at: JsonPath, name: str, variables: frozenset[str]) -> Body:
+        node = self._node(name, content, at, None, variables)
+        for route in (*(node.next or ()), *(node.on_error if isinstance(node.on_error, tuple) else ())):
+            if route.to is not None:
+                hint = "it stands alone here; write `nodes:` or `steps:` around it to have several"
+                self._notes.error(f"a single node can't go on to '{route.to}'", route.at, hint=hint)
+        return Body({name: node}, name, at, single=True, variables=variables)
+
+    def _node(
+        self, name: str, content: Mapping[str, Json], at: JsonPath, following: str | None, variables: frozenset[str]
+    ) -> Node:
+        if trouble := name_trouble(name):
+            self._notes.error(f"'{name}' can't be an id: {trouble}", at, key=True, hint="choose another name")
+        verb = next((key for key in content if key in VERBS), "none")
+        reader = self.reader(name, verb, content, at, variables, [])
+        spec = self._builders[verb](reader)
+        return self._assemble(reader, spec, following)
+
+    def reader(
+        self,
+        name: str,
+        verb: str,
+        content: Mapping[str, Json],
+        at: JsonPath,
+        variables: frozenset[str],
+        uses: list[Use],
+    ) -> NodeReader:
+        """A reader for one piece of YAML; what it compiles is added to `uses`."""
+        return NodeReader(
+            self._notes,
+            name,
+            verb,
+            content,
+            at,
+            self.body,
+            self._agents,
+            self._workflow_of,
+            self._content.get("tools", {}),
+            self._content.get("schemas", {}),
+            variables,
+            uses,
+        )
+
+    def _assemble(self, reader: NodeReader, spec: Any, following: str | None) -> Node:
+        content = reader.content
+        own = self._defaults if reader.verb in WITH_DEFAULTS else {}
+        routes = self._routes(reader, "next", ("output",))
+        if routes is None and following is not None:
+            routes = (Route(following, None, reader.at),)
+        return Node(
+            id=reader.id,
+            verb=reader.verb,
+            at=reader.at,
+            spec=spec,
+            title=content.get("title", ""),
+            condition=reader.expression("if", role="if"),
+            reset=tuple(content.get("reset", ())),
+            set=tuple((key, reader.value("set", key, extra=("output",), role="set")) for key in content.get("set", {})),
+            next=routes,
+            on_error="continue"
+            if content.get("on_error") == "continue"
+            else self._routes(reader, "on_error", ("error",)),
+            retry=retry(own.get("retry", {}), content.get("retry", {})),
+            timeout=reader.duration("timeout") or self._default_timeout(own),
+            max_visits=content.get("max_visits"),
+            on_crash=content.get("on_crash", "retry"),
+            bodies=reader.bodies,
+            uses=tuple(reader.uses),
+            hash=_content_hash(content),
+        )
+
+    def _default_timeout(self, defaults: Mapping[str, Json]) -> Any:
+        if "timeout" not in defaults:
+            return None
+        at: JsonPath = ("defaults",)
+        return self.reader("defaults", "none", {"timeout": defaults["timeout"]}, at, frozenset(), []).duration(
+            "timeout"
+        )
+
+    def _routes(self, reader: NodeReader, key: str, extra: tuple[str, ...]) -> tuple[Route, ...] | None:
+        content = reader.get(key)
+        if content is None:
+            return None
+        at = (*reader.at, key)
+        if isinstance(content, str):
+            return (Route(None if content == EXIT else content, None, at),)
+        routes = []
+        for position, entry in enumerate(content):
+            when = reader.expression(key, position, "when", extra=extra, role="when")
+            to = entry.get("to")
+            routes.append(Route(None if to == EXIT else to, when, (*at, position, "to")))
+        return tuple(routes)
+
+    def _check_targets(self, body: Body) -> None:
+        for node in body.nodes.values():
+            for route in (*(node.next or ()), *(node.on_error if isinstance(node.on_error, tuple) else ())):
+                if route.to is not None and route.to not in body.nodes:
+                    near = did_you_mean(route.to, [*body.nodes, EXIT])
+                    self._notes.error(f"node '{route.to}' does not exist{near}", route.at)
+
+
+def _content_hash(content: Mapping[str, Json]) -> str:
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(canonical.encode()).hexdigest()

@@ -1,0 +1,159 @@
+"""One load: a root file and every workflow it calls, each compiled once, into a library of checked workflows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from runner.compiler.bodies import BodyReader, Builders
+from runner.compiler.declarations import AgentReader, inputs, limits, models, permissions, state, tool
+from runner.compiler.files import PATTERN, Files
+from runner.compiler.reader import Notes, resolve_schema
+from runner.errors import InvalidWorkflow, Problem, WorkflowError
+from runner.model import Body, Json, JsonPath, Tool, Use, Workflow
+from runner.schema import check_workflow
+from runner.signature import signature_schema
+from runner.source import Source
+from runner.template import ValueTemplate
+
+SELF = "self"
+
+
+@dataclass
+class Compilation:
+    """What one load has read so far. `library` holds every workflow by its key: absolute path, or `pattern:name`."""
+
+    files: Files
+    builders: Builders
+    library: dict[str, Workflow] = field(default_factory=dict)
+    sources: dict[str, Source] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    pending: set[str] = field(default_factory=set)
+
+    def workflow(self, key: str) -> None:
+        """Read and compile the workflow `key`, and those it calls, into the library."""
+        if key in self.library or key in self.pending:
+            return
+        self.pending.add(key)
+        source = self.files.source(key)
+        self.sources[key] = source
+        problems = check_workflow(source)
+        if problems:
+            self.problems.extend(problems)
+            return
+        notes = Notes(source, self.problems)
+        self.library[key] = FileReader(self, key, notes).workflow()
+
+
+class FileReader:
+    """Compiles one file whose shape has been checked."""
+
+    def __init__(self, compilation: Compilation, key: str, notes: Notes) -> None:
+        self._compilation = compilation
+        self._key = key
+        self._notes = notes
+        self._content: Mapping[str, Json] = notes.source.data
+        self._folder = "" if key.startswith(PATTERN) else str(Path(key).parent)
+        self._agents = AgentReader(notes, compilation.files, self._folder, self._content)
+        self._bodies = BodyReader(notes, self._content, compilation.builders, self._agents, self._workflow_of)
+        self._uses: list[Use] = []
+
+    def workflow(self) -> Workflow:
+        """The file as a Workflow; its mistakes are in the notes."""
+        content = self._content
+        schemas = self._schemas()
+        self._check_default_model()
+        body = self._bodies.body(content, (), "main", frozenset())
+        return Workflow(
+            name=content["name"],
+            version=str(content.get("version", "")),
+            file=self._key,
+            folder=self._folder,
+            body=body,
+            title=content.get("title", ""),
+            description=content.get("description", ""),
+            inputs=inputs(self._notes, schemas, self._section("inputs")),
+            state=state(self._notes, schemas, self._section("state")),
+            models=models(self._section("models")),
+            agents={
+                name: self._agents.agent(name, entry, ("agents", name))
+                for name, entry in self._section("agents").items()
+            },
+            tools={name: self._tool(name, entry) for name, entry in self._section("tools").items()},
+            schemas=schemas,
+            limits=limits(self._section("limits")),
+            permissions=permissions(self._folder, content["permissions"])
+            if content.get("permissions") is not None
+            else None,
+            rescue=self._side_body("rescue"),
+            finally_=self._side_body("finally"),
+            outputs=self._outputs(),
+            bodies=self._bodies.found,
+            library=self._compilation.library,
+            uses=tuple(self._uses),
+        )
+
+    def _section(self, name: str) -> Mapping[str, Json]:
+        return self._content.get(name) or {}
+
+    def _schemas(self) -> Mapping[str, Json]:
+        return {
+            name: resolve_schema(self._notes, {}, schema, ("schemas", name))
+            for name, schema in self._section("schemas").items()
+        }
+
+    def _check_default_model(self) -> None:
+        default = self._section("defaults").get("model")
+        if default is not None:
+            self._agents.check_model(default, ("defaults", "model"))
+
+    def _side_body(self, key: str) -> Body | None:
+        if key not in self._content:
+            return None
+        return self._bodies.body(self._content[key] or {}, (key,), key, frozenset({"error"}))
+
+    def _outputs(self) -> dict[str, ValueTemplate]:
+        reader = self._bodies.reader("outputs", "none", self._section("outputs"), ("outputs",), frozenset(), self._uses)
+        return {name: reader.value(name, role="outputs") for name in self._section("outputs")}
+
+    def _tool(self, name: str, entry: Mapping[str, Json]) -> Tool:
+        at = ("tools", name)
+        if "python" in entry:
+            return tool(name, entry, self._folder, self._python_schema(entry, at), {})
+        schema = {
+            "type": "object",
+            "properties": entry.get("inputs", {}),
+            "required": list(entry.get("inputs", {})),
+            "additionalProperties": False,
+        }
+        reader = self._bodies.reader(name, "command", entry, at, frozenset(), self._uses)
+        argv = tuple(reader.template("command", position, role="tool") for position in range(len(entry["command"])))
+        env = entry.get("env", ())
+        given = {key: reader.template("env", key, role="tool") for key in env} if isinstance(env, dict) else tuple(env)
+        return tool(name, entry, self._folder, schema, {"argv": argv, "env": given})
+
+    def _python_schema(self, entry: Mapping[str, Json], at: JsonPath) -> Mapping[str, Json]:
+        file, _, function = entry["python"].rpartition(":")
+        try:
+            path = str(Path(self._folder, file).resolve())
+            return signature_schema(path, self._compilation.files.text(path), function)
+        except InvalidWorkflow as error:
+            self._notes.error(error.problems[0].message, (*at, "python"))
+        except WorkflowError as error:
+            self._notes.error(error.message, (*at, "python"), hint=error.hint)
+        return {}
+
+    def _workflow_of(self, reference: str, at: JsonPath) -> str:
+        if reference == SELF:
+            return self._key
+        key = reference if reference.startswith(PATTERN) else str(Path(self._folder, reference).resolve())
+        try:
+            self._compilation.workflow(key)
+        except InvalidWorkflow as error:
+            problem = error.problems[0]
+            if problem.place is None or problem.place.line <= 1:
+                self._notes.error(problem.message, at, hint=problem.hint)
+            else:
+                self._compilation.problems.extend(error.problems)
+        return key

@@ -1,0 +1,213 @@
+"""What stands above a workflow's graph: inputs, state, models, agents, tools, limits, permissions."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from runner.compiler.files import Files
+from runner.compiler.reader import Notes, parse_duration, resolve_schema
+from runner.errors import InvalidWorkflow, TemplateError, did_you_mean
+from runner.model import Agent, Input, Json, JsonPath, Limits, Model, Permissions, Retry, StateKey, Tool
+from runner.schema import CompiledSchema, compile_schema
+from runner.template import Template, compile_template
+
+Content = Mapping[str, Json]
+
+
+def schema_of(notes: Notes, schemas: Content, entry: Content, at: JsonPath, extra: tuple[str, ...]) -> Content:
+    """The JSON Schema part of an input's or a state key's declaration; `schema: name` refers to one under `schemas:`."""
+    content = {key: value for key, value in entry.items() if key not in extra}
+    if isinstance(content.get("schema"), str):
+        named = resolve_schema(notes, schemas, content.pop("schema"), (*at, "schema"))
+        return {**named, **content}
+    return resolve_schema(notes, schemas, content, at)
+
+
+def _check_default(notes: Notes, schema: Content, entry: Content, at: JsonPath) -> Json:
+    default = entry.get("default")
+    if "default" not in entry:
+        return default
+    compiled: CompiledSchema = compile_schema(schema)
+    for error in compiled.errors(default):
+        notes.error(f"the default does not fit: {error.message}", (*at, "default", *error.path), rule="schema")
+    return compiled.normalise(default)
+
+
+def inputs(notes: Notes, schemas: Content, content: Content) -> dict[str, Input]:
+    """`inputs:` as declared."""
+    found = {}
+    for name, entry in content.items():
+        at = ("inputs", name)
+        schema = schema_of(notes, schemas, entry, at, ("secret", "env", "default"))
+        default = _check_default(notes, schema, entry, at)
+        found[name] = Input(
+            name, schema, "default" not in entry, default, entry.get("env", ""), entry.get("secret", False)
+        )
+    return found
+
+
+def _reducer_name(value: Json) -> str:
+    if isinstance(value, dict):
+        [(reducer, field)] = value.items()
+        return f"{reducer}:{field}"
+    return value or "set"
+
+
+def state(notes: Notes, schemas: Content, content: Content) -> dict[str, StateKey]:
+    """`state:` as declared."""
+    found = {}
+    for name, entry in content.items():
+        at = ("state", name)
+        schema = schema_of(notes, schemas, entry, at, ("reducer", "default"))
+        default = _check_default(notes, schema, entry, at)
+        found[name] = StateKey(name, schema, default, _reducer_name(entry.get("reducer")))
+    return found
+
+
+def models(content: Content) -> dict[str, Model]:
+    """`models:` by alias."""
+    return {alias: model(entry) for alias, entry in content.items()}
+
+
+def model(entry: Json) -> Model:
+    """One model: a provider's name, or an object."""
+    if isinstance(entry, str):
+        return Model(entry)
+    return Model(entry["model"], entry.get("temperature"), entry.get("max_reply_tokens", 4096))
+
+
+class AgentReader:
+    """Reads agents: those under `agents:`, and those written in a node."""
+
+    def __init__(self, notes: Notes, files: Files, folder: str, content: Content) -> None:
+        self._notes = notes
+        self._files = files
+        self._folder = folder
+        self._schemas: Content = content.get("schemas", {})
+        self._models: Content = content.get("models", {})
+        self._default_model = content.get("defaults", {}).get("model", "")
+        self._tools: Content = content.get("tools", {})
+        self._declared: Content = content.get("agents", {})
+
+    def agent(self, name: str, entry: Content, at: JsonPath) -> Agent:
+        """One agent."""
+        for position, fallback in enumerate(entry.get("fallback", [])):
+            self.check_model(fallback, (*at, "fallback", position))
+        model_name = entry.get("model", self._default_model)
+        if "model" in entry:
+            self.check_model(model_name, (*at, "model"))
+        if not model_name:
+            self._notes.error(
+                f"agent '{name}' has no model", at, key=True, hint="give it `model:`, or set `defaults: {model: …}`"
+            )
+        schema = entry.get("output_schema")
+        return Agent(
+            name,
+            model_name,
+            tuple(entry.get("fallback", ())),
+            entry.get("description", ""),
+            self.text(entry["instructions"], (*at, "instructions")) if "instructions" in entry else None,
+            None if schema is None else resolve_schema(self._notes, self._schemas, schema, (*at, "output_schema")),
+            tuple(self._tool(tool, (*at, "tools", position)) for position, tool in enumerate(entry.get("tools", ()))),
+            entry.get("temperature"),
+            entry.get("max_reply_tokens"),
+        )
+
+    def named(self, value: Json, at: JsonPath) -> str | Agent:
+        """The agent that a node names, or the one it writes in place."""
+        if isinstance(value, dict):
+            return self.agent(str(at[-2]), value, at)
+        if value not in self._declared:
+            self._notes.error(
+                f"agent '{value}' does not exist{did_you_mean(str(value), list(self._declared))}",
+                at,
+                hint="declare it under agents:",
+            )
+        return str(value)
+
+    def check_model(self, name: str, at: JsonPath) -> None:
+        """A model is an alias of `models:` or `provider/name`."""
+        if name not in self._models and "/" not in name:
+            hint = "a model is an alias under models:, or provider/name such as openai/gpt-4o-mini"
+            self._notes.error(f"model '{name}' does not exist{did_you_mean(name, list(self._models))}", at, hint=hint)
+
+    def text(self, value: Json, at: JsonPath) -> Template:
+        """A text written in place, or `{file: path}`, as a template."""
+        try:
+            if isinstance(value, str):
+                return compile_template(value)
+            return compile_template(self._files.text(str(Path(self._folder, value["file"]).resolve())))
+        except TemplateError as error:
+            self._notes.language(error, at, "template")
+        except InvalidWorkflow as error:
+            self._notes.error(error.problems[0].message, (*at, "file"))
+        return compile_template("")
+
+    def _tool(self, name: str, at: JsonPath) -> str:
+        if name not in self._tools:
+            self._notes.error(f"tool '{name}' does not exist{did_you_mean(name, list(self._tools))}", at)
+        return name
+
+
+def _seconds(value: Json) -> float | None:
+    return None if value is None else parse_duration(value)
+
+
+def limits(content: Content) -> Limits:
+    """`limits:` over the documented defaults."""
+    known = Limits()
+    return Limits(
+        content.get("max_steps", known.max_steps),
+        _seconds(content.get("timeout")),
+        content.get("max_concurrency", known.max_concurrency),
+        content.get("max_depth", known.max_depth),
+    )
+
+
+def retry(defaults: Content, content: Content) -> Retry:
+    """A node's retry policy: its own keys over those of `defaults`."""
+    merged = {**defaults, **content}
+    known = Retry()
+    return Retry(
+        merged.get("max_attempts", known.max_attempts),
+        _seconds(merged.get("initial_interval")) or known.initial_interval,
+        merged.get("backoff", known.backoff),
+        _seconds(merged.get("max_interval")) or known.max_interval,
+        merged.get("jitter", known.jitter),
+        frozenset(merged.get("errors", known.errors)),
+    )
+
+
+def _roots(folder: str, paths: list[str]) -> tuple[str, ...]:
+    return tuple(os.path.realpath(Path(folder, path)) for path in paths)
+
+
+def permissions(folder: str, content: Content) -> Permissions:
+    """`permissions:` with its paths resolved against the file's folder."""
+    return Permissions(
+        frozenset(content.get("commands", ())),
+        _roots(folder, content.get("read", [])),
+        _roots(folder, content.get("write", [])),
+        frozenset(content.get("network", ())),
+        frozenset(content.get("env", ())),
+    )
+
+
+def tool(name: str, entry: Content, folder: str, schema: Content, templates: Mapping[str, Any]) -> Tool:
+    """One tool; `schema` is its inputs', `templates` its compiled argv and env."""
+    kind = "python" if "python" in entry else "command"
+    file, _, function = entry.get("python", "").rpartition(":")
+    return Tool(
+        name,
+        kind,
+        entry.get("description", schema.get("description", "")),
+        schema,
+        str(Path(folder, file).resolve()) if file else "",
+        function,
+        templates.get("argv", ()),
+        templates.get("env", ()),
+        ("tools", name),
+    )

@@ -1,0 +1,199 @@
+"""What a node kind's `build` may ask of its node's YAML: compiled, with every mistake noted at its place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from runner.compiler.names import name_trouble
+from runner.errors import ExpressionError, Problem, SourceError, TemplateError, did_you_mean
+from runner.expression import Expression, compile_expression
+from runner.model import Agent, Body, Duration, Json, JsonPath, Use
+from runner.schema import check_schema
+from runner.source import Source
+from runner.template import Template, ValueTemplate, compile_template, compile_value
+
+UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[smhd]))+")
+_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhd])")
+
+
+def parse_duration(text: Json) -> float | None:
+    """Seconds of a duration such as `250ms`, `90s`, `1h30m`, `2d`; None when it is not one."""
+    if not isinstance(text, str) or not _DURATION.fullmatch(text):
+        return None
+    return sum(float(number) * UNITS[unit] for number, unit in _PART.findall(text))
+
+
+class AgentReader(Protocol):
+    """What reads a file's agents."""
+
+    def named(self, value: Json, at: JsonPath) -> str | Agent: ...
+    def text(self, value: Json, at: JsonPath) -> Template: ...
+    def check_model(self, name: str, at: JsonPath) -> None: ...
+
+
+@dataclass
+class Notes:
+    """What compilation of one file has found so far."""
+
+    source: Source
+    problems: list[Problem] = field(default_factory=list)
+
+    def error(self, message: str, at: JsonPath, *, hint: str = "", key: bool = False, rule: str = "reference") -> None:
+        self.problems.append(Problem(message, self.source.place(at, key=key), hint, rule=rule))
+
+    def language(self, error: SourceError, at: JsonPath, rule: str) -> None:
+        place = self.source.place(at, offset=error.offset)
+        self.problems.append(Problem(error.message, place, error.hint, rule=rule))
+
+
+@dataclass
+class NodeReader:
+    """One node's YAML on its way to a Node. Paths are keys below the node: `reader.template("env", "TOKEN")`."""
+
+    notes: Notes
+    id: str
+    verb: str
+    content: Mapping[str, Json]
+    at: JsonPath
+    build_body: Callable[[Json, JsonPath, str, frozenset[str]], Body]
+    agents: AgentReader
+    workflow_of: Callable[[str, JsonPath], str]
+    tools: Mapping[str, Any]
+    schemas: Mapping[str, Json]
+    variables: frozenset[str]
+    uses: list[Use] = field(default_factory=list)
+    bodies: dict[str, Body] = field(default_factory=dict)
+
+    @staticmethod
+    def name_trouble(name: str) -> str:
+        """Why a name can't be an id, a branch or an `as`; empty when it can."""
+        return name_trouble(name)
+
+    def get(self, *path: str | int, default: Json = None) -> Json:
+        """The plain value at a path, or the default."""
+        value: Json = self.content
+        for step in path:
+            found = (
+                isinstance(value, dict)
+                and step in value
+                or isinstance(value, list)
+                and isinstance(step, int)
+                and step < len(value)
+            )
+            if not found:
+                return default
+            value = value[step]
+        return value
+
+    def error(self, message: str, *path: str | int, hint: str = "", key: bool = False, rule: str = "reference") -> None:
+        """Note a mistake at a path below the node."""
+        self.notes.error(message, (*self.at, *path), hint=hint, key=key, rule=rule)
+
+    def expression(self, *path: str | int, extra: Iterable[str] = (), role: str = "") -> Expression | None:
+        """The expression at a path; None when there is none, or when it does not parse (noted)."""
+        text = self.get(*path)
+        if text is None:
+            return None
+        try:
+            expression = compile_expression(text if isinstance(text, str) else str(text).lower())
+        except ExpressionError as error:
+            self.notes.language(error, (*self.at, *path), "expression")
+            return None
+        self._use(expression, path, extra, role)
+        return expression
+
+    def template(self, *path: str | int, extra: Iterable[str] = (), role: str = "") -> Template:
+        """The template at a path (empty when absent). A number or a bool is taken as its JSON text."""
+        value = self.get(*path, default="")
+        text = value if isinstance(value, str) else str(value).lower()
+        return self._compiled(lambda: compile_template(text), compile_template(""), path, extra, role)
+
+    def text(self, *path: str | int) -> Template:
+        """A text at a path, written in place or as `{file: path}`, as a template."""
+        value = self.get(*path, default="")
+        if not isinstance(value, dict):
+            return self.template(*path)
+        template = self.agents.text(value, (*self.at, *path))
+        self._use(template, path, (), "")
+        return template
+
+    def check_models(self, key: str) -> None:
+        """The models named under a key of the node exist."""
+        value = self.get(key, default=[])
+        for position, name in enumerate([value] if isinstance(value, str) else value):
+            self.agents.check_model(name, (*self.at, key) if isinstance(value, str) else (*self.at, key, position))
+
+    def value(self, *path: str | int, extra: Iterable[str] = (), role: str = "") -> ValueTemplate:
+        """A JSON value at a path whose strings are templates."""
+        content = self.get(*path)
+        return self._compiled(lambda: compile_value(content), compile_value(None), path, extra, role)
+
+    def duration(self, *path: str | int) -> Duration | None:
+        """The duration at a path, in seconds or as a template."""
+        text = self.get(*path)
+        if text is None:
+            return None
+        seconds = parse_duration(text)
+        return Duration(seconds) if seconds is not None else Duration(None, self.template(*path))
+
+    def body(self, key: str, *path: str | int, name: str = "", variables: Iterable[str] = ()) -> Body:
+        """Compile the body at a path, and give it to the node under `key`. A single node is called `name`."""
+        seen = self.variables | frozenset(variables)
+        body = self.build_body(self.get(*path), (*self.at, *path), name or self.id, seen)
+        self.bodies[key] = body
+        return body
+
+    def agent(self, *path: str | int) -> str | Agent:
+        """The agent at a path: a declared name, or one written in place."""
+        return self.agents.named(self.get(*path), (*self.at, *path))
+
+    def workflow(self, *path: str | int) -> str:
+        """The key, in the library, of the workflow named at a path: `self`, `pattern:name`, or a file."""
+        return self.workflow_of(self.get(*path), (*self.at, *path))
+
+    def schema(self, *path: str | int) -> Mapping[str, Json] | None:
+        """A JSON Schema at a path: written there, or the name of one under `schemas:`."""
+        value = self.get(*path)
+        return resolve_schema(self.notes, self.schemas, value, (*self.at, *path)) if value is not None else None
+
+    def tool(self, *path: str | int) -> str:
+        """The name of a declared tool at a path."""
+        name = str(self.get(*path))
+        if name not in self.tools:
+            self.error(f"tool '{name}' does not exist{did_you_mean(name, list(self.tools))}", *path)
+        return name
+
+    def _compiled(
+        self, compile_: Callable[[], Any], empty: Any, path: tuple[str | int, ...], extra: Iterable[str], role: str
+    ) -> Any:
+        try:
+            compiled = compile_()
+        except TemplateError as error:
+            inner = getattr(error, "path", ())
+            self.notes.language(error, (*self.at, *path, *inner), "template")
+            return empty
+        self._use(compiled, path, extra, role)
+        return compiled
+
+    def _use(self, value: Any, path: tuple[str | int, ...], extra: Iterable[str], role: str) -> None:
+        self.uses.append(Use(value, (*self.at, *path), self.variables | frozenset(extra), role))
+
+
+def resolve_schema(notes: Notes, schemas: Mapping[str, Json], value: Json, at: JsonPath) -> Mapping[str, Json]:
+    """A schema in place, or by its name under `schemas:`; {} (which takes anything) after a mistake."""
+    if isinstance(value, str):
+        if value not in schemas:
+            notes.error(
+                f"schema '{value}' does not exist{did_you_mean(value, list(schemas))}",
+                at,
+                hint="name it under schemas:, or write it here",
+            )
+            return {}
+        return dict(schemas[value])
+    for path, message in check_schema(value):
+        notes.error(message, (*at, *path), rule="schema")
+    return dict(value)

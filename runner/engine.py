@@ -1,0 +1,324 @@
+"""Schedule, attempt, record, until nothing is left: the one loop that drives a run."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from runner.answers import check_answer, parse_answer
+from runner.calls import Attempt, Failed
+from runner.clock import Clock
+from runner.errors import Failure, UsageError
+from runner.events import AttemptFailed, AttemptStarted, Commit, Event, StepStarted, StepWaiting
+from runner.executor import World, perform
+from runner.recorder import Recorder
+from runner.scheduler import Decision, Live, advance, attempt_timeout, call_of, due_time, time_left
+from runner.scheduler.happenings import (
+    Answered,
+    AttemptEnded,
+    CancelRequested,
+    Continue,
+    Happening,
+    Paused,
+    TimeReached,
+    TimeSpent,
+)
+from runner.state import RunState, Step
+from runner.store.contract import Message
+
+Json = Any
+
+POLL = 0.25
+"""Seconds between looks into the inbox, for what other processes sent."""
+
+HEARTBEAT = 5.0
+"""Seconds between signs of life in the lease."""
+
+BREATH = 64
+"""Commits between two moments given to the event loop while nothing waits."""
+
+
+class Listener(Protocol):
+    """Hears every commit after it is recorded."""
+
+    def heard(self, commit: Commit, state: RunState) -> None: ...
+
+
+Asker = Callable[[StepWaiting], Awaitable[Json]]
+"""Puts a question to a person, as often as it takes, and returns an answer that fits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How this process drives the run. `ask` puts a question to a person at the terminal; None: nobody is there.
+
+    `answers` are given beforehand, by step or node; `wait_limit` and `grace` are in seconds.
+    """
+
+    ask: Asker | None = None
+    answers: dict[str, str] = field(default_factory=dict)
+    wait_limit: float = 60.0
+    grace: float = 10.0
+
+
+class Engine:
+    """Drives one run in this process until it ends, pauses, or is stopped."""
+
+    def __init__(
+        self, live: Live, recorder: Recorder, world: World, manner: Manner, listeners: Sequence[Listener] = ()
+    ) -> None:
+        self._live = live
+        self._recorder = recorder
+        self._world = world
+        self._clock: Clock = world.context.clock
+        self._manner = manner
+        self._listeners = listeners
+        self._inbox: asyncio.Queue[Happening] = asyncio.Queue()
+        self._heard: list[Happening] = []
+        self._attempts: dict[str, asyncio.Task[None]] = {}
+        self._ending: set[asyncio.Task[None]] = set()
+        self._asking: dict[str, asyncio.Task[None]] = {}
+        self._timers: list[tuple[float, str]] = []
+        self._taken: list[int] = []
+        self._looked = self._beaten = 0.0
+        self._stopping: Literal["no", "graceful", "now"] = "no"
+        self._stop_by = 0.0
+        self._refused: UsageError | None = None
+
+    @property
+    def state(self) -> RunState:
+        return self._live.state
+
+    async def drive(self, first: Iterable[Happening]) -> None:
+        """Take `first`, then whatever happens, until the run has ended or is paused. Raises StoreError, UsageError."""
+        try:
+            await self._loop(list(first))
+        finally:
+            await self._let_go()
+        if self._refused is not None:
+            raise self._refused
+
+    def stop(self) -> None:
+        """Ask the run to stop: gracefully the first time, at once the second."""
+        self._stopping = "graceful" if self._stopping == "no" else "now"
+        self._stop_by = self._clock.monotonic() + self._manner.grace
+        self._inbox.put_nowait(Continue())
+
+    async def _loop(self, happenings: list[Happening]) -> None:
+        commits = 0
+        self._remember_timers()
+        while True:
+            self._advance(happenings)
+            if self.state.ended or self.state.status == "paused":
+                return
+            commits += 1
+            if commits % BREATH == 0:
+                await asyncio.sleep(0)
+            happenings = self._gather()
+            if not happenings:
+                happenings = await self._wait()
+
+    def _advance(self, happenings: list[Happening]) -> None:
+        decision = advance(self._live, happenings, self._clock.now(), draining=self._stopping != "no")
+        if not decision.events:
+            return
+        commit = self._recorder.record(decision.events, self.state, self._taken)
+        self._taken = []
+        self._carry_out(decision)
+        for listener in self._listeners:
+            listener.heard(commit, self.state)
+
+    def _carry_out(self, decision: Decision) -> None:
+        for path in decision.stop:
+            task = self._attempts.pop(path, None)
+            if task is not None:
+                task.cancel()
+                self._ending.add(task)
+                task.add_done_callback(self._ending.discard)
+        for event in decision.events:
+            self._follow(event)
+
+    def _follow(self, event: Event) -> None:
+        if not isinstance(event, StepStarted | AttemptStarted | AttemptFailed | StepWaiting):
+            return
+        step = self.state.steps.get(event.step)
+        if step is None:
+            return
+        if isinstance(event, StepStarted | AttemptStarted) and event.step in self.state.running and event.attempt:
+            self._launch(step)
+        self._set_timer(step)
+
+    def _remember_timers(self) -> None:
+        for step in self.state.steps.values():
+            self._set_timer(step)
+
+    def _set_timer(self, step: Step) -> None:
+        due = due_time(step)
+        if due is not None:
+            heapq.heappush(self._timers, (due, step.path))
+
+    def _launch(self, step: Step) -> None:
+        frame = self._live.frame_of(step)
+        timeout = attempt_timeout(self._live, step)
+        attempt = Attempt(
+            self._live.run,
+            step.path,
+            step.node,
+            step.agent,
+            step.attempt,
+            step.turn,
+            call_of(self._live, step),
+            self._live.permissions(frame),
+            timeout,
+        )
+        previous = self._attempts.get(step.path)
+        self._attempts[step.path] = asyncio.create_task(self._attempt(attempt, previous))
+
+    async def _attempt(self, attempt: Attempt, previous: asyncio.Task[None] | None) -> None:
+        if previous is not None:
+            await asyncio.wait([previous])
+        try:
+            outcome = await perform(attempt, self._world)
+        except Exception as error:  # noqa: BLE001 - a mistake of ours must fail the step, not lose the run
+            outcome = Failed(Failure("unknown", f"{type(error).__name__}: {error}"))
+        self._inbox.put_nowait(AttemptEnded(attempt.step, attempt.number, outcome))
+
+    def _gather(self) -> list[Happening]:
+        """What has happened by now; nothing when there is nothing to do but wait."""
+        happenings = self._received()
+        happenings += self._due()
+        happenings += self._posted()
+        if not happenings and self._stopping == "no" and self._can_go_on():
+            happenings.append(Continue())
+        return happenings
+
+    def _can_go_on(self) -> bool:
+        return bool(self.state.ready) or (bool(self.state.queued) and not self.state.running)
+
+    def _received(self) -> list[Happening]:
+        while not self._inbox.empty():
+            self._heard.append(self._inbox.get_nowait())
+        happenings, self._heard = self._heard, []
+        for happening in happenings:
+            if isinstance(happening, AttemptEnded):
+                self._attempts.pop(happening.step, None)
+        return happenings
+
+    def _due(self) -> list[Happening]:
+        now = self._clock.now()
+        due: dict[str, None] = {}
+        while self._timers and self._timers[0][0] <= now:
+            due[heapq.heappop(self._timers)[1]] = None
+        happenings: list[Happening] = [TimeReached(tuple(due))] if due else []
+        return happenings + [TimeSpent(home) for home, left in time_left(self._live, now) if left <= 0]
+
+    def _posted(self) -> list[Happening]:
+        moment = self._clock.monotonic()
+        if moment - self._beaten >= HEARTBEAT:
+            self._recorder.heartbeat()
+            self._beaten = moment
+        if moment - self._looked < POLL:
+            return []
+        self._looked = moment
+        happenings: list[Happening] = []
+        for message in self._recorder.inbox():
+            if message.id not in self._taken:
+                self._taken.append(message.id)
+                happenings += self._read(message)
+        return happenings
+
+    def _read(self, message: Message) -> list[Happening]:
+        if message.kind == "cancel":
+            return [CancelRequested(str(message.value or "cancelled from outside"))]
+        step = self.state.steps.get(message.target)
+        if message.kind != "answer" or step is None or step.waiting is None:
+            return []
+        try:
+            return [Answered(message.target, check_answer(step.waiting, message.value))]
+        except UsageError:
+            return []
+
+    async def _wait(self) -> list[Happening]:
+        """Wait until something happens, or pause the run when nothing will by itself."""
+        answered = self._answer_beforehand()
+        if answered:
+            return answered
+        if self._stopping != "no":
+            return await self._wind_down()
+        if not self.state.running and not self._asks():
+            wake = self._timers[0][0] - self._clock.now() if self._timers else None
+            if wake is None or wake > self._manner.wait_limit:
+                return [Paused("waiting")]
+        await self._listen(self._until_next())
+        return self._gather()
+
+    def _until_next(self) -> float:
+        now = self._clock.now()
+        times = [POLL]
+        if self._timers:
+            times.append(max(0.0, self._timers[0][0] - now))
+        times += [max(0.0, left) for _, left in time_left(self._live, now)]
+        return min(times)
+
+    async def _listen(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                self._heard.append(await self._inbox.get())
+        except TimeoutError:
+            return
+
+    async def _wind_down(self) -> list[Happening]:
+        left = self._stop_by - self._clock.monotonic()
+        if self._stopping == "now" or left <= 0 or not self.state.running:
+            return [Paused("interrupted")]
+        await self._listen(min(left, POLL))
+        return self._received()
+
+    def _waiting_for_people(self) -> list[Step]:
+        steps = (self.state.steps[path] for path in self.state.waiting)
+        return [step for step in steps if step.waiting is not None and step.waiting.kind == "person"]
+
+    def _answer_beforehand(self) -> list[Happening]:
+        happenings: list[Happening] = []
+        for step in self._waiting_for_people():
+            given = self._given_answer(step)
+            if given is None or step.waiting is None:
+                continue
+            try:
+                happenings.append(Answered(step.path, parse_answer(step.waiting, given)))
+            except UsageError as error:
+                self._refused = error
+                return [Paused("waiting")]
+        return happenings
+
+    def _given_answer(self, step: Step) -> str | None:
+        visits = "/".join(part.partition("#")[0] for part in step.path.split("/"))
+        return next(
+            (self._manner.answers[key] for key in (step.path, visits, step.node) if key in self._manner.answers), None
+        )
+
+    def _asks(self) -> bool:
+        """Put the questions of waiting steps to the person at the terminal, one at a time; whether anybody is there."""
+        if self._manner.ask is None:
+            return False
+        waiting = self._waiting_for_people()
+        for path in set(self._asking) - {step.path for step in waiting}:
+            self._asking.pop(path).cancel()
+        if waiting and not self._asking:
+            self._asking[waiting[0].path] = asyncio.create_task(self._ask(waiting[0], self._manner.ask))
+        return bool(waiting)
+
+    async def _ask(self, step: Step, ask: Asker) -> None:
+        assert step.waiting is not None, "only a waiting step is asked about"
+        self._inbox.put_nowait(Answered(step.path, await ask(step.waiting)))
+
+    async def _let_go(self) -> None:
+        tasks = [*self._attempts.values(), *self._asking.values(), *self._ending]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        self._recorder.close()

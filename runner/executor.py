@@ -1,0 +1,60 @@
+"""One attempt at one call: a pipe of small steps, from a call to an outcome that may become an event."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from runner.calls import AnyCall, Attempt, Call, Context, Done, Failed, ModelCall, Outcome, Performer
+from runner.errors import Failure
+from runner.providers.contract import Provider
+from runner.providers.scripted import Script
+from runner.secrets import Secrets
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """All that attempts reach: the provider of models, the other performers, scripted replies, the run's secrets."""
+
+    provider: Provider
+    performers: Mapping[type[Call], Performer]
+    script: Script | None
+    secrets: Secrets
+    context: Context
+
+
+async def perform(attempt: Attempt, world: World) -> Outcome:
+    """Run one attempt to its end. Never raises but for cancellation; nothing secret is in what it returns."""
+    revealed = replace(attempt, call=_revealed(attempt.call, world.secrets))
+    try:
+        async with asyncio.timeout(attempt.timeout):
+            outcome = await _ask(revealed, world)
+    except TimeoutError:
+        outcome = Failed(Failure("timeout", f"no end after {attempt.timeout:g} s"))
+    return _masked(outcome, world.secrets)
+
+
+def _revealed(call: AnyCall, secrets: Secrets) -> AnyCall:
+    fields = {name: secrets.reveal(getattr(call, name)) for name in call.__struct_fields__}
+    return msgspec.structs.replace(call, **fields)
+
+
+async def _ask(attempt: Attempt, world: World) -> Outcome:
+    if world.script is not None:
+        scripted = world.script.reply(attempt)
+        if scripted is not None:
+            return scripted
+    if isinstance(attempt.call, ModelCall):
+        return await world.provider.ask(attempt, world.context)
+    return await world.performers[type(attempt.call)](attempt, world.context)
+
+
+def _masked(outcome: Outcome, secrets: Secrets) -> Outcome:
+    if isinstance(outcome, Done):
+        return replace(outcome, output=secrets.mask(outcome.output))
+    failure = outcome.failure
+    shown = replace(failure, message=secrets.mask(failure.message), details=secrets.mask(dict(failure.details)))
+    return replace(outcome, failure=shown, output=secrets.mask(outcome.output))

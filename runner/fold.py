@@ -1,0 +1,345 @@
+"""The fold: from a run's events to its state. Pure; it evaluates nothing, and updates the state in place."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from runner.events import (
+    AttemptFailed,
+    AttemptStarted,
+    BranchPassed,
+    Commit,
+    Event,
+    FrameEnded,
+    FrameOpened,
+    RunEnded,
+    RunPaused,
+    RunResumed,
+    RunStarted,
+    StepClosed,
+    StepEnded,
+    StepStarted,
+    StepWaiting,
+    Write,
+)
+from runner.reducers import State, contribute
+from runner.state import PENDING, ROOT, Child, Frame, Invocation, Nodes, RunState, Step
+
+Json = Any
+
+COMPOSITES = frozenset({"parallel", "for_each", "workflow", "agent", "human", "wait"})
+"""The verbs whose steps are no attempt of their own: they live by their children, or by an answer or a time."""
+
+
+def apply(run: RunState, event: Event) -> None:
+    """Fold one event in."""
+    run.seq += 1
+    FOLD[type(event)](run, event)
+
+
+def fold(run: RunState, commit: Commit) -> None:
+    """Fold a recorded commit in."""
+    run.tick(commit.at)
+    for event in commit.events:
+        apply(run, event)
+
+
+def _run_started(run: RunState, event: RunStarted) -> None:
+    run.started = event
+    run.status = "running"
+    run.homes[ROOT] = None
+    invocation = Invocation(event.inputs, State(event.state.items()), event.workflow)
+    run.steps[ROOT] = Step(ROOT, ROOT, "workflow", None, attempt=1, invocation=invocation)
+
+
+def _run_paused(run: RunState, event: RunPaused) -> None:
+    run.status = "paused"
+    run.reason = event.reason
+
+
+def _run_resumed(run: RunState, event: RunResumed) -> None:
+    run.status = "running"
+    run.reason = ""
+    run.epoch = event.epoch
+    run.active -= run.last_interval
+    run.last_interval = 0.0
+
+
+def _run_ended(run: RunState, event: RunEnded) -> None:
+    run.status = event.status
+    run.outputs = event.outputs
+    run.error = event.error
+    run.steps.clear()
+    run.frames.clear()
+    for places in (run.ready, run.queued, run.running, run.retrying, run.waiting, run.homes):
+        places.clear()
+
+
+def _frame_opened(run: RunState, event: FrameOpened) -> None:
+    owner = run.steps[event.owner]
+    frame = _shared_frame(run, owner, event) if event.shared else _branch_frame(run, owner, event)
+    run.frames[event.frame] = frame
+    run.ready[event.frame] = None
+    owner.open[event.key] = event.frame
+
+
+def _shared_frame(run: RunState, owner: Step, event: FrameOpened) -> Frame:
+    invocation = owner.invocation
+    assert invocation is not None, "only a workflow's own bodies share its state"
+    if event.key == "body":
+        return Frame(event.frame, owner.path, event.key, event.body, owner.path, invocation.state, invocation.nodes)
+    invocation.steps = 0
+    invocation.active_since = run.active
+    nodes = Nodes(outer=invocation.nodes)
+    apart = event.key == "finally"
+    state = invocation.state.branch() if apart else invocation.state
+    writes: dict[str, list[Write]] | None = {} if apart else None
+    return Frame(
+        event.frame,
+        owner.path,
+        event.key,
+        event.body,
+        owner.path,
+        state,
+        nodes,
+        variables=event.variables,
+        writes=writes,
+    )
+
+
+def _branch_frame(run: RunState, owner: Step, event: FrameOpened) -> Frame:
+    outer = owner.base or run.frames[owner.frame or ROOT]
+    state = _starting_state(owner, outer, event)
+    records = [(key, _record(owner.children[key])) for key in event.after]
+    nodes = Nodes(records, outer.nodes)
+    variables = {**outer.variables, **event.variables}
+    return Frame(
+        event.frame, owner.path, event.key, event.body, outer.home, state, nodes, variables=variables, writes={}
+    )
+
+
+def _starting_state(owner: Step, outer: Frame, event: FrameOpened) -> State:
+    if event.follows:
+        final = owner.children[event.follows].final
+        assert final is not None, "a sequential branch keeps its final state"
+        return final.branch()
+    state = outer.state.branch()
+    for key in event.after:
+        merge_writes(state, owner.children[key].writes)
+    return state
+
+
+def _record(child: Child) -> dict[str, Json]:
+    return {"status": child.status, "output": child.output, "error": child.error, "visits": 1, "results": None}
+
+
+def merge_writes(state: State, writes: dict[str, list[Write]]) -> None:
+    """Apply one branch's contributions to `state`, in place."""
+    for key, contributions in writes.items():
+        contribute(state, key, contributions[0].how, [write.value for write in contributions])
+
+
+def _frame_ended(run: RunState, event: FrameEnded) -> None:
+    frame = run.frames.pop(event.frame)
+    run.ready.pop(event.frame, None)
+    owner = run.steps[frame.owner]
+    del owner.open[frame.key]
+    output = frame.output if event.status == "completed" else None
+    final = frame.state if frame.writes is not None and event.status == "completed" else None
+    _settle_child(owner, frame.key, Child(event.status, output, event.error, frame.writes or {}, final, event.by))
+
+
+def _branch_passed(run: RunState, event: BranchPassed) -> None:
+    _settle_child(run.steps[event.owner], event.key, Child(event.status))
+
+
+def _settle_child(owner: Step, key: str, child: Child) -> None:
+    owner.children[key] = child
+    owner.tally[child.status] = owner.tally.get(child.status, 0) + 1
+
+
+def _step_started(run: RunState, event: StepStarted) -> None:
+    step = Step(
+        event.step,
+        event.node,
+        event.verb,
+        event.frame,
+        event.owner,
+        event.key,
+        event.visit,
+        agent=event.agent,
+        memory=event.memory,
+        due=event.due,
+    )
+    run.steps[event.step] = step
+    if event.scope is not None:
+        run.homes[event.step] = None
+        step.invocation = Invocation(
+            event.scope.inputs, State(event.scope.state.items()), event.scope.workflow, active_since=run.active
+        )
+    if event.frame is not None:
+        frame = run.frames[event.frame]
+        step.home = frame.home
+        step.body = frame.body
+        _arrive(run, frame, event.node, event.visit, "running")
+    else:
+        run.steps[event.owner].open[event.key] = event.step
+    if event.verb not in COMPOSITES:
+        _begin(run, step, event.attempt, again=False)
+
+
+def _arrive(run: RunState, frame: Frame, node: str, visit: int, status: str) -> None:
+    run.ready.pop(frame.path, None)
+    frame.at = node
+    frame.visits[node] = visit
+    frame.nodes[node] = {**PENDING, "status": status, "visits": visit}
+    run.total_steps += 1
+    for invocation in run.lineage(frame):
+        invocation.steps += 1
+
+
+def _begin(run: RunState, step: Step, attempt: int, *, again: bool) -> None:
+    step.attempt = attempt
+    step.retry_at = None
+    if not attempt:
+        run.queued[step.path] = None
+        return
+    run.queued.pop(step.path, None)
+    run.running[step.path] = None
+    if not again and (step.agent or step.frame is not None):
+        asker = step if step.frame is not None else run.steps[step.owner]
+        step.turn = (asker.asked, _count(run, f"node:{step.node}"), _count(run, f"agent:{step.agent}"))
+        asker.asked += 1
+
+
+def _count(run: RunState, key: str) -> int:
+    before = run.asked.get(key, 0)
+    run.asked[key] = before + 1
+    return before
+
+
+def _step_waiting(run: RunState, event: StepWaiting) -> None:
+    step = run.steps[event.step]
+    step.waiting = event
+    run.waiting[event.step] = None
+    if step.frame is not None:
+        run.frames[step.frame].nodes[step.node]["status"] = "waiting"
+
+
+def _attempt_started(run: RunState, event: AttemptStarted) -> None:
+    step = run.steps[event.step]
+    run.retrying.pop(event.step, None)
+    if step.verb in COMPOSITES:
+        step.attempt = event.attempt
+        step.retry_at = None
+        return
+    _begin(run, step, event.attempt, again=event.again)
+
+
+def _attempt_failed(run: RunState, event: AttemptFailed) -> None:
+    step = run.steps[event.step]
+    run.running.pop(event.step, None)
+    run.retrying[event.step] = None
+    step.attempt = event.attempt
+    step.failures += 1
+    step.retry_at = event.retry_at
+    step.children = {}
+    step.tally = {}
+
+
+def _step_ended(run: RunState, event: StepEnded) -> None:
+    step = run.steps.get(event.step)
+    if not event.leave:
+        run.steps.pop(event.step, None)
+    for places in (run.queued, run.running, run.retrying, run.waiting, run.homes):
+        places.pop(event.step, None)
+    if event.usage is not None:
+        run.tokens += event.usage.prompt_tokens + event.usage.reply_tokens
+        run.cost_usd += event.usage.cost_usd or 0.0
+        run.unpriced += event.usage.cost_usd is None
+    if event.frame is None:
+        if step is not None and step.owner in run.steps and step.path != ROOT:
+            owner = run.steps[step.owner]
+            owner.open.pop(step.key, None)
+            _settle_child(owner, step.key, Child(event.status, event.output, event.error))
+        return
+    _move(run, run.frames[event.frame], step, event)
+
+
+def _move(run: RunState, frame: Frame, step: Step | None, event: StepEnded) -> None:
+    if step is None:
+        _arrive(run, frame, event.node, event.visit, event.status)
+    elif event.leave:
+        step.base = copy.copy(frame)
+        step.base.state = frame.state.branch()
+        step.base.nodes = Nodes(frame.nodes.items(), frame.nodes.outer)
+        run.home(frame).strays[step.path] = None
+    record = {
+        "status": event.status,
+        "output": event.output,
+        "error": event.error,
+        "visits": event.visit,
+        "results": None,
+    }
+    if step is not None and step.children and step.verb != "agent":
+        record["results"] = results_of(step)
+    frame.nodes[event.node] = record
+    frame.output = event.output
+    frame.skipped = event.status == "skipped"
+    for key in event.merge if step is not None else ():
+        _contribute_all(frame, step.children[key].writes.values())
+    for key, default in event.reset:
+        frame.state[key] = default
+        frame.state.written.discard(key)
+    _contribute_all(frame, [[write] for write in event.writes])
+    frame.at = event.next
+    if event.next is not None:
+        run.ready[frame.path] = None
+
+
+def _step_closed(run: RunState, event: StepClosed) -> None:
+    step = run.steps.pop(event.step)
+    home = run.steps[step.home].invocation
+    assert home is not None, "strays belong to a workflow"
+    home.strays.pop(event.step, None)
+
+
+def results_of(step: Step) -> Json:
+    """A composite's `results`: what its ended branches gave; a list in item order if it ran over items."""
+    entries = {
+        key: {"status": child.status, "output": child.output, "error": child.error}
+        for key, child in step.children.items()
+    }
+    if step.verb != "for_each":
+        return entries
+    return [entries[key] for key in sorted(entries, key=int)]
+
+
+def _contribute_all(frame: Frame, contributions: Iterable[list[Write]]) -> None:
+    for writes in contributions:
+        key, how = writes[0].key, writes[0].how
+        contribute(frame.state, key, how, [write.value for write in writes])
+        if frame.writes is not None:
+            log = frame.writes.setdefault(key, [])
+            if how == "set":
+                log.clear()
+            log.extend(writes)
+
+
+FOLD: dict[type[Event], Callable[[RunState, Any], None]] = {
+    RunStarted: _run_started,
+    RunPaused: _run_paused,
+    RunResumed: _run_resumed,
+    RunEnded: _run_ended,
+    FrameOpened: _frame_opened,
+    FrameEnded: _frame_ended,
+    BranchPassed: _branch_passed,
+    StepStarted: _step_started,
+    StepWaiting: _step_waiting,
+    AttemptStarted: _attempt_started,
+    AttemptFailed: _attempt_failed,
+    StepEnded: _step_ended,
+    StepClosed: _step_closed,
+}

@@ -1,0 +1,103 @@
+"""Reading what was recorded: a run's state at any checkpoint, its checkpoints, its tables. Nothing here writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from runner.errors import UsageError
+from runner.events import StepEnded, encode
+from runner.fold import fold
+from runner.projection import Projector, project
+from runner.snapshot import decode
+from runner.state import ROOT, RunState
+from runner.store.contract import Snapshot, Store
+from runner.store.rules import status_after
+from runner.store.tables import PROJECTED, merge
+
+Json = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A point that a run can be restored to: `RUN@seq`. `ended` are the steps that ended with it, with their status.
+
+    `at` is in epoch seconds; `status` is the run's, where the commit changed it.
+    """
+
+    seq: int
+    at: float
+    ended: tuple[tuple[str, str], ...] = ()
+    status: str = ""
+
+
+@dataclass(slots=True)
+class Reopened:
+    """A run taken up again: its state, the projector that goes on from it, and what the next snapshot is weighed by."""
+
+    state: RunState
+    projector: Projector
+    bytes_since: int
+    last_snapshot_bytes: int
+
+
+def load(store: Store, run: str, upto: int | None = None) -> RunState:
+    """The run's state now, or after event `upto`. UsageError if that is no checkpoint; RunUnknown, StoreError."""
+    last = store.run(run).events
+    wanted = last if upto is None else upto
+    state = _restored(store.snapshot(run, wanted))
+    for commit in store.commits(run, after=state.seq, upto=wanted):
+        fold(state, commit)
+    if upto is not None and state.seq != upto:
+        raise _no_checkpoint(store, run, upto, state.seq)
+    return state
+
+
+def reopen(store: Store, run: str) -> Reopened:
+    """The run as it stands, ready to be gone on with. Raises RunUnknown, StoreError."""
+    snapshot = store.snapshot(run)
+    state = _restored(snapshot)
+    projector = Projector(state)
+    bytes_since = 0
+    for commit in store.commits(run, after=state.seq):
+        fold(state, commit)
+        projector.add(commit, state)
+        bytes_since += len(encode(commit.events))
+    return Reopened(state, projector, bytes_since, 0 if snapshot is None else len(snapshot.state))
+
+
+def checkpoints(store: Store, run: str) -> Iterator[Checkpoint]:
+    """Every point that the run can be restored to, in order. Raises RunUnknown, StoreError."""
+    for commit in store.commits(run):
+        ended = tuple((event.step, event.status) for event in commit.events if isinstance(event, StepEnded))
+        yield Checkpoint(commit.last, commit.at, ended, status_after(commit) or "")
+
+
+def read_table(store: Store, run: str, table: str) -> list[dict[str, Json]]:
+    """A run's rows of one projected table as of its last event: the kept ones, and what the tail changes in them."""
+    state = _restored(store.snapshot(run))
+    shape = PROJECTED[table]
+    rows = {shape.key_of(row): row for row in store.projected(run, table)}
+    tail = project(store.commits(run, after=state.seq), state)
+    merge(shape, rows, tail.tables.get(table, ()))
+    return shape.sorted({**row, "run_id": run} for row in rows.values())
+
+
+def values(store: Store, run: str, upto: int | None = None) -> dict[str, Json]:
+    """The workflow's state values by key, now or after event `upto`; once the run has ended, those it ended with."""
+    if upto is None or upto == store.run(run).events:
+        return {row["key"]: row["value"] for row in read_table(store, run, "workflow_state")}
+    root = load(store, run, upto).steps[ROOT].invocation
+    return {} if root is None else dict(sorted(root.state.items()))
+
+
+def _restored(snapshot: Snapshot | None) -> RunState:
+    return RunState() if snapshot is None else decode(snapshot.state)
+
+
+def _no_checkpoint(store: Store, run: str, upto: int, before: int) -> UsageError:
+    following = next(store.commits(run, after=before), None)
+    near = [str(seq) for seq in (before, following.last if following else 0) if seq]
+    hint = f"the nearest are {' and '.join(f'{run}@{seq}' for seq in near)}; `wf checkpoints {run}` lists them all"
+    return UsageError(f"run '{run}' has no checkpoint {upto}", hint)

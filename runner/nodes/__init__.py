@@ -1,0 +1,23 @@
+"""Every node kind, by its verb. A new one is a module, a schema, and a line here."""
+
+from __future__ import annotations
+
+from runner.nodes.composites import agent, for_each, human, parallel, wait, workflow
+from runner.nodes.contract import Kind
+from runner.nodes.leaves import command, end, nothing, read, script, tool, write
+
+KINDS: dict[str, Kind] = {
+    "none": nothing.KIND,
+    "agent": agent.KIND,
+    "command": command.KIND,
+    "script": script.KIND,
+    "tool": tool.KIND,
+    "read": read.KIND,
+    "write": write.KIND,
+    "human": human.KIND,
+    "parallel": parallel.KIND,
+    "for_each": for_each.KIND,
+    "workflow": workflow.KIND,
+    "wait": wait.KIND,
+    "end": end.KIND,
+}

@@ -1,0 +1,1 @@
+"""Node kinds that live by their children, by an answer, or by a time."""

@@ -1,0 +1,101 @@
+"""`for_each`: a branch per item of a list."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from runner.compiler import NodeReader
+from runner.errors import Failure
+from runner.expression import Expression
+from runner.model import Json, Node
+from runner.nodes.composites.joining import Joining, build_joining, finished, joined
+from runner.nodes.contract import Answer, Branch, Done, Ended, Failed, Kind, Opened, Spawn, Stay, StepFailed, View
+from runner.template import ValueTemplate
+
+DO = "do"
+
+
+@dataclass(frozen=True, slots=True)
+class ForEachSpec:
+    """The list, the item's name, and how branches run and join."""
+
+    items: Expression | ValueTemplate | None
+    variable: str
+    sequential: bool
+    joining: Joining
+
+
+def build(reader: NodeReader) -> ForEachSpec:
+    variable = reader.get("as", default="item")
+    if variable != "item" and (trouble := reader.name_trouble(variable)):
+        reader.error(f"'{variable}' can't name an item: {trouble}", "as", hint="choose another name")
+    literal = isinstance(reader.get("for_each"), list)
+    items = reader.value("for_each") if literal else reader.expression("for_each", role="for_each")
+    reader.body(DO, "do", variables=(variable, "index"))
+    joining = build_joining(reader)
+    if literal and isinstance(joining.join, int) and joining.join > len(reader.get("for_each")):
+        reader.error(
+            f"join waits for {joining.join} branches, and there are {len(reader.get('for_each'))}", "join", rule="join"
+        )
+    return ForEachSpec(items, variable, reader.get("sequential", default=False), joining)
+
+
+def open_(node: Node, view: View) -> Opened:
+    spec: ForEachSpec = node.spec
+    items = view.memory.get("items") if view.memory else _items(spec, view)
+    if not items:
+        verdict = joined(spec.joining, view, 0, None)
+        return verdict if isinstance(verdict, Failed) else Done([])
+    opened = _next(spec, view, items)
+    return replace(opened, done=Done([None] * len(items), leave=True)) if spec.joining.join == "none" else opened
+
+
+def _items(spec: ForEachSpec, view: View) -> list[Json]:
+    assert spec.items is not None, "checked when the file was compiled"
+    items = view.evaluate(spec.items) if isinstance(spec.items, Expression) else view.value(spec.items)
+    if not isinstance(items, list):
+        raise StepFailed(Failure("condition_error", f"for_each runs over a list, got {type(items).__name__}"))
+    return items
+
+
+def settle(node: Node, view: View, ended: Ended) -> Answer:
+    spec: ForEachSpec = node.spec
+    items: list[Json] = view.memory["items"]
+    verdict = joined(spec.joining, view, len(items), ended)
+    if isinstance(verdict, Failed):
+        return verdict
+    if verdict == "met":
+        keys = tuple(str(index) for index in range(len(items)))
+        return finished(spec.joining, view, _output(keys, view), keys)
+    return _next(spec, view, items)
+
+
+def detached(node: Node, view: View, _ended: Ended) -> Answer:
+    """With `join: none` the items still to come open as before, though the node has ended."""
+    spec: ForEachSpec = node.spec
+    return _next(spec, view, view.memory["items"]) if spec.joining.join == "none" else Stay()
+
+
+def _output(keys: tuple[str, ...], view: View) -> list[Json]:
+    ended = view.children
+    return [ended[key].output if key in ended and ended[key].status == "completed" else None for key in keys]
+
+
+def _next(spec: ForEachSpec, view: View, items: list[Json]) -> Spawn:
+    begun = len(view.children) + len(view.open)
+    room = 1 if spec.sequential else spec.joining.max_concurrency or len(items)
+    stop = min(len(items), begun + room - len(view.open))
+    follows = _last_completed(view, begun) if spec.sequential else ""
+    branches = (
+        Branch(str(index), DO, {spec.variable: items[index], "index": index}, follows=follows)
+        for index in range(begun, stop)
+    )
+    return Spawn(tuple(branches), memory={"items": items})
+
+
+def _last_completed(view: View, begun: int) -> str:
+    completed = (str(index) for index in range(begun - 1, -1, -1) if view.children[str(index)].status == "completed")
+    return next(completed, "")
+
+
+KIND = Kind("for_each", build, open_, settle, detached=detached)

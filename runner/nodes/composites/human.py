@@ -1,0 +1,50 @@
+"""`human`: asks a person; `otherwise` is the answer when the node's `timeout` passes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from runner.compiler import NodeReader
+from runner.model import Json, Node
+from runner.nodes.contract import Answer, Ask, Done, Kind, Opened, View, Woken, fail
+from runner.template import Template, ValueTemplate
+
+
+@dataclass(frozen=True, slots=True)
+class HumanSpec:
+    """The question; the choices or the form of the answer."""
+
+    prompt: Template
+    choices: ValueTemplate | None
+    schema: Mapping[str, Json] | None
+    otherwise: ValueTemplate | None
+
+
+def build(reader: NodeReader) -> HumanSpec:
+    asked = reader.get("human")
+    return HumanSpec(
+        reader.template("human", "prompt"),
+        reader.value("human", "choices") if "choices" in asked else None,
+        reader.schema("human", "schema"),
+        reader.value("human", "otherwise") if "otherwise" in asked else None,
+    )
+
+
+def open_(node: Node, view: View) -> Opened:
+    spec: HumanSpec = node.spec
+    until = view.now + view.seconds(node.timeout) if node.timeout else None
+    choices = view.value(spec.choices) if spec.choices else []
+    return Ask("person", until, view.text(spec.prompt), tuple(choices), spec.schema)
+
+
+def wake(node: Node, view: View, woken: Woken) -> Answer:
+    spec: HumanSpec = node.spec
+    if woken.by == "answer":
+        return Done(woken.value)
+    if spec.otherwise is not None:
+        return Done(view.value(spec.otherwise))
+    return fail("human_timeout", "nobody answered in time")
+
+
+KIND = Kind("human", build, open_, wake=wake)

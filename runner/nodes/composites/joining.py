@@ -1,0 +1,97 @@
+"""When branches join: the rules that `parallel` and `for_each` share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from runner.compiler import NodeReader
+from runner.errors import Failure
+from runner.expression import Expression
+from runner.nodes.contract import Done, Ended, Failed, View
+
+Join = Literal["all", "any", "none"] | int
+
+
+@dataclass(frozen=True, slots=True)
+class Joining:
+    """`join`, `tolerate` (a count, or a share of the branches), `complete_when`, `cancel_rest`, `max_concurrency`."""
+
+    join: Join
+    tolerate: int
+    tolerate_share: float | None
+    complete_when: Expression | None
+    cancel_rest: bool
+    max_concurrency: int | None
+
+    @property
+    def needed(self) -> int | None:
+        """How many branches must complete; None when the join is not a count."""
+        if isinstance(self.join, int):
+            return self.join
+        return 1 if self.join == "any" else None
+
+    def tolerated(self, total: int) -> float:
+        """How many branches may fail."""
+        return self.tolerate if self.tolerate_share is None else self.tolerate_share * total
+
+
+def build_joining(reader: NodeReader) -> Joining:
+    """Read the keys that `parallel` and `for_each` share."""
+    tolerate = reader.get("tolerate", default=0)
+    share = float(tolerate.rstrip("%")) / 100 if isinstance(tolerate, str) else None
+    return Joining(
+        reader.get("join", default="all"),
+        0 if share is not None else tolerate,
+        share,
+        reader.expression("complete_when", extra=("results",), role="complete_when"),
+        reader.get("cancel_rest", default=True),
+        reader.get("max_concurrency"),
+    )
+
+
+def joined(joining: Joining, view: View, total: int, ended: Ended | None) -> Literal["met", "open"] | Failed:
+    """Whether the join is met, still open, or can't come any more. `ended` is the branch that ended just now."""
+    if joining.join == "none":
+        return "met"
+    if (
+        ended is not None
+        and joining.complete_when is not None
+        and view.holds(joining.complete_when, results=view.results())
+    ):
+        return "met"
+    over = sum(view.tally.values()) >= total
+    needed = joining.needed
+    if needed is not None:
+        return _counted(view, total, needed, ended)
+    failed = view.tally.get("failed", 0)
+    if failed > joining.tolerated(total):
+        return _failure_of(ended, f"{failed} of {total} branches failed")
+    return "met" if over else "open"
+
+
+def _counted(view: View, total: int, needed: int, ended: Ended | None) -> Literal["met", "open"] | Failed:
+    completed = view.tally.get("completed", 0)
+    if completed >= needed:
+        return "met"
+    possible = completed + total - sum(view.tally.values())
+    if possible >= needed:
+        return "open"
+    return _failure_of(ended, f"{needed} of {total} branches were to complete; at most {possible} can")
+
+
+def _failure_of(ended: Ended | None, words: str) -> Failed:
+    """The node's error is that of the branch that decided; without one, the words."""
+    if ended is None or ended.child.error is None:
+        return Failed(Failure("workflow_failed", words))
+    error = ended.child.error
+    failure = Failure(error["type"], error["message"], {**error["details"], "branch": ended.key})
+    return Failed(failure, error={**error, "details": dict(failure.details)})
+
+
+def finished(joining: Joining, view: View, output: object, order: tuple[str, ...]) -> Done:
+    """The composite's end: the contributions of exactly the branches that completed, in `order`."""
+    merge = tuple(key for key in order if key in view.children and view.children[key].status == "completed")
+    if joining.join == "none":
+        merge = ()
+    return Done(output, merge, leave=bool(view.open) and (joining.join == "none" or not joining.cancel_rest))

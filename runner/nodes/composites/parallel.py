@@ -1,0 +1,139 @@
+"""`parallel`: named branches, each a node or a body; with `needs`, a graph of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from runner.compiler import NodeReader
+from runner.errors import did_you_mean
+from runner.expression import Expression
+from runner.model import Json, Node
+from runner.nodes.composites.joining import Joining, build_joining, finished, joined
+from runner.nodes.contract import Answer, Branch, Done, Ended, Failed, Kind, Opened, Spawn, Stay, View
+
+
+@dataclass(frozen=True, slots=True)
+class ParallelSpec:
+    """The branches in file order: what each needs, all that it needs transitively (in merge order), and its `if`."""
+
+    names: tuple[str, ...]
+    needs: Mapping[str, tuple[str, ...]]
+    after: Mapping[str, tuple[str, ...]]
+    conditions: Mapping[str, Expression]
+    order: tuple[str, ...]
+    joining: Joining
+
+
+def build(reader: NodeReader) -> ParallelSpec:
+    branches: Mapping[str, Mapping[str, Json]] = reader.get("parallel")
+    needs = {name: tuple((content or {}).get("needs", ())) for name, content in branches.items()}
+    _check_needs(reader, needs)
+    order = merge_order(needs)
+    conditions = {}
+    for name, content in branches.items():
+        reader.body(name, "parallel", name, name=name, variables=())
+        if ("nodes" in (content or {}) or "steps" in (content or {})) and (
+            condition := reader.expression("parallel", name, "if", role="if")
+        ):
+            conditions[name] = condition
+    after = {name: tuple(other for other in order if other in _transitive(name, needs)) for name in branches}
+    joining = build_joining(reader)
+    if isinstance(joining.join, int) and joining.join > len(branches):
+        reader.error(f"join waits for {joining.join} branches, and there are {len(branches)}", "join", rule="join")
+    return ParallelSpec(tuple(branches), needs, after, conditions, order, joining)
+
+
+def _check_needs(reader: NodeReader, needs: Mapping[str, tuple[str, ...]]) -> None:
+    for name, needed in needs.items():
+        for position, other in enumerate(needed):
+            if other not in needs:
+                reader.error(
+                    f"branch '{other}' does not exist{did_you_mean(other, list(needs))}",
+                    "parallel",
+                    name,
+                    "needs",
+                    position,
+                )
+    for name in needs:
+        if name in _transitive(name, needs):
+            reader.error(
+                f"branch '{name}' needs itself, by way of {' → '.join(needs[name])}",
+                "parallel",
+                name,
+                "needs",
+                rule="cycle",
+            )
+            return
+
+
+def _transitive(name: str, needs: Mapping[str, tuple[str, ...]]) -> frozenset[str]:
+    found: set[str] = set()
+    waiting = list(needs[name])
+    while waiting:
+        other = waiting.pop()
+        if other in needs and other not in found:
+            found.add(other)
+            waiting.extend(needs[other])
+    return frozenset(found)
+
+
+def merge_order(needs: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """Branches in file order, each after all that it needs: the earliest in the file among those that are ready."""
+    order: dict[str, None] = {}
+    remaining = dict.fromkeys(needs)
+    while remaining:
+        ready = next(
+            (name for name in remaining if all(other in order or other not in needs for other in needs[name])), None
+        )
+        if ready is None:
+            return tuple(needs)
+        order[ready] = None
+        del remaining[ready]
+    return tuple(order)
+
+
+def open_(node: Node, view: View) -> Opened:
+    spec: ParallelSpec = node.spec
+    opened = _next(spec, view)
+    return replace(opened, done=Done({}, leave=True)) if spec.joining.join == "none" else opened
+
+
+def settle(node: Node, view: View, ended: Ended) -> Answer:
+    spec: ParallelSpec = node.spec
+    verdict = joined(spec.joining, view, len(spec.names), ended)
+    if isinstance(verdict, Failed):
+        return verdict
+    if verdict == "met":
+        return finished(spec.joining, view, _output(spec, view), spec.order)
+    return _next(spec, view)
+
+
+def detached(node: Node, view: View, _ended: Ended) -> Answer:
+    """With `join: none` the branches still to come open as before, though the node has ended."""
+    spec: ParallelSpec = node.spec
+    return _next(spec, view) if spec.joining.join == "none" else Stay()
+
+
+def _output(spec: ParallelSpec, view: View) -> dict[str, Json]:
+    ended = view.children
+    return {name: ended[name].output for name in spec.names if name in ended and ended[name].status == "completed"}
+
+
+def _next(spec: ParallelSpec, view: View) -> Spawn:
+    room = (spec.joining.max_concurrency or len(spec.names)) - len(view.open)
+    opened: list[Branch] = []
+    skipped, omitted = [], []
+    for name in spec.names:
+        if name in view.children or name in view.open or not all(other in view.children for other in spec.needs[name]):
+            continue
+        if any(view.children[other].status not in ("completed", "skipped") for other in spec.needs[name]):
+            omitted.append(name)
+        elif name in spec.conditions and not view.branch_holds(spec.conditions[name], spec.after[name]):
+            skipped.append(name)
+        elif len(opened) < room:
+            opened.append(Branch(name, name, after=spec.after[name]))
+    return Spawn(tuple(opened), tuple(skipped), tuple(omitted))
+
+
+KIND = Kind("parallel", build, open_, settle, detached=detached)

@@ -1,0 +1,234 @@
+"""What a node kind is: it builds its part of a node, opens a step, and settles it as its children end. All of it pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from runner.calls import AnyCall
+from runner.compiler.reader import NodeReader
+from runner.errors import Failure, WorkflowError
+from runner.events import Scope, Usage
+from runner.expression import Expression
+from runner.model import Agent, Duration, Json, Model, Node, Tool, Workflow
+from runner.state import Child
+from runner.template import Template, ValueTemplate
+
+
+class StepFailed(WorkflowError):
+    """A step can't go on; the scheduler turns it into the step's failure."""
+
+    def __init__(self, failure: Failure, output: Json = None) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+        self.output = output
+
+
+@dataclass(frozen=True, slots=True)
+class Perform:
+    """The step is this one call. `request` is the call in short, for the record."""
+
+    call: AnyCall
+    request: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A child to open: the body `body` of the node, as frame `key`. See `events.FrameOpened` for the rest."""
+
+    key: str
+    body: str
+    variables: Mapping[str, Json] = field(default_factory=dict)
+    after: tuple[str, ...] = ()
+    follows: str = ""
+    shared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SubCall:
+    """A child to open: one recorded call of a composite."""
+
+    key: str
+    call: AnyCall
+    request: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Enter:
+    """Open a workflow as this step: its inputs and initial state are the scope of its frames."""
+
+    scope: Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Wait for a person (until an answer, or `until`), or for a time. `until` in epoch seconds."""
+
+    kind: Literal["person", "timer"]
+    until: float | None = None
+    prompt: str = ""
+    choices: tuple[Json, ...] = ()
+    schema: Mapping[str, Json] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The step has its output. `merge` names the children whose writes count, in order; `leave`: open ones become strays."""
+
+    output: Json = None
+    merge: tuple[str, ...] = ()
+    leave: bool = False
+    usage: Usage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Spawn:
+    """Open children (those already open or ended are passed over). `skipped`, `omitted` ones never open; `memory` is kept with the step, once, when it opens;
+    `done` ends the step right after."""
+
+    children: tuple[Branch | SubCall, ...] = ()
+    skipped: tuple[str, ...] = ()
+    omitted: tuple[str, ...] = ()
+    memory: Mapping[str, Json] = field(default_factory=dict)
+    done: Done | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The step has failed. `error`, if given, stands as it is, in the place of one made from `failure`."""
+
+    failure: Failure
+    output: Json = None
+    error: dict[str, Json] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The workflow that the step stands in ends here."""
+
+    status: Literal["completed", "failed", "cancelled"]
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """Nothing to do until another child ends."""
+
+
+Opened = Perform | Spawn | Enter | Ask | Done | Failed | End
+Answer = Spawn | Done | Failed | Stay
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedAgent:
+    """An agent as a node uses it: its models in the order they are tried, the tools it may call."""
+
+    agent: Agent
+    models: tuple[Model, ...]
+    tools: Mapping[str, Tool]
+
+
+class View(Protocol):
+    """What a kind may see of the run while it opens or settles a step. Rendering raises StepFailed."""
+
+    @property
+    def step(self) -> str: ...
+    @property
+    def now(self) -> float: ...
+    @property
+    def folder(self) -> str:
+        """The folder of the root file: where commands run."""
+        ...
+
+    @property
+    def workflow(self) -> Workflow:
+        """The workflow that the step stands in."""
+        ...
+
+    @property
+    def callee(self) -> Workflow:
+        """The workflow that a `workflow` step executes."""
+        ...
+
+    @property
+    def memory(self) -> Mapping[str, Json]: ...
+    @property
+    def children(self) -> Mapping[str, Child]: ...
+    @property
+    def open(self) -> Mapping[str, str]: ...
+    @property
+    def tally(self) -> Mapping[str, int]: ...
+    @property
+    def strays(self) -> int:
+        """How many composites of a `workflow` step's own have left something running."""
+        ...
+
+    def text(self, template: Template, **extra: Json) -> str: ...
+    def value(self, value: ValueTemplate, **extra: Json) -> Json: ...
+    def evaluate(self, expression: Expression, **extra: Json) -> Json: ...
+    def holds(self, condition: Expression, **extra: Json) -> bool: ...
+    def outputs(self) -> dict[str, Json]:
+        """The outputs of the workflow that a `workflow` step executes."""
+        ...
+
+    def branch_holds(self, condition: Expression, after: tuple[str, ...]) -> bool:
+        """Whether a branch's `if` holds, as the branch itself would see it."""
+        ...
+
+    def seconds(self, duration: Duration) -> float: ...
+    def results(self) -> Json:
+        """`results`, as `complete_when` sees it."""
+        ...
+
+    def agent(self, agent: str | Agent, model: str, fallback: tuple[str, ...]) -> ResolvedAgent:
+        """The agent of that name where this workflow stands; a node's own model and fallback win."""
+        ...
+
+    def enter(self, node: Node, with_: Mapping[str, Json]) -> Scope:
+        """The scope of the workflow that `node` calls, its inputs checked."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The child that ended."""
+
+    key: str
+    child: Child
+
+
+def _never_settles(_node: Node, _view: View, _ended: Ended) -> Answer:
+    return Stay()
+
+
+def _never_wakes(_node: Node, _view: View, _woken: Woken) -> Answer:
+    return Stay()
+
+
+@dataclass(frozen=True, slots=True)
+class Woken:
+    """Why a waiting step wakes: an answer came, or its time did."""
+
+    by: Literal["answer", "time"]
+    value: Json = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One node kind. `verb` is its key in YAML (`none` for a node without).
+
+    `settle` takes a child's end, `wake` an answer or a time, `detached` a child's end after the step's own.
+    """
+
+    verb: str
+    build: Callable[[NodeReader], Any]
+    open: Callable[[Node, View], Opened]
+    settle: Callable[[Node, View, Ended], Answer] = _never_settles
+    wake: Callable[[Node, View, Woken], Answer] = _never_wakes
+    detached: Callable[[Node, View, Ended], Answer] = _never_settles
+
+
+def fail(type_: Any, message: str, **details: Json) -> Failed:
+    """A Failed of one line."""
+    return Failed(Failure(type_, message, details))

@@ -1,0 +1,1 @@
+"""Node kinds that are one call, or none."""

@@ -1,0 +1,31 @@
+"""`end`: the workflow that it stands in ends here, with all its frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from runner.compiler import NodeReader
+from runner.model import Node
+from runner.nodes.contract import End, Kind, Opened, View
+from runner.template import Template
+
+
+@dataclass(frozen=True, slots=True)
+class EndSpec:
+    """The status to end with, and why."""
+
+    status: Any
+    message: Template
+
+
+def build(reader: NodeReader) -> EndSpec:
+    return EndSpec(reader.get("end"), reader.template("message"))
+
+
+def open_(node: Node, view: View) -> Opened:
+    spec: EndSpec = node.spec
+    return End(spec.status, view.text(spec.message))
+
+
+KIND = Kind("end", build, open_)

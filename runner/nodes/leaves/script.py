@@ -1,0 +1,35 @@
+"""`script`: runs text by `sh`. The text is not a template: values reach it by `env:` or `stdin:`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from runner.compiler import NodeReader
+from runner.model import Node
+from runner.nodes.contract import Kind, Opened, Perform, View
+from runner.nodes.leaves.command import SHELL, ProgramSpec, program_call, program_spec
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptSpec:
+    """The text, verbatim, and the program that runs it."""
+
+    text: str
+    program: ProgramSpec
+
+
+def build(reader: NodeReader) -> ScriptSpec:
+    text = reader.get("script")
+    if "{{" in text:
+        hint = 'a script is not a template: give the value by `env:` and use it as "$NAME", or by `stdin:`'
+        reader.error("a script can't hold '{{'", "script", hint=hint, rule="template")
+    return ScriptSpec(text, program_spec(reader, ()))
+
+
+def open_(node: Node, view: View) -> Opened:
+    spec: ScriptSpec = node.spec
+    call = program_call(spec.program, view, (SHELL, "-c", spec.text))
+    return Perform(call, {"script": spec.text})
+
+
+KIND = Kind("script", build, open_)

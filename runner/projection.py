@@ -1,0 +1,230 @@
+"""Rows for readers, made of events: steps, attempts, messages, model calls, and the workflow's state. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from runner.events import (
+    AttemptFailed,
+    AttemptStarted,
+    Commit,
+    Event,
+    RunEnded,
+    RunStarted,
+    StepEnded,
+    StepStarted,
+    StepWaiting,
+    Usage,
+)
+from runner.fold import apply, fold
+from runner.reducers import State
+from runner.state import ROOT, RunState
+from runner.store.contract import Rows
+from runner.store.tables import PROJECTED
+
+Json = Any
+Row = dict[str, Json]
+
+CALL = "call"
+"""The verb of the recorded calls that a composite makes: a model's have an agent."""
+
+
+class _Open(NamedTuple):
+    """What must be known of a step that has not ended: its last attempt, and whose model call it is, if one."""
+
+    attempt: int
+    agent: str
+
+
+class _Moment(NamedTuple):
+    """When something became so: the commit's time, and its last event, which is the checkpoint's number."""
+
+    at: float
+    seq: int
+
+
+class Projector:
+    """Gathers the rows that a run's commits make or change. It remembers open steps and the state's values, no more.
+
+    Every `seq` in a row is a checkpoint's number. A state key's is that since which it has had its value.
+    """
+
+    def __init__(self, state: RunState) -> None:
+        """Begin after the last event folded into `state`."""
+        self._rows: dict[str, dict[Any, Row]] = {name: {} for name in PROJECTED}
+        self._open = {
+            path: _Open(step.attempt, step.agent if step.verb == CALL else "") for path, step in state.steps.items()
+        }
+        self._live = _root_state(state)
+        self._values: dict[str, Json] = dict(self._live or {})
+
+    def add(self, commit: Commit, state: RunState) -> None:
+        """Take in a commit; `state` is the run's with this commit folded in."""
+        moment = _Moment(commit.at, commit.last)
+        for event in commit.events:
+            project = _PROJECT.get(type(event))
+            if project is not None:
+                project(self, event, moment)
+        self._compare(commit, state, moment)
+
+    def take(self) -> Rows:
+        """The rows gathered since the last time, each once."""
+        gathered = {name: tuple(rows.values()) for name, rows in self._rows.items() if rows}
+        self._rows = {name: {} for name in PROJECTED}
+        return Rows(gathered)
+
+    def _put(self, table: str, key: Any, row: Row) -> None:
+        kept = self._rows[table].setdefault(key, row)
+        if kept is not row:
+            kept.update(row)
+
+    def _compare(self, commit: Commit, state: RunState, moment: _Moment) -> None:
+        """Rows for the workflow's state keys whose values this commit has changed."""
+        if self._live is None:
+            self._live = _root_state(state) or _root_state(_before_end(commit))
+        values = self._values
+        for key, value in (self._live or {}).items():
+            if key not in values or not _same(values[key], value):
+                values[key] = value
+                self._put("workflow_state", key, {"key": key, "value": value, "seq": moment.seq, "at": moment.at})
+
+    def step_started(self, event: StepStarted, moment: _Moment) -> None:
+        """A step, and its first attempt unless it is queued; what a model was asked."""
+        agent = event.agent if event.verb == CALL else ""
+        self._open[event.step] = _Open(event.attempt, agent)
+        row = {
+            "step": event.step,
+            "node": event.node,
+            "verb": event.verb,
+            "frame": event.frame,
+            "visit": event.visit,
+            "status": "running",
+            "attempt": event.attempt,
+            "agent": event.agent,
+            "request": event.request,
+            "started_at": moment.at,
+            "started_seq": moment.seq,
+        }
+        self._put("steps", event.step, row)
+        if event.attempt:
+            self._start_attempt(event.step, event.attempt, moment)
+        if agent:
+            self._ask(event, moment)
+
+    def _ask(self, event: StepStarted, moment: _Moment) -> None:
+        call = {"step": event.step, "agent": event.agent, "model": event.request.get("model"), "status": "running"}
+        self._put("model_calls", event.step, {**call, "started_at": moment.at, "started_seq": moment.seq})
+        for position, message in enumerate(event.request.get("messages", ())):
+            self._say(event.step, (0, position), message, event.agent, moment)
+
+    def _say(self, step: str, place: tuple[int, int], message: Mapping[str, Json], agent: str, moment: _Moment) -> None:
+        """A conversation's message; `place` is 0 for what was asked, 1 for the reply, and the position in it."""
+        said = {"role": message.get("role", ""), "agent": agent, "content": message, "at": moment.at, "seq": moment.seq}
+        self._put("messages", (step, *place), {"step": step, "reply": place[0], "position": place[1], **said})
+
+    def step_waiting(self, event: StepWaiting, _moment: _Moment) -> None:
+        """A step that waits."""
+        self._put("steps", event.step, {"step": event.step, "status": "waiting"})
+
+    def _start_attempt(self, step: str, attempt: int, moment: _Moment) -> None:
+        row = {
+            "step": step,
+            "attempt": attempt,
+            "status": "running",
+            "started_at": moment.at,
+            "started_seq": moment.seq,
+        }
+        self._put("attempts", (step, attempt), row)
+
+    def _end_attempt(self, step: str, attempt: int, moment: _Moment, row: Row) -> None:
+        ended = {"step": step, "attempt": attempt, "ended_at": moment.at, "ended_seq": moment.seq, **row}
+        self._put("attempts", (step, attempt), ended)
+
+    def attempt_started(self, event: AttemptStarted, moment: _Moment) -> None:
+        """One more attempt; the one before, if it was interrupted, has no end of its own."""
+        before = self._open.get(event.step, _Open(0, ""))
+        if event.again and before.attempt and before.attempt != event.attempt:
+            self._end_attempt(event.step, before.attempt, moment, {"status": "interrupted"})
+        self._open[event.step] = before._replace(attempt=event.attempt)
+        self._put("steps", event.step, {"step": event.step, "status": "running", "attempt": event.attempt})
+        self._start_attempt(event.step, event.attempt, moment)
+
+    def attempt_failed(self, event: AttemptFailed, moment: _Moment) -> None:
+        """An attempt that another will follow."""
+        failed = {"status": "failed", "error": event.error, "retry_at": event.retry_at}
+        self._end_attempt(event.step, event.attempt, moment, failed)
+
+    def step_ended(self, event: StepEnded, moment: _Moment) -> None:
+        """A step has its status; one that took no time begins here too."""
+        before = self._open.pop(event.step, None)
+        ended: Row = {"status": event.status, "error": event.error, "ended_at": moment.at, "ended_seq": moment.seq}
+        row = {"step": event.step, "output": event.output, "route": event.next, **ended}
+        if before is None:
+            row.update(_at_once(event, moment))
+        self._put("steps", event.step, row)
+        if before is not None and before.attempt:
+            self._end_attempt(event.step, before.attempt, moment, {"status": event.status, "error": event.error})
+        agent = "" if before is None else before.agent
+        if agent or event.usage is not None:
+            self._reply(event, agent, moment, ended)
+
+    def _reply(self, event: StepEnded, agent: str, moment: _Moment, ended: Row) -> None:
+        usage = event.usage or Usage()
+        call: Row = {"step": event.step, "agent": agent, "cost_usd": usage.cost_usd, **ended}
+        call.update(prompt_tokens=usage.prompt_tokens, reply_tokens=usage.reply_tokens)
+        if usage.model:
+            call["model"] = usage.model
+        self._put("model_calls", event.step, call)
+        message = event.output.get("message") if isinstance(event.output, dict) else None
+        if isinstance(message, dict):
+            self._say(event.step, (1, 0), message, agent, moment)
+
+
+_PROJECT: dict[type[Event], Callable[[Projector, Any, _Moment], None]] = {
+    StepStarted: Projector.step_started,
+    StepWaiting: Projector.step_waiting,
+    AttemptStarted: Projector.attempt_started,
+    AttemptFailed: Projector.attempt_failed,
+    StepEnded: Projector.step_ended,
+}
+
+
+def project(commits: Iterable[Commit], state: RunState | None = None) -> Rows:
+    """The rows that commits make or change. `state` is the run's before them; they are folded into it."""
+    run = RunState() if state is None else state
+    projector = Projector(run)
+    for commit in commits:
+        fold(run, commit)
+        projector.add(commit, run)
+    return projector.take()
+
+
+def _at_once(event: StepEnded, moment: _Moment) -> Row:
+    """How a step began that took no time, and so has no start of its own."""
+    place = {"node": event.node, "verb": event.verb, "frame": event.frame, "visit": event.visit, "attempt": 0}
+    return {**place, "started_at": moment.at, "started_seq": moment.seq}
+
+
+def _root_state(run: RunState) -> State | None:
+    """The workflow's own state, which a run that has ended no longer holds."""
+    root = run.steps.get(ROOT)
+    return None if root is None or root.invocation is None else root.invocation.state
+
+
+def _before_end(commit: Commit) -> RunState:
+    """The state of a run that began and ended in one commit, right before its end."""
+    run = RunState()
+    if isinstance(commit.events[0], RunStarted):
+        for event in commit.events:
+            if isinstance(event, RunEnded):
+                break
+            apply(run, event)
+    return run
+
+
+def _same(before: Json, now: Json) -> bool:
+    """Whether two values are the same JSON; for most, one look at their identity tells."""
+    return before is now or (before == now and msgspec.json.encode(before) == msgspec.json.encode(now))

@@ -1,0 +1,57 @@
+"""Records what a run does: one transaction a commit, a snapshot when the changes since the last outweigh it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from runner.clock import Clock
+from runner.events import Commit, Event
+from runner.history import Reopened
+from runner.snapshot import encode, should_snapshot
+from runner.state import RunState
+from runner.store.contract import Message, Owner, Snapshot, Store
+
+
+class Recorder:
+    """Writes one run, under the lease that this process holds."""
+
+    def __init__(self, store: Store, run: str, owner: Owner, epoch: int, clock: Clock, reopened: Reopened) -> None:
+        self._store = store
+        self._run = run
+        self._owner = owner
+        self._epoch = epoch
+        self._clock = clock
+        self._projector = reopened.projector
+        self._bytes_since = reopened.bytes_since
+        self._snapshot_bytes = reopened.last_snapshot_bytes
+
+    def record(self, events: tuple[Event, ...], state: RunState, taken: Sequence[int]) -> Commit:
+        """Commit what a decision made; `state` has it folded in. Raises StoreError, Fenced."""
+        commit = Commit(self._run, state.seq - len(events) + 1, events, state.at, self._epoch)
+        if commit.first == 1:
+            self._bytes_since += self._store.create(commit, self._owner)
+        else:
+            self._bytes_since += self._store.append(commit, taken)
+        self._projector.add(commit, state)
+        if state.ended or state.status == "paused" or should_snapshot(self._bytes_since, self._snapshot_bytes):
+            self._save_snapshot(commit, state)
+        return commit
+
+    def _save_snapshot(self, commit: Commit, state: RunState) -> None:
+        encoded = encode(state)
+        self._store.save_snapshot(
+            Snapshot(self._run, commit.last, commit.at, encoded), self._projector.take(), self._epoch
+        )
+        self._bytes_since, self._snapshot_bytes = 0, len(encoded)
+
+    def heartbeat(self) -> None:
+        """Say that this process lives. Raises Fenced when the run has passed to another."""
+        self._store.heartbeat(self._run, self._epoch, self._clock.now())
+
+    def inbox(self) -> list[Message]:
+        """What other processes sent to the run."""
+        return self._store.inbox(self._run)
+
+    def close(self) -> None:
+        """Give the lease back."""
+        self._store.release(self._run, self._epoch)

@@ -1,0 +1,216 @@
+"""Runs from outside: start one, take one up again, say how it stands."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from runner.calls import Context, Streamer
+from runner.clock import Clock, SystemClock
+from runner.compiler import RecordedFiles
+from runner.definitions import definition_of, texts_of
+from runner.engine import Engine, Listener, Manner
+from runner.errors import RunBusy, UsageError
+from runner.events import RunStarted, StepWaiting
+from runner.executor import World
+from runner.history import Reopened, reopen
+from runner.history import load as load_state
+from runner.inputs import InputsInvalid, check_inputs
+from runner.loading import load_recorded
+from runner.model import Json, Loaded, Workflow
+from runner.projection import Projector
+from runner.providers import live as live_models
+from runner.providers.scripted import Script
+from runner.recorder import Recorder
+from runner.scheduler import Live
+from runner.scheduler.happenings import Begin, Resumed
+from runner.secrets import Secrets, reference
+from runner.state import RunState
+from runner.store.contract import RunRow, Store
+from runner.store.lease import current_owner, may_take_over
+from runner.tools.child import kill_leftovers
+from runner.tools.performers import PERFORMERS
+
+GRACE = 2.0
+"""Seconds that what a crash left behind is given to end by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What a run is started with beside its inputs; recorded, so that a resumption has it too.
+
+    `models` maps aliases to models, `allow` a kind of permission to what is added to it.
+    """
+
+    models: Mapping[str, str] = field(default_factory=dict)
+    allow: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    script: Script | None = None
+    name: str = ""
+    run: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What this process lends to a run."""
+
+    store: Store
+    manner: Manner = Manner()
+    listeners: Sequence[Listener] = ()
+    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    clock: Clock = field(default_factory=SystemClock)
+    stream: Streamer = field(default=lambda _step, _text: None)
+    engaged: Callable[[Engine], None] = field(default=lambda _engine: None)
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """How a run stands when its process lets go of it."""
+
+    run: str
+    workflow: str
+    status: str
+    reason: str
+    outputs: Mapping[str, Json]
+    error: Mapping[str, Json] | None
+    waiting: tuple[StepWaiting, ...]
+    cost_usd: float | None
+    tokens: int
+    steps: int
+
+
+async def start(loaded: Loaded, given: Mapping[str, Json], choices: Choices, around: Surroundings) -> RunResult:
+    """Run a workflow from its beginning. Raises InputsInvalid (no run is made), UsageError, StoreError."""
+    workflow = loaded.workflow
+    run = choices.run or around.clock.fresh_id()
+    values, secrets = resolve_inputs(workflow, given, around)
+    around.store.save_definition(definition_of(loaded))
+    options = {
+        "folder": workflow.folder or str(Path.cwd()),
+        "models": dict(choices.models),
+        "allow": {kind: list(added) for kind, added in choices.allow.items()},
+        "mock": choices.script.data if choices.script else None,
+        "nonce": secrets.nonce,
+    }
+    state = {name: key.default for name, key in workflow.state.items()}
+    started = RunStarted(workflow.name, workflow.version, loaded.hash, values, state, options, choices.name)
+    state_of_run = RunState()
+    new = Reopened(state_of_run, Projector(state_of_run), 0, 0)
+    return await _drive(Live(run, workflow, state_of_run), 1, Begin(started), secrets, around, new)
+
+
+def resolve_inputs(
+    workflow: Workflow, given: Mapping[str, Json], around: Surroundings
+) -> tuple[dict[str, Json], Secrets]:
+    """A run's inputs, from what was given and the environment, with references in the place of secrets."""
+    named = {**_from_environment(workflow, given, around.environment), **given}
+    values = check_inputs(workflow.inputs, named)
+    hidden = {
+        name: str(values[name]) for name, entry in workflow.inputs.items() if entry.secret and values[name] is not None
+    }
+    secrets = Secrets(around.clock.fresh_id(), hidden)
+    masked = {name: reference(name, secrets.nonce) if hidden.get(name) else value for name, value in values.items()}
+    return masked, secrets
+
+
+def _from_environment(workflow: Workflow, given: Mapping[str, Json], environment: Mapping[str, str]) -> dict[str, Json]:
+    found = {}
+    for name, entry in workflow.inputs.items():
+        if entry.env and name not in given and entry.env in environment:
+            found[name] = parse_input(workflow, name, environment[entry.env])
+    return found
+
+
+def parse_input(workflow: Workflow, name: str, text: str) -> Json:
+    """An input given as text: as it is if its type is string, else JSON. Raises InputsInvalid."""
+    entry = workflow.inputs.get(name)
+    if entry is None or entry.schema.get("type", "string") == "string":
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        shown = "that" if entry.secret else f"'{text}'"
+        words = f"input '{name}' is of type {entry.schema['type']}, and {shown} is no JSON"
+        raise InputsInvalid(words, f"for example -i '{name}=…' with a {entry.schema['type']}") from None
+
+
+async def resume(run: str, given: Mapping[str, Json], around: Surroundings) -> RunResult:
+    """Take up a paused or killed run. Raises RunBusy, UsageError (it has ended), StoreError."""
+    store = around.store
+    row = store.run(run)
+    state = load_state(store, run)
+    if state.ended:
+        raise UsageError(f"run {run} has ended: {state.status}", "retry or fork it, or run the workflow again")
+    if not may_take_over(row, around.clock.now()):
+        raise RunBusy(*_owned_by(row))
+    definition = store.definition(row.definition)
+    options = state.started.options if state.started else {}
+    path, texts = texts_of(definition)
+    loaded = load_recorded(path, RecordedFiles(texts), options.get("allow", {}))
+    secrets = _secrets_again(loaded.workflow, state, given, around)
+    epoch = store.claim(run, current_owner(), around.clock.now(), row.epoch)
+    reopened = reopen(store, run)
+    for step in reopened.state.running:
+        await kill_leftovers(f"{run}/{step}", GRACE)
+    live = Live(run, loaded.workflow, reopened.state)
+    return await _drive(live, epoch, Resumed(epoch), secrets, around, reopened)
+
+
+def _owned_by(row: RunRow) -> tuple[str, str]:
+    owner = row.owner
+    who = f"process {owner.pid} on {owner.host}" if owner else "another process"
+    return f"run {row.id} belongs to {who}, which is alive", "wait for it, or stop it first"
+
+
+def _secrets_again(workflow: Workflow, state: RunState, given: Mapping[str, Json], around: Surroundings) -> Secrets:
+    started = state.started
+    assert started is not None, "a recorded run has started"
+    nonce = str(started.options.get("nonce", ""))
+    values: dict[str, str] = {}
+    supplied = {**_from_environment(workflow, given, around.environment), **given}
+    for name, entry in workflow.inputs.items():
+        if not entry.secret or started.inputs.get(name) != reference(name, nonce):
+            continue
+        if name not in supplied:
+            raise UsageError(
+                f"secret input '{name}' is needed again", f"give it with -i {name}=…, or by its environment variable"
+            )
+        values[name] = str(supplied[name])
+    return Secrets(nonce, values)
+
+
+async def _drive(
+    live: Live, epoch: int, first: Begin | Resumed, secrets: Secrets, around: Surroundings, reopened: Reopened
+) -> RunResult:
+    started = first.started if isinstance(first, Begin) else live.state.started
+    assert started is not None, "a recorded run has started"
+    mock = started.options.get("mock")
+    script = Script.from_data(mock) if mock else None
+    context = Context(around.clock, around.environment, around.stream)
+    world = World(script or live_models.Live(), PERFORMERS, script, secrets, context)
+    recorder = Recorder(around.store, live.run, current_owner(), epoch, around.clock, reopened)
+    engine = Engine(live, recorder, world, around.manner, around.listeners)
+    around.engaged(engine)
+    await engine.drive([first])
+    return result_of(live.run, live.state)
+
+
+def result_of(run: str, state: RunState) -> RunResult:
+    """How a run stands."""
+    waiting = tuple(step.waiting for step in state.steps.values() if step.waiting is not None)
+    started = state.started
+    cost = None if state.unpriced else state.cost_usd
+    return RunResult(
+        run,
+        started.workflow if started else "",
+        state.status,
+        state.reason,
+        state.outputs,
+        state.error,
+        waiting,
+        cost,
+        state.tokens,
+        state.total_steps,
+    )

@@ -1,0 +1,156 @@
+"""What may start, must stop, is joined: a pure function of a run's state and one more happening. No I/O, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from runner.calls import Done as CallDone
+from runner.errors import Failure
+from runner.events import AttemptStarted, Event, FrameOpened, RunPaused, RunResumed
+from runner.nodes.composites.workflow import BODY
+from runner.nodes.contract import Done, Failed, StepFailed, Woken
+from runner.scheduler.aftermath import arrival_of
+from runner.scheduler.ending import complete, end_body, end_call, fail, fail_call, take
+from runner.scheduler.happenings import (
+    Answered,
+    AttemptEnded,
+    Begin,
+    CancelRequested,
+    Continue,
+    Happening,
+    Paused,
+    Resumed,
+    TimeReached,
+    TimeSpent,
+)
+from runner.scheduler.live import Live
+from runner.scheduler.starting import attempt_timeout, call_of, pump, time_left
+from runner.scheduler.view import StepView
+from runner.state import ROOT, Step
+
+__all__ = ["Decision", "Happening", "Live", "advance", "attempt_timeout", "call_of", "due_time", "time_left"]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The events of one commit, folded in already; and the steps whose attempts must stop."""
+
+    events: tuple[Event, ...]
+    stop: tuple[str, ...]
+
+
+def advance(live: Live, happenings: Iterable[Happening], at: float, *, draining: bool = False) -> Decision:
+    """Take what happened, in order, at time `at` (epoch s). With `draining`, nothing new starts."""
+    live.events, live.stopped, live.moved = [], [], set()
+    live.state.tick(at)
+    for happening in happenings:
+        if not live.state.ended:
+            HAPPENS[type(happening)](live, happening)
+    if not draining and live.state.status == "running":
+        pump(live)
+    return Decision(tuple(live.events), tuple(live.stopped))
+
+
+def _begin(live: Live, happening: Begin) -> None:
+    live.emit(happening.started)
+    live.emit(FrameOpened("", ROOT, BODY, live.workflow.body.key, shared=True))
+
+
+def _continue(_live: Live, _happening: Continue) -> None:
+    """Ready frames go on by themselves."""
+
+
+def _attempt_ended(live: Live, happening: AttemptEnded) -> None:
+    step = live.state.steps.get(happening.step)
+    if step is None or happening.step not in live.state.running or step.attempt != happening.attempt:
+        return
+    outcome = happening.outcome
+    if not isinstance(outcome, CallDone):
+        _fail_attempt(live, step, Failed(outcome.failure, outcome.output))
+        return
+    done = Done(outcome.output, usage=outcome.usage)
+    if step.frame is None:
+        end_call(live, step, "completed", done, None)
+    else:
+        complete(live, arrival_of(live, step), done)
+
+
+def _fail_attempt(live: Live, step: Step, failed: Failed) -> None:
+    if step.frame is None:
+        fail_call(live, step, failed)
+    else:
+        fail(live, arrival_of(live, step), failed)
+
+
+def _answered(live: Live, happening: Answered) -> None:
+    _wake(live, happening.step, Woken("answer", happening.value))
+
+
+def _wake(live: Live, path: str, woken: Woken) -> None:
+    step = live.state.steps.get(path)
+    if step is None or step.waiting is None:
+        return
+    try:
+        answer = live.kind(step).wake(live.node(step), StepView.of(live, step), woken)
+    except StepFailed as error:
+        answer = Failed(error.failure)
+    take(live, step, answer)
+
+
+def _time_reached(live: Live, happening: TimeReached) -> None:
+    for path in happening.steps:
+        step = live.state.steps.get(path)
+        if step is None:
+            continue
+        if step.due is not None and step.due <= live.state.at:
+            fail(live, arrival_of(live, step), Failed(Failure("timeout", f"'{step.node}' did not end in time")))
+        elif step.waiting is not None and step.waiting.until is not None and step.waiting.until <= live.state.at:
+            _wake(live, path, Woken("time"))
+
+
+def _time_spent(live: Live, happening: TimeSpent) -> None:
+    error = Failure("timeout", "the workflow ran longer than limits.timeout allows").as_error(happening.home, 1)
+    end_body(live, live.state.steps[happening.home], error, "")
+
+
+def _cancel(live: Live, happening: CancelRequested) -> None:
+    error = Failure("cancelled", happening.reason).as_error(ROOT, 1)
+    end_body(live, live.state.steps[ROOT], error, "cancel")
+
+
+def _resumed(live: Live, happening: Resumed) -> None:
+    live.emit(RunResumed(happening.epoch))
+    for path in tuple(live.state.running):
+        step = live.state.steps.get(path)
+        if step is None:
+            continue
+        if live.node(step).on_crash == "fail":
+            words = "the process was stopped while this ran; its on_crash is fail"
+            _fail_attempt(live, step, Failed(Failure("interrupted", words)))
+        else:
+            live.emit(AttemptStarted(path, step.attempt + 1, again=True))
+
+
+def _paused(live: Live, happening: Paused) -> None:
+    live.emit(RunPaused(happening.reason))
+
+
+HAPPENS: dict[type, Callable[[Live, Any], None]] = {
+    Begin: _begin,
+    Continue: _continue,
+    AttemptEnded: _attempt_ended,
+    Answered: _answered,
+    TimeReached: _time_reached,
+    TimeSpent: _time_spent,
+    CancelRequested: _cancel,
+    Resumed: _resumed,
+    Paused: _paused,
+}
+
+
+def due_time(step: Step) -> float | None:
+    """When a step next needs the clock (epoch s); None when it does not."""
+    times = (step.retry_at, step.due, step.waiting.until if step.waiting is not None else None)
+    return min((time for time in times if time is not None), default=None)

@@ -1,0 +1,120 @@
+"""What follows a step's output: its set, checked, and the route it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from runner.errors import Failure
+from runner.events import Write
+from runner.fold import merge_writes
+from runner.model import Json, Node, Route
+from runner.nodes.contract import Done, StepFailed
+from runner.reducers import ReducerError, State, contribute
+from runner.scheduler.live import Live
+from runner.scheduler.view import holds, render, scope
+from runner.schema import compile_schema
+from runner.state import Frame, Step
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A visit of a node in a frame, whether or not its step is open yet."""
+
+    frame: Frame
+    node: Node
+    visit: int
+    step: str
+
+
+@dataclass(frozen=True, slots=True)
+class Aftermath:
+    """What follows a step's output: the writes it makes, and where its frame goes."""
+
+    reset: tuple[tuple[str, Json], ...] = ()
+    writes: tuple[Write, ...] = ()
+    next: str | None = None
+
+
+def arrival_of(live: Live, step: Step) -> Arrival:
+    """The visit that an open step is."""
+    return Arrival(live.frame_of(step), live.node(step), step.visit, step.path)
+
+
+def aftermath(live: Live, at: Arrival, done: Done) -> Aftermath:
+    """Evaluate `reset`, `set` and `next`. Raises StepFailed; nothing is written then."""
+    node = at.node
+    if not (node.set or node.reset or done.merge or node.next):
+        return Aftermath()
+    state = _merged(live, at, done) if done.merge else at.frame.state
+    names = scope(live, at.frame, at.visit, {"output": done.output})
+    reset, writes, changed = _writes(live, at, state, {**names, "state": state})
+    return Aftermath(reset, writes, route(node, {**names, "state": changed}))
+
+
+def _merged(live: Live, at: Arrival, done: Done) -> State:
+    children = live.state.steps[at.step].children
+    state = at.frame.state.branch()
+    touched: dict[str, None] = {}
+    try:
+        for key in done.merge:
+            merge_writes(state, children[key].writes)
+            touched.update(dict.fromkeys(children[key].writes))
+    except ReducerError as error:
+        raise StepFailed(Failure("state_invalid", str(error))) from error
+    _check_state(live, at.frame, state, tuple(touched))
+    return state
+
+
+def _writes(
+    live: Live, at: Arrival, state: State, names: Mapping[str, Json]
+) -> tuple[tuple[tuple[str, Json], ...], tuple[Write, ...], State]:
+    declared = live.workflow_of(at.frame).state
+    reset = tuple((key, declared[key].default) for key in at.node.reset)
+    if not (reset or at.node.set):
+        return (), (), state
+    changed = state.branch()
+    for key, default in reset:
+        changed[key] = default
+        changed.written.discard(key)
+    before = {**names, "state": changed} if reset else names
+    writes = tuple(
+        Write(key, declared[key].reducer, _fitted(live, at, key, render(value, before))) for key, value in at.node.set
+    )
+    for write in writes:
+        try:
+            contribute(changed, write.key, write.how, [write.value])
+        except ReducerError as error:
+            raise StepFailed(Failure("state_invalid", f"state.{write.key}: {error}")) from error
+    _check_state(live, at.frame, changed, tuple(write.key for write in writes))
+    return reset, writes, changed
+
+
+def _fitted(live: Live, at: Arrival, key: str, value: Json) -> Json:
+    entry = live.workflow_of(at.frame).state[key]
+    if entry.reducer in ("set", "last", "first", "min", "max", "extend", "union", "merge", "add"):
+        return compile_schema(entry.schema).normalise(value)
+    return value
+
+
+def _check_state(live: Live, frame: Frame, state: State, keys: tuple[str, ...]) -> None:
+    declared = live.workflow_of(frame).state
+    for key in keys:
+        errors = compile_schema(declared[key].schema).errors(state[key])
+        if errors:
+            raise StepFailed(Failure("state_invalid", f"state.{key} does not fit its schema: {errors[0].message}"))
+
+
+def route(node: Node, names: Mapping[str, Json]) -> str | None:
+    """Where a node's `next` leads; None ends its body. Raises StepFailed (`no_route`, `condition_error`)."""
+    if not node.next:
+        return None
+    taken = first_holding(node.next, names)
+    if taken is None:
+        raise StepFailed(Failure("no_route", f"no route of '{node.id}' holds, and none is without `when`"))
+    return taken.to
+
+
+def first_holding(routes: tuple[Route, ...], names: Mapping[str, Json]) -> Route | None:
+    """The first route whose `when` holds; one without always does."""
+    return next((route for route in routes if route.when is None or holds(route.when, names)), None)

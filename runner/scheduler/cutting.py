@@ -1,0 +1,45 @@
+"""Cutting off: a step, a frame, and all below them; their composites do not settle."""
+
+from __future__ import annotations
+
+from runner.events import FrameEnded, StepClosed, StepEnded
+from runner.model import Json
+from runner.scheduler.live import Live
+from runner.state import Frame, Step
+
+
+def cut_children(live: Live, step: Step) -> None:
+    """Cut off all that a composite still has open."""
+    for path in tuple(step.open.values()):
+        if path in live.state.frames and live.state.frames[path].owner == step.path:
+            cut_frame(live, live.state.frames[path])
+        else:
+            _cut_step(live, live.state.steps[path], None)
+
+
+def cut_frame(live: Live, frame: Frame, error: dict[str, Json] | None = None, by: str = "") -> None:
+    """Cut off a frame and all below it; its composite does not settle."""
+    if frame.at is not None and frame.path not in live.state.ready:
+        step = live.state.steps.get(live.step_path(frame, frame.at, frame.visits[frame.at]))
+        if step is not None and step.frame == frame.path:
+            _cut_step(live, step, frame)
+    live.emit(FrameEnded(frame.path, "failed" if error and error["type"] != "cancelled" else "cancelled", error, by))
+
+
+def _cut_step(live: Live, step: Step, frame: Frame | None) -> None:
+    cut_children(live, step)
+    if step.invocation is not None:
+        cut_strays(live, step)
+    if step.path in live.state.running:
+        live.stopped.append(step.path)
+    place = None if frame is None else frame.path
+    live.emit(StepEnded(step.path, "cancelled", step.node, place, step.verb, step.visit))
+    live.calls.pop(step.path, None)
+
+
+def cut_strays(live: Live, home: Step) -> None:
+    """Cut off what a workflow's composites left running."""
+    assert home.invocation is not None, "strays belong to a workflow"
+    for path in tuple(home.invocation.strays):
+        cut_children(live, live.state.steps[path])
+        live.emit(StepClosed(path))

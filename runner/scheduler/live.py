@@ -1,0 +1,130 @@
+"""A run in memory: its definitions, its state, and the events that the decision under way has made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from runner.calls import AnyCall
+from runner.events import Event
+from runner.fold import apply
+from runner.model import Agent, Body, Json, Model, Node, Permissions, Workflow
+from runner.nodes import KINDS
+from runner.nodes.composites.workflow import WorkflowSpec
+from runner.nodes.contract import Kind
+from runner.scheduler.permissions import intersection
+from runner.state import ROOT, Frame, RunState, Step
+
+ROOT_NODE = Node(ROOT, "workflow", (), None)
+CALL = "call"
+"""The verb of a composite's recorded call."""
+
+
+class Live:
+    """One run under way. `emit` is the only way to change its state."""
+
+    def __init__(self, run: str, workflow: Workflow, state: RunState) -> None:
+        self.run = run
+        self.workflow = workflow
+        self.state = state
+        self.events: list[Event] = []
+        self.stopped: list[str] = []
+        self.moved: set[str] = set()
+        self.calls: dict[str, AnyCall] = {}
+
+    def emit(self, event: Event) -> None:
+        """Record a fact, and fold it into the state at once."""
+        self.events.append(event)
+        apply(self.state, event)
+
+    @property
+    def options(self) -> Mapping[str, Json]:
+        """What the run was started with beside its inputs."""
+        started = self.state.started
+        return started.options if started is not None else {}
+
+    def body(self, frame: Frame) -> Body:
+        """The graph that a frame executes."""
+        return self.workflow_of(frame).bodies[frame.body]
+
+    def node(self, step: Step) -> Node:
+        """The node that a step visits; of a composite's call, the composite's."""
+        if step.path == ROOT:
+            return ROOT_NODE
+        if step.frame is None:
+            return self.node(self.state.steps[step.owner])
+        return self.callee(self.state.steps[step.home]).bodies[step.body].nodes[step.node]
+
+    def kind(self, step: Step) -> Kind:
+        """The kind of a step's node."""
+        return KINDS[self.node(step).verb]
+
+    def callee(self, step: Step) -> Workflow:
+        """The workflow that a `workflow` step executes."""
+        if step.path == ROOT:
+            return self.workflow
+        spec: WorkflowSpec = self.node(step).spec
+        return self.workflow.library[spec.target]
+
+    def workflow_of(self, frame: Frame) -> Workflow:
+        """The workflow that a frame stands in."""
+        return self.callee(self.state.steps[frame.home])
+
+    def frame_of(self, step: Step) -> Frame:
+        """The frame that a step stands in; of a composite's call, the composite's."""
+        while step.frame is None:
+            step = self.state.steps[step.owner]
+        return step.base or self.state.frames[step.frame]
+
+    def step_path(self, frame: Frame, node: str, visit: int) -> str:
+        """A step's address: `triage`, `review#2`, `fan/security/scan`, `each[3]/summarize`."""
+        if self.body(frame).single:
+            return frame.path
+        return join(frame.path, node if visit == 1 else f"{node}#{visit}")
+
+    def permissions(self, frame: Frame) -> Permissions:
+        """What leaves may reach in a frame: what its workflow allows, and all of its callers do."""
+        home = self.state.steps[frame.home]
+        own = self.callee(home).permissions
+        if home.path == ROOT:
+            return own or Permissions()
+        callers = self.permissions(self.frame_of(home))
+        return callers if own is None else intersection(own, callers)
+
+    def depth(self, frame: Frame) -> int:
+        """How many workflows a frame stands in."""
+        return sum(1 for _ in homes(self, frame))
+
+    def agent(self, frame: Frame, agent: str | Agent) -> tuple[Agent, Workflow]:
+        """An agent as seen from a frame, and the workflow whose models and tools it uses. Raises KeyError."""
+        home = self.state.steps[frame.home]
+        here = self.callee(home)
+        if isinstance(agent, Agent):
+            return agent, here
+        if home.path != ROOT:
+            spec: WorkflowSpec = self.node(home).spec
+            if agent in spec.agents:
+                return self.agent(self.frame_of(home), spec.agents[agent])
+        return here.agents[agent], here
+
+    def model(self, workflow: Workflow, name: str) -> Model:
+        """The model that an alias stands for, after the command line's `--model`."""
+        chosen: Any = self.options.get("models", {}).get(name)
+        known = workflow.models.get(name, Model(name))
+        if chosen is None:
+            return known
+        aliased: Model = workflow.models.get(chosen, Model(chosen, known.temperature, known.max_reply_tokens))
+        return aliased
+
+
+def join(*parts: str) -> str:
+    """Parts of an address, the empty ones left out."""
+    return "/".join(part for part in parts if part)
+
+
+def homes(live: Live, frame: Frame) -> Iterator[Step]:
+    """The workflow steps that a frame stands in, innermost first."""
+    home: Step | None = live.state.steps[frame.home]
+    while home is not None:
+        yield home
+        home = None if home.path == ROOT else live.state.steps[live.frame_of(home).home]

@@ -1,0 +1,208 @@
+"""What may start: arrived frames, queued attempts, retries that are due; never more attempts than the limit."""
+
+from __future__ import annotations
+
+import hashlib
+
+import msgspec
+
+from runner.calls import AnyCall
+from runner.errors import Failure
+from runner.events import AttemptStarted, StepStarted, StepWaiting
+from runner.fold import COMPOSITES
+from runner.model import Node
+from runner.nodes import KINDS
+from runner.nodes.composites.workflow import BODY
+from runner.nodes.contract import Ask, Branch, Done, End, Enter, Failed, Opened, Perform, Spawn, StepFailed, SubCall
+from runner.scheduler.aftermath import Arrival, arrival_of
+from runner.scheduler.ending import complete, end_body, end_workflow, fail, skip, spawn
+from runner.scheduler.live import Live, homes
+from runner.scheduler.view import StepView
+from runner.state import Frame, Step
+
+PURE = frozenset({"none", "end"})
+"""The verbs whose steps need no attempt: they end in the commit in which they start."""
+
+
+def pump(live: Live) -> None:
+    """Start whatever may start now.
+
+    A step is one commit: a frame whose step has ended in this one may still start a step that does not end at once.
+    """
+    _start_due(live)
+    settled: set[str] = set()
+    while waiting := [path for path in live.state.ready if path not in settled]:
+        for path in waiting:
+            if path in live.state.ready:
+                _consider(live, live.state.frames[path], settled)
+    _start_queued(live)
+
+
+def _consider(live: Live, frame: Frame, settled: set[str]) -> None:
+    body = live.body(frame)
+    node = body.nodes[frame.at or body.start]
+    if frame.path in live.moved:
+        settled.add(frame.path)
+        if node.verb in PURE or node.condition is not None:
+            return
+    _start(live, frame, node)
+
+
+def _start_due(live: Live) -> None:
+    for path in tuple(live.state.retrying):
+        step = live.state.steps[path]
+        if step.retry_at is None or step.retry_at > live.state.at:
+            continue
+        if step.verb in COMPOSITES:
+            live.emit(AttemptStarted(path, step.attempt + 1))
+            _open(live, arrival_of(live, step), step)
+        elif _has_room(live):
+            live.emit(AttemptStarted(path, step.attempt + 1))
+
+
+def _start_queued(live: Live) -> None:
+    while live.state.queued and _has_room(live):
+        live.emit(AttemptStarted(next(iter(live.state.queued)), 1))
+
+
+def _has_room(live: Live) -> bool:
+    return len(live.state.running) < live.workflow.limits.max_concurrency
+
+
+def _start(live: Live, frame: Frame, node: Node) -> None:
+    visit = frame.visits.get(node.id, 0) + 1
+    at = Arrival(frame, node, visit, live.step_path(frame, node.id, visit))
+    if _over_limits(live, at):
+        return
+    try:
+        if node.condition is not None and not StepView(live, frame, at.step, visit, None).holds(node.condition):
+            skip(live, at)
+            return
+    except StepFailed as error:
+        fail(live, at, Failed(error.failure), final=True)
+        return
+    _open(live, at, None)
+
+
+def _over_limits(live: Live, at: Arrival) -> bool:
+    if (home := _out_of_steps(live, at.frame)) is not None:
+        allowed = live.callee(home).limits.max_steps
+        words = f"the workflow took {allowed} steps; limits.max_steps allows no more"
+        end_body(live, home, Failure("step_limit", words).as_error(at.step, 1), "")
+        return True
+    if at.node.max_visits is not None and at.visit > at.node.max_visits:
+        words = f"'{at.node.id}' was arrived at {at.visit} times; max_visits is {at.node.max_visits}"
+        fail(live, at, Failed(Failure("loop_limit", words)), final=True)
+        return True
+    return False
+
+
+def _out_of_steps(live: Live, frame: Frame) -> Step | None:
+    for home in homes(live, frame):
+        if home.invocation is not None and home.invocation.steps >= live.callee(home).limits.max_steps:
+            return home
+    return None
+
+
+def _open(live: Live, at: Arrival, step: Step | None) -> None:
+    """Ask the kind to open the step, and do what it answers."""
+    view = StepView(live, at.frame, at.step, at.visit, step)
+    try:
+        opened: Opened = KINDS[at.node.verb].open(at.node, view)
+        due = _deadline(live, at, view)
+    except StepFailed as error:
+        fail(live, at, Failed(error.failure, error.output), final=True)
+        return
+    _take_opened(live, at, opened, due)
+
+
+def _deadline(live: Live, at: Arrival, view: StepView) -> float | None:
+    if at.node.timeout is None:
+        return None
+    seconds = view.seconds(at.node.timeout)
+    timed = at.node.verb in COMPOSITES and at.node.verb not in ("human", "agent")
+    return live.state.at + seconds if timed else None
+
+
+def _take_opened(live: Live, at: Arrival, opened: Opened, due: float | None) -> None:
+    match opened:
+        case Done():
+            complete(live, at, opened)
+        case Failed():
+            fail(live, at, opened)
+        case End():
+            end_workflow(live, at, opened)
+        case Perform():
+            live.calls[at.step] = opened.call
+            _emit_started(live, at, opened, due)
+        case Spawn():
+            spawn(live, _emit_started(live, at, opened, due), opened)
+        case Enter():
+            spawn(live, _emit_started(live, at, opened, due), Spawn((Branch(BODY, BODY, shared=True),)))
+        case Ask():
+            _emit_started(live, at, opened, due)
+            schema = dict(opened.schema) if opened.schema is not None else None
+            live.emit(StepWaiting(at.step, opened.kind, opened.until, opened.prompt, opened.choices, schema))
+
+
+def _emit_started(live: Live, at: Arrival, opened: Perform | Spawn | Enter | Ask, due: float | None) -> Step:
+    if at.step not in live.state.steps:
+        started = StepStarted(at.step, at.node.id, at.node.verb, at.frame.path, visit=at.visit, due=due)
+        live.emit(_with_details(live, started, opened))
+    return live.state.steps[at.step]
+
+
+def _with_details(live: Live, started: StepStarted, opened: Perform | Spawn | Enter | Ask) -> StepStarted:
+    match opened:
+        case Perform():
+            details = {
+                "attempt": int(_has_room(live)),
+                "input_hash": input_hash(opened.call),
+                "request": dict(opened.request),
+            }
+            return msgspec.structs.replace(started, **details)
+        case Spawn():
+            return msgspec.structs.replace(started, attempt=1, memory=dict(opened.memory))
+        case Enter():
+            return msgspec.structs.replace(started, attempt=1, scope=opened.scope)
+        case Ask():
+            return msgspec.structs.replace(started, attempt=1)
+
+
+def input_hash(call: AnyCall) -> str:
+    """What a call was given, in short: the first 16 hex digits of the SHA-256 of its JSON."""
+    return hashlib.sha256(msgspec.json.encode(call, order="sorted")).hexdigest()[:16]
+
+
+def call_of(live: Live, step: Step) -> AnyCall:
+    """The call of a step whose attempt is to run: as it was opened, or opened anew after a resumption (it is pure)."""
+    if step.path not in live.calls:
+        holder = step if step.frame is not None else live.state.steps[step.owner]
+        opened = live.kind(holder).open(live.node(holder), StepView.of(live, holder))
+        if isinstance(opened, Perform):
+            live.calls[step.path] = opened.call
+        elif isinstance(opened, Spawn):
+            calls = {child.key: child.call for child in opened.children if isinstance(child, SubCall)}
+            live.calls[step.path] = calls[step.key]
+    return live.calls[step.path]
+
+
+def attempt_timeout(live: Live, step: Step) -> float | None:
+    """Seconds that one attempt of a call may take."""
+    duration = live.node(step).timeout
+    return None if duration is None else StepView.of(live, step).seconds(duration)
+
+
+def time_left(live: Live, now: float) -> list[tuple[str, float]]:
+    """For each workflow with `limits.timeout`, while something runs: its step, and the seconds it has left."""
+    state = live.state
+    if not state.running:
+        return []
+    active = state.active + max(0.0, now - state.at)
+    left = []
+    for path in state.homes:
+        home = state.steps[path]
+        limit = live.callee(home).limits.timeout
+        if limit is not None and home.invocation is not None:
+            left.append((path, limit - (active - home.invocation.active_since)))
+    return left

@@ -1,0 +1,210 @@
+"""What a node kind sees of the run: names for expressions, its children, and what surrounds its step."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+from runner.compiler import parse_duration
+from runner.errors import ExpressionError, Failure, TemplateError
+from runner.events import Scope
+from runner.expression import Expression
+from runner.fold import merge_writes, results_of
+from runner.inputs import InputsInvalid, check_inputs
+from runner.model import Agent, Duration, Json, Node, Workflow
+from runner.nodes.contract import ResolvedAgent, StepFailed
+from runner.scheduler.live import Live
+from runner.state import Child, Frame, Nodes, Step
+from runner.template import Template, ValueTemplate
+
+
+def scope(live: Live, frame: Frame, visit: int, extra: Mapping[str, Json]) -> dict[str, Json]:
+    """The names that expressions and templates see in a frame."""
+    state = live.state
+    started = state.started
+    return {
+        "inputs": state.home(frame).inputs,
+        "state": frame.state,
+        "nodes": frame.nodes,
+        "visits": visit,
+        "run": {
+            "id": live.run,
+            "name": (started.name or started.workflow) if started else "",
+            "steps": state.total_steps,
+            "cost_usd": state.cost_usd,
+            "tokens": state.tokens,
+            "budget_left_usd": None,
+        },
+        **frame.variables,
+        **extra,
+    }
+
+
+def evaluate(expression: Expression, names: Mapping[str, Json]) -> Json:
+    """An expression's JSON value. Raises StepFailed (`condition_error`)."""
+    try:
+        return expression.json(names)
+    except ExpressionError as error:
+        raise StepFailed(_language_failure("condition_error", error, expression.source)) from error
+
+
+def holds(expression: Expression, names: Mapping[str, Json]) -> bool:
+    """Whether a condition holds. Raises StepFailed (`condition_error`)."""
+    try:
+        return expression.test(names)
+    except ExpressionError as error:
+        raise StepFailed(_language_failure("condition_error", error, expression.source)) from error
+
+
+def render(value: ValueTemplate, names: Mapping[str, Json]) -> Json:
+    """A rendered JSON value. Raises StepFailed (`template_error`)."""
+    try:
+        return value.render(names)
+    except TemplateError as error:
+        raise StepFailed(_language_failure("template_error", error, "")) from error
+
+
+def _language_failure(type_: str, error: ExpressionError | TemplateError, source: str) -> Failure:
+    details: dict[str, Json] = {"source": source} if source else {}
+    hint = f" ({error.hint})" if error.hint else ""
+    return Failure(
+        "condition_error" if type_ == "condition_error" else "template_error", f"{error.message}{hint}", details
+    )
+
+
+class StepView:
+    """The view of one step, open or about to be."""
+
+    def __init__(self, live: Live, frame: Frame | None, path: str, visit: int, step: Step | None) -> None:
+        self._live = live
+        self._frame = frame
+        self._visit = visit
+        self._step = step
+        self.step = path
+
+    @classmethod
+    def of(cls, live: Live, step: Step) -> StepView:
+        """The view of a step that is open."""
+        frame = live.frame_of(step) if step.path else None
+        return cls(live, frame, step.path, step.visit, step)
+
+    @property
+    def now(self) -> float:
+        return self._live.state.at
+
+    @property
+    def folder(self) -> str:
+        return str(self._live.options.get("folder", "")) or self._live.workflow.folder
+
+    @property
+    def workflow(self) -> Workflow:
+        return self._live.workflow_of(self.frame)
+
+    @property
+    def frame(self) -> Frame:
+        assert self._frame is not None, "the run itself renders nothing in a frame"
+        return self._frame
+
+    @property
+    def callee(self) -> Workflow:
+        assert self._step is not None, "only an open step has called"
+        return self._live.callee(self._step)
+
+    @property
+    def memory(self) -> Mapping[str, Json]:
+        return self._step.memory if self._step else {}
+
+    @property
+    def children(self) -> Mapping[str, Child]:
+        return self._step.children if self._step else {}
+
+    @property
+    def open(self) -> Mapping[str, str]:
+        return self._step.open if self._step else {}
+
+    @property
+    def tally(self) -> Mapping[str, int]:
+        return self._step.tally if self._step else {}
+
+    @property
+    def strays(self) -> int:
+        invocation = self._step.invocation if self._step else None
+        return len(invocation.strays) if invocation else 0
+
+    def scope(self, **extra: Json) -> dict[str, Json]:
+        """The names that expressions and templates see at this step."""
+        return scope(self._live, self.frame, self._visit, extra)
+
+    def text(self, template: Template, **extra: Json) -> str:
+        if template.literal:
+            return template.source
+        try:
+            return template.text(self.scope(**extra))
+        except TemplateError as error:
+            raise StepFailed(_language_failure("template_error", error, template.source[:200])) from error
+
+    def value(self, value: ValueTemplate, **extra: Json) -> Json:
+        return render(value, self.scope(**extra))
+
+    def evaluate(self, expression: Expression, **extra: Json) -> Json:
+        return evaluate(expression, self.scope(**extra))
+
+    def holds(self, condition: Expression, **extra: Json) -> bool:
+        return holds(condition, self.scope(**extra))
+
+    def results(self) -> Json:
+        return results_of(self._step) if self._step else {}
+
+    def seconds(self, duration: Duration) -> float:
+        if duration.seconds is not None:
+            return duration.seconds
+        assert duration.template is not None, "a duration has seconds or a template"
+        text = self.text(duration.template)
+        seconds = parse_duration(text)
+        if seconds is None:
+            raise StepFailed(Failure("template_error", f"'{text[:80]}' is no duration such as 250ms, 90s, 1h30m, 2d"))
+        return seconds
+
+    def branch_holds(self, condition: Expression, after: tuple[str, ...]) -> bool:
+        state = self.frame.state.branch()
+        for key in after:
+            merge_writes(state, self.children[key].writes)
+        records = [(key, {"status": self.children[key].status, "output": self.children[key].output}) for key in after]
+        return self.holds(condition, state=state, nodes=Nodes(records, self.frame.nodes))
+
+    def outputs(self) -> dict[str, Json]:
+        assert self._step is not None and self._step.invocation is not None, "only a workflow has outputs"
+        invocation = self._step.invocation
+        at_end = Frame(self.step, self.step, "body", "body", self.step, invocation.state, invocation.nodes)
+        names = scope(self._live, at_end, 1, {})
+        return {name: render(value, names) for name, value in self.callee.outputs.items()}
+
+    def agent(self, agent: str | Agent, model: str, fallback: tuple[str, ...]) -> ResolvedAgent:
+        try:
+            found, home = self._live.agent(self.frame, agent)
+        except KeyError:
+            raise StepFailed(Failure("agent_not_found", f"there is no agent '{agent}' here")) from None
+        first = self._live.model(self.workflow, model) if model else self._live.model(home, found.model)
+        rest = [self._live.model(self.workflow, name) for name in fallback] or [
+            self._live.model(home, name) for name in found.fallback
+        ]
+        return ResolvedAgent(found, (first, *rest), {name: home.tools[name] for name in found.tools})
+
+    def enter(self, node: Node, with_: Mapping[str, Json]) -> Scope:
+        callee = self._live.workflow.library[node.spec.target]
+        limit = self._live.workflow.limits.max_depth
+        if self._live.depth(self.frame) >= limit:
+            raise StepFailed(
+                Failure("depth_limit", f"workflows are nested {limit} deep; limits.max_depth allows no more")
+            )
+        try:
+            given = check_inputs(callee.inputs, with_)
+        except InputsInvalid as error:
+            raise StepFailed(Failure("input_invalid", f"workflow '{callee.name}': {error.message}")) from error
+        return Scope(given, {name: key.default for name, key in callee.state.items()}, callee.name)
+
+
+def draw(*parts: object) -> float:
+    """A number in [0, 1) that depends on nothing but its arguments: the jitter of a retry, the same at every replay."""
+    digest = hashlib.sha256("\0".join(map(str, parts)).encode()).digest()
+    return int.from_bytes(digest[:7], "big") / (1 << 56)
