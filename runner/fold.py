@@ -169,6 +169,7 @@ def _step_started(run: RunState, event: StepStarted) -> None:
         event.owner,
         event.key,
         event.visit,
+        attempt=event.attempt,
         agent=event.agent,
         memory=event.memory,
         due=event.due,

@@ -241,7 +241,7 @@ def _frame_opened(live: Live, step: Step, child: Branch) -> FrameOpened:
     if step.verb == "for_each":
         path = f"{prefix(step)}[{child.key}]"
     elif step.verb == "workflow" and child.key == BODY:
-        path = prefix(step)
+        path = f"{prefix(step)}/" if step.path else ROOT
     else:
         path = join(prefix(step), child.key)
     return FrameOpened(

@@ -77,10 +77,10 @@ class Live:
         return step.base or self.state.frames[step.frame]
 
     def step_path(self, frame: Frame, node: str, visit: int) -> str:
-        """A step's address: `triage`, `review#2`, `fan/security/scan`, `each[3]/summarize`."""
+        """A step's address (a called workflow's own frame ends in a slash, to be apart from the branch it may be in): `triage`, `review#2`, `fan/security/scan`, `each[3]/summarize`."""
         if self.body(frame).single:
             return frame.path
-        return join(frame.path, node if visit == 1 else f"{node}#{visit}")
+        return join(frame.path.rstrip("/"), node if visit == 1 else f"{node}#{visit}")
 
     def permissions(self, frame: Frame) -> Permissions:
         """What leaves may reach in a frame: what its workflow allows, and all of its callers do."""

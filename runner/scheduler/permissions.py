@@ -27,14 +27,3 @@ def _common_roots(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str,
 def _inside(path: str, root: str) -> bool:
     return PurePath(path).is_relative_to(root)
 
-
-def widened(permissions: Permissions | None, allowed: dict[str, list[str]]) -> Permissions:
-    """Permissions with what `--allow KIND:VALUE` adds; paths are absolute already."""
-    own = permissions or Permissions()
-    return Permissions(
-        own.commands | set(allowed.get("commands", ())),
-        (*own.read, *allowed.get("read", ())),
-        (*own.write, *allowed.get("write", ())),
-        own.network | set(allowed.get("network", ())),
-        own.env | set(allowed.get("env", ())),
-    )

@@ -1,0 +1,38 @@
+"""A group of commands whose modules are imported when they are called, not for the help."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+import click
+
+from runner.errors import did_you_mean
+
+
+class Lazy(click.Group):
+    """Knows its commands' helps from a table; `runner.cli.<name>_command` holds the command itself."""
+
+    def __init__(self, *args: Any, commands_help: Mapping[str, str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._helps = commands_help
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self._helps)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self._helps:
+            return None
+        command: click.Command = import_module(f"runner.cli.{cmd_name}_command").command
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in self._helps and not args[0].startswith("-"):
+            near = did_you_mean(args[0], list(self._helps))
+            raise click.UsageError(f"there is no command '{args[0]}'{near}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(self._helps.items()))

@@ -1,0 +1,152 @@
+"""What commands print: a run's result in words or as one JSON document, and problems of files."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from runner.errors import (
+    EXIT_CANCELLED,
+    EXIT_COMPLETED,
+    EXIT_FAILED,
+    EXIT_PAUSED,
+    Problem,
+)
+from runner.events import StepWaiting
+from runner.plain import one_line, plain
+from runner.runs import RunResult
+
+Json = Any
+
+EXITS = {"completed": EXIT_COMPLETED, "failed": EXIT_FAILED, "paused": EXIT_PAUSED, "cancelled": EXIT_CANCELLED}
+
+
+def say(text: str = "") -> None:
+    """A line for people, on stderr."""
+    click.echo(plain(text), err=True)
+
+
+def tell(text: str = "") -> None:
+    """A line of the command's own output."""
+    click.echo(plain(text))
+
+
+def as_json(value: Json) -> str:
+    """A JSON document, readable, on one value."""
+    return json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)
+
+
+def answer_command(run: str, waiting: StepWaiting) -> str:
+    """The command that answers a waiting step."""
+    if waiting.choices:
+        first = waiting.choices[0]
+        value = first if isinstance(first, str) else json.dumps(first)
+    else:
+        value = "VALUE" if waiting.schema is None else "JSON"
+    return f"wf answer {run} {shlex.quote(waiting.step)} {shlex.quote(value)} --resume"
+
+
+def document(result: RunResult) -> dict[str, Json]:
+    """A run's result as `--json` prints it."""
+    return {
+        "run": result.run,
+        "workflow": result.workflow,
+        "status": result.status,
+        "outputs": dict(result.outputs),
+        "error": result.error,
+        "waiting": [
+            {
+                "step": waiting.step,
+                "kind": waiting.kind,
+                "prompt": waiting.prompt,
+                "command": answer_command(result.run, waiting) if waiting.kind == "person" else None,
+            }
+            for waiting in result.waiting
+        ],
+        "cost_usd": result.cost_usd,
+        "tokens": result.tokens,
+    }
+
+
+def tell_result(result: RunResult, *, quiet: bool) -> None:
+    """A run's result in words: outputs on stdout, all else on stderr."""
+    if result.status == "completed":
+        for name, value in result.outputs.items():
+            tell(f"{name}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}")
+    if quiet and result.status == "completed":
+        return
+    cost = "cost unknown" if result.cost_usd is None else f"${result.cost_usd:.4f}"
+    used = f", {result.tokens} tokens, {cost}" if result.tokens else ""
+    say(f"run {result.run} {result.status}: {result.steps} steps{used}")
+    if result.error is not None:
+        _say_error(result.error)
+    if result.status == "paused":
+        _say_waiting(result)
+
+
+def _say_error(error: Mapping[str, Json]) -> None:
+    where = f" at {error['step']}" if error["step"] else ""
+    say(f"error: {error['type']}{where}: {error['message']}")
+    for key in ("stderr", "traceback"):
+        if text := error["details"].get(key):
+            say("\n".join(f"  {line}" for line in str(text).rstrip().splitlines()[-12:]))
+
+
+def _say_waiting(result: RunResult) -> None:
+    for waiting in result.waiting:
+        if waiting.kind == "person":
+            say(f"{waiting.step} waits for a person: {one_line(waiting.prompt, 300)}")
+            if waiting.choices:
+                say(f"  one of: {', '.join(choice if isinstance(choice, str) else json.dumps(choice) for choice in waiting.choices)}")
+            say(f"  {answer_command(result.run, waiting)}")
+        if waiting.until is not None:
+            say(f"  {waiting.step}: its time comes at {moment(waiting.until)}; nothing happens by itself while the run is paused")
+    if not any(waiting.kind == "person" for waiting in result.waiting):
+        say(f"  wf resume {result.run}")
+
+
+def moment(at: float) -> str:
+    """A time as text: UTC, to the second."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def problem_json(problem: Problem) -> dict[str, Json]:
+    """A problem as JSON."""
+    place = problem.place
+    return {
+        "file": place.file if place else None,
+        "line": place.line if place else None,
+        "column": place.column if place else None,
+        "severity": problem.severity,
+        "rule": problem.rule,
+        "message": problem.message,
+        "hint": problem.hint,
+    }
+
+
+def annotate(problems: Iterable[Problem]) -> None:
+    """Problems as GitHub Actions' annotations, on stdout."""
+    for problem in problems:
+        place = problem.place
+        where = f"file={_property(place.file)},line={place.line},col={place.column}," if place else ""
+        words = f"{problem.message}. {problem.hint}" if problem.hint else problem.message
+        click.echo(f"::{problem.severity} {where}title=wf::{_message(plain(words))}")
+
+
+def _message(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _message(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def in_actions() -> bool:
+    """Whether this runs in GitHub Actions."""
+    return os.environ.get("GITHUB_ACTIONS") == "true"

@@ -1,0 +1,145 @@
+"""Runs a workflow through the pure scheduler alone: no I/O, no clock, and any order in which attempts end."""
+
+from __future__ import annotations
+
+import tempfile
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from runner.calls import AnyCall, Done, Failed, Outcome
+from runner.errors import Failure
+from runner.events import AttemptStarted, Commit, Event, RunStarted, StepEnded, StepStarted, decode, encode
+from runner.fold import fold
+from runner.inputs import check_inputs
+from runner.loading import load
+from runner.model import Loaded
+from runner.scheduler import Live, advance, call_of, due_time
+from runner.scheduler.happenings import (
+    Answered,
+    AttemptEnded,
+    Begin,
+    CancelRequested,
+    Continue,
+    Happening,
+    TimeReached,
+)
+from runner.snapshot import decode as read_snapshot
+from runner.snapshot import encode as write_snapshot
+from runner.state import RunState, Step
+
+Reply = Callable[[AnyCall, Step], Outcome]
+Order = Callable[[Sequence[str]], str]
+
+
+def succeed(_call: AnyCall, step: Step) -> Outcome:
+    """Every call succeeds; its text is its step's path."""
+    return Done({"text": step.path, "stdout": f"{step.path}\n", "stderr": "", "exit_code": 0, "tool_calls": [], "finish": ""})
+
+
+def fail_at(*paths: str, type_: Any = "tool_failed", times: int = 1000) -> Reply:
+    """Calls of these steps fail, so many times each; all others succeed."""
+    failed: dict[str, int] = {}
+
+    def reply(call: AnyCall, step: Step) -> Outcome:
+        failed[step.path] = failed.get(step.path, 0) + 1
+        if step.path in paths and failed[step.path] <= times:
+            return Failed(Failure(type_, f"{step.path} failed"))
+        return succeed(call, step)
+
+    return reply
+
+
+def compiled(text: str) -> Loaded:
+    """A workflow from YAML text, checked as `wf validate` checks it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "flow.yaml")
+        path.write_text("wf: 1\nname: simulated\n" + textwrap.dedent(text), encoding="utf-8")
+        return load(str(path))
+
+
+@dataclass
+class Simulation:
+    """One simulated run: what happened, and how it stands."""
+
+    live: Live
+    log: list[Event] = field(default_factory=list)
+    now: float = 1000.0
+    twin: RunState = field(default_factory=RunState)
+    commits: list[Commit] = field(default_factory=list)
+
+    @property
+    def state(self) -> RunState:
+        return self.live.state
+
+    @property
+    def ended(self) -> list[str]:
+        """The steps that ended, in order, with their status where it is not `completed`."""
+        steps = [event for event in self.log if isinstance(event, StepEnded)]
+        return [event.step if event.status == "completed" else f"{event.step}:{event.status}" for event in steps]
+
+    @property
+    def outcome(self) -> Any:
+        """The outputs of a completed run, else its error's type."""
+        return self.state.outputs if self.state.error is None else self.state.error["type"]
+
+    def take(self, happenings: Sequence[Happening]) -> None:
+        """Let the scheduler take what happened; the recorded events must fold to the same state."""
+        first = self.state.seq + 1
+        decision = advance(self.live, happenings, self.now)
+        if not decision.events:
+            return
+        commit = Commit("run", first, decode(encode(decision.events)), self.now)
+        self.log += commit.events
+        self.commits.append(commit)
+        fold(self.twin, commit)
+
+
+def simulate(  # noqa: PLR0913 - what a test may vary
+    text: str,
+    *,
+    inputs: Mapping[str, Any] | None = None,
+    reply: Reply = succeed,
+    answers: Mapping[str, Any] | None = None,
+    order: Order = lambda waiting: waiting[0],
+    cancel_after: int | None = None,
+    crash: bool = False,
+) -> Simulation:
+    """Run a workflow to its end. With `crash`, the state goes through a snapshot and a new scheduler after every commit."""
+    loaded = compiled(text)
+    workflow = loaded.workflow
+    given = check_inputs(workflow.inputs, inputs or {})
+    state = {name: key.default for name, key in workflow.state.items()}
+    run = Simulation(Live("run", workflow, RunState()))
+    run.take([Begin(RunStarted(workflow.name, workflow.version, loaded.hash, given, state))])
+    for turn in range(100_000):
+        if run.state.ended:
+            return run
+        if crash:
+            run.live = Live("run", workflow, read_snapshot(write_snapshot(run.state)))
+        run.take([CancelRequested("by test")] if turn == cancel_after else _next(run, reply, answers or {}, order))
+    raise AssertionError("the run does not end")
+
+
+def _next(run: Simulation, reply: Reply, answers: Mapping[str, Any], order: Order) -> list[Happening]:
+    state = run.state
+    if state.ready:
+        return [Continue()]
+    if state.running:
+        step = state.steps[order(tuple(state.running))]
+        return [AttemptEnded(step.path, step.attempt, reply(call_of(run.live, step), step))]
+    for path in state.waiting:
+        if state.steps[path].node in answers:
+            return [Answered(path, answers[state.steps[path].node])]
+    due = {step.path: time for step in state.steps.values() if (time := due_time(step)) is not None}
+    assert due, f"stuck at {sorted(state.steps)}"
+    run.now = max(run.now, min(due.values()))
+    return [TimeReached(tuple(path for path, time in due.items() if time <= run.now))]
+
+
+def started(run: Simulation) -> list[str]:
+    """The attempts that were started, in order."""
+    events = [event for event in run.log if isinstance(event, StepStarted | AttemptStarted) and event.attempt]
+    return [event.step for event in events if not isinstance(event, StepStarted) or event.request]
