@@ -8,7 +8,7 @@ from pathlib import Path
 
 from runner.loading import load as load_file
 from runner.model import Json, Loaded
-from runner.providers.scripted import read_script
+from runner.providers.mock_file import read_script
 from runner.runs import Choices, RunResult, Surroundings, start
 from runner.store.memory import MemoryStore
 from runner.store.sqlite import open_store

@@ -50,7 +50,9 @@ def main() -> None:
     """The console script: every error becomes words on stderr and an exit code; no traceback without `--debug`."""
     debug = "--debug" in sys.argv
     try:
-        code = root.main(args=[word for word in sys.argv[1:] if word != "--debug"], prog_name="wf", standalone_mode=False)
+        code = root.main(
+            args=[word for word in sys.argv[1:] if word != "--debug"], prog_name="wf", standalone_mode=False
+        )
     except WorkflowError as error:
         if debug:
             raise
@@ -66,7 +68,9 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001 - the last net: a line, not a traceback
         if debug:
             raise
-        click.echo(plain(f"internal error: {type(error).__name__}: {error}\n  help: run it again with --debug"), err=True)
+        click.echo(
+            plain(f"internal error: {type(error).__name__}: {error}\n  help: run it again with --debug"), err=True
+        )
         code = EXIT_FAILED
     sys.exit(code if isinstance(code, int) else 0)
 

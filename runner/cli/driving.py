@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 
 import click
 
-from runner.cli.printing import EXITS, as_json, document, tell_result
+from runner.cli.printing import EXITS, document, tell_result
+from runner.cli.reporting import as_json
 from runner.engine import Engine, Listener, Manner
 from runner.errors import EXIT_INTERRUPTED, EXIT_TERMINATED, UsageError
 from runner.runs import RunResult, Surroundings
@@ -55,7 +56,9 @@ class Signals:
         engine.stop()
 
 
-def surroundings(store: Store, show: Show, answers: tuple[str, ...], wait_limit: float, signals: Signals) -> Surroundings:
+def surroundings(
+    store: Store, show: Show, answers: tuple[str, ...], wait_limit: float, signals: Signals
+) -> Surroundings:
     """What this process lends to a run, by how it is shown."""
     manner = Manner(None, parse_pairs(answers, "--answer STEP=VALUE"), wait_limit)
     listeners: list[Listener] = []

@@ -27,7 +27,9 @@ class Lazy(click.Group):
         command: click.Command = import_module(f"runner.cli.{cmd_name}_command").command
         return command
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in self._helps and not args[0].startswith("-"):
             near = did_you_mean(args[0], list(self._helps))
             raise click.UsageError(f"there is no command '{args[0]}'{near}", ctx)

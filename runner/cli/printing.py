@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,7 +15,6 @@ from runner.errors import (
     EXIT_COMPLETED,
     EXIT_FAILED,
     EXIT_PAUSED,
-    Problem,
 )
 from runner.events import StepWaiting
 from runner.plain import one_line, plain
@@ -35,11 +33,6 @@ def say(text: str = "") -> None:
 def tell(text: str = "") -> None:
     """A line of the command's own output."""
     click.echo(plain(text))
-
-
-def as_json(value: Json) -> str:
-    """A JSON document, readable, on one value."""
-    return json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)
 
 
 def answer_command(run: str, waiting: StepWaiting) -> str:
@@ -103,10 +96,14 @@ def _say_waiting(result: RunResult) -> None:
         if waiting.kind == "person":
             say(f"{waiting.step} waits for a person: {one_line(waiting.prompt, 300)}")
             if waiting.choices:
-                say(f"  one of: {', '.join(choice if isinstance(choice, str) else json.dumps(choice) for choice in waiting.choices)}")
+                say(
+                    f"  one of: {', '.join(choice if isinstance(choice, str) else json.dumps(choice) for choice in waiting.choices)}"
+                )
             say(f"  {answer_command(result.run, waiting)}")
         if waiting.until is not None:
-            say(f"  {waiting.step}: its time comes at {moment(waiting.until)}; nothing happens by itself while the run is paused")
+            say(
+                f"  {waiting.step}: its time comes at {moment(waiting.until)}; nothing happens by itself while the run is paused"
+            )
     if not any(waiting.kind == "person" for waiting in result.waiting):
         say(f"  wf resume {result.run}")
 
@@ -114,39 +111,3 @@ def _say_waiting(result: RunResult) -> None:
 def moment(at: float) -> str:
     """A time as text: UTC, to the second."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-
-
-def problem_json(problem: Problem) -> dict[str, Json]:
-    """A problem as JSON."""
-    place = problem.place
-    return {
-        "file": place.file if place else None,
-        "line": place.line if place else None,
-        "column": place.column if place else None,
-        "severity": problem.severity,
-        "rule": problem.rule,
-        "message": problem.message,
-        "hint": problem.hint,
-    }
-
-
-def annotate(problems: Iterable[Problem]) -> None:
-    """Problems as GitHub Actions' annotations, on stdout."""
-    for problem in problems:
-        place = problem.place
-        where = f"file={_property(place.file)},line={place.line},col={place.column}," if place else ""
-        words = f"{problem.message}. {problem.hint}" if problem.hint else problem.message
-        click.echo(f"::{problem.severity} {where}title=wf::{_message(plain(words))}")
-
-
-def _message(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _message(text).replace(":", "%3A").replace(",", "%2C")
-
-
-def in_actions() -> bool:
-    """Whether this runs in GitHub Actions."""
-    return os.environ.get("GITHUB_ACTIONS") == "true"

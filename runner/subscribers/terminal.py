@@ -54,14 +54,22 @@ class Terminal:
     def _print(self, event: Any, commit: Commit) -> None:
         words = describe(event, commit)
         if words:
-            colour = COLOURS.get(event.status, "") if isinstance(event, StepEnded) else "yellow" if words[0] in "…!" else "bold"
+            colour = (
+                COLOURS.get(event.status, "")
+                if isinstance(event, StepEnded)
+                else "yellow"
+                if words[0] in "…!"
+                else "bold"
+            )
             self._console.print(Text(words, style=colour))
 
     def _table(self, state: RunState) -> Table:
         table = Table.grid(padding=(0, 2))
         for path in list(state.running)[:MOST_ROWS]:
             seconds = state.at - self._began.get(path, state.at)
-            table.add_row(Text("▸", style="yellow"), Text(plain(path)), Text(f"{seconds:.0f} s"), Text(self._said.get(path, "")))
+            table.add_row(
+                Text("▸", style="yellow"), Text(plain(path)), Text(f"{seconds:.0f} s"), Text(self._said.get(path, ""))
+            )
         cost = "" if state.unpriced else f", ${state.cost_usd:.4f}"
         used = f", {state.tokens} tokens{cost}" if state.tokens else ""
         table.add_row("", Text(f"{state.total_steps} steps{used}", style="dim"))

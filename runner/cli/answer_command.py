@@ -1,0 +1,71 @@
+"""`wf answer`: answer a step that waits for a person."""
+
+from __future__ import annotations
+
+import click
+
+from runner.answers import parse_answer
+from runner.cli.driving import Show, Signals, drive, surroundings
+from runner.cli.printing import say
+from runner.cli.settings import database_option, wait_limit
+from runner.cli.stored import find_run, writing
+from runner.clock import SystemClock
+from runner.errors import EXIT_COMPLETED, UsageError, did_you_mean
+from runner.events import StepWaiting
+from runner.history import load
+from runner.runs import resume
+from runner.state import RunState
+from runner.store.contract import Message, RunRow, Store
+from runner.store.lease import may_take_over
+
+EPILOG = """\b
+Examples:
+  wf answer last approve yes                  # a live run goes on by itself
+  wf answer last approve yes --resume         # go on with a paused one here
+  wf answer last form '{"name": "Ann", "age": 7}' --resume
+"""
+
+
+@click.command("answer", epilog=EPILOG)
+@click.argument("run")
+@click.argument("step")
+@click.argument("value")
+@click.option("--resume", "goes_on", is_flag=True, help="Go on with the run in this process.")
+@click.option("--no-input", is_flag=True, help="With --resume: never ask.")
+@click.option("--json", "as_document", is_flag=True, help="With --resume: one JSON document on stdout.")
+@database_option
+def command(run: str, step: str, value: str, goes_on: bool, no_input: bool, as_document: bool, db: str | None) -> int:  # noqa: PLR0913 - click's
+    """Answer STEP of RUN with VALUE: a choice, a form as JSON, or a text. A wrong answer is refused."""
+    with writing(db) as store:
+        row = find_run(store, run)
+        asked = _asked(load(store, row.id), row, step)
+        answer = parse_answer(asked, value)
+        now = SystemClock().now()
+        store.post(Message(row.id, "answer", now, asked.step, answer))
+        if may_take_over(row, now):
+            return _go_on(store, row, Show(json=as_document, no_input=no_input), goes_on=goes_on)
+        say(f"{asked.step} is answered; run {row.id} goes on in process {row.owner.pid if row.owner else '?'}")
+        return EXIT_COMPLETED
+
+
+def _go_on(store: Store, row: RunRow, show: Show, *, goes_on: bool) -> int:
+    if not goes_on:
+        say(f"the answer is recorded; go on with: wf resume {row.id}")
+        return EXIT_COMPLETED
+    signals = Signals()
+    around = surroundings(store, show, (), wait_limit(None), signals)
+    return drive(resume(row.id, {}, around), show, signals)
+
+
+def _asked(state: RunState, row: RunRow, step: str) -> StepWaiting:
+    waiting = [
+        found for path in state.waiting if (found := state.steps[path].waiting) is not None and found.kind == "person"
+    ]
+    for found in waiting:
+        if found.step == step:
+            return found
+    if state.ended:
+        raise UsageError(f"run {row.id} has ended: {state.status}")
+    known = [found.step for found in waiting]
+    hint = f"these wait: {', '.join(known)}" if known else "nothing waits for a person"
+    raise UsageError(f"step '{step}' does not wait for an answer{did_you_mean(step, known)}", hint)

@@ -1,0 +1,50 @@
+"""`wf eval`: try an expression."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from runner.cli.reporting import as_json
+from runner.errors import ExpressionError, Place, Problem, UsageError
+from runner.expression import compile_expression
+
+EPILOG = """\b
+Examples:
+  wf eval '1 + 2 * 3'
+  wf eval 'state.score >= 0.8 && size(state.tags) > 0' --context context.json
+  echo '{"x": [1, 2, 3]}' | wf eval 'x.filter(n, n > 1)' --context -
+"""
+
+
+@click.command("eval", epilog=EPILOG)
+@click.argument("expression")
+@click.option("--context", metavar="FILE", help="A JSON object of the names it may use; - reads stdin.")
+def command(expression: str, context: str | None) -> int:
+    """Evaluate EXPRESSION (CEL) and print its value as JSON."""
+    scope = _context(context) if context else {}
+    try:
+        value = compile_expression(expression).json(scope)
+    except ExpressionError as error:
+        place = Place(
+            "expression", 1, error.offset + 1, expression.splitlines()[0] if expression.strip() else "", error.width
+        )
+        raise UsageError(str(Problem(error.message, place, error.hint)).removeprefix("error: ")) from error
+    click.echo(as_json(value))
+    return 0
+
+
+def _context(file: str) -> dict[str, Any]:
+    try:
+        content = json.loads(sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"can't read {file}: {getattr(error, 'strerror', None) or error}") from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{file} is no JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise UsageError(f"{file} holds no JSON object", 'write {"name": value, …}')
+    return content

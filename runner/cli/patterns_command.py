@@ -1,0 +1,39 @@
+"""`wf patterns`: the bundled patterns."""
+
+from __future__ import annotations
+
+import click
+
+from runner.cli.printing import tell
+from runner.diagram import mermaid
+from runner.loading import load
+from runner.model import Input
+from runner.resources import data
+
+EPILOG = """\b
+Examples:
+  wf patterns
+  wf patterns review-refine
+  wf run pattern:review-refine -i task="a haiku about tea"
+"""
+
+
+@click.command("patterns", epilog=EPILOG)
+@click.argument("name", required=False)
+def command(name: str | None) -> int:
+    """List the bundled patterns; with NAME, show its inputs and draw it."""
+    if name is None:
+        for path in sorted(data("patterns").glob("*.yaml")):
+            tell(f"{path.stem}: {load(f'pattern:{path.stem}').workflow.description}")
+        return 0
+    workflow = load(f"pattern:{name.removeprefix('pattern:')}").workflow
+    tell(f"{workflow.name}: {workflow.description}")
+    for entry in workflow.inputs.values():
+        tell(f"  -i {entry.name}=…  {_input(entry)}")
+    tell(mermaid(workflow).rstrip())
+    return 0
+
+
+def _input(entry: Input) -> str:
+    need = "required" if entry.required else f"default {entry.default!r}"
+    return f"{entry.schema.get('description', '')} ({entry.schema.get('type', 'any')}, {need})"

@@ -1,0 +1,71 @@
+"""Problems of files, as JSON, as annotations; and what both `run` and `validate` read from the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from typing import Any
+
+import click
+
+from runner.errors import Problem, UsageError
+from runner.plain import plain
+
+Json = Any
+
+KINDS = ("commands", "read", "write", "network", "env")
+
+
+def as_json(value: Json) -> str:
+    """A JSON document that a person can read."""
+    return json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)
+
+
+def problem_json(problem: Problem) -> dict[str, Json]:
+    """A problem as JSON."""
+    place = problem.place
+    return {
+        "file": place.file if place else None,
+        "line": place.line if place else None,
+        "column": place.column if place else None,
+        "severity": problem.severity,
+        "rule": problem.rule,
+        "message": problem.message,
+        "hint": problem.hint,
+    }
+
+
+def annotate(problems: Iterable[Problem]) -> None:
+    """Problems as GitHub Actions' annotations, on stdout."""
+    for problem in problems:
+        place = problem.place
+        where = f"file={_property(place.file)},line={place.line},col={place.column}," if place else ""
+        words = f"{problem.message}. {problem.hint}" if problem.hint else problem.message
+        click.echo(f"::{problem.severity} {where}title=wf::{_message(plain(words))}")
+
+
+def _message(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _message(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def in_actions() -> bool:
+    """Whether this runs in GitHub Actions."""
+    return os.environ.get("GITHUB_ACTIONS") == "true"
+
+
+def parse_allowed(pairs: tuple[str, ...]) -> dict[str, list[str]]:
+    """`KIND:VALUE` arguments, by kind. Raises UsageError."""
+    allowed: dict[str, list[str]] = {}
+    for pair in pairs:
+        kind, sign, value = pair.partition(":")
+        if not sign or not value or kind not in KINDS:
+            raise UsageError(
+                f"--allow {pair}: not of the form KIND:VALUE", f"kinds are: {', '.join(KINDS)}; e.g. commands:git"
+            )
+        allowed.setdefault(kind, []).append(value)
+    return allowed

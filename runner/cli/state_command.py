@@ -1,0 +1,41 @@
+"""`wf state`: a run's state, now or at a checkpoint."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from runner.cli.printing import tell
+from runner.cli.reporting import as_json
+from runner.cli.settings import database_option
+from runner.cli.stored import find_run, reading
+from runner.errors import UsageError
+from runner.history import values
+
+EPILOG = """\b
+Examples:
+  wf state last
+  wf state 0mwsi@42 --json                    # as it was after event 42
+"""
+
+
+@click.command("state", epilog=EPILOG)
+@click.argument("run")
+@click.option("--json", "as_document", is_flag=True, help="As one JSON object.")
+@database_option
+def command(run: str, as_document: bool, db: str | None) -> int:
+    """Print the state of RUN, or of RUN@N: its workflow's keys and values."""
+    name, sign, at = run.partition("@")
+    if sign and not at.isdecimal():
+        raise UsageError(
+            f"'{run}' is not of the form RUN@N", "N is the number of an event that ends a commit; see wf logs"
+        )
+    with reading(db) as store:
+        found = values(store, find_run(store, name).id, int(at) if sign else None)
+    if as_document:
+        click.echo(as_json(found))
+        return 0
+    for key, value in found.items():
+        tell(f"{key}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}")
+    return 0

@@ -1,0 +1,57 @@
+"""`wf validate`: find before a run what a run would find too late."""
+
+from __future__ import annotations
+
+import click
+
+from runner.cli.reporting import annotate, as_json, parse_allowed, problem_json
+from runner.errors import EXIT_COMPLETED, EXIT_USAGE, InvalidWorkflow, Problem
+from runner.loading import load
+from runner.plain import plain
+
+EPILOG = """\b
+Examples:
+  wf validate flow.yaml
+  wf validate flows/*.yaml --strict           # warnings count as errors
+  wf validate flow.yaml --format github       # annotations in GitHub Actions
+"""
+
+
+@click.command("validate", epilog=EPILOG)
+@click.argument("flows", nargs=-1, required=True)
+@click.option("--strict", is_flag=True, help="Warnings count as errors.")
+@click.option("--allow", "allowed", multiple=True, metavar="KIND:VALUE", help="As `wf run --allow`.")
+@click.option("--format", "form", type=click.Choice(["text", "json", "github"]), default="text", help="How to print.")
+def command(flows: tuple[str, ...], strict: bool, allowed: tuple[str, ...], form: str) -> int:
+    """Check FLOWS: exit 0 when all can run, 2 when one can't."""
+    found = {flow: _problems(flow, allowed) for flow in flows}
+    _print(found, form)
+    problems = [problem for several in found.values() for problem in several]
+    wrong = any(problem.severity == "error" or strict for problem in problems)
+    return EXIT_USAGE if wrong else EXIT_COMPLETED
+
+
+def _problems(flow: str, allowed: tuple[str, ...]) -> tuple[Problem, ...]:
+    try:
+        return load(flow, parse_allowed(allowed)).warnings
+    except InvalidWorkflow as error:
+        return error.problems
+
+
+def _print(found: dict[str, tuple[Problem, ...]], form: str) -> None:
+    every = [problem for problems in found.values() for problem in problems]
+    if form == "json":
+        click.echo(as_json({"errors": [problem_json(problem) for problem in every]}))
+    elif form == "github":
+        annotate(every)
+    else:
+        _print_text(found)
+
+
+def _print_text(found: dict[str, tuple[Problem, ...]]) -> None:
+    for flow, problems in found.items():
+        for problem in problems:
+            click.echo(plain(str(problem)), err=True)
+        errors = sum(problem.severity == "error" for problem in problems)
+        if not errors:
+            click.echo(plain(f"{flow}: valid" + (f", {len(problems)} warnings" if problems else "")))
