@@ -1,0 +1,102 @@
+"""Runs a program: argv, never a shell."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from runner.calls import Attempt, CommandCall, Context, Done, Failed, Outcome
+from runner.errors import Failure
+from runner.programs import is_permitted, locate, not_permitted
+from runner.tools.child import Finished, Launch, run
+from runner.tools.environment import check_argument, child_environment, encoded, passed, search_path
+from runner.tools.exits import decoded, details, exit_code, how_ended, last_words, not_started
+from runner.tools.json_text import NotJson, parse_json
+from runner.tools.paths import check_text
+from runner.tools.refusal import Refusal
+
+Json = Any
+
+
+async def perform_command(attempt: Attempt, context: Context) -> Outcome:
+    """Run a CommandCall's program; its output is `{stdout, stderr, text, exit_code}`, and what was parsed."""
+    call = attempt.call
+    if not isinstance(call, CommandCall):
+        raise TypeError(f"perform_command was given {call!r}")
+    try:
+        launch = _permitted(call, attempt, context)
+        finished = await _run(launch, context.grace)
+    except Refusal as refusal:
+        return Failed(refusal.failure)
+    return _judged(call, finished)
+
+
+def _permitted(call: CommandCall, attempt: Attempt, context: Context) -> Launch:
+    check_text(call.cwd)
+    own = context.environment
+    executable = _executable(call, attempt, search_path(own))
+    passed_on = passed(call.pass_env, attempt.permissions.env, own)
+    for position, argument in enumerate(call.argv):
+        check_argument(argument, position)
+    environment = child_environment(own, call.env, passed_on, attempt)
+    return Launch(
+        f"'{call.argv[0]}'",
+        call.argv,
+        executable,
+        call.cwd,
+        environment,
+        attempt.idempotency_key,
+        encoded(call.stdin, "stdin"),
+    )
+
+
+def _executable(call: CommandCall, attempt: Attempt, search: str) -> str:
+    program = call.argv[0] if call.argv else ""
+    allowed = attempt.permissions.commands
+    if not is_permitted(program, allowed, search, call.cwd):
+        raise Refusal("permission_denied", not_permitted(program, allowed), program=program)
+    found = locate(program, search, call.cwd)
+    if found is None and "/" not in program:
+        raise Refusal("tool_failed", f"program '{program}' was not found; PATH is {search}", program=program)
+    return found or os.path.join(call.cwd, program)  # noqa: PTH118 - starting it will say what is wrong with it
+
+
+async def _run(launch: Launch, grace: float) -> Finished:
+    try:
+        return await run(launch, grace)
+    except OSError as error:
+        raise not_started(launch, error) from error
+
+
+def _judged(call: CommandCall, finished: Finished) -> Outcome:
+    program = call.argv[0]
+    stdout = decoded(finished.written["stdout"])
+    output = {
+        "stdout": stdout,
+        "stderr": decoded(finished.written["stderr"]),
+        "text": stdout.removesuffix("\n"),
+        "exit_code": exit_code(finished),
+    }
+    if output["exit_code"] not in call.ok_exit:
+        message = how_ended(f"'{program}'", finished) + last_words(finished)
+        return Failed(Failure("tool_failed", message, {"program": program, **details(finished)}), output)
+    if call.parse == "lines":
+        return Done({**output, "lines": lines(stdout)})
+    return _parsed(program, finished, output) if call.parse == "json" else Done(output)
+
+
+def lines(text: str) -> list[str]:
+    """The lines of a text without their ends (`\\n` or `\\r\\n`); none of an empty one."""
+    found = text.split("\n")
+    return [line.removesuffix("\r") for line in (found if found[-1] else found[:-1])]
+
+
+def _parsed(program: str, finished: Finished, output: dict[str, Json]) -> Outcome:
+    try:
+        return Done({**output, "json": parse_json(finished.written["stdout"].decode())})
+    except UnicodeDecodeError as error:
+        reason = f"byte {error.start} is not UTF-8"
+    except NotJson as error:
+        reason = str(error)
+    message = f"what '{program}' printed is not JSON: {reason}"
+    return Failed(Failure("output_invalid", message, {"program": program}), output)

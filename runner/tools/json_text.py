@@ -1,0 +1,75 @@
+"""JSON text as a value, strictly: what other readers would understand differently, or not at all, is refused."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+Json = Any
+
+MAX_DEPTH = 100
+_SMALLEST, _LARGEST = -(2**63), 2**63 - 1
+_LONGEST_NUMBER = 30
+
+
+class NotJson(ValueError):
+    """Why a text is not JSON, in words that name the place where it is known."""
+
+
+def parse_json(text: str) -> Json:
+    """The value of a JSON text. Raises NotJson, also for NaN, repeated keys, integers past 64 bits, deep nesting."""
+    try:
+        value = json.loads(
+            text, parse_constant=_constant, parse_int=_integer, parse_float=_fraction, object_pairs_hook=_unique
+        )
+    except json.JSONDecodeError as error:
+        raise NotJson(f"line {error.lineno}, column {error.colno}: {error.msg[:1].lower()}{error.msg[1:]}") from error
+    except RecursionError as error:
+        raise _too_deep() from error
+    if text.count("[") + text.count("{") > MAX_DEPTH:
+        check_depth(value)
+    return value
+
+
+def check_depth(value: Json) -> None:
+    """Refuse a value that is nested too deep for those who walk it later."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [inner for outer in level for inner in _members(outer) if isinstance(inner, (dict, list))]
+        if not level:
+            return
+    raise _too_deep()
+
+
+def _members(value: Json) -> Any:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+
+
+def _too_deep() -> NotJson:
+    return NotJson(f"it is nested deeper than {MAX_DEPTH} levels")
+
+
+def _constant(name: str) -> NoReturn:
+    raise NotJson(f"{name} is no JSON number")
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > _LONGEST_NUMBER or not _SMALLEST <= (number := int(digits)) <= _LARGEST:
+        raise NotJson(f"the number {digits[:_LONGEST_NUMBER]} does not fit 64 bits; give it as text")
+    return number
+
+
+def _fraction(digits: str) -> float:
+    number = float(digits)
+    if number in (float("inf"), float("-inf")):
+        raise NotJson(f"the number {digits:.30} is too large")
+    return number
+
+
+def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise NotJson(f"the key {twice!r} is given twice")
+    return found
