@@ -1,0 +1,43 @@
+"""A linked schema that can be asked: the fast way whether a value fits, the slow way why it does not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from runner.schema.faults import Fault, Json, find_faults
+from runner.schema.fits import Check, compile_check
+from runner.schema.linked import MOST_EXPLAINED_REFERENCES, Budget, Linked, TooComplex
+
+
+@dataclass(frozen=True, slots=True)
+class Checker:
+    """Asked often, so compiled once."""
+
+    linked: Linked
+    budget: Budget
+    check: Check | None
+
+    def fits(self, value: Json) -> bool:
+        self.budget.renew()
+        try:
+            return self.check(value) if self.check is not None else not self._slowly(value)
+        except (TooComplex, RecursionError):
+            return False
+
+    def faults(self, value: Json) -> list[Fault]:
+        """All that is wrong, up to a bound; nothing exactly when the value fits."""
+        self.budget.renew()
+        try:
+            return [] if self.check is not None and self.check(value) else self._slowly(value)
+        except TooComplex:
+            return [Fault("value", (), "too large to be checked against this schema")]
+        except RecursionError:
+            return [Fault("value", (), "nested too deeply to be checked")]
+
+    def _slowly(self, value: Json) -> list[Fault]:
+        self.budget.renew(MOST_EXPLAINED_REFERENCES)
+        return find_faults(self.linked, value)
+
+
+def checker(linked: Linked, budget: Budget) -> Checker:
+    return Checker(linked, budget, compile_check(linked))

@@ -1,0 +1,212 @@
+"""A schema made ready for use: references replaced by what they refer to, patterns compiled by RE2, cycles refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote
+
+import re2
+
+Json = Any
+Path = tuple[str | int, ...]
+Linked = dict[str, Any] | bool
+"""A schema whose `$ref` holds a Reference, `pattern` a Pattern, `patternProperties` a list of (Pattern, schema)."""
+
+SINGLE = frozenset(
+    {
+        "items",
+        "contains",
+        "additionalProperties",
+        "unevaluatedProperties",
+        "propertyNames",
+        "not",
+        "if",
+        "then",
+        "else",
+    }
+)
+_SHUTTING = frozenset({"items", "additionalProperties", "unevaluatedProperties"})
+LISTS = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
+MAPPINGS = frozenset({"properties", "$defs", "definitions", "dependentSchemas"})
+PATTERNS = "patternProperties"
+
+MOST_REFERENCES = 100_000
+MOST_EXPLAINED_REFERENCES = 10_000
+"""jsonschema, which explains, is a hundred times slower than our own check."""
+
+_LONGEST_PATTERN = 1000
+_LONGEST_REASON = 80
+
+
+class TooComplex(Exception):
+    """A check followed so many references that it was given up."""
+
+
+@dataclass(slots=True)
+class Budget:
+    """How many references one check may still follow: schemas that refer to themselves twice grow exponentially."""
+
+    left: int = MOST_REFERENCES
+
+    def spend(self) -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise TooComplex
+
+    def renew(self, most: int = MOST_REFERENCES) -> None:
+        self.left = most
+
+
+@dataclass(slots=True, eq=False)
+class Reference:
+    """What a `$ref` leads to."""
+
+    text: str
+    budget: Budget = field(repr=False)
+    target: Linked = field(default=True, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A regular expression; RE2 searches in linear time whatever it is."""
+
+    text: str
+    compiled: Any = field(repr=False, compare=False)
+
+    def found_in(self, text: str) -> bool:
+        try:
+            return self.compiled.search(text) is not None
+        except UnicodeEncodeError:  # half a surrogate pair, which no pattern can mean
+            return False
+
+
+@dataclass(slots=True)
+class Link:
+    """The linked schema, and what kept some of it from being linked."""
+
+    schema: Linked
+    budget: Budget
+    problems: list[tuple[Path, str]]
+
+
+def link(schema: Json) -> Link:
+    """Link a schema whose form has been checked."""
+    linker = _Linker()
+    root = linker.copy(schema, (), "")
+    linker.resolve()
+    return Link(root, linker.budget, linker.problems)
+
+
+class _Linker:
+    def __init__(self) -> None:
+        self.budget = Budget()
+        self.problems: list[tuple[Path, str]] = []
+        self._found: dict[str, Linked] = {}
+        self._references: list[tuple[Path, Reference]] = []
+
+    def copy(self, schema: Json, path: Path, pointer: str) -> Linked:
+        """A copy to be completed by `resolve`, remembered under its JSON pointer."""
+        if isinstance(schema, bool):
+            # jsonschema forgets the path to what `false` refuses, unless it is one of the keywords that shut a value.
+            is_shut = schema is False and path and path[-1] not in _SHUTTING
+            self._found[pointer] = {"not": True} if is_shut else schema
+            return self._found[pointer]
+        linked: dict[str, Any] = {}
+        self._found[pointer] = linked
+        for keyword, value in schema.items():
+            if keyword == "$schema":  # jsonschema would go by it, and leave our rules
+                continue
+            linked[keyword] = self._keyword(keyword, value, (*path, keyword), f"{pointer}/{keyword}")
+        return linked
+
+    def _keyword(self, keyword: str, value: Json, path: Path, pointer: str) -> Any:
+        if keyword in SINGLE:
+            return self.copy(value, path, pointer)
+        if keyword in LISTS:
+            return [self.copy(item, (*path, i), f"{pointer}/{i}") for i, item in enumerate(value)]
+        if keyword in MAPPINGS:
+            return self._mapping(value, path, pointer)
+        special: Any = {PATTERNS: self._patterns, "pattern": self._pattern, "$ref": self._reference}.get(keyword)
+        return value if special is None else special(value, path, pointer)
+
+    def _mapping(self, value: Mapping[str, Json], path: Path, pointer: str) -> dict[str, Linked]:
+        return {
+            name: self.copy(schema, (*path, name), f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}")
+            for name, schema in value.items()
+        }
+
+    def _patterns(self, value: Mapping[str, Json], path: Path, pointer: str) -> list[tuple[Pattern, Linked]]:
+        schemas = self._mapping(value, path, pointer)
+        return [(self._pattern(text, (*path, text), pointer), schema) for text, schema in schemas.items()]
+
+    def _reference(self, value: str, path: Path, _pointer: str) -> Reference:
+        reference = Reference(value, self.budget)
+        self._references.append((path, reference))
+        return reference
+
+    def _pattern(self, text: str, path: Path, _pointer: str) -> Pattern:
+        if len(text) > _LONGEST_PATTERN:
+            self.problems.append((path, f"a pattern has at most {_LONGEST_PATTERN} characters"))
+            return Pattern(text, None)
+        options = re2.Options()
+        options.log_errors = False
+        try:
+            return Pattern(text, re2.compile(text, options=options))
+        except (re2.error, UnicodeEncodeError) as error:
+            reason = str(error.args[0].decode() if isinstance(error.args[0], bytes) else error.args[0])
+            self.problems.append((path, f"RE2 can't take this pattern: {reason[:_LONGEST_REASON]}"))
+            return Pattern(text, None)
+
+    def resolve(self) -> None:
+        for path, reference in self._references:
+            pointer = unquote(reference.text.removeprefix("#"))
+            if not reference.text.startswith("#"):
+                self.problems.append((path, "a reference stays within its schema: #/$defs/NAME"))
+            elif pointer not in self._found:
+                self.problems.append((path, f"'{reference.text}' leads to no schema"))
+            else:
+                reference.target = self._found[pointer]
+        if not self.problems:
+            self._refuse_circles()
+
+    def _refuse_circles(self) -> None:
+        """A schema that comes back to itself at the same value would be tried for ever."""
+        cleared: set[int] = set()
+        for path, reference in self._references:
+            if _is_circular(reference.target, [], cleared):
+                self.problems.append((path, f"'{reference.text}' leads back to itself without going into the value"))
+                return
+
+
+def _is_circular(schema: Linked, above: list[int], cleared: set[int]) -> bool:
+    if isinstance(schema, bool) or id(schema) in cleared:
+        return False
+    if id(schema) in above:
+        return True
+    above.append(id(schema))
+    if any(_is_circular(inner, above, cleared) for inner in in_place(schema)):
+        return True
+    above.pop()
+    cleared.add(id(schema))
+    return False
+
+
+def settled(schema: Linked) -> Linked:
+    """What a schema that does no more than refer leads to."""
+    while isinstance(schema, dict) and "$ref" in schema and "type" not in schema:
+        schema = schema["$ref"].target
+    return schema
+
+
+def in_place(schema: dict[str, Any]) -> Iterator[Linked]:
+    """The schemas that apply to the same value as `schema` itself."""
+    if "$ref" in schema:
+        yield schema["$ref"].target
+    for keyword in ("allOf", "anyOf", "oneOf"):
+        yield from schema.get(keyword, ())
+    for keyword in ("not", "if", "then", "else"):
+        if keyword in schema:
+            yield schema[keyword]
+    yield from schema.get("dependentSchemas", {}).values()

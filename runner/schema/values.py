@@ -1,0 +1,115 @@
+"""JSON Schemas that users write: checked, compiled once, asked often."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from runner.errors import WorkflowError
+from runner.schema import shipped, words
+from runner.schema.checker import Checker, checker
+from runner.schema.doubles import speaks_of_doubles, with_doubles
+from runner.schema.faults import Fault
+from runner.schema.linked import Linked, Path, link
+
+Json = Any
+
+MOST_KEPT = 512
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaError:
+    """One thing wrong with a value. `message` begins with the path, if there is one."""
+
+    path: Path
+    message: str
+
+    def text(self, what: str) -> str:
+        """The message under the value's own name: `output.items[2].score: expected a number, got "high"`."""
+        if not self.path:
+            return f"{what}: {self.message}"
+        return what + ("" if self.message.startswith("[") else ".") + self.message
+
+
+class UnusableSchema(WorkflowError):
+    """What is no JSON Schema, or one that refers to what is not there. `errors` says where."""
+
+    def __init__(self, errors: list[tuple[Path, str]]) -> None:
+        super().__init__("; ".join(_with_path(path, message) for path, message in errors))
+        self.errors = errors
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledSchema:
+    """A schema ready for use."""
+
+    _checker: Checker
+    _has_doubles: bool
+    _forms: dict[int, Checker] = field(default_factory=dict)
+
+    def fits(self, value: Json) -> bool:
+        """Whether the value fits."""
+        return self._checker.fits(value)
+
+    def errors(self, value: Json, *, secret: bool = False) -> list[SchemaError]:
+        """All that is wrong with the value, up to a bound; of a secret one, without showing it."""
+        return [_as_error(fault, secret) for fault in self._checker.faults(value)]
+
+    def normalise(self, value: Json) -> Json:
+        """A value that fits, with each whole number under `type: number` as a double."""
+        if not self._has_doubles:
+            return value
+        self._checker.budget.renew()
+        return with_doubles(self._checker.linked, value, self._form_fits)
+
+    def _form_fits(self, form: Linked, value: Json) -> bool:
+        if id(form) not in self._forms:
+            self._forms[id(form)] = checker(form, self._checker.budget)
+        return self._forms[id(form)].fits(value)
+
+
+def _as_error(fault: Fault, secret: bool) -> SchemaError:
+    path = fault.path if fault.kind == "value" else fault.path[: len(fault.path) - (fault.kind != "missing")]
+    said = "does not fit its schema" if secret and fault.kind in ("value", "key") else fault.words
+    if fault.kind == "key":
+        said = f"key {words.shown(fault.name)}: {said}" if not secret else said
+    return SchemaError(path, _with_path(path, said))
+
+
+def _with_path(path: Path, message: str) -> str:
+    return f"{words.path_text(path)}: {message}" if path else message
+
+
+def check_schema(schema: Json) -> list[tuple[Path, str]]:
+    """What keeps `schema` from being used: each mistake's path and words."""
+    faults = shipped.definition("json-schema").faults(schema)
+    if faults:
+        return [(fault.path, fault.words) for fault in faults]
+    return link(schema).problems
+
+
+_kept: OrderedDict[int, tuple[Json, CompiledSchema]] = OrderedDict()
+
+
+def compile_schema(schema: Mapping[str, Json] | bool) -> CompiledSchema:
+    """The schema, ready for use. Raises UnusableSchema.
+
+    A schema that is asked for again is not compiled again, as long as it is the same object: it must not be changed.
+    """
+    kept = _kept.get(id(schema))
+    if kept is not None and kept[0] is schema:
+        return kept[1]
+    compiled = _compiled(schema)
+    _kept[id(schema)] = schema, compiled
+    if len(_kept) > MOST_KEPT:
+        _kept.popitem(last=False)
+    return compiled
+
+
+def _compiled(schema: Json) -> CompiledSchema:
+    if errors := check_schema(schema):
+        raise UnusableSchema(errors)
+    ready = link(schema)
+    return CompiledSchema(checker(ready.schema, ready.budget), speaks_of_doubles(ready.schema))

@@ -1,0 +1,65 @@
+"""A file's text, and where in it an offset lies: line, column, snippet."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass, field
+
+from runner.errors import Place, Problem
+
+RULE = "yaml"
+LONGEST_SNIPPET = 200
+
+# What a terminal would act upon or hide: controls, directional marks, half surrogate pairs.
+_UNSHOWABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """The text of one file. Offsets count characters from 0; lines end with a line feed."""
+
+    file: str
+    text: str
+    starts: list[int] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "starts", [0, *(match.end() for match in re.finditer("\n", self.text))])
+
+    def line_start(self, offset: int) -> int:
+        """The offset at which the line of `offset` begins."""
+        return self.starts[bisect_right(self.starts, offset) - 1]
+
+    def line_end(self, offset: int) -> int:
+        """The offset of the line feed (or of the end of the file) that ends the line of `offset`."""
+        end = self.text.find("\n", offset)
+        return len(self.text) if end < 0 else end
+
+    def line(self, offset: int) -> str:
+        """The whole line in which `offset` lies, without its line feed."""
+        return self.text[self.line_start(offset) : self.line_end(offset)]
+
+    def place(self, start: int, end: int | None = None) -> Place:
+        """The place of the characters from `start` to `end`, or to the end of the line if that comes first."""
+        start = max(0, min(start, len(self.text)))
+        line = bisect_right(self.starts, start)
+        column = start - self.starts[line - 1] + 1
+        end = min(start + 1 if end is None else end, self.line_end(start))
+        width = min(end - start, LONGEST_SNIPPET - column + 1)
+        return Place(self.file, line, column, snippet(self.line(start), column), max(1, width))
+
+    def problem(self, message: str, start: int, end: int | None = None, hint: str = "") -> Problem:
+        return Problem(message, self.place(start, end), hint, rule=RULE)
+
+
+def snippet(line: str, column: int) -> str:
+    """A line as it can be shown: cut when long, nothing when `column` lies beyond the cut."""
+    if column > LONGEST_SNIPPET:
+        return ""
+    shown = line if len(line) <= LONGEST_SNIPPET else line[:LONGEST_SNIPPET] + "…"
+    return showable(shown)
+
+
+def showable(text: str) -> str:
+    """The text with one mark in the place of each character that a terminal would act upon."""
+    return _UNSHOWABLE.sub("\N{REPLACEMENT CHARACTER}", text)
