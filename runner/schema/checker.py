@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from runner.schema.faults import Fault, Json, find_faults
-from runner.schema.fits import Check, compile_check
-from runner.schema.linked import MOST_EXPLAINED_REFERENCES, Budget, Linked, TooComplex
+from runner.schema.fits import LEFT_OUT, Check, compile_check
+from runner.schema.linked import MOST_EXPLAINED_REFERENCES, Budget, Link, Linked, TooComplex
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,5 +39,7 @@ class Checker:
         return find_faults(self.linked, value)
 
 
-def checker(linked: Linked, budget: Budget) -> Checker:
-    return Checker(linked, budget, compile_check(linked))
+def checker(linked: Link, part: Linked | None = None) -> Checker:
+    """A checker of a linked schema, or of a part of it."""
+    schema = linked.schema if part is None else part
+    return Checker(schema, linked.budget, compile_check(schema) if LEFT_OUT.isdisjoint(linked.keywords) else None)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from functools import cache
 from itertools import groupby, islice
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
@@ -29,8 +29,7 @@ MISSING = "missing key"
 WRONG_KEY = "wrong key"
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(NamedTuple):
     """One thing wrong. `path` leads to the value, or to the key; a missing key's to where it is missing.
 
     `name` is the unknown or missing key, `known` the keys that could stand there. `schema` and `value` are what did
@@ -48,7 +47,7 @@ class Fault:
 
 def find_faults(schema: Linked, value: Json) -> list[Fault]:
     """All that is wrong with `value`, up to a bound. Raises TooComplex, RecursionError."""
-    errors = _Validator(schema, registry=Registry()).iter_errors(value)
+    errors = _validator_class()(schema, registry=Registry()).iter_errors(value)
     return [fault for error in islice(errors, MOST_FAULTS) for fault in _explain(error)]
 
 
@@ -145,28 +144,31 @@ def _extra(validator: Any, inner: Linked, value: dict[str, Json], extra: list[st
             yield from validator.descend(value[key], inner, path=key)
 
 
-_Validator: Any = extend(  # type: ignore[no-untyped-call]
-    Draft202012Validator,
-    {
-        "$ref": _reference,
-        "enum": _enum,
-        "const": _const,
-        "pattern": _pattern,
-        "uniqueItems": _unique,
-        "required": _required,
-        "dependentRequired": _dependent,
-        "patternProperties": _pattern_properties,
-        "propertyNames": _names,
-        "additionalProperties": _additional,
-        "unevaluatedProperties": _unevaluated,
-    },
-    type_checker=Draft202012Validator.TYPE_CHECKER.redefine_many(
+@cache
+def _validator_class() -> Any:
+    """Made when first needed: a file without a mistake does without."""
+    return extend(  # type: ignore[no-untyped-call]
+        Draft202012Validator,
         {
-            "integer": lambda _checker, value: is_integer(value),
-            "number": lambda _checker, value: is_number(value),
-        }
-    ),
-)
+            "$ref": _reference,
+            "enum": _enum,
+            "const": _const,
+            "pattern": _pattern,
+            "uniqueItems": _unique,
+            "required": _required,
+            "dependentRequired": _dependent,
+            "patternProperties": _pattern_properties,
+            "propertyNames": _names,
+            "additionalProperties": _additional,
+            "unevaluatedProperties": _unevaluated,
+        },
+        type_checker=Draft202012Validator.TYPE_CHECKER.redefine_many(
+            {
+                "integer": lambda _checker, value: is_integer(value),
+                "number": lambda _checker, value: is_number(value),
+            }
+        ),
+    )
 
 
 # Errors in words.

@@ -12,8 +12,8 @@ from runner.schema.sameness import identity, is_integer, is_number
 Json = Any
 Check = Callable[[Json], bool]
 
-# What only the slow way knows. A schema with any of these has no fast one.
-_LEFT_OUT = frozenset({"contains", "dependentRequired", "dependentSchemas", "multipleOf", "patternProperties"})
+LEFT_OUT = frozenset({"contains", "dependentRequired", "dependentSchemas", "multipleOf", "patternProperties"})
+"""Keywords that this way does not know."""
 
 _OF_TYPE: dict[str, Check] = {
     "array": lambda value: isinstance(value, list),
@@ -26,16 +26,9 @@ _OF_TYPE: dict[str, Check] = {
 }
 
 
-class _Unsupported(Exception):
-    """The schema uses a keyword that has no fast check."""
-
-
-def compile_check(schema: Linked) -> Check | None:
-    """A function that says whether a value fits, or None where only the slow way can."""
-    try:
-        return _Compiler().check(schema)
-    except _Unsupported:
-        return None
+def compile_check(schema: Linked) -> Check:
+    """A function that says whether a value fits; it may raise TooComplex, RecursionError."""
+    return _Compiler().check(schema)
 
 
 class _Compiler:
@@ -45,22 +38,11 @@ class _Compiler:
     def check(self, schema: Linked) -> Check:
         if isinstance(schema, bool):
             return _always if schema else _never
-        key = id(schema)
-        if key not in self._known:
-            # A schema may refer to itself: until it is compiled, whoever asks gets a way to it.
-            self._known[key] = self._later(key)
-            self._known[key] = self._all_of(schema)
-        return self._known[key]
-
-    def _later(self, key: int) -> Check:
-        def check(value: Json) -> bool:
-            return self._known[key](value)
-
-        return check
+        if id(schema) not in self._known:
+            self._known[id(schema)] = self._all_of(schema)
+        return self._known[id(schema)]
 
     def _all_of(self, schema: dict[str, Any]) -> Check:
-        if not _LEFT_OUT.isdisjoint(schema):
-            raise _Unsupported
         checks = [
             check
             for keyword, build in _BUILDERS.items()
@@ -203,11 +185,10 @@ def _if(compiler: _Compiler, inner: Linked, schema: dict[str, Any]) -> Check:
 
 
 def _reference(compiler: _Compiler, reference: Reference, _schema: dict[str, Any]) -> Check:
-    check, budget = compiler.check(reference.target), reference.budget
-
     def follow(value: Json) -> bool:
-        budget.spend()
-        return check(value)
+        """Compiles what is referred to when it is first needed: it may be what is being compiled."""
+        reference.budget.spend()
+        return compiler.check(reference.target)(value)
 
     return follow
 

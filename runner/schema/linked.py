@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 import re2
@@ -68,12 +68,11 @@ class Reference:
     target: Linked = field(default=True, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Pattern:
+class Pattern(NamedTuple):
     """A regular expression; RE2 searches in linear time whatever it is."""
 
     text: str
-    compiled: Any = field(repr=False, compare=False)
+    compiled: Any
 
     def found_in(self, text: str) -> bool:
         try:
@@ -82,11 +81,11 @@ class Pattern:
             return False
 
 
-@dataclass(slots=True)
-class Link:
-    """The linked schema, and what kept some of it from being linked."""
+class Link(NamedTuple):
+    """The linked schema, the keywords in it, and what kept some of it from being linked."""
 
     schema: Linked
+    keywords: frozenset[str]
     budget: Budget
     problems: list[tuple[Path, str]]
 
@@ -96,12 +95,13 @@ def link(schema: Json) -> Link:
     linker = _Linker()
     root = linker.copy(schema, (), "")
     linker.resolve()
-    return Link(root, linker.budget, linker.problems)
+    return Link(root, frozenset(linker.keywords), linker.budget, linker.problems)
 
 
 class _Linker:
     def __init__(self) -> None:
         self.budget = Budget()
+        self.keywords: set[str] = set()
         self.problems: list[tuple[Path, str]] = []
         self._found: dict[str, Linked] = {}
         self._references: list[tuple[Path, Reference]] = []
@@ -109,12 +109,12 @@ class _Linker:
     def copy(self, schema: Json, path: Path, pointer: str) -> Linked:
         """A copy to be completed by `resolve`, remembered under its JSON pointer."""
         if isinstance(schema, bool):
-            # jsonschema forgets the path to what `false` refuses, unless it is one of the keywords that shut a value.
-            is_shut = schema is False and path and path[-1] not in _SHUTTING
-            self._found[pointer] = {"not": True} if is_shut else schema
+            # jsonschema forgets the path to what a plain `false` refuses.
+            self._found[pointer] = schema or {"not": True}
             return self._found[pointer]
         linked: dict[str, Any] = {}
         self._found[pointer] = linked
+        self.keywords.update(schema)
         for keyword, value in schema.items():
             if keyword == "$schema":  # jsonschema would go by it, and leave our rules
                 continue
@@ -123,7 +123,7 @@ class _Linker:
 
     def _keyword(self, keyword: str, value: Json, path: Path, pointer: str) -> Any:
         if keyword in SINGLE:
-            return self.copy(value, path, pointer)
+            return False if value is False and keyword in _SHUTTING else self.copy(value, path, pointer)
         if keyword in LISTS:
             return [self.copy(item, (*path, i), f"{pointer}/{i}") for i, item in enumerate(value)]
         if keyword in MAPPINGS:

@@ -69,7 +69,7 @@ def _linked() -> Link:
 @cache
 def definition(name: str = "") -> Checker:
     """The workflow's schema, or the one called `name` that it needs: `agent`, `node`, `json-schema` …"""
-    return checker(fragment(name), _linked().budget)
+    return checker(_linked(), fragment(name))
 
 
 def fragment(name: str) -> dict[str, Any]:

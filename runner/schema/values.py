@@ -5,22 +5,21 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from runner.errors import WorkflowError
 from runner.schema import shipped, words
 from runner.schema.checker import Checker, checker
 from runner.schema.doubles import speaks_of_doubles, with_doubles
 from runner.schema.faults import Fault
-from runner.schema.linked import Linked, Path, link
+from runner.schema.linked import Link, Linked, Path, TooComplex, link
 
 Json = Any
 
 MOST_KEPT = 512
 
 
-@dataclass(frozen=True, slots=True)
-class SchemaError:
+class SchemaError(NamedTuple):
     """One thing wrong with a value. `message` begins with the path, if there is one."""
 
     path: Path
@@ -45,6 +44,7 @@ class UnusableSchema(WorkflowError):
 class CompiledSchema:
     """A schema ready for use."""
 
+    _link: Link
     _checker: Checker
     _has_doubles: bool
     _forms: dict[int, Checker] = field(default_factory=dict)
@@ -61,12 +61,15 @@ class CompiledSchema:
         """A value that fits, with each whole number under `type: number` as a double."""
         if not self._has_doubles:
             return value
-        self._checker.budget.renew()
-        return with_doubles(self._checker.linked, value, self._form_fits)
+        self._link.budget.renew()
+        try:
+            return with_doubles(self._link.schema, value, self._form_fits)
+        except (TooComplex, RecursionError):
+            return value
 
     def _form_fits(self, form: Linked, value: Json) -> bool:
         if id(form) not in self._forms:
-            self._forms[id(form)] = checker(form, self._checker.budget)
+            self._forms[id(form)] = checker(self._link, form)
         return self._forms[id(form)].fits(value)
 
 
@@ -84,10 +87,11 @@ def _with_path(path: Path, message: str) -> str:
 
 def check_schema(schema: Json) -> list[tuple[Path, str]]:
     """What keeps `schema` from being used: each mistake's path and words."""
-    faults = shipped.definition("json-schema").faults(schema)
-    if faults:
-        return [(fault.path, fault.words) for fault in faults]
-    return link(schema).problems
+    return _mistakes_of_form(schema) or link(schema).problems
+
+
+def _mistakes_of_form(schema: Json) -> list[tuple[Path, str]]:
+    return [(fault.path, fault.words) for fault in shipped.definition("json-schema").faults(schema)]
 
 
 _kept: OrderedDict[int, tuple[Json, CompiledSchema]] = OrderedDict()
@@ -109,7 +113,9 @@ def compile_schema(schema: Mapping[str, Json] | bool) -> CompiledSchema:
 
 
 def _compiled(schema: Json) -> CompiledSchema:
-    if errors := check_schema(schema):
-        raise UnusableSchema(errors)
+    if mistakes := _mistakes_of_form(schema):
+        raise UnusableSchema(mistakes)
     ready = link(schema)
-    return CompiledSchema(checker(ready.schema, ready.budget), speaks_of_doubles(ready.schema))
+    if ready.problems:
+        raise UnusableSchema(ready.problems)
+    return CompiledSchema(ready, checker(ready), speaks_of_doubles(ready.schema))

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from runner.errors import Problem, did_you_mean
 from runner.schema import shipped, words
@@ -31,8 +30,7 @@ _LONGEST_KEY = 60
 _PLAIN = re.compile(r"(?!-(?: |$))[\w/.-]+(?: [\w/.-]+)*")
 
 
-@dataclass(frozen=True, slots=True)
-class Owner:
+class Owner(NamedTuple):
     """What a path leads into, in words; the first `depth` steps of the path lead to it."""
 
     words: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from runner.source.scalars import balanced, quoted
 from runner.source.text import Text
@@ -20,14 +20,12 @@ _FLOW_ITEM = re.compile(r"\s*(?P<rest>\S.*)")
 _ITEM = re.compile(r"\s*(?:- +)+(?P<rest>\S.*)")
 
 
-@dataclass(frozen=True, slots=True)
-class Slip:
+class Slip(NamedTuple):
     message: str
     hint: str
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A value as written, where it starts, and its key (none in a list)."""
 
     key: str | None

@@ -12,7 +12,7 @@ RULE = "yaml"
 LONGEST_SNIPPET = 200
 
 # What a terminal would act upon or hide: controls, directional marks, half surrogate pairs.
-_UNSHOWABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_UNSHOWABLE = r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,4 +62,4 @@ def snippet(line: str, column: int) -> str:
 
 def showable(text: str) -> str:
     """The text with one mark in the place of each character that a terminal would act upon."""
-    return _UNSHOWABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+    return text if text.isprintable() else re.sub(_UNSHOWABLE, "\N{REPLACEMENT CHARACTER}", text)

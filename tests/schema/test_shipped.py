@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from referencing import Registry
 
@@ -132,6 +135,9 @@ finally: {command: [rm]}
 """
 
 
+EDITOR = Draft202012Validator(bundle(), registry=Registry())
+
+
 def examples(schema: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
     """Each example that a shipped schema shows, with the schema that shows it."""
     if isinstance(schema, dict):
@@ -147,7 +153,7 @@ def examples(schema: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
 
 def accepts(source: Source) -> bool:
     """Whether an editor that knows nothing but the bundle takes the file."""
-    return bool(Draft202012Validator(bundle(), registry=Registry()).is_valid(source.data))
+    return bool(EDITOR.is_valid(source.data))
 
 
 def test_a_file_with_every_key_is_accepted() -> None:
@@ -178,6 +184,34 @@ def test_an_editor_and_we_agree_when_a_line_is_missing(removed: str) -> None:
     except InvalidWorkflow:
         return
     assert accepts(source) == (check_workflow(source) == [])
+
+
+def paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    yield path
+    for step, item in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield from paths(item, (*path, step))
+
+
+WHOLE = parse(FULL, "f.yaml").data
+PATHS = list(paths(WHOLE))[1:]
+
+
+@given(st.sampled_from(PATHS), st.sampled_from(VALUES), st.booleans())
+def test_an_editor_and_we_agree_about_a_changed_file(
+    path: tuple[Any, ...], value: Any, under_another_key: bool
+) -> None:
+    changed = copy.deepcopy(WHOLE)
+    parent = changed
+    for step in path[:-1]:
+        parent = parent[step]
+    if under_another_key and isinstance(parent, dict):
+        parent[f"{path[-1]}x"] = parent.pop(path[-1])
+    else:
+        parent[path[-1]] = value
+    source = parse(json.dumps(changed), "f.json")
+    problems = check_workflow(source)
+    assert accepts(source) == (problems == [])
+    assert all(problem.place and problem.message for problem in problems)
 
 
 def test_every_kind_of_node_has_a_file_and_a_place_in_the_chain() -> None:
