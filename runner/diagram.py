@@ -23,7 +23,7 @@ SHAPES: dict[str, tuple[str, str]] = {
 
 FRAMES = frozenset({"parallel", "for_each"})
 PLAIN = re.compile(r"[^A-Za-z0-9 _.,:=/+*!?'-]")
-LONGEST = 80
+LONGEST = 500
 
 STYLES = {
     "completed": "fill:#d4edda,stroke:#2e7d32,color:#111",

@@ -93,7 +93,9 @@ def values(store: Store, run: str, upto: int | None = None) -> dict[str, Json]:
 
 
 def _restored(snapshot: Snapshot | None) -> RunState:
-    return RunState() if snapshot is None else decode(snapshot.state)
+    if snapshot is None:
+        return RunState()
+    return decode(snapshot.state, f"the snapshot of run '{snapshot.run}' after event {snapshot.seq}")
 
 
 def _no_checkpoint(store: Store, run: str, upto: int, before: int) -> UsageError:

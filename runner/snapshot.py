@@ -19,11 +19,14 @@ Thing = TypeVar("Thing")
 VERSION = 1
 """The version of this format; a newer one is refused."""
 
-FLOOR = 32 * 1024
+FLOOR = 16 * 1024
 """Bytes of events below which no snapshot is worth its transaction."""
 
 _APART = ("steps", "frames", "started")
 """What of a run is not plain JSON."""
+
+_UNREADABLE = (msgspec.MsgspecError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
+"""What reading raises when the bytes are not what was written."""
 
 _RECORD_VALUES = ("output", "error", "results")
 
@@ -68,14 +71,14 @@ def encode(run: RunState) -> bytes:
     return msgspec.json.encode(_Written(VERSION, plain, run.started, shared.values, shared.states, shared.nodes, *raw))
 
 
-def decode(data: bytes) -> RunState:
-    """The inverse of `encode`. Raises StoreError when the bytes are damaged, or of a newer version."""
+def decode(data: bytes, what: str = "a snapshot") -> RunState:
+    """The inverse of `encode`. Raises StoreError, naming `what`, when the bytes are damaged or of a newer version."""
     try:
         if msgspec.json.decode(data, type=_Version).version > VERSION:
-            raise StoreError("a snapshot was written by a newer wf", "update wf to read it")
+            raise StoreError(f"{what} was written by a newer wf", "update wf to read it")
         return _read(msgspec.json.decode(data, type=_Written))
-    except (msgspec.MsgspecError, UnicodeError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise StoreError("a snapshot is damaged", "`wf doctor` shows what is whole") from error
+    except _UNREADABLE as error:
+        raise StoreError(f"{what} is damaged", "`wf doctor` shows what is whole") from error
 
 
 class _Shared:

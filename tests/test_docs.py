@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import textwrap
@@ -24,9 +23,8 @@ from ruamel.yaml import YAML
 
 import runner
 from runner.errors import InvalidWorkflow
-from tests.project import ROOT, commit_all
+from tests.project import ROOT, make_repository
 
-SHIPPED = ("patterns", "workflows")
 
 FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\w*)\n(?P<text>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"# (?P<path>[\w./-]+\.\w+)\n")
@@ -126,15 +124,13 @@ every_document = pytest.mark.parametrize("document", DOCUMENTS.values(), ids=DOC
 
 @pytest.fixture
 def folder(document: Document, tmp_path: Path) -> Path:
-    """A git repository with the shipped workflows and the document's own files."""
-    for shipped in SHIPPED:
-        shutil.copytree(ROOT / shipped, tmp_path / shipped)
+    """A git repository with the example workflows and the document's own files."""
     for block in document.blocks:
         if block.language != "console":
             path = tmp_path / block.file
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(block.text, encoding="utf-8")
-    commit_all(tmp_path)
+    make_repository(tmp_path, ROOT / "workflows")
     return tmp_path
 
 
@@ -199,7 +195,7 @@ def test_every_command_prints_what_is_shown(document: Document, folder: Path) ->
 def test_every_python_block_runs(document: Document, folder: Path) -> None:
     for block in document.blocks:
         if block.language == "python":
-            output, code = perform(f"python {block.file}", folder)
+            output, code = perform(f"python -P {block.file}", folder)
             assert code == 0, f"{document.path.name}:{block.line}:\n{output}"
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from zipfile import ZipFile
 import pytest
 from packaging.requirements import Requirement
 
-from tests.project import ROOT, commit_all
+from tests.project import ROOT, make_repository
 
 FOLDERS = ("schemas", "grammars", "patterns", "workflows")
 
@@ -70,10 +69,8 @@ def fresh(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def repository(fresh: Path, tmp_path: Path) -> Path:
-    """A git repository whose one commit holds the example workflows, as the wheel ships them."""
-    shipped = next(fresh.glob("lib/python*/site-packages/runner/_data/workflows"))
-    shutil.copytree(shipped, tmp_path / "workflows")
-    commit_all(tmp_path)
+    """A git repository that holds the example workflows as the wheel ships them."""
+    make_repository(tmp_path, next(fresh.glob("lib/python*/site-packages/runner/_data/workflows")))
     return tmp_path
 
 

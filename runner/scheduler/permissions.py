@@ -26,4 +26,3 @@ def _common_roots(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str,
 
 def _inside(path: str, root: str) -> bool:
     return PurePath(path).is_relative_to(root)
-

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from runner.errors import StoreError
+from runner.errors import EXIT_USAGE, StoreError
 from runner.events import Commit
 
 Json = Any
@@ -16,15 +16,19 @@ class Fenced(StoreError):
     """The run's lease has passed to another process; this one may not write any more."""
 
 
+class HistoryMoved(StoreError):
+    """The run's record has other events where this commit would go: it was decided from an old state."""
+
+
 class RunUnknown(StoreError):
     """No run bears that id."""
 
-    exit_code = 2
+    exit_code = EXIT_USAGE
 
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """One version of a workflow: its files' texts by path (relative to `folder`), the root file first, hashed as a whole.
+    """One version of a workflow: its files' texts by path (relative to `folder`), root file first, hashed as a whole.
 
     `nodes` and `edges` describe the graph for readers: `{path, id, verb, title}` and `{from, to, condition}`.
     """
@@ -47,6 +51,9 @@ class Owner:
     pid: int
     started: float
     boot: str
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +100,11 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """What a projector derived from events, by table: each row a mapping with its table's key columns."""
+    """What a projector derived from events, by table: each row a mapping with its table's key columns.
+
+    `runner.store.tables` lists tables and columns. A column that a row leaves out keeps the value it had;
+    so does one that is None, unless it holds JSON.
+    """
 
     tables: Mapping[str, Sequence[Mapping[str, Json]]] = field(default_factory=dict)
 
@@ -112,16 +123,25 @@ class Store(Protocol):
         """Raises StoreError when it is not there."""
         ...
 
-    def create(self, commit: Commit, owner: Owner) -> None:
-        """Begin a run with its first commit (it holds a RunStarted), owned under epoch 1. UsageError if the id is taken."""
+    def create(self, commit: Commit, owner: Owner) -> int:
+        """Begin a run with its first commit (it starts with a RunStarted), owned under epoch 1; the bytes recorded.
+
+        UsageError if the id is taken; its definition must have been saved.
+        """
         ...
 
-    def append(self, commit: Commit, taken: Sequence[int] = ()) -> None:
-        """Record a commit in one transaction, and remove the inbox messages `taken`. Raises Fenced if its epoch is old."""
+    def append(self, commit: Commit, taken: Sequence[int] = ()) -> int:
+        """Record a commit in one transaction, and remove the inbox messages `taken`; the bytes recorded.
+
+        Raises Fenced if its epoch is old, HistoryMoved if it does not follow the last event.
+        """
         ...
 
     def save_snapshot(self, snapshot: Snapshot, rows: Rows, epoch: int) -> None:
-        """Keep a snapshot and bring the projected tables up to date with it, in one transaction."""
+        """Keep a snapshot and bring the projected tables up to date with it, in one transaction. Raises Fenced.
+
+        `snapshot.seq` is the last event of a commit. The same snapshot again changes nothing.
+        """
         ...
 
     def snapshot(self, run: str, upto: int | None = None) -> Snapshot | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.tools.child import Finished, Launch
-from runner.tools.refusal import Refusal, one_line
+from runner.tools.refusal import Refusal, last_line
 
 _REASONS: Mapping[int, str] = {
     errno.EACCES: "it is not executable, or lies in a folder that may not be entered",
@@ -77,7 +77,7 @@ def how_ended(name: str, finished: Finished) -> str:
 
 def last_words(finished: Finished) -> str:
     """The last line that a program printed, preferably to stderr, as the end of a message."""
-    said = one_line(decoded(finished.written["stderr"])) or one_line(decoded(finished.written["stdout"]))
+    said = last_line(decoded(finished.written["stderr"])) or last_line(decoded(finished.written["stdout"]))
     return f": {said}" if said else ""
 
 

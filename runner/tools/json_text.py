@@ -55,8 +55,12 @@ def _constant(name: str) -> NoReturn:
 
 def _integer(digits: str) -> int:
     if len(digits) > _LONGEST_NUMBER or not _SMALLEST <= (number := int(digits)) <= _LARGEST:
-        raise NotJson(f"the number {digits[:_LONGEST_NUMBER]} does not fit 64 bits; give it as text")
+        raise NotJson(f"{_shown(digits)} does not fit 64 bits; give it as text")
     return number
+
+
+def _shown(digits: str) -> str:
+    return f"the number {digits}" if len(digits) <= _LONGEST_NUMBER else f"a number of {len(digits)} digits"
 
 
 def _fraction(digits: str) -> float:

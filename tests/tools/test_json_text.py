@@ -32,7 +32,7 @@ def test_what_is_json_is_read_as_it_is(value: Any) -> None:
         ("-Infinity", "-Infinity is no JSON number"),
         ("1e999", "the number 1e999 is too large"),
         ("-9223372036854775809", "the number -9223372036854775809 does not fit 64 bits; give it as text"),
-        ("7" * 5000, f"the number {'7' * 30} does not fit 64 bits; give it as text"),
+        ("7" * 5000, "a number of 5000 digits does not fit 64 bits; give it as text"),
         ("[1] [2]", "line 1, column 5: extra data"),
         ('{"a": {"b": 1, "b": 1}}', "the key 'b' is given twice"),
         ("[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1), "it is nested deeper than 100 levels"),

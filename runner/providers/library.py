@@ -1,0 +1,72 @@
+"""litellm, loaded late, quiet and kept in bounds: no `.env`, no download, no log, no retry, no redirect."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+_IMPORTING = {
+    "LITELLM_MODE": "PRODUCTION",  # else it loads the nearest `.env` into the environment
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # else it downloads the price list
+    "LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS": "True",  # else it downloads that list at the first call
+    "LITELLM_LOG": "CRITICAL",
+    "HF_HUB_OFFLINE": "1",
+}
+_LOGGERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy")
+_loading = threading.Lock()
+
+
+def load() -> Any:
+    """litellm, ready for use. Takes seconds the first time: not for the event loop's own thread."""
+    with _loading:
+        return _load()
+
+
+@cache
+def _load() -> Any:
+    for name in _LOGGERS:
+        logging.getLogger(name).disabled = True
+    with _environment(_IMPORTING):
+        import litellm  # noqa: PLC0415 - takes seconds and 165 MB: only when a model is really asked
+        from litellm import anthropic_beta_headers_manager as headers  # noqa: PLC0415 - a part of it
+
+        headers.get_provider_name("anthropic")  # reads its list now, while it must not be downloaded
+    litellm.suppress_debug_info = True  # else it prints to stdout
+    litellm.disable_hf_tokenizer_download = True
+    litellm.disable_aiohttp_transport = True  # aiohttp's sessions complain on stderr when a loop ends with one open
+    litellm.drop_params = False
+    litellm.modify_params = False
+    litellm.num_retries = None
+    _refuse_redirects(litellm.in_memory_llm_clients_cache)
+    return litellm
+
+
+@contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    """The environment with `values`; afterwards as it was, whatever was set meanwhile."""
+    before = dict(os.environ)
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name in set(os.environ) - set(before):
+            del os.environ[name]
+        os.environ.update(before)
+
+
+def _refuse_redirects(clients: Any) -> None:
+    """Have every HTTP client that litellm makes stay where it was sent: a redirect would take x-api-key along."""
+    keep = clients.set_cache
+
+    def set_cache(key: str, value: Any, *args: Any, **kwargs: Any) -> Any:
+        for client in (value, getattr(value, "client", None), getattr(value, "_client", None)):
+            if client is not None and hasattr(client, "follow_redirects"):
+                client.follow_redirects = False
+        return keep(key, value, *args, **kwargs)
+
+    clients.set_cache = set_cache

@@ -1,0 +1,201 @@
+"""Opening a database file: refused if it is not ours, made private, brought to today's shape, set for durability."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+from urllib.parse import quote
+
+from sqlite_utils import Database
+
+from runner.errors import StoreError
+from runner.store.driver import sqlite3
+from runner.store.faults import explained
+from runner.store.migrations import APPLICATION_ID, MIGRATIONS
+
+Durability = Literal["full", "normal"]
+
+OLDEST_SQLITE = (3, 51, 3)
+"""Older ones may damage a database that several processes write (sqlite.org/wal.html#walresetbug)."""
+
+BUSY_SECONDS = 10.0
+"""How long a statement waits for another process's write to end."""
+
+SMALLEST = 512
+"""Bytes of the smallest database that there can be."""
+
+_SYNCHRONOUS = {"full": "PRAGMA synchronous=FULL", "normal": "PRAGMA synchronous=NORMAL"}
+
+_SETTINGS = (
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA trusted_schema=OFF",
+    "PRAGMA cell_size_check=ON",
+    "PRAGMA fullfsync=ON",
+    "PRAGMA checkpoint_fullfsync=ON",
+)
+"""What every connection is set to: settings of SQLite last no longer than the connection."""
+
+
+def connect(path: Path, durability: Durability, *, create: bool) -> Database:
+    """A database that is ours and up to date. Raises StoreError otherwise; a file that is not ours stays as it is."""
+    _require_sqlite()
+    with explained(path):
+        _refuse_odd_size(path, create=create)
+        if create:
+            _make_private(path)
+        still = _stands_still(path)
+        database = Database(_open(path, still=still), recursive_triggers=False, execute_plugins=False)
+        try:
+            _set_up(database, durability)
+            _migrate(database, path, create=create)
+            if not still:
+                _use_wal(database, path)
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+
+def _require_sqlite() -> None:
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        oldest = ".".join(str(part) for part in OLDEST_SQLITE)
+        raise StoreError(
+            f"SQLite {sqlite3.sqlite_version} may damage a database that several processes use; wf needs {oldest}",
+            "install it for this Python: pip install 'pysqlite3>=0.6.1'",
+        )
+
+
+def _refuse_odd_size(path: Path, *, create: bool) -> None:
+    """A missing or empty file is a new database, but only where one is to be made and no log of an older one is left.
+
+    By its size alone: to open and close the file here would drop the locks that SQLite holds on it in this process.
+    """
+    log = Path(f"{path}-wal")
+    if log.exists() and log.stat().st_size and not _size(path):
+        raise StoreError(f"{path} is empty or missing, but {log.name} is not", f"put both back, or remove {log.name}")
+    if not create and not _size(path):
+        raise _emptied(path)
+    if 0 < _size(path) < SMALLEST:  # SQLite would take a single byte for nothing, and write over it
+        raise StoreError(f"{path} is not a wf database", "name another file by --db; nothing was changed")
+
+
+def _emptied(path: Path) -> StoreError:
+    return StoreError(f"{path} is empty: the runs it held are gone", "put it back from a copy, or remove it")
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _refuse_foreign(path: Path, application_id: int) -> None:
+    if application_id != APPLICATION_ID:
+        raise StoreError(f"{path} is another program's database", "name another file by --db; nothing was changed")
+
+
+def _refuse_newer(path: Path, version: int) -> None:
+    if version > len(MIGRATIONS):
+        raise StoreError(
+            f"{path} was written by a newer wf (its version is {version}, this wf knows {len(MIGRATIONS)})",
+            "update wf; nothing was changed",
+        )
+
+
+def _make_private(path: Path) -> None:
+    """Make the file, and the folders it still needs, readable for their owner alone, whatever the umask."""
+    for folder in reversed([path.parent, *path.parent.parents]):
+        if not folder.exists():
+            folder.mkdir(0o700, exist_ok=True)
+            folder.chmod(0o700)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return
+    os.fchmod(descriptor, 0o600)
+    os.close(descriptor)
+
+
+def _stands_still(path: Path) -> bool:
+    """Whether nobody can be writing the file: its folder can't be written, and no log is there.
+
+    SQLite then has to be told so, since it could not even make the lock file that reading a log takes.
+    """
+    return not os.access(path.parent, os.W_OK) and not Path(f"{path}-wal").exists()
+
+
+def _open(path: Path, *, still: bool) -> sqlite3.Connection:
+    options = "mode=ro&immutable=1" if still else "mode=rw"
+    uri = f"file:{quote(str(path.absolute()))}?{options}"
+    return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+
+
+def _set_up(database: Database, durability: Durability) -> None:
+    for setting in (*_SETTINGS, _SYNCHRONOUS[durability]):
+        database.execute(setting)
+
+
+def _migrate(database: Database, path: Path, *, create: bool) -> None:
+    """Bring the database to today's shape, in one transaction."""
+    version = _version(database, path, create=create)
+    if version < len(MIGRATIONS):
+        with immediately(database):
+            _apply(database, _version(database, path, create=create))
+
+
+def _version(database: Database, path: Path, *, create: bool) -> int:
+    """The database's version, 0 for a new one."""
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    (application_id,) = database.execute("PRAGMA application_id").fetchone()
+    (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if not (version or application_id or tables):
+        if not create:
+            raise _emptied(path)
+        return 0
+    _refuse_foreign(path, application_id)
+    _refuse_newer(path, version)
+    return int(version)
+
+
+def _apply(database: Database, version: int) -> None:
+    for step in MIGRATIONS[version:]:
+        for statement in step:
+            database.execute(statement)
+    database.execute(f"PRAGMA application_id={APPLICATION_ID}")
+    database.execute(f"PRAGMA user_version={len(MIGRATIONS)}")
+
+
+def _use_wal(database: Database, path: Path) -> None:
+    """Set the journal mode, which lasts. Whoever changes it needs the file alone: wait for others, then try again."""
+    for _ in range(10):
+        mode = _try_wal(database)
+        if mode == "wal":
+            return
+        if mode:
+            break
+        with immediately(database):
+            pass
+    raise StoreError(f"{path} can't keep a write-ahead log", "put the database on a local disk, by --db or WF_DB")
+
+
+def _try_wal(database: Database) -> str:
+    """The mode that the database is in now; empty when another process was in the way."""
+    try:
+        return str(database.execute("PRAGMA journal_mode=WAL").fetchone()[0])
+    except sqlite3.OperationalError as error:
+        if getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_BUSY:
+            raise
+        return ""
+
+
+@contextmanager
+def immediately(database: Database) -> Iterator[None]:
+    """A transaction that holds the right to write from its start, so that what it reads stays true until it writes."""
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        database.rollback()
+        raise
+    database.commit()

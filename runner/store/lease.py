@@ -1,0 +1,82 @@
+"""Who owns a run, and whether that process still lives: judged by host, boot, pid and the process's start time."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+
+from runner.store.contract import Owner, RunRow
+
+HEARTBEAT_SECONDS = 5.0
+"""How often an owner says that it lives."""
+
+LEASE_SECONDS = 30.0
+"""After so long without a heartbeat a run may be taken over, whatever became of its owner: the epoch fences it out."""
+
+PROC = Path("/proc")
+
+_DEAD_STATES = frozenset("ZXx")
+
+
+def current_owner(proc: Path = PROC) -> Owner:
+    """This process. Where there is no /proc, start time and boot are unknown (0 and empty)."""
+    pid = os.getpid()
+    _, started = _process(proc, pid) or ("", 0.0)
+    return Owner(platform.node(), pid, started, _boot(proc))
+
+
+def is_alive(owner: Owner, proc: Path = PROC) -> bool | None:
+    """Whether the owner still runs; None when this process can't see it (another host, another container)."""
+    if owner.host != platform.node():
+        return None
+    boot, _, namespace = owner.boot.partition("/")
+    here, _, namespace_here = _boot(proc).partition("/")
+    if boot != here:
+        return False
+    if namespace != namespace_here:
+        return None
+    if not here:
+        return _answers(owner.pid)
+    found = _process(proc, owner.pid)
+    return found is not None and found[1] == owner.started and found[0] not in _DEAD_STATES
+
+
+def may_take_over(row: RunRow, now: float, proc: Path = PROC) -> bool:
+    """Whether another process may claim the run: nobody owns it, its owner is dead, or has been silent too long."""
+    if row.owner is None or is_alive(row.owner, proc) is False:
+        return True
+    last_word = row.created_at if row.heartbeat is None else row.heartbeat
+    return now - last_word > LEASE_SECONDS
+
+
+def _boot(proc: Path) -> str:
+    """What tells this boot, and this container's view of processes, from others: `<boot id>/<pid namespace>`."""
+    try:
+        boot = (proc / "sys/kernel/random/boot_id").read_text("ascii").strip()
+        return f"{boot}/{(proc / 'self/ns/pid').readlink()}"
+    except OSError:
+        return ""
+
+
+def _process(proc: Path, pid: int) -> tuple[str, float] | None:
+    """A process's state letter and start time (seconds after boot); None when there is none.
+
+    The fields after the name, which may itself hold spaces and brackets, as proc_pid_stat(5) numbers them.
+    """
+    try:
+        fields = (proc / str(pid) / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+        return fields[0], int(fields[19]) / os.sysconf("SC_CLK_TCK")
+    except (OSError, IndexError, ValueError):
+        return None
+
+
+def _answers(pid: int) -> bool:
+    """Whether a process bears this pid, where there is no /proc to tell more."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

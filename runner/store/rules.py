@@ -1,0 +1,92 @@
+"""What every store refuses, and in which words: the part of the protocol that has nothing to do with where rows lie."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from runner.errors import RunBusy, StoreError, UsageError, did_you_mean
+from runner.events import Commit, Event, RunEnded, RunPaused, RunResumed, RunStarted, RunStatus
+from runner.store.contract import Fenced, HistoryMoved, RunRow, RunUnknown
+
+_STATUS: dict[type[Event], RunStatus] = {
+    RunStarted: "running",
+    RunPaused: "paused",
+    RunResumed: "running",
+    RunEnded: "completed",
+}
+"""The events that change a run's status, and to what (an end says itself)."""
+
+
+def status_after(commit: Commit) -> RunStatus | None:
+    """The run's status once this is recorded; None when the commit does not change it."""
+    status: RunStatus | None = None
+    for event in commit.events:
+        if type(event) in _STATUS:
+            status = event.status if isinstance(event, RunEnded) else _STATUS[type(event)]
+    return status
+
+
+def started(commit: Commit) -> RunStarted:
+    """The RunStarted that a run's first commit begins with. Raises StoreError when this is no first commit."""
+    first = commit.events[0] if commit.events else None
+    if not isinstance(first, RunStarted) or commit.first != 1 or commit.epoch != 1:
+        raise StoreError(f"run '{commit.run}' can't begin with this: a run's first event is its start, under epoch 1")
+    return first
+
+
+def check_order(commit: Commit) -> None:
+    """Refuse a commit that holds nothing, or that stands nowhere in an order. Raises StoreError."""
+    if not commit.events or commit.first < 1:
+        raise StoreError(f"run '{commit.run}': a commit holds at least one event, and events count from 1")
+
+
+def taken_id(run: str) -> UsageError:
+    """A new run wants the id of one that is there."""
+    return UsageError(f"run '{run}' exists already", "choose another --run-id, or leave it out")
+
+
+def unknown(run: str, known: Sequence[str]) -> RunUnknown:
+    """No run bears the id; `known` are those that do."""
+    if not known:
+        return RunUnknown(f"no run '{run}': there are no runs here yet", "`wf run FLOW` begins one")
+    return RunUnknown(f"no run '{run}'{did_you_mean(run, known)}", "`wf runs` lists them")
+
+
+def refused(commit: Commit, row: RunRow) -> StoreError:
+    """Why a commit was not recorded, given how the run stands."""
+    if commit.epoch != row.epoch:
+        return fenced(row, commit.epoch)
+    return HistoryMoved(
+        f"run '{commit.run}': event {commit.first} can't follow event {row.events}, which is the last one recorded",
+        f"the record is as it was; `wf resume {commit.run}` goes on from event {row.events}",
+    )
+
+
+def fenced(row: RunRow, epoch: int) -> Fenced:
+    """The run has passed on from the process that held it under `epoch`."""
+    by = f" by {row.owner}" if row.owner else ""
+    return Fenced(
+        f"run '{row.id}' was taken over{by} (epoch {row.epoch}, ours was {epoch}); this process records nothing more",
+        f"`wf show {row.id}` tells how it goes on",
+    )
+
+
+def no_checkpoint(run: str, seq: int) -> StoreError:
+    """A snapshot was offered for a point that is not the end of a commit."""
+    return StoreError(f"run '{run}' has no checkpoint {seq}: a snapshot belongs to the last event of a commit")
+
+
+def busy(row: RunRow) -> RunBusy:
+    """Another process took the run first."""
+    by = f"{row.owner}" if row.owner else "another process"
+    return RunBusy(f"run '{row.id}' is owned by {by}", f"let it finish, or stop it: `wf pause {row.id}`")
+
+
+def not_in_inbox(run: str) -> StoreError:
+    """A commit takes a message that is no longer there."""
+    return StoreError(f"run '{run}': a message that this step takes is no longer in the run's inbox")
+
+
+def no_definition(hash_: str) -> StoreError:
+    """A run is pinned to a definition that the store does not hold."""
+    return StoreError(f"the workflow version {hash_[:12]} is not recorded here", "import an export of the run")

@@ -1,0 +1,308 @@
+"""Runs kept in a SQLite file, which several processes may use at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+from sqlite_utils import Database
+
+from runner.errors import StoreError
+from runner.events import Commit
+from runner.store import rules, statements
+from runner.store.connection import Durability, connect
+from runner.store.contract import Definition, Message, Owner, Rows, RunRow, Snapshot, Store
+from runner.store.driver import sqlite3
+from runner.store.faults import FAULTS, explain, explained
+from runner.store.memory import NoStore
+from runner.store.payload import Packed, damaged, from_json, pack, to_json, unpack
+from runner.store.tables import PROJECTED, Table
+
+Json = Any
+Values = Sequence[Json] | dict[str, Json]
+
+_UPSERTS = {name: statements.upsert(table) for name, table in PROJECTED.items()}
+_SELECTS = {name: statements.select(table) for name, table in PROJECTED.items()}
+
+_LAST = 2**32 - 1
+"""More events than that no run can have: they are numbered in 32 bits."""
+
+
+def open_store(path: Path, *, durability: Durability = "full", create: bool = True) -> Store:
+    """The store in the file at `path`. Without `create` a missing file reads as one without runs, and stays missing.
+
+    `full` survives the loss of power, `normal` that of the process. Raises StoreError when the file can't be used.
+    """
+    if not create and not path.exists() and not Path(f"{path}-wal").exists():
+        return NoStore()
+    return SqliteStore(connect(path, durability, create=create), path)
+
+
+class SqliteStore:
+    """A store on one connection. It may be used from any thread, by one at a time."""
+
+    def __init__(self, database: Database, path: Path) -> None:
+        self._database = database
+        self._path = path
+        self._numbers: dict[str, int] = {}
+
+    def save_definition(self, definition: Definition) -> None:
+        """See `Store`."""
+        texts = {path: text.encode() for path, text in definition.files.items()}
+        hashes = {path: sha256(text).hexdigest() for path, text in texts.items()}
+        files = to_json(hashes, "the workflow's file names").decode()
+        row = (definition.hash, definition.name, definition.version, definition.file, definition.folder, files)
+        with self._transaction():
+            if self._write(statements.INSERT_DEFINITION, row):
+                for path, text in texts.items():
+                    self._write(statements.INSERT_BLOB, (hashes[path], text))
+                self._save_graph(definition)
+
+    def _save_graph(self, definition: Definition) -> None:
+        for position, node in enumerate(definition.nodes):
+            row = (definition.hash, position, node["path"], node["id"], node["verb"], node["title"])
+            self._write(statements.INSERT_NODE, row)
+        for position, edge in enumerate(definition.edges):
+            arrow = (definition.hash, position, edge["from"], edge["to"], edge["condition"])
+            self._write(statements.INSERT_EDGE, arrow)
+
+    def definition(self, hash: str) -> Definition:
+        """See `Store`."""
+        rows = self._read(statements.DEFINITION, (hash,))
+        if not rows:
+            raise rules.no_definition(hash)
+        name, version, file, folder, files = rows[0]
+        hashes = from_json(files, f"workflow version {hash[:12]}", str(self._path))
+        texts = {path: self._text(blob) for path, blob in hashes.items()}
+        nodes = self._read(statements.NODES, (hash,))
+        edges = self._read(statements.EDGES, (hash,))
+        return Definition(
+            hash,
+            name,
+            version,
+            file,
+            folder,
+            texts,
+            tuple(dict(zip(("path", "id", "verb", "title"), node, strict=True)) for node in nodes),
+            tuple(dict(zip(("from", "to", "condition"), edge, strict=True)) for edge in edges),
+        )
+
+    def _text(self, blob: str) -> str:
+        rows = self._read(statements.BLOB, (blob,))
+        if not rows or sha256(rows[0][0]).hexdigest() != blob:
+            raise damaged(f"blob {blob[:12]}", str(self._path))
+        return str(rows[0][0], "utf-8")
+
+    def create(self, commit: Commit, owner: Owner) -> int:
+        """See `Store`."""
+        start = rules.started(commit)
+        packed = pack(commit)
+        lease = (owner.host, owner.pid, owner.started, owner.boot, commit.at)
+        status = rules.status_after(commit)
+        row = (commit.run, start.workflow, start.version, start.definition, status, commit.at, commit.epoch, *lease)
+        if not self._read(statements.DEFINITION, (start.definition,)):
+            raise rules.no_definition(start.definition)
+        with self._transaction():
+            if not self._write(statements.INSERT_RUN, row):
+                raise rules.taken_id(commit.run)
+            self._write(statements.FIRST_EVENTS, (self._number(commit.run), *packed))
+        return len(packed.payload)
+
+    def append(self, commit: Commit, taken: Sequence[int] = ()) -> int:
+        """See `Store`."""
+        rules.check_order(commit)
+        packed = pack(commit)
+        values = (self._number(commit.run), *packed)
+        status = rules.status_after(commit)
+        if status is None and not taken:
+            self._append(commit, values)
+            return len(packed.payload)
+        with self._transaction():
+            self._append(commit, values)
+            if status is not None:
+                self._write(statements.SET_STATUS, (status, values[0]))
+            if taken:
+                self._take(commit.run, taken)
+        return len(packed.payload)
+
+    def _append(self, commit: Commit, values: Values) -> None:
+        if not self._write(statements.APPEND_EVENTS, values):
+            raise rules.refused(commit, self.run(commit.run))
+
+    def _take(self, run: str, taken: Sequence[int]) -> None:
+        ids = to_json(list(taken), "message ids").decode()
+        if self._write(statements.TAKE, (run, ids)) != len(set(taken)):
+            raise rules.not_in_inbox(run)
+
+    def save_snapshot(self, snapshot: Snapshot, rows: Rows, epoch: int) -> None:
+        """See `Store`."""
+        kept = (self._number(snapshot.run), snapshot.seq, snapshot.at, crc32(snapshot.state), snapshot.state, epoch)
+        with self._transaction():
+            if not self._write(statements.INSERT_SNAPSHOT, kept):
+                raise self._why_no_snapshot(snapshot, epoch)
+            for name, changed in rows.tables.items():
+                whole = _whole(PROJECTED[name], snapshot.run, changed)
+                self._database.conn.executemany(_UPSERTS[name], whole)
+
+    def _why_no_snapshot(self, snapshot: Snapshot, epoch: int) -> StoreError:
+        run = self.run(snapshot.run)
+        return rules.fenced(run, epoch) if run.epoch != epoch else rules.no_checkpoint(snapshot.run, snapshot.seq)
+
+    def snapshot(self, run: str, upto: int | None = None) -> Snapshot | None:
+        """See `Store`."""
+        rows = self._read(statements.SNAPSHOT, (run, _LAST if upto is None else upto))
+        if not rows:
+            return None
+        seq, at, checksum, state = rows[0]
+        if crc32(state) != checksum:
+            raise damaged(f"the snapshot of run '{run}' after event {seq}", str(self._path))
+        return Snapshot(run, seq, at, state)
+
+    def commits(self, run: str, after: int = 0, upto: int | None = None) -> Iterator[Commit]:
+        """See `Store`."""
+        where = str(self._path)
+        following = after + 1
+        for row in self._stream(statements.COMMITS, (self._number(run), after, _LAST if upto is None else upto)):
+            packed = Packed(*row)
+            if packed.first > following:
+                raise damaged(f"events {following}–{packed.first - 1} of run '{run}'", where)
+            following = packed.last + 1
+            if packed.first > after:
+                yield unpack(run, packed, where)
+
+    def projected(self, run: str, table: str) -> list[dict[str, Json]]:
+        """See `Store`."""
+        shape = PROJECTED[table]
+        rows = self._read(_SELECTS[table], (run,))
+        return shape.sorted(_from_columns(shape, row, str(self._path)) for row in rows)
+
+    def run(self, run: str) -> RunRow:
+        """See `Store`."""
+        rows = self._read(statements.RUN, (run,))
+        if not rows:
+            raise self._unknown(run)
+        return _run_row(rows[0])
+
+    def runs(self, *, status: str | None = None, workflow: str | None = None, limit: int = 50) -> list[RunRow]:
+        """See `Store`."""
+        return [_run_row(row) for row in self._read(statements.RUNS, (status, workflow, limit))]
+
+    def claim(self, run: str, owner: Owner, at: float, expected_epoch: int) -> int:
+        """See `Store`."""
+        values = (owner.host, owner.pid, owner.started, owner.boot, at, self._number(run), expected_epoch)
+        if not self._write(statements.CLAIM, values):
+            raise rules.busy(self.run(run))
+        return expected_epoch + 1
+
+    def heartbeat(self, run: str, epoch: int, at: float) -> None:
+        """See `Store`."""
+        if not self._write(statements.HEARTBEAT, (at, self._number(run), epoch)):
+            raise rules.fenced(self.run(run), epoch)
+
+    def release(self, run: str, epoch: int) -> None:
+        """See `Store`."""
+        self._write(statements.RELEASE, (self._number(run), epoch))
+
+    def post(self, message: Message) -> int:
+        """See `Store`."""
+        value = to_json(message.value, f"a message to run '{message.run}'").decode()
+        values = (message.kind, message.target, value, message.at, self._number(message.run))
+        cursor = self._execute(statements.POST, values)
+        if not cursor.rowcount or cursor.lastrowid is None:
+            raise self._unknown(message.run)
+        return cursor.lastrowid
+
+    def inbox(self, run: str) -> list[Message]:
+        """See `Store`."""
+        what = f"a message to run '{run}'"
+        rows = self._read(statements.INBOX, (run,))
+        return [
+            Message(run, kind, at, target, from_json(value, what, str(self._path)), id_)
+            for kind, at, target, value, id_ in rows
+        ]
+
+    def close(self) -> None:
+        """See `Store`."""
+        with explained(self._path):
+            self._database.close()
+
+    def _number(self, run: str) -> int:
+        number = self._numbers.get(run)
+        if number is None:
+            rows = self._read(statements.RUN_NUMBER, (run,))
+            if not rows:
+                raise self._unknown(run)
+            number = self._numbers[run] = rows[0][0]
+        return number
+
+    def _unknown(self, run: str) -> StoreError:
+        return rules.unknown(run, [id_ for (id_,) in self._read(statements.RUN_IDS, ())])
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All or nothing. Its first statement is a write, so that it waits for its turn before it reads."""
+        with explained(self._path), self._database.atomic():
+            yield
+
+    def _execute(self, statement: str, values: Values) -> sqlite3.Cursor:
+        try:
+            return self._database.execute(statement, values)
+        except FAULTS as error:
+            raise explain(error, self._path) from error
+
+    def _write(self, statement: str, values: Values) -> int:
+        """How many rows the statement wrote."""
+        return self._execute(statement, values).rowcount
+
+    def _read(self, statement: str, values: Values) -> list[Sequence[Json]]:
+        try:
+            return self._database.execute(statement, values).fetchall()
+        except UnicodeEncodeError:
+            return []  # half a surrogate pair equals nothing that is recorded
+        except FAULTS as error:
+            raise explain(error, self._path) from error
+
+    def _stream(self, statement: str, values: Values) -> Iterator[Sequence[Json]]:
+        with explained(self._path):
+            yield from self._database.execute(statement, values)
+
+
+def _run_row(row: Sequence[Json]) -> RunRow:
+    id_, workflow, version, definition, status, created_at, updated_at, events, epoch, *owner, heartbeat = row
+    host, pid, started, boot = owner
+    return RunRow(
+        id_,
+        workflow,
+        version,
+        definition,
+        status,
+        created_at,
+        updated_at,
+        events,
+        epoch,
+        None if host is None else Owner(host, pid, started, boot),
+        heartbeat,
+    )
+
+
+def _whole(table: Table, run: str, rows: Iterable[Mapping[str, Json]]) -> Iterator[list[Json]]:
+    """Rows as a statement's parameters: JSON as text, and NULL for what a row leaves out."""
+    places = [(place, name) for place, name in enumerate(table.columns, start=1) if name in table.json]
+    for row in rows:
+        whole = [run, *map(row.get, table.columns)]
+        for place, name in places:
+            if name in row:
+                whole[place] = to_json(row[name], f"a row of {table.name}").decode()
+        yield whole
+
+
+def _from_columns(table: Table, values: Sequence[Json], where: str) -> dict[str, Json]:
+    row = dict(zip(("run_id", *table.columns), values, strict=True))
+    for name in table.json:
+        if row[name] is not None:
+            row[name] = from_json(row[name], f"the table {table.name}", where)
+    return row

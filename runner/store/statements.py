@@ -1,0 +1,132 @@
+"""Every SQL statement of the SQLite store, by name. Values are always parameters, never part of the text."""
+
+from __future__ import annotations
+
+from runner.store.tables import Table
+
+# The hot path, in one statement: `epoch` comes out NULL, which the table refuses and IGNORE passes over, unless the
+# run's lease is still the commit's and its last event the one before. (A SELECT from `events` would be copied first.)
+APPEND_EVENTS = """
+INSERT OR IGNORE INTO events (id, run, first, at, epoch, format, checksum, payload) VALUES (
+    (?1 << 32) + ?3, ?1, ?2, ?4,
+    (SELECT epoch FROM runs WHERE number = ?1 AND epoch = ?5 AND (?1 << 32) + ?2 - 1 =
+        (SELECT id FROM events WHERE id < (?1 + 1) << 32 ORDER BY id DESC LIMIT 1)),
+    ?6, ?7, CAST(?8 AS TEXT)
+)
+"""
+
+# A run's first events: there are none before them to follow.
+FIRST_EVENTS = """
+INSERT INTO events (id, run, first, at, epoch, format, checksum, payload)
+VALUES ((?1 << 32) + ?3, ?1, ?2, ?4, ?5, ?6, ?7, CAST(?8 AS TEXT))
+"""
+
+# A run, unless its id is taken.
+INSERT_RUN = """
+INSERT INTO runs (id, workflow, version, definition, status, created_at, epoch,
+                  owner_host, owner_pid, owner_started, owner_boot, heartbeat)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (id) DO NOTHING
+"""
+
+# The status that a commit brought.
+SET_STATUS = "UPDATE runs SET status = ? WHERE number = ?"
+
+# The number that stands for a run in `events`.
+RUN_NUMBER = "SELECT number FROM runs WHERE id = ?"
+
+_RUN_COLUMNS = """
+SELECT id, workflow, version, definition, status, created_at,
+       (SELECT at FROM events WHERE events.id < (number + 1) << 32 ORDER BY events.id DESC LIMIT 1),
+       (SELECT last FROM events WHERE events.id < (number + 1) << 32 ORDER BY events.id DESC LIMIT 1),
+       epoch, owner_host, owner_pid, owner_started, owner_boot, heartbeat
+FROM runs
+"""
+
+# One run as the list of runs shows it.
+RUN = _RUN_COLUMNS + " WHERE id = ?"
+
+# The list of runs, newest first, all or those of a status or workflow.
+RUNS = (
+    _RUN_COLUMNS
+    + """
+WHERE (?1 IS NULL OR status = ?1) AND (?2 IS NULL OR workflow = ?2)
+ORDER BY created_at DESC, number DESC LIMIT ?3
+"""
+)
+
+# The ids that an unknown one may have been meant for.
+RUN_IDS = "SELECT id FROM runs ORDER BY created_at DESC LIMIT 1000"
+
+# A run's commits between two events.
+COMMITS = """
+SELECT first, last, at, epoch, format, checksum, CAST(payload AS BLOB)
+FROM events WHERE id > (?1 << 32) + ?2 AND id <= (?1 << 32) + ?3 ORDER BY id
+"""
+
+# Take the lease, if it is still the one that was looked at.
+CLAIM = """
+UPDATE runs SET epoch = epoch + 1, owner_host = ?, owner_pid = ?, owner_started = ?, owner_boot = ?, heartbeat = ?
+WHERE number = ? AND epoch = ?
+"""
+
+# Say that the owner lives.
+HEARTBEAT = "UPDATE runs SET heartbeat = ? WHERE number = ? AND epoch = ?"
+
+# Give the lease back.
+RELEASE = """
+UPDATE runs SET owner_host = NULL, owner_pid = NULL, owner_started = NULL, owner_boot = NULL, heartbeat = NULL
+WHERE number = ? AND epoch = ?
+"""
+
+# A message, if its run is there.
+POST = "INSERT INTO signals (run_id, kind, target, value, at) SELECT id, ?, ?, ?, ? FROM runs WHERE number = ?"
+
+# A run's messages, oldest first.
+INBOX = "SELECT kind, at, target, value, id FROM signals WHERE run_id = ? ORDER BY id"
+
+# Remove the messages that a commit takes; `?2` is a JSON list of their ids.
+TAKE = "DELETE FROM signals WHERE run_id = ?1 AND id IN (SELECT value FROM json_each(?2))"
+
+# A snapshot, if the lease still holds and the event is the last of a commit.
+INSERT_SNAPSHOT = """
+INSERT INTO workflow_checkpoints (run_id, seq, at, checksum, state)
+SELECT runs.id, ?2, ?3, ?4, ?5 FROM runs JOIN events ON events.id = (runs.number << 32) + ?2
+WHERE runs.number = ?1 AND runs.epoch = ?6
+ON CONFLICT (run_id, seq) DO UPDATE SET at = excluded.at, checksum = excluded.checksum, state = excluded.state
+"""
+
+# The newest snapshot at or before an event.
+SNAPSHOT = """
+SELECT seq, at, checksum, state FROM workflow_checkpoints WHERE run_id = ? AND seq <= ? ORDER BY seq DESC LIMIT 1
+"""
+
+# A definition's parts: the same hash again changes nothing.
+INSERT_DEFINITION = """
+INSERT INTO workflows (hash, name, version, file, folder, files) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (hash) DO NOTHING
+"""
+INSERT_BLOB = "INSERT INTO blobs (hash, content) VALUES (?, ?) ON CONFLICT (hash) DO NOTHING"
+INSERT_NODE = "INSERT INTO workflow_nodes (workflow, position, path, id, verb, title) VALUES (?, ?, ?, ?, ?, ?)"
+INSERT_EDGE = "INSERT INTO workflow_edges (workflow, position, source, target, condition) VALUES (?, ?, ?, ?, ?)"
+
+# A definition, read back.
+DEFINITION = "SELECT name, version, file, folder, files FROM workflows WHERE hash = ?"
+BLOB = "SELECT content FROM blobs WHERE hash = ?"
+NODES = "SELECT path, id, verb, title FROM workflow_nodes WHERE workflow = ? ORDER BY position"
+EDGES = "SELECT source, target, condition FROM workflow_edges WHERE workflow = ? ORDER BY position"
+
+
+def upsert(table: Table) -> str:
+    """Write a projected row, its values in column order; a NULL keeps what is there. Every name in it is our own."""
+    columns = ("run_id", *table.columns)
+    key = ("run_id", *table.key)
+    updates = ", ".join(f"{name} = coalesce(excluded.{name}, {name})" for name in columns if name not in key)
+    return (
+        f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))}) "  # noqa: S608 - names are constants
+        f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {updates}"
+    )
+
+
+def select(table: Table) -> str:
+    """A run's rows of a projected table. Every name in the text is our own."""
+    return f"SELECT {', '.join(('run_id', *table.columns))} FROM {table.name} WHERE run_id = ?"  # noqa: S608 - names are constants

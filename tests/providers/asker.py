@@ -1,0 +1,76 @@
+"""A process that asks live models: a question per line of stdin, an answer per line of what stdout was."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import msgspec
+
+from runner.calls import Attempt, Context, Done, ModelCall, Outcome
+from runner.clock import FixedClock
+from runner.model import Permissions
+from runner.providers.live import Live
+from tests.providers.server import DATE
+
+Json = Any
+
+NOW = parsedate_to_datetime(DATE).timestamp() - 90
+
+reached: list[Json] = []
+_WATCHED = {"socket.connect": 1, "socket.getaddrinfo": 0}
+
+
+def watch(event: str, arguments: tuple[Any, ...]) -> None:
+    if event in _WATCHED:
+        reached.append(repr(arguments[_WATCHED[event]]))
+
+
+async def ask(question: Mapping[str, Json]) -> Json:
+    call = msgspec.convert({"call": "model", **question["call"]}, ModelCall)
+    timeout, deadline = question.get("timeout"), question.get("deadline")
+    attempt = Attempt("run", "triage/call#1", "triage", "critic", 1, (0, 0, 0), call, Permissions(), timeout)
+    streamed: list[Json] = []
+    context = Context(FixedClock(NOW), question["environment"], lambda *piece: streamed.append(piece))
+    start = asyncio.get_running_loop().time()
+    try:
+        async with asyncio.timeout(deadline):
+            told = _plain(await Live().ask(attempt, context))
+    except TimeoutError:
+        told = {"cut": True}
+    return {**told, "streamed": streamed, "took": asyncio.get_running_loop().time() - start}
+
+
+def _plain(outcome: Outcome) -> Json:
+    usage = msgspec.to_builtins(outcome.usage)
+    if isinstance(outcome, Done):
+        return {"output": outcome.output, "usage": usage}
+    failure = outcome.failure
+    fields = {"type": failure.type, "message": failure.message, "details": dict(failure.details)}
+    return {"failure": fields, "retry_after": failure.retry_after, "usage": usage}
+
+
+def main() -> None:
+    """Answer until stdin ends. What anything else prints to stdout goes to stderr."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    before = dict(os.environ)
+    sys.addaudithook(watch)
+    with asyncio.Runner() as runner:
+        for line in sys.stdin:
+            reached.clear()
+            answer = runner.run(ask(json.loads(line)))
+            strange = sorted(name for name in sys.modules if name.startswith(("litellm.proxy", "mcp")))
+            changed = {name for name in {*before, *os.environ} if before.get(name) != os.environ.get(name)}
+            answer |= {"reached": list(reached), "environment": sorted(changed), "modules": strange}
+            answers.write(json.dumps(answer) + "\n")
+            answers.flush()
+
+
+if __name__ == "__main__":
+    main()

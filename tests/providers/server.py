@@ -1,0 +1,190 @@
+"""A model server on loopback, good and bad: the first part of the path asked for says how it behaves."""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Event, Thread
+from typing import Any
+
+Json = Any
+
+USAGE = {"prompt_tokens": 1000, "completion_tokens": 2000, "total_tokens": 3000}
+TRUNCATED_BY = 1000
+
+
+def completion(message: Json, finish: str = "stop", **changes: Json) -> Json:
+    choice = {"index": 0, "message": {"role": "assistant", **message}, "finish_reason": finish}
+    head = {"id": "x", "object": "chat.completion", "created": 1, "model": "served-elsewhere"}
+    return {**head, "choices": [choice], "usage": USAGE, **changes}
+
+
+def tool_calls(*calls: tuple[str, str]) -> Json:
+    return [
+        {"id": f"c{number}", "type": "function", "function": {"name": name, "arguments": arguments}}
+        for number, (name, arguments) in enumerate(calls, start=1)
+    ]
+
+
+LOG_CALL = tool_calls(("git__log", '{"count": 3}'))
+ANSWERS: dict[str, Json] = {
+    "ok": completion({"content": "hello"}),
+    "tools": completion({"content": None, "tool_calls": LOG_CALL}, "tool_calls"),
+    "odd_tools": completion({"content": "well", "tool_calls": tool_calls(("made_up", "{bad"), ("git__log", "[1]"))}),
+    "cut_tools": completion({"content": None, "tool_calls": LOG_CALL}, "length"),
+    "no_choices": completion({}, choices=[]),
+    "null": completion({"content": None}),
+    "blank": completion({"content": " \n"}),
+    "refusal": completion({"content": None, "refusal": "I would rather not."}),
+    "filtered": completion({"content": "He"}, "content_filter"),
+    "cut": completion({"content": "Once upon"}, "length"),
+    "cut_at_once": completion({"content": None}, "length"),
+    "surrogate": completion({"content": "half \ud83d"}),
+    "uncounted": completion({"content": "hello"}, usage=None),
+    "array": [1],
+}
+ANTHROPIC = {
+    "id": "m",
+    "type": "message",
+    "role": "assistant",
+    "model": "claude",
+    "content": [{"type": "text", "text": "hello"}],
+    "stop_reason": "end_turn",
+    "usage": {"input_tokens": 5, "output_tokens": 2},
+}
+GEMINI = {
+    "candidates": [{"content": {"parts": [{"text": "hello"}], "role": "model"}, "finishReason": "STOP", "index": 0}],
+    "usageMetadata": {"promptTokenCount": 5, "candidatesTokenCount": 2, "totalTokenCount": 7},
+}
+DATE = "Sat, 22 Nov 2031 10:00:00 GMT"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request as the server saw it."""
+
+    path: str
+    headers: dict[str, str]
+    body: Json
+
+
+@dataclass(slots=True)
+class Heard:
+    """All requests so far, and what ends the ones that hang."""
+
+    requests: list[Request] = field(default_factory=list)
+    over: Event = field(default_factory=Event)
+
+    def take(self) -> list[Request]:
+        taken, self.requests[:] = list(self.requests), []
+        return taken
+
+
+class StubServer(ThreadingHTTPServer):
+    """Listens on a free port of 127.0.0.1, in a thread."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.heard = Heard()
+
+    def base(self, mode: str) -> str:
+        return f"http://127.0.0.1:{self.server_port}/{mode}"
+
+    def start(self) -> None:
+        Thread(target=self.serve_forever, daemon=True).start()
+
+    def stop(self) -> None:
+        self.heard.over.set()
+        self.shutdown()
+        self.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: StubServer
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - http.server's name
+        """Say nothing."""
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers.get("content-length", 0))) or b"null")
+        self.server.heard.requests.append(Request(self.path, {k.lower(): v for k, v in self.headers.items()}, body))
+        mode = self.path.split("/")[1]
+        if mode in _BEHAVIOURS:
+            _BEHAVIOURS[mode](self)
+        elif mode.isdigit():
+            self._fail(int(mode))
+        else:
+            self.send(200, ANSWERS[mode])
+
+    def do_GET(self) -> None:
+        self.server.heard.requests.append(Request(self.path, {}, None))
+        self.send(404, {})
+
+    def send(self, status: int, body: Json, *, missing: int = 0, **headers: str) -> None:
+        sent = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("content-type", "text/html" if sent.startswith(b"<") else "application/json")
+        self.send_header("content-length", str(len(sent) + missing))
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        self.wfile.write(sent)
+        self.close_connection = self.close_connection or bool(missing)
+
+    def _fail(self, status: int) -> None:
+        key = self.headers.get("authorization") or self.headers.get("x-api-key")
+        self.send(status, {"error": {"message": f"no luck, says \x1b[31m{key}", "type": "x"}}, Retry_After="7")
+
+    def dribble(self) -> None:
+        """A byte now and then, without end: no read ever takes long."""
+        self.send(200, b"", missing=TRUNCATED_BY)
+        while not self.server.heard.over.wait(0.05):
+            try:
+                self.wfile.write(b" ")
+            except OSError:
+                return
+
+    def hang(self) -> None:
+        self.server.heard.over.wait(20)
+        self.close_connection = True
+
+    def reset(self) -> None:
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.close()
+        self.close_connection = True
+
+    def redirect(self) -> None:
+        path = self.path.replace("/redirect", "/ok", 1)
+        self.send(307, b"", Location=f"http://localhost:{self.server.server_port}{path}")
+
+
+def _error(status: int, message: str, code: str = "", **headers: str) -> Callable[[_Handler], None]:
+    body = {"error": {"message": message, "type": "x", "code": code}}
+    return lambda handler: handler.send(status, body, **headers)
+
+
+_BEHAVIOURS: dict[str, Callable[[_Handler], None]] = {
+    "quota": _error(429, "You exceeded your current quota", "insufficient_quota"),
+    "poor": _error(400, "Your credit balance is too low to access the API"),
+    "long": _error(400, "This model's maximum context length is 100 tokens", "context_length_exceeded"),
+    "echo": _error(401, "Incorrect API key provided: sk-proj-ab***********wxyz"),
+    "later": _error(429, "busy", Retry_After="100000"),
+    "dated": _error(429, "busy", Retry_After=DATE),
+    "soon": _error(429, "busy", Retry_After="soon"),
+    "html": lambda handler: handler.send(200, b"<html>bad gateway</html>"),
+    "half_json": lambda handler: handler.send(200, b'{"choices": ['),
+    "truncated": lambda handler: handler.send(200, json.dumps(ANSWERS["ok"]).encode()[:60], missing=TRUNCATED_BY),
+    "anthropic": lambda handler: handler.send(200, ANTHROPIC),
+    "gemini": lambda handler: handler.send(200, GEMINI),
+    "dribble": _Handler.dribble,
+    "hang": _Handler.hang,
+    "reset": _Handler.reset,
+    "redirect": _Handler.redirect,
+}
