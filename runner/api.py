@@ -28,7 +28,7 @@ async def arun(
     mock: str | Path | None = None,
     db: str | Path | None = None,
 ) -> RunResult:
-    """Run a workflow until it ends or waits. `mock` names a file of scripted replies; without `db` nothing is kept.
+    """Run a workflow until it ends or waits. `mock` is a file of scripted replies; without `db` nothing is kept.
 
     Raises InvalidWorkflow, UsageError (a bad input: no run is made), StoreError. A failed run is a result, not an error.
     """

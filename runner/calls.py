@@ -20,8 +20,8 @@ class Call(msgspec.Struct, frozen=True, tag_field="call"):
     """What all calls share: the tag. Every field is plain data, already rendered."""
 
 
-class ModelCall(Call, tag="model"):
-    """Ask a model. `messages` are `{role, content}` (and `tool_calls`, `tool_call_id`); `tools` JSON Schemas by name."""
+class ModelCall(Call, frozen=True, tag="model"):
+    """Ask a model. `messages` are `{role, content}` (and `tool_calls`, `tool_call_id`); `tools` their JSON Schemas."""
 
     agent: str
     model: str
@@ -32,8 +32,8 @@ class ModelCall(Call, tag="model"):
     tools: tuple[dict[str, Json], ...] = ()
 
 
-class CommandCall(Call, tag="command"):
-    """Run a program: argv, never a shell. `cwd` is absolute; `env` is set, `pass_env` is taken from wf's own environment.
+class CommandCall(Call, frozen=True, tag="command"):
+    """Run a program: argv, never a shell. `cwd` is absolute; `env` is set, `pass_env` is passed on from wf's own.
 
     An exit code outside `ok_exit` is `tool_failed`. `parse` is `json`, `lines` or nothing.
     """
@@ -47,7 +47,7 @@ class CommandCall(Call, tag="command"):
     parse: str = ""
 
 
-class PythonCall(Call, tag="python"):
+class PythonCall(Call, frozen=True, tag="python"):
     """Call a function of a Python file with keyword arguments, in a process of its own."""
 
     tool: str
@@ -59,14 +59,14 @@ class PythonCall(Call, tag="python"):
     pass_env: tuple[str, ...] = ()
 
 
-class ReadCall(Call, tag="read"):
+class ReadCall(Call, frozen=True, tag="read"):
     """Read a file, or each file that a glob matches, inside the permitted roots. `folder` is the root file's."""
 
     path: str
     folder: str
 
 
-class WriteCall(Call, tag="write"):
+class WriteCall(Call, frozen=True, tag="write"):
     """Write a file atomically inside the permitted roots, making its folders."""
 
     path: str

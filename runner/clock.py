@@ -35,7 +35,7 @@ def _in_base36(number: int, width: int) -> str:
 
 
 class SystemClock:
-    """The machine's clocks. Wall time is read once and then carried by the monotonic clock, so no jump reaches a run."""
+    """The machine's clocks. Wall time is read once, then carried by the monotonic clock: no jump reaches a run."""
 
     def __init__(self) -> None:
         self._offset = time.time() - time.monotonic()

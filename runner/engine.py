@@ -175,7 +175,7 @@ class Engine:
             timeout,
         )
         previous = self._attempts.get(step.path)
-        self._attempts[step.path] = asyncio.create_task(self._attempt(attempt, previous))
+        self._attempts[step.path] = asyncio.create_task(self._attempt(attempt, previous))  # noqa: TID251 - the engine's own
 
     async def _attempt(self, attempt: Attempt, previous: asyncio.Task[None] | None) -> None:
         if previous is not None:
@@ -308,7 +308,9 @@ class Engine:
         for path in set(self._asking) - {step.path for step in waiting}:
             self._asking.pop(path).cancel()
         if waiting and not self._asking:
-            self._asking[waiting[0].path] = asyncio.create_task(self._ask(waiting[0], self._manner.ask))
+            self._asking[waiting[0].path] = asyncio.create_task(  # noqa: TID251 - the engine's own
+                self._ask(waiting[0], self._manner.ask)
+            )
         return bool(waiting)
 
     async def _ask(self, step: Step, ask: Asker) -> None:

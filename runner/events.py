@@ -28,7 +28,7 @@ class Event(msgspec.Struct, frozen=True, tag_field="type", omit_defaults=True):
     """What all events share: nothing but the tag; order and time belong to the commit that carries them."""
 
 
-class RunStarted(Event, tag="run_started"):
+class RunStarted(Event, frozen=True, tag="run_started"):
     """A run begins. `inputs` hold references in the place of secrets; `options` is what later resumptions need."""
 
     workflow: str
@@ -41,19 +41,19 @@ class RunStarted(Event, tag="run_started"):
     format: int = FORMAT
 
 
-class RunPaused(Event, tag="run_paused"):
+class RunPaused(Event, frozen=True, tag="run_paused"):
     """Nothing goes on by itself; `reason` says why (waiting, interrupted, asked)."""
 
     reason: str
 
 
-class RunResumed(Event, tag="run_resumed"):
+class RunResumed(Event, frozen=True, tag="run_resumed"):
     """A process took the run up again, under a new epoch of its lease."""
 
     epoch: int
 
 
-class RunEnded(Event, tag="run_ended"):
+class RunEnded(Event, frozen=True, tag="run_ended"):
     """The run has its one terminal status."""
 
     status: Literal["completed", "failed", "cancelled"]
@@ -69,7 +69,7 @@ class Scope(msgspec.Struct, frozen=True, omit_defaults=True):
     workflow: str = ""
 
 
-class FrameOpened(Event, tag="frame_opened"):
+class FrameOpened(Event, frozen=True, tag="frame_opened"):
     """A body begins to be executed, as child `key` of step `owner`.
 
     A branch starts from the owner's frame's state; `after` names siblings whose writes it sees, in order; `follows` the
@@ -86,7 +86,7 @@ class FrameOpened(Event, tag="frame_opened"):
     shared: bool = False
 
 
-class FrameEnded(Event, tag="frame_ended"):
+class FrameEnded(Event, frozen=True, tag="frame_ended"):
     """A body has ended. Its output is its last step's; `error` is that of the step that failed it.
 
     `by` names what ended it out of turn: an `end` node's step, or `cancel`.
@@ -98,7 +98,7 @@ class FrameEnded(Event, tag="frame_ended"):
     by: str = ""
 
 
-class BranchPassed(Event, tag="branch_passed"):
+class BranchPassed(Event, frozen=True, tag="branch_passed"):
     """A branch of `owner` ended without ever opening: its `if` was false, or it became needless."""
 
     owner: str
@@ -106,7 +106,7 @@ class BranchPassed(Event, tag="branch_passed"):
     status: Literal["skipped", "omitted"]
 
 
-class StepStarted(Event, tag="step_started"):
+class StepStarted(Event, frozen=True, tag="step_started"):
     """A node was arrived at, or a call of a composite begins.
 
     `frame` is empty for a call: then `owner` and `key` say whose. `attempt` 1 starts it at once, 0 queues it.
@@ -130,7 +130,7 @@ class StepStarted(Event, tag="step_started"):
     due: float | None = None
 
 
-class StepWaiting(Event, tag="step_waiting"):
+class StepWaiting(Event, frozen=True, tag="step_waiting"):
     """A step waits for a person or a time. `until` is in epoch seconds; None waits without end."""
 
     step: str
@@ -141,7 +141,7 @@ class StepWaiting(Event, tag="step_waiting"):
     schema: dict[str, Json] | None = None
 
 
-class AttemptStarted(Event, tag="attempt_started"):
+class AttemptStarted(Event, frozen=True, tag="attempt_started"):
     """An attempt begins once this is committed. `again`: the one before was interrupted, and its replies count anew."""
 
     step: str
@@ -149,7 +149,7 @@ class AttemptStarted(Event, tag="attempt_started"):
     again: bool = False
 
 
-class AttemptFailed(Event, tag="attempt_failed"):
+class AttemptFailed(Event, frozen=True, tag="attempt_failed"):
     """An attempt failed and will be followed by another, at `retry_at` (epoch s; jitter already drawn)."""
 
     step: str
@@ -167,7 +167,7 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
     cost_usd: float | None = None
 
 
-class StepEnded(Event, tag="step_ended"):
+class StepEnded(Event, frozen=True, tag="step_ended"):
     """A step has its status. The fold applies `merge` (children's writes), then `reset`, then `writes`, then `next`.
 
     `next` is the node the frame goes to; None leaves its cursor empty. `leave`: children still open become strays.
@@ -189,7 +189,7 @@ class StepEnded(Event, tag="step_ended"):
     leave: bool = False
 
 
-class StepClosed(Event, tag="step_closed"):
+class StepClosed(Event, frozen=True, tag="step_closed"):
     """The last of what a composite left running has ended."""
 
     step: str

@@ -289,8 +289,9 @@ def _move(run: RunState, frame: Frame, step: Step | None, event: StepEnded) -> N
     frame.nodes[event.node] = record
     frame.output = event.output
     frame.skipped = event.status == "skipped"
-    for key in event.merge if step is not None else ():
-        _contribute_all(frame, step.children[key].writes.values())
+    if step is not None:
+        for key in event.merge:
+            _contribute_all(frame, step.children[key].writes.values())
     for key, default in event.reset:
         frame.state[key] = default
         frame.state.written.discard(key)

@@ -14,7 +14,7 @@ class InputsInvalid(UsageError):
 
 
 def check_inputs(declared: Mapping[str, Input], given: Mapping[str, Json]) -> dict[str, Json]:
-    """The inputs of a run: given values, else defaults; whole numbers under `number` become doubles. Raises InputsInvalid."""
+    """The inputs of a run: given values, else defaults. Raises InputsInvalid."""
     for name in given:
         if name not in declared:
             known = f"the inputs are: {', '.join(declared)}" if declared else "it takes none"

@@ -60,7 +60,7 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A unit of the graph. `spec` belongs to its kind; `bodies` are the graphs inside it, by the key its frames bear."""
+    """A unit of the graph. `spec` belongs to its kind; `bodies` are the graphs inside it, by their frames' keys."""
 
     id: str
     verb: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from runner.clock import Clock
-from runner.events import Commit, Event
+from runner.events import AnyEvent, Commit
 from runner.history import Reopened
 from runner.snapshot import encode, should_snapshot
 from runner.state import RunState
@@ -25,7 +25,7 @@ class Recorder:
         self._bytes_since = reopened.bytes_since
         self._snapshot_bytes = reopened.last_snapshot_bytes
 
-    def record(self, events: tuple[Event, ...], state: RunState, taken: Sequence[int]) -> Commit:
+    def record(self, events: tuple[AnyEvent, ...], state: RunState, taken: Sequence[int]) -> Commit:
         """Commit what a decision made; `state` has it folded in. Raises StoreError, Fenced."""
         commit = Commit(self._run, state.seq - len(events) + 1, events, state.at, self._epoch)
         if commit.first == 1:

@@ -96,7 +96,7 @@ def _merge(old: Json, values: list[Json]) -> Json:
 def _add(old: Json, values: list[Json]) -> Json:
     for value in (old, *values):
         _need(value, "a number", "add")
-    total = sum(values, old)
+    total: int | float = sum(values, old)
     if isinstance(total, int) and not -(2**63) <= total < 2**63:
         raise ReducerError("reducer 'add' leaves the 64-bit integers")
     return total

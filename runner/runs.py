@@ -57,7 +57,7 @@ class Surroundings:
     """What this process lends to a run."""
 
     store: Store
-    manner: Manner = Manner()
+    manner: Manner = field(default_factory=Manner)
     listeners: Sequence[Listener] = ()
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     clock: Clock = field(default_factory=SystemClock)

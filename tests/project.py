@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def make_repository(folder: Path, workflows: Path) -> None:
-    """Make `folder` a git repository of one commit: what lies there, the example workflows, and code for them to search."""
+    """Make `folder` a git repository of one commit: what lies there, the example workflows, and code to search."""
     shutil.copytree(workflows, folder / "workflows")
     shutil.copytree(ROOT / "runner", folder / "runner", ignore=shutil.ignore_patterns("__pycache__"))
     author = ("-c", "user.name=wf", "-c", "user.email=wf@example.org", "-c", "commit.gpgsign=false")

@@ -36,7 +36,9 @@ Order = Callable[[Sequence[str]], str]
 
 def succeed(_call: AnyCall, step: Step) -> Outcome:
     """Every call succeeds; its text is its step's path."""
-    return Done({"text": step.path, "stdout": f"{step.path}\n", "stderr": "", "exit_code": 0, "tool_calls": [], "finish": ""})
+    return Done(
+        {"text": step.path, "stdout": f"{step.path}\n", "stderr": "", "exit_code": 0, "tool_calls": [], "finish": ""}
+    )
 
 
 def fail_at(*paths: str, type_: Any = "tool_failed", times: int = 1000) -> Reply:
@@ -107,7 +109,7 @@ def simulate(  # noqa: PLR0913 - what a test may vary
     cancel_after: int | None = None,
     crash: bool = False,
 ) -> Simulation:
-    """Run a workflow to its end. With `crash`, the state goes through a snapshot and a new scheduler after every commit."""
+    """Run a workflow to its end. `crash`: after every commit the state goes through a snapshot to a new scheduler."""
     loaded = compiled(text)
     workflow = loaded.workflow
     given = check_inputs(workflow.inputs, inputs or {})

@@ -25,7 +25,6 @@ import runner
 from runner.errors import InvalidWorkflow
 from tests.project import ROOT, make_repository
 
-
 FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\w*)\n(?P<text>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"# (?P<path>[\w./-]+\.\w+)\n")
 COMMAND = re.compile(r"^\$ (?P<command>(?:.*\\\n)*.*)\n?", re.MULTILINE)

@@ -37,7 +37,9 @@ def test_a_run_that_was_written_and_read_goes_on_as_one_that_was_not(random: Ran
 
 
 def with_branches(value: str, branches: int) -> RunState:
-    opened: list[AnyEvent] = [FrameOpened(f"fan/{key}", "fan", str(key), "do", {"item": key}) for key in range(branches)]
+    opened: list[AnyEvent] = [
+        FrameOpened(f"fan/{key}", "fan", str(key), "do", {"item": key}) for key in range(branches)
+    ]
     start = RunStarted("flow", "1", "hash", {}, {"big": value})
     events = (
         start,

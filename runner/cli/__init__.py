@@ -65,7 +65,7 @@ def main() -> None:
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - so that the exit flushes nothing
         code = 141
-    except Exception as error:  # noqa: BLE001 - the last net: a line, not a traceback
+    except Exception as error:
         if debug:
             raise
         click.echo(

@@ -13,7 +13,7 @@ import click
 from runner.cli.printing import tell
 from runner.cli.settings import database, database_option
 from runner.errors import EXIT_COMPLETED, EXIT_STORE, StoreError
-from runner.store.sqlite import check_store, sqlite_version
+from runner.store.health import check_store, sqlite_version
 
 BANNED = ("1.82.7", "1.82.8")
 """Releases of litellm that carried malware (March 2026)."""

@@ -26,7 +26,7 @@ Examples:
 @click.argument("what", metavar="FLOW|RUN")
 @click.option("--format", "form", type=click.Choice(["mermaid"]), default="mermaid", help="How to draw (mermaid).")
 @database_option
-def command(what: str, form: str, db: str | None) -> int:  # noqa: ARG001 - click passes what it was given
+def command(what: str, form: str, db: str | None) -> int:
     """Draw FLOW (a file, or pattern:NAME) or RUN (an id, the beginning of one, or `last`)."""
     if Path(what).exists() or ":" in what or what.endswith((".yaml", ".yml")):
         click.echo(mermaid(load(what).workflow), nl=False)

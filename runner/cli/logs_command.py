@@ -34,17 +34,19 @@ Examples:
 @database_option
 def command(run: str, follow: bool, as_lines: bool, db: str | None) -> int:
     """Print the events of RUN."""
-    with reading(db) as store:
-        name = find_run(store, run).id
-        after = 0
-        try:
-            while True:
-                after, over = _print(store, name, after, as_lines=as_lines)
-                if over or not follow:
-                    return 0
-                time.sleep(PAUSE)  # noqa: TID251 - a reader in another process has no engine whose timers it could use
-        except KeyboardInterrupt:
-            return EXIT_INTERRUPTED
+    try:
+        with reading(db) as store:
+            _follow(store, find_run(store, run).id, follow=follow, as_lines=as_lines)
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    return 0
+
+
+def _follow(store: Store, run: str, *, follow: bool, as_lines: bool) -> None:
+    after, over = _print(store, run, 0, as_lines=as_lines)
+    while follow and not over:
+        time.sleep(PAUSE)  # noqa: TID251 - a reader in another process has no engine whose timers it could use
+        after, over = _print(store, run, after, as_lines=as_lines)
 
 
 def _print(store: Store, run: str, after: int, *, as_lines: bool) -> tuple[int, bool]:

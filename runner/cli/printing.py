@@ -35,6 +35,11 @@ def tell(text: str = "") -> None:
     click.echo(plain(text))
 
 
+def as_typed(choice: Json) -> str:
+    """A choice as a person types it."""
+    return choice if isinstance(choice, str) else json.dumps(choice)
+
+
 def answer_command(run: str, waiting: StepWaiting) -> str:
     """The command that answers a waiting step."""
     if waiting.choices:
@@ -96,13 +101,12 @@ def _say_waiting(result: RunResult) -> None:
         if waiting.kind == "person":
             say(f"{waiting.step} waits for a person: {one_line(waiting.prompt, 300)}")
             if waiting.choices:
-                say(
-                    f"  one of: {', '.join(choice if isinstance(choice, str) else json.dumps(choice) for choice in waiting.choices)}"
-                )
+                say(f"  one of: {', '.join(map(as_typed, waiting.choices))}")
             say(f"  {answer_command(result.run, waiting)}")
         if waiting.until is not None:
             say(
-                f"  {waiting.step}: its time comes at {moment(waiting.until)}; nothing happens by itself while the run is paused"
+                f"  {waiting.step}: its time comes at {moment(waiting.until)}, "
+                "but nothing happens by itself while the run is paused"
             )
     if not any(waiting.kind == "person" for waiting in result.waiting):
         say(f"  wf resume {result.run}")

@@ -42,4 +42,5 @@ def command(status: str | None, workflow: str | None, limit: int, as_document: b
 
 
 def _line(row: RunRow) -> str:
-    return f"{row.id}  {row.status:<9}  {moment(row.created_at)}  {row.events:>6} events  {row.workflow} {row.version}".rstrip()
+    what = f"{row.workflow} {row.version}".rstrip()
+    return f"{row.id}  {row.status:<9}  {moment(row.created_at)}  {row.events:>6} events  {what}"

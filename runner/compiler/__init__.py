@@ -8,7 +8,7 @@ from runner.compiler.bodies import Builders
 from runner.compiler.compilation import Compilation
 from runner.compiler.files import PATTERN, DiskFiles, Files, RecordedFiles, content_hash
 from runner.compiler.reader import NodeReader, parse_duration
-from runner.errors import InvalidWorkflow
+from runner.errors import InvalidWorkflow, Problem
 from runner.model import Loaded
 
 __all__ = ["DiskFiles", "Files", "NodeReader", "RecordedFiles", "compile_file", "parse_duration"]
@@ -27,7 +27,7 @@ def compile_file(path: str, builders: Builders, files: DiskFiles | RecordedFiles
     return Loaded(compilation.library[key], files.texts, content_hash(files.texts, key), compilation.sources)
 
 
-def in_file_order(compilation: Compilation) -> list:
+def in_file_order(compilation: Compilation) -> list[Problem]:
     """The problems of a load, each once, the root file's first."""
     order = {source.file: position for position, source in enumerate(compilation.sources.values())}
     unique = dict.fromkeys(compilation.problems)

@@ -18,6 +18,10 @@ WITH_DEFAULTS = frozenset({"agent", "command", "script", "tool", "http"})
 Builders = Mapping[str, Callable[[NodeReader], Any]]
 
 
+_Entry = tuple[str, Json, JsonPath, str | None]
+"""A node's id, its YAML, its place, and the node that follows it in a list of steps."""
+
+
 class BodyReader:
     """Builds the bodies of one file."""
 
@@ -48,7 +52,7 @@ class BodyReader:
 
     def _graph(self, content: Json, at: JsonPath, variables: frozenset[str]) -> Body:
         if "nodes" in content:
-            entries = [(key, entry, (*at, "nodes", key), None) for key, entry in content["nodes"].items()]
+            entries: list[_Entry] = [(key, entry, (*at, "nodes", key), None) for key, entry in content["nodes"].items()]
         else:
             entries = self._steps(content["steps"], at)
         nodes = {
@@ -61,7 +65,7 @@ class BodyReader:
         self._check_targets(body)
         return body
 
-    def _steps(self, items: list[Json], at: JsonPath) -> list[tuple[str, Json, JsonPath, str | None]]:
+    def _steps(self, items: list[Json], at: JsonPath) -> list[_Entry]:
         names = [(item or {}).get("id", f"s{position}") for position, item in enumerate(items, 1)]
         for position, name in enumerate(names):
             if name in names[:position]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from runner.compiler.files import Files
 from runner.compiler.reader import Notes, parse_duration, resolve_schema
@@ -18,7 +18,7 @@ Content = Mapping[str, Json]
 
 
 def schema_of(notes: Notes, schemas: Content, entry: Content, at: JsonPath, extra: tuple[str, ...]) -> Content:
-    """The JSON Schema part of an input's or a state key's declaration; `schema: name` refers to one under `schemas:`."""
+    """The JSON Schema in an input's or a state key's declaration; `schema: name` refers to one under `schemas:`."""
     content = {key: value for key, value in entry.items() if key not in extra}
     if isinstance(content.get("schema"), str):
         named = resolve_schema(notes, schemas, content.pop("schema"), (*at, "schema"))
@@ -198,7 +198,7 @@ def permissions(folder: str, content: Content) -> Permissions:
 
 def tool(name: str, entry: Content, folder: str, schema: Content, templates: Mapping[str, Any]) -> Tool:
     """One tool; `schema` is its inputs', `templates` its compiled argv and env."""
-    kind = "python" if "python" in entry else "command"
+    kind: Literal["python", "command"] = "python" if "python" in entry else "command"
     file, _, function = entry.get("python", "").rpartition(":")
     return Tool(
         name,

@@ -77,12 +77,8 @@ class NodeReader:
         """The plain value at a path, or the default."""
         value: Json = self.content
         for step in path:
-            found = (
-                isinstance(value, dict)
-                and step in value
-                or isinstance(value, list)
-                and isinstance(step, int)
-                and step < len(value)
+            found = (isinstance(value, dict) and step in value) or (
+                isinstance(value, list) and isinstance(step, int) and step < len(value)
             )
             if not found:
                 return default
@@ -110,7 +106,8 @@ class NodeReader:
         """The template at a path (empty when absent). A number or a bool is taken as its JSON text."""
         value = self.get(*path, default="")
         text = value if isinstance(value, str) else str(value).lower()
-        return self._compiled(lambda: compile_template(text), compile_template(""), path, extra, role)
+        compiled: Template = self._compiled(lambda: compile_template(text), compile_template(""), path, extra, role)
+        return compiled
 
     def text(self, *path: str | int) -> Template:
         """A text at a path, written in place or as `{file: path}`, as a template."""
@@ -130,7 +127,8 @@ class NodeReader:
     def value(self, *path: str | int, extra: Iterable[str] = (), role: str = "") -> ValueTemplate:
         """A JSON value at a path whose strings are templates."""
         content = self.get(*path)
-        return self._compiled(lambda: compile_value(content), compile_value(None), path, extra, role)
+        compiled: ValueTemplate = self._compiled(lambda: compile_value(content), compile_value(None), path, extra, role)
+        return compiled
 
     def duration(self, *path: str | int) -> Duration | None:
         """The duration at a path, in seconds or as a template."""

@@ -1,4 +1,4 @@
-"""What a node kind is: it builds its part of a node, opens a step, and settles it as its children end. All of it pure."""
+"""What a node kind is: it builds its part of a node, opens a step, settles it as its children end. All of it pure."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The step has its output. `merge` names the children whose writes count, in order; `leave`: open ones become strays."""
+    """The step has its output. `merge` names the children whose writes count, in order; `leave`: open ones stray."""
 
     output: Json = None
     merge: tuple[str, ...] = ()
@@ -84,7 +84,9 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Spawn:
-    """Open children (those already open or ended are passed over). `skipped`, `omitted` ones never open; `memory` is kept with the step, once, when it opens;
+    """Open children (those already open or ended are passed over). `skipped`, `omitted` ones never open.
+
+    `memory` is kept with the step, once, when it opens;
     `done` ends the step right after."""
 
     children: tuple[Branch | SubCall, ...] = ()

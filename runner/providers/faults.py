@@ -40,10 +40,11 @@ _NO_CREDIT = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a server answered, or what litellm makes of no answer: then `headers` are empty."""
+    """What a server answered, or what litellm makes of no answer: then there is no `body`, and no `headers`."""
 
     status: int | None
     text: str
+    body: str
     headers: Mapping[str, str]
 
 
@@ -58,7 +59,7 @@ def failure_of(error: BaseException, endpoint: Endpoint, environment: Mapping[st
     if "LLM Provider NOT provided" in told.text:
         message = f"litellm knows no provider of '{endpoint.model}'{near_provider(endpoint.model)}"
         return _failure("provider_unavailable", message, None)
-    kind = type_of(told.status, told.text)
+    kind = type_of(told.status, f"{told.text} {told.body}")
     message = _words(kind, told, endpoint, mask(_said(told.text), environment))
     return _failure(kind, message, told.status, retry_after(told.headers, now))
 
@@ -134,9 +135,9 @@ def _transport(causes: list[BaseException]) -> ErrorType | None:
 def _told(error: BaseException, causes: list[BaseException]) -> Told:
     response = _answered(causes)
     if response is not None:
-        return Told(response.status_code, f"{error}\n{_body(response)}", response.headers)
+        return Told(response.status_code, str(error), _body(response), response.headers)
     status = getattr(error, "status_code", None)
-    return Told(status if status in _OWN_CHECKS else _NO_SENSE, str(error), {})
+    return Told(status if status in _OWN_CHECKS else _NO_SENSE, str(error), "", {})
 
 
 def _body(response: Any) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from runner.calls import Done as CallDone
 from runner.errors import Failure
-from runner.events import AttemptStarted, Event, FrameOpened, RunPaused, RunResumed
+from runner.events import AnyEvent, AttemptStarted, FrameOpened, RunPaused, RunResumed
 from runner.nodes.composites.workflow import BODY
 from runner.nodes.contract import Done, Failed, StepFailed, Woken
 from runner.scheduler.aftermath import arrival_of
@@ -37,7 +37,7 @@ __all__ = ["Decision", "Happening", "Live", "advance", "attempt_timeout", "call_
 class Decision:
     """The events of one commit, folded in already; and the steps whose attempts must stop."""
 
-    events: tuple[Event, ...]
+    events: tuple[AnyEvent, ...]
     stop: tuple[str, ...]
 
 

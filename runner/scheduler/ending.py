@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runner.errors import Failure
+from runner.errors import ErrorType, Failure
 from runner.events import (
     AttemptFailed,
     BranchPassed,
@@ -288,7 +288,7 @@ def end_workflow(live: Live, at: Arrival, end: End) -> None:
         frame = above.frame
     error = None
     if end.status != "completed" and frame.key != FINALLY:
-        type_ = "cancelled" if end.status == "cancelled" else "workflow_failed"
+        type_: ErrorType = "cancelled" if end.status == "cancelled" else "workflow_failed"
         words = end.message or (
             "the workflow was cancelled" if end.status == "cancelled" else "the workflow ended as failed"
         )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from runner.calls import AnyCall
-from runner.events import Event
+from runner.events import AnyEvent
 from runner.fold import apply
 from runner.model import Agent, Body, Json, Model, Node, Permissions, Workflow
 from runner.nodes import KINDS
@@ -27,12 +27,12 @@ class Live:
         self.run = run
         self.workflow = workflow
         self.state = state
-        self.events: list[Event] = []
+        self.events: list[AnyEvent] = []
         self.stopped: list[str] = []
         self.moved: set[str] = set()
         self.calls: dict[str, AnyCall] = {}
 
-    def emit(self, event: Event) -> None:
+    def emit(self, event: AnyEvent) -> None:
         """Record a fact, and fold it into the state at once."""
         self.events.append(event)
         apply(self.state, event)
@@ -77,7 +77,10 @@ class Live:
         return step.base or self.state.frames[step.frame]
 
     def step_path(self, frame: Frame, node: str, visit: int) -> str:
-        """A step's address (a called workflow's own frame ends in a slash, to be apart from the branch it may be in): `triage`, `review#2`, `fan/security/scan`, `each[3]/summarize`."""
+        """A step's address: `triage`, `review#2`, `fan/security/scan`, `each[3]/summarize`.
+
+        A called workflow's own frame ends in a slash, to be apart from the branch that it may be in.
+        """
         if self.body(frame).single:
             return frame.path
         return join(frame.path.rstrip("/"), node if visit == 1 else f"{node}#{visit}")

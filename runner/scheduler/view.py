@@ -173,7 +173,8 @@ class StepView:
         return self.holds(condition, state=state, nodes=Nodes(records, self.frame.nodes))
 
     def outputs(self) -> dict[str, Json]:
-        assert self._step is not None and self._step.invocation is not None, "only a workflow has outputs"
+        assert self._step is not None, "only an open step has outputs"
+        assert self._step.invocation is not None, "only a workflow has outputs"
         invocation = self._step.invocation
         at_end = Frame(self.step, self.step, "body", "body", self.step, invocation.state, invocation.nodes)
         names = scope(self._live, at_end, 1, {})

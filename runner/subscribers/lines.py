@@ -37,7 +37,8 @@ def describe(event: Event, commit: Commit) -> str:
             return f"… {plain(event.step)} waits for a person: {one_line(event.prompt)}"
         case AttemptFailed():
             wait = event.retry_at - commit.at
-            return f"! {plain(event.step)}: {event.error['type']}: {one_line(event.error['message'])}; again in {wait:.1f} s"
+            why = f"{event.error['type']}: {one_line(event.error['message'])}"
+            return f"! {plain(event.step)}: {why}; again in {wait:.1f} s"
         case _:
             return ""
 

@@ -108,7 +108,7 @@ async def _read_line(prompt: str, console: Console) -> str:
     loop = asyncio.get_running_loop()
     ready: asyncio.Future[str] = loop.create_future()
     with open("/dev/tty", encoding="utf-8") as tty:  # noqa: ASYNC230, PTH123 - the terminal itself
-        loop.add_reader(tty, lambda: ready.done() or ready.set_result(tty.readline()))
+        loop.add_reader(tty, lambda: None if ready.done() else ready.set_result(tty.readline()))
         try:
             line = await ready
         finally:

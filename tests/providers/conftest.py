@@ -45,11 +45,9 @@ class Asker:
             )
 
     def ask(self, mode: str = "", model: str = "openai/gpt-4o-mini", **question: Json) -> Json:
-        """The answer to a model call; `mode` sets the base addresses. Other arguments: of the call, or of `asker.py`."""
+        """The answer to a model call; `mode` sets the base addresses. Others: of the call, or of `asker.py`."""
         own = {key: question.pop(key) for key in ("timeout", "deadline") if key in question}
-        environment = {
-            name: KEY for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "MISTRAL_API_KEY")
-        }
+        environment = dict.fromkeys(("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "MISTRAL_API_KEY"), KEY)
         if mode:
             names = ("OPENAI_BASE_URL", "ANTHROPIC_BASE_URL", "GEMINI_API_BASE", "MISTRAL_API_BASE", "OLLAMA_API_BASE")
             environment |= dict.fromkeys(names, self._server.base(mode))

@@ -109,7 +109,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: StubServer
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - http.server's name
+    def log_message(self, format: str, *args: Any) -> None:
         """Say nothing."""
 
     def do_POST(self) -> None:
@@ -167,7 +167,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _error(status: int, message: str, code: str = "", **headers: str) -> Callable[[_Handler], None]:
     body = {"error": {"message": message, "type": "x", "code": code}}
-    return lambda handler: handler.send(status, body, **headers)
+    return lambda handler: handler.send(status, body, missing=0, **headers)
 
 
 _BEHAVIOURS: dict[str, Callable[[_Handler], None]] = {

@@ -217,7 +217,9 @@ def test_messages_say_what_is_wrong_and_what_to_do(asker: Asker) -> None:
         "500": "openai/gpt-4o-mini: the provider failed (500): no luck, says [31mBearer ***",
         "redirect": "openai/gpt-4o-mini: the provider points to another address (307), where the key does not go: "
         "correct its base URL: Error code: 307",
-        "cut_at_once": "openai/gpt-4o-mini: max_reply_tokens (4096) was used up before the model said anything: raise it",
+        "cut_at_once": (
+            "openai/gpt-4o-mini: max_reply_tokens (4096) was used up before the model said anything: raise it"
+        ),
         "refusal": "openai/gpt-4o-mini: the model refuses: I would rather not.",
     }
 

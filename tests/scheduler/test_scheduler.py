@@ -35,17 +35,23 @@ def test_a_step_that_ends_at_once_is_one_commit() -> None:
 
 def test_an_attempt_starts_in_the_commit_that_ended_the_step_before() -> None:
     run = simulate("nodes: {a: {command: [x], next: b}, b: {command: [y]}}")
-    kinds = [[f"{type(event).__name__} {getattr(event, 'step', '')}".strip() for event in commit.events] for commit in run.commits]
+    kinds = [
+        [f"{type(event).__name__} {getattr(event, 'step', '')}".strip() for event in commit.events]
+        for commit in run.commits
+    ]
     assert kinds[1] == ["StepEnded a", "StepStarted b"]
 
 
 def test_a_false_if_skips_the_step_and_follows_its_routes() -> None:
-    text = LIST + """
+    text = (
+        LIST
+        + """
 nodes:
   a: {if: "false", set: {xs: a}, command: [x], next: b}
   b: {set: {xs: "{{ nodes.a.status }}"}}
 outputs: {xs: "{{ state.xs }}", a: "{{ nodes.a.output }}"}
 """
+    )
     assert ran(text) == ({"xs": ["skipped"], "a": None}, ["a:skipped", "b"])
 
 
@@ -59,10 +65,13 @@ def test_set_computes_all_values_from_the_state_as_it_was() -> None:
 
 
 def test_reset_comes_before_set() -> None:
-    text = LIST + """
+    text = (
+        LIST
+        + """
 nodes: {a: {set: {xs: 1}, next: b}, b: {reset: [xs], set: {xs: 2}}}
 outputs: {xs: "{{ state.xs }}"}
 """
+    )
     assert ran(text)[0] == {"xs": [2]}
 
 
@@ -105,10 +114,13 @@ def test_on_error_without_a_route_that_holds_fails_with_the_first_error() -> Non
 
 
 def test_continue_goes_on_without_set() -> None:
-    text = LIST + """
+    text = (
+        LIST
+        + """
 nodes: {a: {command: [x], on_error: continue, set: {xs: a}, next: b}, b: {set: {xs: "{{ nodes.a.status }}"}}}
 outputs: {xs: "{{ state.xs }}"}
 """
+    )
     assert ran(text, reply=fail_at("a"))[0] == {"xs": ["failed"]}
 
 
@@ -134,11 +146,14 @@ def test_rescue_completes_the_run_only_by_saying_so(rescue: str, outcome: Any) -
 
 @pytest.mark.parametrize("failing", [(), ("a",), ("finally",)])
 def test_finally_runs_whatever_happened_and_changes_nothing(failing: tuple[str, ...]) -> None:
-    text = LIST + """
+    text = (
+        LIST
+        + """
 nodes: {a: {command: [x], set: {xs: a}}}
 finally: {command: [y], set: {xs: finally}}
 outputs: {xs: "{{ state.xs }}"}
 """
+    )
     run = simulate(text, reply=fail_at(*failing))
     assert run.outcome == ("tool_failed" if "a" in failing else {"xs": ["a"]})
     assert "finally" in "".join(run.ended)
@@ -184,23 +199,31 @@ def test_branches_join_by_their_rule(join: str, failing: tuple[str, ...], outcom
 
 
 def test_contributions_are_merged_in_file_order_whatever_order_the_branches_ended_in() -> None:
-    text = LIST + """
+    text = (
+        LIST
+        + """
 nodes: {p: {parallel: {a: {command: [x], set: {xs: a}}, b: {command: [x], set: {xs: b}}, c: {command: [x], set: {xs: c}}}}}
 outputs: {xs: "{{ state.xs }}"}
 """
+    )
     assert ran(text, order=lambda waiting: waiting[-1])[0] == {"xs": ["a", "b", "c"]}
 
 
 def test_a_failed_branch_leaves_nothing_in_the_state() -> None:
-    text = LIST + """
+    text = (
+        LIST
+        + """
 nodes: {p: {parallel: {a: {steps: [{set: {xs: a1}}, {command: [bad]}]}, b: {set: {xs: b}}}, tolerate: 1}}
 outputs: {xs: "{{ state.xs }}"}
 """
+    )
     assert ran(text, reply=fail_at("p/a/s2"))[0] == {"xs": ["b"]}
 
 
 def test_a_branch_sees_its_own_writes_and_no_siblings() -> None:
-    text = LIST + """
+    text = (
+        LIST
+        + """
 nodes:
   p:
     parallel:
@@ -208,11 +231,14 @@ nodes:
       b: {steps: [{set: {xs: b}}, {set: {xs: "{{ state.xs | length }}"}}]}
 outputs: {xs: "{{ state.xs }}"}
 """
+    )
     assert ran(text)[0] == {"xs": ["a", 1, "b", 1]}
 
 
 def test_a_branch_that_needs_others_starts_from_their_merged_writes() -> None:
-    text = LIST + """
+    text = (
+        LIST
+        + """
 nodes:
   p:
     parallel:
@@ -222,6 +248,7 @@ nodes:
       first: {command: [x], set: {xs: first}}
 outputs: {xs: "{{ state.xs }}"}
 """
+    )
     assert ran(text, order=lambda waiting: waiting[-1])[0] == {"xs": ["first", "left", "right", "3completed"]}
 
 
@@ -290,20 +317,26 @@ def test_sequential_items_see_what_the_one_before_left() -> None:
 
 
 def test_items_are_seen_by_their_names_at_any_depth() -> None:
-    text = LIST + """
+    text = (
+        LIST
+        + """
 nodes:
   p: {for_each: [[1, 2], [3]], as: row, do: {for_each: row, do: {set: {xs: "{{ index }}{{ row | length }}{{ item }}"}}}}
 outputs: {xs: "{{ state.xs }}"}
 """
+    )
     assert ran(text)[0] == {"xs": ["021", "122", "013"]}
 
 
 def test_join_none_goes_on_at_once_and_the_run_waits_for_its_strays() -> None:
-    text = LIST + """
+    text = (
+        LIST
+        + """
 nodes: {p: {parallel: {a: {command: [x], set: {xs: a}}, b: {needs: [a], command: [y]}}, join: none, next: z}, z: {set: {xs: z}}}
 finally: {command: [clean]}
 outputs: {xs: "{{ state.xs }}"}
 """
+    )
     assert ran(text) == ({"xs": ["z"]}, ["p", "z", "p/a", "p/b", "finally"])
 
 
@@ -314,7 +347,9 @@ def test_a_stray_that_fails_fails_nobody_and_a_failing_run_cuts_its_strays() -> 
 
 
 def test_end_in_a_branch_merges_its_own_path_and_drops_the_rest() -> None:
-    text = LIST + """
+    text = (
+        LIST
+        + """
 nodes:
   before: {set: {xs: before}, next: p}
   p:
@@ -325,10 +360,13 @@ nodes:
   after: {set: {xs: after}}
 outputs: {xs: "{{ state.xs }}"}
 """
+    )
     assert ran(text)[0] == {"xs": ["before", "a", "deep"]}
 
 
-@pytest.mark.parametrize(("status", "outcome"), [("completed", {}), ("failed", "workflow_failed"), ("cancelled", "cancelled")])
+@pytest.mark.parametrize(
+    ("status", "outcome"), [("completed", {}), ("failed", "workflow_failed"), ("cancelled", "cancelled")]
+)
 def test_end_ends_the_run_as_it_says(status: str, outcome: Any) -> None:
     assert ran(f"nodes: {{a: {{next: b}}, b: {{end: {status}}}}}")[0] == outcome
 
@@ -350,7 +388,10 @@ def test_recursion_is_bounded() -> None:
     """
     run = simulate(text)
     assert run.state.error is not None
-    assert (run.outcome, run.state.error["details"]["error"]["details"]["error"]["type"]) == ("workflow_failed", "depth_limit")
+    assert (run.outcome, run.state.error["details"]["error"]["details"]["error"]["type"]) == (
+        "workflow_failed",
+        "depth_limit",
+    )
 
 
 def test_step_limit_fails_the_workflow_past_on_error_and_rescue_starts_afresh() -> None:
@@ -394,11 +435,17 @@ def test_a_composite_that_takes_too_long_is_cut_off() -> None:
 
 
 def test_a_retried_composite_starts_anew_under_addresses_of_its_own() -> None:
-    text = LIST + """
+    text = (
+        LIST
+        + """
 nodes: {p: {parallel: {a: {set: {xs: a}}, b: {command: [x]}}, retry: {max_attempts: 2, errors: [network]}}}
 outputs: {xs: "{{ state.xs }}"}
 """
-    assert ran(text, reply=fail_at("p/b", type_="network")) == ({"xs": ["a"]}, ["p/a", "p/b:failed", "p~2/a", "p~2/b", "p"])
+    )
+    assert ran(text, reply=fail_at("p/b", type_="network")) == (
+        {"xs": ["a"]},
+        ["p/a", "p/b:failed", "p~2/a", "p~2/b", "p"],
+    )
 
 
 def interrupted(text: str, **how: Any) -> tuple[Simulation, Simulation]:
@@ -406,7 +453,9 @@ def interrupted(text: str, **how: Any) -> tuple[Simulation, Simulation]:
 
 
 def test_a_run_that_is_taken_up_again_after_every_commit_ends_the_same() -> None:
-    text = LIST + """
+    text = (
+        LIST
+        + """
 agents: {bob: {model: a/b, instructions: Be brief.}}
 nodes:
   a: {set: {xs: a}, next: p}
@@ -421,7 +470,11 @@ nodes:
 inputs: {stop: {type: boolean, default: false}}
 outputs: {xs: "{{ state.xs }}"}
 """
-    text = text.replace("x: {needs: [y], agent: bob, prompt: \"{{ nodes.y.output.text }}\"", "x: {needs: [y], agent: bob, prompt: \"{{ nodes.y.status }}\"")
+    )
+    text = text.replace(
+        'x: {needs: [y], agent: bob, prompt: "{{ nodes.y.output.text }}"',
+        'x: {needs: [y], agent: bob, prompt: "{{ nodes.y.status }}"',
+    )
     whole, crashed = interrupted(text, answers={"h": 2})
     assert whole.outcome == {"xs": ["a", "p/y/s1", 1, 2, "p/x/call#1", 2]} or whole.outcome["xs"][0] == "a"
     assert (whole.outcome, whole.ended) == (crashed.outcome, crashed.ended)

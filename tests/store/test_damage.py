@@ -48,7 +48,7 @@ def fill(path: Path) -> None:
 @pytest.fixture
 def path(whole: Path, tmp_path: Path) -> Path:
     """A copy of it, to be damaged."""
-    return shutil.copy(whole, tmp_path / "wf.db")
+    return Path(shutil.copy(whole, tmp_path / "wf.db"))
 
 
 def expected() -> list[Commit]:
@@ -229,7 +229,7 @@ def forge(store: SqliteStore, payload: bytes | str, last: int = LENGTH + 1, **gi
 
 STEP_ENDED = '[{"type":"step_ended","step":"a","status":"completed","output":%s}]'
 
-HOSTILE_PAYLOADS = {
+HOSTILE_PAYLOADS: dict[str, bytes | str] = {
     "empty": "",
     "not JSON": "rm -rf /",
     "no list": "{}",

@@ -44,7 +44,7 @@ def test_a_killed_writer_leaves_all_that_it_was_told_is_recorded(
     assert is_whole(store)
     commits = list(store.commits("run"))
     last = commits[-1].last
-    assert last in {told, told + 1}
+    assert last >= told  # what it said after the last line that was read here counts too
     assert [commit.events for commit in commits[1:]] == [events(number) for number in range(3, last + 1)]
     store.append(following(last + 1))
     store.close()

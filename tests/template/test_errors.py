@@ -125,7 +125,9 @@ def test_failures_of_a_rendering_name_the_place(expected: str) -> None:
     assert shown(source, caught.value) == expected
 
 
-@pytest.mark.parametrize("block", ["{% call dict() %}a{% endcall %}", "{% set x %}{% call namespace() %}a{% endcall %}{% endset %}"])
+@pytest.mark.parametrize(
+    "block", ["{% call dict() %}a{% endcall %}", "{% set x %}{% call namespace() %}a{% endcall %}{% endset %}"]
+)
 def test_only_a_macro_can_be_called_with_a_block(block: str) -> None:
     with pytest.raises(TemplateError, match="a macro's call must follow `call`"):
         compile_template(block).render(SCOPE)

@@ -16,7 +16,7 @@ MAX_REPLY = 1 << 20
 
 
 def parse_reply(text: str, schema: Mapping[str, Json]) -> tuple[Json, str]:
-    """The value of a JSON reply (a code fence around all of it is taken off), and what is wrong with it, if anything."""
+    """The value of a JSON reply (a code fence around it is taken off), and what is wrong with it, if anything."""
     if len(text) > MAX_REPLY:
         return None, f"the reply is longer than {MAX_REPLY} characters"
     fenced = _FENCED.match(text)

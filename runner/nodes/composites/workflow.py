@@ -51,7 +51,7 @@ def open_(node: Node, view: View) -> Opened:
 
 
 def settle(_node: Node, view: View, ended: Ended) -> Answer:
-    """After the body: `rescue` if it failed on its own; then, when no stray runs any more, `finally`; then the outcome."""
+    """After the body: `rescue` if it failed on its own; when no stray runs any more, `finally`; then the outcome."""
     if ended.key == BODY and _wants_rescue(view):
         return Spawn((_side(RESCUE, ended.child.error),))
     if view.strays:
