@@ -30,7 +30,7 @@ async def arun(
 ) -> RunResult:
     """Run a workflow until it ends or waits. `mock` is a file of scripted replies; without `db` nothing is kept.
 
-    Raises InvalidWorkflow, UsageError (a bad input: no run is made), StoreError. A failed run is a result, not an error.
+    Raises InvalidWorkflow, UsageError (a bad input: no run is made), StoreError. A failed run is a result, no error.
     """
     loaded = workflow if isinstance(workflow, Loaded) else load(workflow)
     script = read_script(Path(mock)) if mock is not None else None

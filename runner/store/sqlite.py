@@ -178,7 +178,10 @@ class SqliteStore:
         """See `Store`."""
         shape = PROJECTED[table]
         rows = self._read(_SELECTS[table], (run,))
-        return shape.sorted(_from_columns(shape, row, str(self._path)) for row in rows)
+        try:
+            return shape.sorted(_from_columns(shape, row, str(self._path)) for row in rows)
+        except TypeError as error:
+            raise damaged(f"the table {table}", str(self._path)) from error
 
     def run(self, run: str) -> RunRow:
         """See `Store`."""

@@ -66,7 +66,7 @@ def _shown(digits: str) -> str:
 def _fraction(digits: str) -> float:
     number = float(digits)
     if number in (float("inf"), float("-inf")):
-        raise NotJson(f"the number {digits:.30} is too large")
+        raise NotJson(f"{_shown(digits)} is too large")
     return number
 
 

@@ -26,11 +26,15 @@ def is_inside(path: str, roots: Sequence[str]) -> bool:
 def check_text(path: str) -> None:
     """Refuse what no file can be called."""
     if not path or "\0" in path or len(path) > LONGEST_PATH:
-        raise Refusal("file_io", f"{path[:80]!r} is no usable path: it is empty, too long or holds a NUL character")
+        raise Refusal("file_io", f"{_shown(path)} is no usable path: it is empty, too long or holds a NUL character")
     try:
         os.fsencode(path)
     except UnicodeEncodeError as error:
-        raise Refusal("file_io", f"{path[:80]!r} is no usable path: it holds half a surrogate pair") from error
+        raise Refusal("file_io", f"{_shown(path)} is no usable path: it holds half a surrogate pair") from error
+
+
+def _shown(path: str) -> str:
+    return f"a path of {len(path)} characters" if len(path) > LONGEST_PATH else repr(path)
 
 
 def named(path: str, folder: str) -> str:

@@ -13,12 +13,13 @@ from runner.tools.environment import child_environment, passed
 from runner.tools.exits import decoded, details, how_ended, not_started
 from runner.tools.json_text import NotJson, parse_json
 from runner.tools.paths import check_text, near_names
-from runner.tools.refusal import Refusal
+from runner.tools.refusal import Refusal, head, tail
 
 HOST = str(Path(__file__).with_name("python_host.py"))
 OPTIONS = ("-P", "-B", "-X", "utf8", "-X", "faulthandler")
 """No folder of ours on the path; no __pycache__ beside the user's files; UTF-8; the Python line of a crash."""
-_SHOWN = 2000
+_LONGEST_MESSAGE = 2000
+_LONGEST_TRACEBACK = 8000
 
 
 async def perform_python(attempt: Attempt, context: Context) -> Outcome:
@@ -75,16 +76,21 @@ def _judged(call: PythonCall, finished: Finished) -> Outcome:
     try:
         report = parse_json(decoded(finished.written["result"]))
     except NotJson:  # it ended before it had reported, or while it did
-        facts = {"tool": call.tool, **details(finished), "stderr": decoded(finished.written["stderr"])[-_SHOWN:]}
+        facts = {
+            "tool": call.tool,
+            **details(finished),
+            "stderr": tail(decoded(finished.written["stderr"]), _LONGEST_TRACEBACK),
+        }
         return Failed(Failure("tool_failed", f"{how_ended(name, finished)} before it gave a result", facts))
     match report:
         case {"result": result}:
             return Done(result)
         case {"refused": str(reason)}:
-            return Failed(Failure("output_invalid", f"{name}: {reason}", {"tool": call.tool}))
+            message = f"{name}: {head(reason, _LONGEST_MESSAGE)}"
+            return Failed(Failure("output_invalid", message, {"tool": call.tool}))
         case {"error": {"type": str(kind), "message": str(message), "traceback": str(trace)}}:
-            facts = {"tool": call.tool, "exception": kind, "traceback": trace}
-            return Failed(Failure("tool_failed", f"{name}: {message}", facts))
+            facts = {"tool": call.tool, "exception": kind, "traceback": tail(trace, _LONGEST_TRACEBACK)}
+            return Failed(Failure("tool_failed", f"{name}: {head(message, _LONGEST_MESSAGE)}", facts))
     return Failed(
         Failure(
             "output_invalid", f"{name} wrote something of its own into the pipe for its result", {"tool": call.tool}

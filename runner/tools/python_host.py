@@ -19,8 +19,6 @@ from typing import Any
 
 AWAITING = str(Path(__file__).with_name("python_awaiting.py"))
 MAX_DEPTH = 99  # the report around the result is one level more
-MAX_MESSAGE = 2000
-MAX_TRACEBACK = 8000
 _LARGEST = 2**63
 
 
@@ -91,7 +89,7 @@ def fault_in(value: Any, depth: int) -> tuple[str, str] | None:
 def fault_of_key(key: Any) -> str:
     if isinstance(key, str):
         return fault_of(key)
-    return f"has the key {key!r:.60}, a {type(key).__name__}; the keys of a JSON object are text"
+    return f"has the key {key!r}, a {type(key).__name__}; the keys of a JSON object are text"
 
 
 def fault_of(value: Any) -> str:
@@ -124,10 +122,10 @@ def described(error: BaseException) -> dict[str, str]:
     """An exception's type, message and the part of its traceback that is the tool's own."""
     kind = type(error).__name__
     if isinstance(error, SystemExit):
-        return {"type": kind, "message": f"it called sys.exit({error.code!r:.60})", "traceback": ""}
+        return {"type": kind, "message": f"it called sys.exit({error.code!r})", "traceback": ""}
     lines = traceback.format_exception(type(error), error, own_part(error.__traceback__), limit=-20)
     message = f"{kind}: {words(error)}".removesuffix(": ")
-    return {"type": kind, "message": message[:MAX_MESSAGE], "traceback": "".join(lines)[-MAX_TRACEBACK:]}
+    return {"type": kind, "message": message, "traceback": "".join(lines)}
 
 
 def words(error: BaseException) -> str:

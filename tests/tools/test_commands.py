@@ -149,8 +149,15 @@ def test_exit_codes_that_are_fine_are() -> None:
 
 
 def test_long_last_words_are_cut() -> None:
-    _, message = failed(perform(script("printf '%02000d' 0 >&2; exit 1")))
+    _, message = failed(perform(script("yes 'so it is' | head -n 1000 | tr '\\n' ' ' >&2; exit 1")))
     assert len(message) < 600
+    assert message.startswith("'sh' ended with exit code 1: so it is so it is")
+    assert message.endswith("…")
+
+
+def test_a_word_that_is_cut_is_left_out_since_half_a_secret_can_not_be_masked() -> None:
+    text = "printf 'token %0490d%s end' 0 SECRET-SECRET-SECRET >&2; exit 1"
+    assert failed(perform(script(text))) == ("tool_failed", "'sh' ended with exit code 1: token …")
 
 
 @pytest.mark.parametrize(

@@ -210,10 +210,11 @@ def test_an_exception_is_told_with_the_tools_own_traceback(folder: Path, functio
 
 
 def test_long_messages_and_tracebacks_are_cut(folder: Path) -> None:
-    outcome = calling(folder, "raises", reason="x" * 100_000)
+    outcome = calling(folder, "raises", reason="word " * 20_000)
     assert isinstance(outcome, Failed)
     assert len(outcome.failure.message) < 2100
     assert len(outcome.failure.details["traceback"]) <= 8000
+    assert len(outcome.failure.message) > 1900
     outcome = calling(folder, "recurses")
     assert isinstance(outcome, Failed)
     assert outcome.failure.message.startswith("tool 'mine': RecursionError: maximum recursion depth exceeded")

@@ -1,0 +1,12 @@
+"""What the docs page of `agent` shows: the workflow on it, run for real."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.pages import run_page
+
+
+def test_the_workflow_on_the_page_gives_what_the_page_says(tmp_path: Path) -> None:
+    result = run_page("agent", tmp_path, mock={"judge": ["not JSON", {"reply": {"score": 1}}]})
+    assert (result.status, result.error, result.outputs) == ("completed", None, {"score": 1.0})

@@ -1,0 +1,12 @@
+"""What the docs page of `script` shows: the workflow on it, run for real."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.pages import run_page
+
+
+def test_the_workflow_on_the_page_gives_what_the_page_says(tmp_path: Path) -> None:
+    result = run_page("script", tmp_path)
+    assert (result.status, result.error, result.outputs) == ("completed", None, {"text": "hello; exit 1 world"})
