@@ -14,6 +14,7 @@ help: ## list these words
 demo: $(READY) ## run the bug triage example, offline
 	@echo "==> Running the bug triage example, offline: model replies are scripted"
 	$(BIN)/wf run workflows/bug_triage.yaml --mock workflows/bug_triage/mock.yaml --answer ask=yes
+	@echo "==> The triage report is in workflows/out/triage.md"
 
 test: lint ## check everything; CI runs this very command
 	@echo "==> Running the tests"

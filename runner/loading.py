@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from runner.analysis import analyse
 from runner.compiler import DiskFiles, RecordedFiles, compile_file
+from runner.errors import InvalidWorkflow
 from runner.model import Loaded, Permissions, Workflow
 from runner.nodes import KINDS
 
@@ -18,7 +20,11 @@ Allowed = Mapping[str, Sequence[str]]
 
 def load(path: str, allow: Allowed | None = None) -> Loaded:
     """Read, check and compile a workflow from a path or `pattern:name`. Raises InvalidWorkflow with every problem."""
-    return _allowed(compile_file(path, BUILDERS, DiskFiles()), allow or {})
+    loaded = _allowed(compile_file(path, BUILDERS, DiskFiles()), allow or {})
+    problems = analyse(loaded)
+    if any(problem.severity == "error" for problem in problems):
+        raise InvalidWorkflow(problems)
+    return replace(loaded, warnings=tuple(problems))
 
 
 def load_recorded(path: str, files: RecordedFiles, allow: Allowed) -> Loaded:

@@ -30,6 +30,9 @@ from runner.snapshot import decode as read_snapshot
 from runner.snapshot import encode as write_snapshot
 from runner.state import RunState, Step
 
+PROGRAMS = ("x", "y", "z", "bad", "also-bad", "slow", "clean")
+"""What simulated workflows may name; nothing of it runs."""
+
 Reply = Callable[[AnyCall, Step], Outcome]
 Order = Callable[[Sequence[str]], str]
 
@@ -59,7 +62,7 @@ def compiled(text: str) -> Loaded:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "flow.yaml")
         path.write_text("wf: 1\nname: simulated\n" + textwrap.dedent(text), encoding="utf-8")
-        return load(str(path))
+        return load(str(path), {"commands": PROGRAMS})
 
 
 @dataclass

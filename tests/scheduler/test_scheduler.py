@@ -397,7 +397,7 @@ def test_recursion_is_bounded() -> None:
 def test_step_limit_fails_the_workflow_past_on_error_and_rescue_starts_afresh() -> None:
     text = """
     limits: {max_steps: 3}
-    nodes: {a: {next: a, on_error: a}}
+    nodes: {a: {next: [{when: visits < 99, to: a}, {to: exit}], on_error: a}}
     rescue: {steps: [{}, {}, {end: completed}]}
     """
     assert ran(text) == ({}, ["a", "a#2", "a#3", "rescue/s1", "rescue/s2", "rescue/s3"])
