@@ -161,16 +161,14 @@ def as_text(budget: Budget, value: Any) -> str:
 
 def _lines(paragraph: str, width: int, break_long_words: bool) -> Iterator[str]:
     """A paragraph's words in lines of at most `width` characters; an empty one gives one empty line."""
-    line: list[str] = []
-    length = 0
-    for found in paragraph.split():
-        word = found
-        if line and length + 1 + len(word) > width:
-            yield " ".join(line)
-            line, length = [], 0
-        if break_long_words and len(word) > width:
-            *whole, word = (word[start : start + width] for start in range(0, len(word), width))
-            yield from whole
-        length += len(word) + (1 if line else 0)
-        line.append(word)
-    yield " ".join(line)
+    line = ""
+    for word in paragraph.split():
+        joined = f"{line} {word}" if line else word
+        if line and len(joined) > width:
+            yield line
+            joined = word
+        while break_long_words and len(joined) > width:
+            yield joined[:width]
+            joined = joined[width:]
+        line = joined
+    yield line
