@@ -21,7 +21,7 @@ nodes:
     for_each: "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]"
     max_concurrency: 2
     do:
-      script: 'echo "$N" >> effects; if [ "$N" = 5 ] && [ ! -e second ]; then echo ready > second; sleep 60; fi; echo "$N"'
+      script: 'echo "$N" >> effects; [ "$N" != 5 ] || [ -e second ] || { echo > second; sleep 60; }; echo "$N"'
       env: {N: "{{ item }}"}
 outputs: {texts: "{{ nodes.each.output | map(attribute='text') | list }}"}
 """
