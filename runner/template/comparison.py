@@ -110,12 +110,12 @@ def _kinds(values: Iterable[Any]) -> list[str]:
 def _equal_lists(budget: Budget, left: Sequence[Any], right: Sequence[Any], depth: int) -> bool:
     if len(left) != len(right):
         return False
-    budget.spend(2 + len(left))
+    budget.spend(4 + len(left))
     return all(equal(budget, one, other, depth + 1) for one, other in zip(left, right, strict=True))
 
 
 def _equal_objects(budget: Budget, left: Mapping[str, Any], right: Mapping[str, Any], depth: int) -> bool:
     if left.keys() != right.keys():
         return False
-    budget.spend(2 + len(left))
+    budget.spend(4 + len(left))
     return all(equal(budget, value, right[key], depth + 1) for key, value in left.items())

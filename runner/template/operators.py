@@ -146,7 +146,11 @@ def sliced(budget: Budget, value: Any, start: Any, stop: Any, step: Any) -> Any:
             raise TemplateError(f"a slice goes from number to number, not to {described(bound)}")
     if step == 0:
         raise TemplateError("a slice cannot have steps of 0")
-    budget.spend(1 + len(value))
+    length = len(range(len(value))[start:stop:step])
+    if isinstance(value, str):
+        budget.text(length)
+    else:
+        budget.spend(1 + length)
     return value[start:stop:step]
 
 

@@ -133,6 +133,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def _placed(self, source: str) -> Iterator[tuple[int, str, str]]:
         """The tokens, each with its offset; blanks that `{%-` takes away stand between them."""
+        source = source.replace("\r\n", "\n").replace("\r", "\n")
         offset = 0
         try:
             for count, (_, kind, text) in enumerate(self.lexer.tokeniter(source, None)):

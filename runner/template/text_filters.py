@@ -91,7 +91,7 @@ def wrapped(budget: Budget, value: Any, width: Any = 79, break_long_words: Any =
     """Lines of at most `width` characters, broken between words."""
     text, ending = need_text(value, "`wordwrap`"), need_text(wrapstring, "`wordwrap`")
     longest = need_whole(width, "`wordwrap`", least=1)
-    budget.spend(len(text))
+    budget.spend(1 + len(text) // 2)
     lines = [line for paragraph in text.splitlines() for line in _lines(paragraph, longest, bool(break_long_words))]
     budget.text(len(text) + len(ending) * len(lines))
     return ending.join(lines)
@@ -161,14 +161,19 @@ def as_text(budget: Budget, value: Any) -> str:
 
 def _lines(paragraph: str, width: int, break_long_words: bool) -> Iterator[str]:
     """A paragraph's words in lines of at most `width` characters; an empty one gives one empty line."""
-    line = ""
+    line: list[str] = []
+    length = 0
+    for part in _parts(paragraph, width if break_long_words else len(paragraph)):
+        if line and length + 1 + len(part) > width:
+            yield " ".join(line)
+            line, length = [], 0
+        length += len(part) + (1 if line else 0)
+        line.append(part)
+    yield " ".join(line)
+
+
+def _parts(paragraph: str, longest: int) -> Iterator[str]:
+    """The words, those longer than `longest` in parts. No text is cut twice: a word may have millions of characters."""
     for word in paragraph.split():
-        joined = f"{line} {word}" if line else word
-        if line and len(joined) > width:
-            yield line
-            joined = word
-        while break_long_words and len(joined) > width:
-            yield joined[:width]
-            joined = joined[width:]
-        line = joined
-    yield line
+        for start in range(0, len(word), longest):
+            yield word[start : start + longest]

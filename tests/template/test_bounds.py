@@ -160,6 +160,8 @@ for source in LARGE:
         "{{ words | map('upper') | join(', ') }}",
         "{{ words[:20000] | sort(reverse=true) | tojson }}",
         "{% macro m(n) %}{% if n %}{{ m(n - 1) }}{% endif %}{% endmacro %}{{ m(30) }}",
+        "{{ big[:500000] | wordwrap(1) | length }}",
+        "{{ words[:50000] | join(' ') | wordwrap(1000000) | length }}",
         "{{ numbers }}",
         "{{ big }}",
         "{{ big ~ '' }}",

@@ -90,7 +90,8 @@ USES: list[tuple[str, Any]] = [
     ("'a b/ü' | urlencode", "a%20b/%C3%BC"),
     ("{'a': 1, 'b': 'x y'} | urlencode", "a=1&b=x%20y"),
     ("'a b, c' | wordcount", 3),
-    ("'aa bb cccccc' | wordwrap(5)", "aa bb\nccccc\nc"),
+    ("'aa bb cccccc d' | wordwrap(5)", "aa bb\nccccc\nc d"),
+    ("'aa cccccc d\\n\\ne' | wordwrap(5, false, '|')", "aa|cccccc|d||e"),
 ]
 
 TESTS: list[tuple[str, bool]] = [

@@ -162,3 +162,4 @@ def test_scopes_may_find_their_values_when_asked() -> None:
 def test_line_breaks_of_a_block_scalar_stay() -> None:
     assert render("a\n{{ state.i }}\n\n") == "a\n1\n\n"
     assert render("{% if true %}\nx\n{% endif %}\n") == "\nx\n\n"
+    assert render("a\r\n{{ state.i }}\r\n{{ 'b\r\nc' }}\r") == "a\n1\nb\nc\n"
