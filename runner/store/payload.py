@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from struct import Struct
+import struct
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -23,10 +23,10 @@ DOCTOR = "`wf doctor` shows what is whole; nothing was changed"
 UNRECORDABLE = (UnicodeEncodeError, RecursionError, TypeError, msgspec.MsgspecError)
 """What the encoder raises on a value that JSON can't hold."""
 
-UNREADABLE = (msgspec.MsgspecError, RecursionError, ValueError)
-"""What the decoder raises on what is no JSON, or not of the shape it should have."""
+UNREADABLE = (msgspec.MsgspecError, RecursionError, ValueError, TypeError, struct.error)
+"""What reading raises on what is no JSON, or not of the shape it should have."""
 
-_position = Struct("<qqqqd").pack
+_position = struct.Struct("<qqqqd").pack
 
 
 class Packed(NamedTuple):
@@ -57,15 +57,14 @@ def unpack(run: str, row: Packed, where: str) -> Commit:
     """The inverse of `pack`. Raises StoreError, naming the store `where`, when the row is damaged or newer."""
     first, last, at, epoch, format_, checksum, payload = row
     what = f"events {first}–{last} of run '{run}'"
-    if format_ > FORMAT:
-        raise newer(what, where)
-    if crc32(payload, crc32(_position(first, last, epoch, format_, at))) != checksum:
-        raise damaged(what, where)
     try:
+        if format_ > FORMAT:
+            raise newer(what, where)
+        whole = crc32(payload, crc32(_position(first, last, epoch, format_, at))) == checksum
         events = decode(payload)
     except UNREADABLE as error:
         raise damaged(what, where) from error
-    if len(events) != last - first + 1:
+    if not whole or len(events) != last - first + 1:
         raise damaged(what, where)
     if isinstance(events[0], RunStarted) and events[0].format > EVENT_FORMAT:
         raise newer(what, where)

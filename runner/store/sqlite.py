@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from zlib import crc32
 
+import msgspec
 from sqlite_utils import Database
 
 from runner.errors import StoreError
@@ -27,6 +29,8 @@ Values = Sequence[Json] | dict[str, Json]
 
 _UPSERTS = {name: statements.upsert(table) for name, table in PROJECTED.items()}
 _SELECTS = {name: statements.select(table) for name, table in PROJECTED.items()}
+
+_RUN_FIELDS = tuple(field.name for field in fields(RunRow))
 
 _LAST = 2**32 - 1
 """More events than that no run can have: they are numbered in 32 bits."""
@@ -75,21 +79,16 @@ class SqliteStore:
         rows = self._read(statements.DEFINITION, (hash,))
         if not rows:
             raise rules.no_definition(hash)
-        name, version, file, folder, files = rows[0]
-        hashes = from_json(files, f"workflow version {hash[:12]}", str(self._path))
-        texts = {path: self._text(blob) for path, blob in hashes.items()}
-        nodes = self._read(statements.NODES, (hash,))
-        edges = self._read(statements.EDGES, (hash,))
-        return Definition(
-            hash,
-            name,
-            version,
-            file,
-            folder,
-            texts,
-            tuple(dict(zip(("path", "id", "verb", "title"), node, strict=True)) for node in nodes),
-            tuple(dict(zip(("from", "to", "condition"), edge, strict=True)) for edge in edges),
-        )
+        with self._sound(f"workflow version {hash[:12]}") as what:
+            name, version, file, folder, files = rows[0]
+            hashes = from_json(files, what, str(self._path))
+            texts = {path: self._text(blob) for path, blob in hashes.items()}
+            nodes = self._mappings(statements.NODES, hash, ("path", "id", "verb", "title"))
+            edges = self._mappings(statements.EDGES, hash, ("from", "to", "condition"))
+            return Definition(hash, name, version, file, folder, texts, nodes, edges)
+
+    def _mappings(self, statement: str, hash: str, names: Sequence[str]) -> tuple[dict[str, Json], ...]:
+        return tuple(dict(zip(names, row, strict=True)) for row in self._read(statement, (hash,)))
 
     def _text(self, blob: str) -> str:
         rows = self._read(statements.BLOB, (blob,))
@@ -107,9 +106,10 @@ class SqliteStore:
         if not self._read(statements.DEFINITION, (start.definition,)):
             raise rules.no_definition(start.definition)
         with self._transaction():
-            if not self._write(statements.INSERT_RUN, row):
+            inserted = self._execute(statements.INSERT_RUN, row)
+            if not inserted.rowcount:
                 raise rules.taken_id(commit.run)
-            self._write(statements.FIRST_EVENTS, (self._number(commit.run), *packed))
+            self._write(statements.FIRST_EVENTS, (inserted.lastrowid, *packed))
         return len(packed.payload)
 
     def append(self, commit: Commit, taken: Sequence[int] = ()) -> int:
@@ -158,9 +158,10 @@ class SqliteStore:
         if not rows:
             return None
         seq, at, checksum, state = rows[0]
-        if crc32(state) != checksum:
-            raise damaged(f"the snapshot of run '{run}' after event {seq}", str(self._path))
-        return Snapshot(run, seq, at, state)
+        with self._sound(f"the snapshot of run '{run}' after event {seq}") as what:
+            if crc32(state) != checksum:
+                raise damaged(what, str(self._path))
+            return msgspec.convert({"run": run, "seq": seq, "at": at, "state": state}, Snapshot)
 
     def commits(self, run: str, after: int = 0, upto: int | None = None) -> Iterator[Commit]:
         """See `Store`."""
@@ -168,9 +169,10 @@ class SqliteStore:
         following = after + 1
         for row in self._stream(statements.COMMITS, (self._number(run), after, _LAST if upto is None else upto)):
             packed = Packed(*row)
-            if packed.first > following:
-                raise damaged(f"events {following}–{packed.first - 1} of run '{run}'", where)
-            following = packed.last + 1
+            with self._sound(f"what follows event {following - 1} of run '{run}'"):
+                if packed.first > following:
+                    raise damaged(f"events {following}–{packed.first - 1} of run '{run}'", where)
+                following = packed.last + 1
             if packed.first > after:
                 yield unpack(run, packed, where)
 
@@ -178,21 +180,22 @@ class SqliteStore:
         """See `Store`."""
         shape = PROJECTED[table]
         rows = self._read(_SELECTS[table], (run,))
-        try:
-            return shape.sorted(_from_columns(shape, row, str(self._path)) for row in rows)
-        except TypeError as error:
-            raise damaged(f"the table {table}", str(self._path)) from error
+        with self._sound(f"the table {table} of run '{run}'") as what:
+            return shape.sorted(_from_columns(shape, row, what, str(self._path)) for row in rows)
 
     def run(self, run: str) -> RunRow:
         """See `Store`."""
         rows = self._read(statements.RUN, (run,))
         if not rows:
             raise self._unknown(run)
-        return _run_row(rows[0])
+        with self._sound(f"run '{run}'"):
+            return _run_row(rows[0])
 
     def runs(self, *, status: str | None = None, workflow: str | None = None, limit: int = 50) -> list[RunRow]:
         """See `Store`."""
-        return [_run_row(row) for row in self._read(statements.RUNS, (status, workflow, limit))]
+        rows = self._read(statements.RUNS, (status, workflow, limit))
+        with self._sound("the list of runs"):
+            return [_run_row(row) for row in rows]
 
     def claim(self, run: str, owner: Owner, at: float, expected_epoch: int) -> int:
         """See `Store`."""
@@ -221,12 +224,14 @@ class SqliteStore:
 
     def inbox(self, run: str) -> list[Message]:
         """See `Store`."""
-        what = f"a message to run '{run}'"
         rows = self._read(statements.INBOX, (run,))
-        return [
-            Message(run, kind, at, target, from_json(value, what, str(self._path)), id_)
-            for kind, at, target, value, id_ in rows
-        ]
+        with self._sound(f"a message to run '{run}'") as what:
+            return [self._message(run, row, what) for row in rows]
+
+    def _message(self, run: str, row: Sequence[Json], what: str) -> Message:
+        kind, at, target, value, id_ = row
+        plain = {"run": run, "kind": kind, "at": at, "target": target, "id": id_}
+        return msgspec.convert(plain | {"value": from_json(value, what, str(self._path))}, Message)
 
     def close(self) -> None:
         """See `Store`."""
@@ -269,27 +274,24 @@ class SqliteStore:
         except FAULTS as error:
             raise explain(error, self._path) from error
 
+    @contextmanager
+    def _sound(self, what: str) -> Iterator[str]:
+        """Turn what wrong types in rows bring about into the error that they are damaged."""
+        try:
+            yield what
+        except (TypeError, LookupError, ValueError) as error:
+            raise damaged(what, str(self._path)) from error
+
     def _stream(self, statement: str, values: Values) -> Iterator[Sequence[Json]]:
         with explained(self._path):
             yield from self._database.execute(statement, values)
 
 
 def _run_row(row: Sequence[Json]) -> RunRow:
-    id_, workflow, version, definition, status, created_at, updated_at, events, epoch, *owner, heartbeat = row
-    host, pid, started, boot = owner
-    return RunRow(
-        id_,
-        workflow,
-        version,
-        definition,
-        status,
-        created_at,
-        updated_at,
-        events,
-        epoch,
-        None if host is None else Owner(host, pid, started, boot),
-        heartbeat,
-    )
+    *plain, host, pid, started, boot, heartbeat = row
+    owner = None if host is None else {"host": host, "pid": pid, "started": started, "boot": boot}
+    whole = dict(zip(_RUN_FIELDS, (*plain, owner, heartbeat), strict=True))
+    return msgspec.convert(whole, RunRow)
 
 
 def _whole(table: Table, run: str, rows: Iterable[Mapping[str, Json]]) -> Iterator[list[Json]]:
@@ -303,9 +305,9 @@ def _whole(table: Table, run: str, rows: Iterable[Mapping[str, Json]]) -> Iterat
         yield whole
 
 
-def _from_columns(table: Table, values: Sequence[Json], where: str) -> dict[str, Json]:
+def _from_columns(table: Table, values: Sequence[Json], what: str, where: str) -> dict[str, Json]:
     row = dict(zip(("run_id", *table.columns), values, strict=True))
     for name in table.json:
         if row[name] is not None:
-            row[name] = from_json(row[name], f"the table {table.name}", where)
+            row[name] = from_json(row[name], what, where)
     return row

@@ -325,6 +325,8 @@ def test_events_that_are_missing_are_noticed(store: SqliteStore) -> None:
         ("UPDATE blobs SET content = x'00'", lambda store: store.definition("hash")),
         ("DELETE FROM blobs", lambda store: store.definition("hash")),
         ("UPDATE workflows SET files = '['", lambda store: store.definition("hash")),
+        ("UPDATE signals SET kind = 'sudo'", lambda store: store.inbox("run")),
+        ("DELETE FROM events", lambda store: store.run("run")),
         ("DROP TABLE signals", lambda store: store.inbox("run")),
     ],
 )
