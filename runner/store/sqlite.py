@@ -165,16 +165,28 @@ class SqliteStore:
 
     def commits(self, run: str, after: int = 0, upto: int | None = None) -> Iterator[Commit]:
         """See `Store`."""
-        where = str(self._path)
+        number = self._number(run)
+        last = self._last_event(run, number)
+        upto = last if upto is None else upto
         following = after + 1
-        for row in self._stream(statements.COMMITS, (self._number(run), after, _LAST if upto is None else upto)):
-            packed = Packed(*row)
-            with self._sound(f"what follows event {following - 1} of run '{run}'"):
-                if packed.first > following:
-                    raise damaged(f"events {following}–{packed.first - 1} of run '{run}'", where)
-                following = packed.last + 1
-            if packed.first > after:
-                yield unpack(run, packed, where)
+        for row in self._stream(statements.COMMITS, (number, after, upto)):
+            commit = unpack(run, Packed(*row), str(self._path))
+            if commit.first > following:
+                raise self._missing(run, following, commit.first)
+            following = commit.last + 1
+            if commit.first > after:
+                yield commit
+        if following <= last <= upto:
+            raise self._missing(run, following, last + 1)
+
+    def _last_event(self, run: str, number: int) -> int:
+        rows = self._read(statements.LAST_EVENT, (number,))
+        if not rows:
+            raise damaged(f"the history of run '{run}'", str(self._path))
+        return int(rows[0][0])
+
+    def _missing(self, run: str, first: int, until: int) -> StoreError:
+        return damaged(f"events {first}–{until - 1} of run '{run}'", str(self._path))
 
     def projected(self, run: str, table: str) -> list[dict[str, Json]]:
         """See `Store`."""

@@ -36,15 +36,15 @@ SET_STATUS = "UPDATE runs SET status = ? WHERE number = ?"
 RUN_NUMBER = "SELECT number FROM runs WHERE id = ?"
 
 _RUN_COLUMNS = """
-SELECT id, workflow, version, definition, status, created_at,
-       (SELECT at FROM events WHERE events.id < (number + 1) << 32 ORDER BY events.id DESC LIMIT 1),
-       (SELECT last FROM events WHERE events.id < (number + 1) << 32 ORDER BY events.id DESC LIMIT 1),
-       epoch, owner_host, owner_pid, owner_started, owner_boot, heartbeat
-FROM runs
+SELECT runs.id, workflow, version, definition, status, created_at, newest.at, newest.last,
+       runs.epoch, owner_host, owner_pid, owner_started, owner_boot, heartbeat
+FROM runs LEFT JOIN events AS newest ON newest.id = (
+    SELECT max(id) FROM events WHERE id > number << 32 AND id < (number + 1) << 32
+)
 """
 
 # One run as the list of runs shows it.
-RUN = _RUN_COLUMNS + " WHERE id = ?"
+RUN = _RUN_COLUMNS + " WHERE runs.id = ?"
 
 # The list of runs, newest first, all or those of a status or workflow.
 RUNS = (
@@ -57,6 +57,9 @@ ORDER BY created_at DESC, number DESC LIMIT ?3
 
 # The ids that an unknown one may have been meant for.
 RUN_IDS = "SELECT id FROM runs ORDER BY created_at DESC LIMIT 1000"
+
+# The number of a run's last event.
+LAST_EVENT = "SELECT last FROM events WHERE id > ?1 << 32 AND id < (?1 + 1) << 32 ORDER BY id DESC LIMIT 1"
 
 # A run's commits between two events.
 COMMITS = """

@@ -307,6 +307,13 @@ def test_a_run_of_a_newer_event_format_is_refused(tmp_path: Path) -> None:
     store.close()
 
 
+def test_a_row_that_says_it_stands_earlier_is_an_error(store: SqliteStore) -> None:
+    store._database.execute("UPDATE events SET first = 0 WHERE id = (1 << 32) + 7")
+    with pytest.raises(StoreError, match="events 0–7 of run 'run' can't be read"):
+        list(store.commits("run"))
+    store.close()
+
+
 def test_events_that_are_missing_are_noticed(store: SqliteStore) -> None:
     store._database.execute("DELETE FROM events WHERE id = (1 << 32) + 7")
     with pytest.raises(StoreError, match="events 7–7 of run 'run' can't be read"):
@@ -327,6 +334,7 @@ def test_events_that_are_missing_are_noticed(store: SqliteStore) -> None:
         ("UPDATE workflows SET files = '['", lambda store: store.definition("hash")),
         ("UPDATE signals SET kind = 'sudo'", lambda store: store.inbox("run")),
         ("DELETE FROM events", lambda store: store.run("run")),
+        ("DELETE FROM events WHERE run = 1", lambda store: list(store.commits("run"))),
         ("DROP TABLE signals", lambda store: store.inbox("run")),
     ],
 )
