@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from runner.errors import did_you_mean
 from runner.expression.faults import Fault
 from runner.expression.functions import FUNCTIONS, Function
 from runner.expression.tree import Call
-
-MACROS = ("all", "exists", "exists_one", "filter", "has", "map")
 
 _OTHER_WORDS = {
     **dict.fromkeys(("len", "length", "count"), "size(x) counts characters, elements and keys"),
@@ -20,7 +19,7 @@ _OTHER_WORDS = {
     **dict.fromkeys(("not", "NOT"), "write !x"),
     **dict.fromkeys(("typeof", "isinstance", "instanceof"), "write type(x) == string"),
     **dict.fromkeys(("test", "match", "regex", "search"), 'write x.matches("^[a-z]+$")'),
-    **dict.fromkeys(("exists", "defined", "isDefined", "is_defined"), "write has(a.b)"),
+    **dict.fromkeys(("defined", "isDefined", "is_defined"), "write has(a.b)"),
     **dict.fromkeys(("now", "today", "time", "date"), "an expression has no clock; timestamp(x) reads a text"),
     **dict.fromkeys(("get",), "write has(a.b) ? a.b : other"),
     **dict.fromkeys(("keys",), "write map.map(key, key)"),
@@ -42,21 +41,22 @@ def function_of(node: Call) -> Function | None:
 
 def misuse(node: Call) -> Fault:
     """What is wrong with a call that calls nothing."""
-    function = FUNCTIONS.get(node.function)
+    name = node.function
+    function = FUNCTIONS.get(name)
     if function is not None:
-        return Fault(_wrong_form(node, function), f"write {_form(node.function, function)}").at(node)
-    if node.function in MACROS and (node.target is None) == (node.function == "has"):
-        return Fault(f"{node.function}() is used in another way", MACRO_FORMS[node.function]).at(node)
-    if node.function in _OTHER_WORDS:
-        hint = _OTHER_WORDS[node.function] or _ELSEWHERE
-        return Fault(f"there is no function '{node.function}'", hint).at(node)
-    return Fault(f"there is no function '{node.function}'", _ALL, node.function, (*FUNCTIONS, *MACROS)).at(node)
+        return Fault(_wrong_form(node, function), f"write {_form(node, function)}").at(node)
+    if name in MACRO_FORMS:
+        return Fault(f"{name}() is used in another way", MACRO_FORMS[name]).at(node)
+    if name in _OTHER_WORDS:
+        return Fault(f"there is no function '{name}'", _OTHER_WORDS[name] or _ELSEWHERE).at(node)
+    near = did_you_mean(name, (*FUNCTIONS, *MACRO_FORMS))
+    return Fault(f"there is no function '{name}'{near}", "" if near else _ALL).at(node)
 
 
 MACRO_FORMS = {
     "has": "write has(a.b), with a field at the end",
     "all": "write list.all(x, x > 1)",
-    "exists": "write list.exists(x, x > 1)",
+    "exists": "write list.exists(x, x > 1); for a field, has(a.b)",
     "exists_one": "write list.exists_one(x, x > 1)",
     "filter": "write list.filter(x, x > 1)",
     "map": "write list.map(x, x + 1), or list.map(x, x > 1, x + 1)",
@@ -71,7 +71,9 @@ def _wrong_form(node: Call, function: Function) -> str:
     return f"{node.function}() takes {wanted}, not {len(node.arguments)}"
 
 
-def _form(name: str, function: Function) -> str:
-    if function.methods:
-        return f"x.{name}({'y' if 1 in function.methods and 0 not in function.methods else ''})"
-    return f"{name}(x)"
+def _form(node: Call, function: Function) -> str:
+    """How the function is called, in the form that was tried if there is that form."""
+    as_method = bool(function.methods) and (node.target is not None or not function.calls)
+    counts = function.methods if as_method else function.calls
+    arguments = ", ".join("xyz"[as_method : as_method + counts[0]])
+    return f"x.{node.function}({arguments})" if as_method else f"{node.function}({arguments})"

@@ -54,7 +54,14 @@ def _equal_after_all(left: Any, right: Any, scope: Scope) -> bool:
 
 def _equal_lists(left: Sequence[Any], right: Sequence[Any], scope: Scope) -> bool:
     scope.spend(1 + min(len(left), len(right)) // COMPARED_A_STEP)
-    return len(left) == len(right) and all(equal(one, other, scope) for one, other in zip(left, right, strict=True))
+    if len(left) != len(right):
+        return False
+    for one, other in zip(left, right, strict=True):
+        kind = type(one)
+        plain = kind is type(other) and kind in SCALARS
+        if not (one == other if plain else equal(one, other, scope)):
+            return False
+    return True
 
 
 def _equal_maps(left: Mapping[Any, Any], right: Mapping[Any, Any], scope: Scope) -> bool:
@@ -102,6 +109,8 @@ def contains(item: Any, container: Any, scope: Scope) -> bool:
         return holds_key(container, item)
     if is_list(container):
         scope.spend(1 + len(container) // COMPARED_A_STEP)
+        if type(item) is str and type(container) is list:
+            return item in container  # Python's own search is right for text, which equals nothing but text
         return any(equal(item, element, scope) for element in container)
     hint = "for text: x.contains(y)" if type(container) is str else "what follows 'in' is a list or a map"
     raise Fault(f"'in' can't look into {name_of(container)}", hint)

@@ -10,6 +10,7 @@ from runner.expression.arithmetic import calculate, negate
 from runner.expression.calls import function_of, misuse
 from runner.expression.conditions import not_bool
 from runner.expression.faults import Exhausted, Fault
+from runner.expression.limits import FAULT_STEPS
 from runner.expression.macros import Loop, repeated
 from runner.expression.scope import Scope
 from runner.expression.tree import (
@@ -290,6 +291,7 @@ def _logic(node: Logic) -> Evaluate:
             except Exhausted:
                 raise
             except Fault as fault:
+                scope.spend(FAULT_STEPS)
                 pending = pending or fault
                 continue
             if value is deciding:

@@ -21,7 +21,7 @@ READ_A_STEP = 64
 """Characters that a function reads for one step."""
 
 FAULT_STEPS = 8
-"""What it costs a macro to absorb an error."""
+"""Steps that it costs to absorb an error."""
 
 MAX_PATTERN = 1000
 """Characters of a regular expression."""

@@ -44,19 +44,25 @@ MISTAKES = (
     Mistake("", r"(contains|startsWith|endsWith|matches)\b", "a method stands after a dot", 'write x.contains("y")'),
     Mistake("[!=]=", "=", "'===' and '!==' are not operators", "write == or !="),
     Mistake("<", ">", "'<>' is not an operator", "write !="),
-    Mistake("=", "[<>]", "this is not an operator", "write <= or >="),
+    Mistake("", "=<", "'=<' is not an operator", "write <="),
+    Mistake("", "=>", "'=>' is not an operator", "write >= to compare; in a macro, list.exists(x, x > 1)"),
+    Mistake(r"\blambda\s+", "", "CEL has no lambda", "name the variable first: list.exists(x, x > 1)"),
     Mistake("[-+*/%]", "=", "an expression sets nothing", "write == to compare; to change the state, use set:"),
-    Mistake(":", "=", "an expression sets nothing", "write == to compare; to change the state, use set:"),
-    Mistake("", "=>", "CEL has no arrow functions", "name the variable first: list.exists(x, x > 1)"),
+    Mistake("", ":=", "an expression sets nothing", "write == to compare; to change the state, use set:"),
     Mistake("", "=", "'=' is not an operator", "write == to compare; to change the state, use set:"),
-    Mistake("", r"&", "a single '&' is not an operator", "write && for 'and'"),
-    Mistake("", r"\|", "a single '|' is not an operator", "write || for 'or'; CEL has no filters, write f(x) or x.f()"),
+    Mistake("", r"&(?!&)", "a single '&' is not an operator", "write && for 'and'"),
+    Mistake("", r"\|(?!\|)", "a single '|' is not an operator", "write || for 'or'; there are no filters: f(x)"),
     Mistake(r"\*", r"\*", "'**' is not an operator", "write x * x"),
     Mistake(r"\?", r"\?", "'??' is not an operator", "write has(a.b) ? a.b : other"),
     Mistake(r"\?\.\s*[\w.]+", "", "'?.' is not an operator", "ask first: has(a.b) ? a.b : other"),
-    Mistake("[^!]", r"!(?!=)", "an operator is missing before '!'", "'!' stands before what it negates; !x is 'not x'"),
+    Mistake(
+        r"[\w)\]}'\"]\s*",
+        r"!(?!=)",
+        "an operator is missing before '!'",
+        "to negate, write && !x",
+    ),
     Mistake("", r"\$\{", "an expression has no braces around it", "write state.x, not ${state.x}"),
-    Mistake("", r"\{\{|\}\}", "an expression has no braces around it", "write state.x, not {{ state.x }}"),
+    Mistake("", r"\}\}", "an expression has no braces around it", "write state.x, not {{ state.x }}"),
     Mistake("", r"[\u2018\u2019\u201c\u201d]", "these quotes are typographic ones", "write straight quotes: ' or \""),
     Mistake("", r"[\u2264\u2265\u2260]", "this sign is not an operator", "write <=, >= or !="),
     Mistake(r"\b[fF]", _QUOTE, "CEL has no f-strings", 'join with +: "round " + string(round)'),
@@ -66,7 +72,10 @@ MISTAKES = (
     Mistake("", r"\{", "CEL without protobuf has no messages", 'a map needs no name: {"key": value}'),
     Mistake("", "@|#", "this sign is not part of CEL", "a comment starts with //"),
     Mistake("", ";", "an expression is one line of thought, without ';'", "join conditions with &&"),
-    Mistake(r"\.\s*", r"\d", "a field after a dot is a name", "write x[0] for the first element"),
+    Mistake("", r"\.\d", "a field after a dot is a name", "write x[0] for the first element"),
+    Mistake(r"[0-9]", r"[A-Za-z_]", "letters stand right after a number", 'a duration is duration("90s")'),
+    Mistake(r"\(\s*\w+\s*", ":", "a comma stands after the name of the element", "write list.exists(x, x > 1)"),
+    Mistake("", ",", "a comma stands only within brackets", "join conditions with &&; a list is [a, b]"),
     Mistake(r"\+", r"\+", "'++' is not an operator", "write x + 1"),
 )
 """Tried in this order."""
@@ -76,12 +85,14 @@ _WORDS = {"COLON": "':'", "RPAR": "')'", "RSQB": "']'", "RBRACE": "'}'", "COMMA"
 
 
 def check_braces(text: str) -> None:
-    """A template's braces around an expression would read as a map in a map."""
-    start = len(text) - len(text.lstrip())
-    if text.startswith("{{", start):
-        raise ExpressionError(
-            "an expression has no braces around it", start, "write state.x, not {{ state.x }}", width=2
-        )
+    """Refuse a template's braces, which would read as a map for the key of a map."""
+    if "{{" not in text:
+        return
+    opened = [found.start() for found in _SKIPPED.finditer(text) if found[0] == "{"]
+    start = next((place for place in opened if place + 1 in opened), None)
+    if start is not None:
+        hint = "write state.x, not {{ state.x }}"
+        raise ExpressionError("an expression has no braces around it", start, hint, width=2)
 
 
 def unreadable(text: str, offset: int) -> ExpressionError:
@@ -179,8 +190,6 @@ def _wanted(expected: Set[str]) -> str:
     if "NAME" in expected:
         return "a name"
     closers = _closers(expected)
-    if "PLUS" not in expected:
-        return " or ".join(closers) or "the end"
     return " or ".join(["an operator", *closers])
 
 

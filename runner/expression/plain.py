@@ -28,18 +28,15 @@ def to_json(value: Any) -> Any:
 
 
 def _json(value: Any, scope: Scope) -> Any:
-    scope.spend(1)
-    value = admit(value)
-    if value is None or type(value) in (bool, int):
-        return value
-    if type(value) is str:
-        scope.spend(len(value) // COPIED_A_STEP)
+    kind = type(value)
+    scope.spend(1 + len(value) // COPIED_A_STEP if kind is str else 1)
+    if kind is str or value is None or kind is bool:
         return value
     if is_map(value):
         return _object(value, scope)
     if is_list(value):
         return [_json(item, scope) for item in value]
-    return _other(value)
+    return _other(admit(value))
 
 
 def _object(value: Mapping[Any, Any], scope: Scope) -> dict[str, Any]:
@@ -53,8 +50,10 @@ def _name(key: Any) -> str:
 
 
 def _other(value: Any) -> Any:
-    if type(value) is Uint:
+    if type(value) in (int, Uint):
         return int(value)
+    if type(value) is str:
+        return value
     if type(value) is float and math.isfinite(value):
         return value
     if type(value) in (Timestamp, Duration):

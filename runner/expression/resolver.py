@@ -155,7 +155,7 @@ class Resolver:
             if isinstance(made, Select):
                 return Has(made.offset, made.width, made.operand, made.field)
         message = "has() asks for a field, and this is none"
-        raise ExpressionError(message, asked.offset, f"{MACRO_FORMS['has']}; for x[key]: key in x", asked.width)
+        raise ExpressionError(message, asked.offset, f"{MACRO_FORMS['has']}; key in x asks too", asked.width)
 
     def _macro(self, node: Call, target: Node, variables: Variables, depth: int) -> Node:
         kind = _MACROS[node.function]

@@ -62,7 +62,7 @@ def format_timestamp(value: Timestamp) -> str:
 def parse_duration(text: str) -> Duration:
     text = text.replace("\u00b5", "u").replace("\u03bc", "u")  # both letters are seen for micro
     if len(text) > _LONGEST or not _DURATION.fullmatch(text):
-        hint = 'write it like "90s" or "1h30m"; a day is "24h"'
+        hint = 'write it like "1h30m"; a day is "24h"'
         raise Fault("this text is not a duration: its units are h, m, s, ms, us, ns", hint)
     amounts = _AMOUNT.findall(text)
     nanoseconds = sum(_amount(whole, fraction, _UNITS[unit]) for whole, fraction, unit in amounts)
@@ -140,6 +140,7 @@ _PARTS: Mapping[str, Callable[[datetime], int]] = {
 }
 _LENGTHS = {"getHours": 3600 * SECOND, "getMinutes": 60 * SECOND, "getSeconds": SECOND}
 
+_OF_DURATIONS = (*_LENGTHS, "getMilliseconds")
 GETTERS = (*_PARTS, "getMilliseconds")
 
 
@@ -147,10 +148,11 @@ def part(getter: str, value: Any, *zone: Any) -> int:
     """One part of a timestamp, in UTC or the zone given; or a duration in a whole number of one unit."""
     if type(value) is Timestamp:
         return _part_of_timestamp(getter, value, *zone)
-    if type(value) is Duration and not zone and (getter in _LENGTHS or getter == "getMilliseconds"):
-        return _part_of_duration(getter, value)
-    what = "a duration (without a time zone) or a timestamp" if getter in _LENGTHS else "a timestamp"
-    raise Fault(f"{getter}() needs {what}, not {name_of(value)}", "make one of text: timestamp(x), duration(x)")
+    if type(value) is not Duration:
+        raise Fault(f"{getter}() needs a timestamp, not {name_of(value)}", "make one of text: timestamp(x)")
+    if zone or getter not in _OF_DURATIONS:
+        raise Fault("a duration has no date and no time zone", "it has getHours(), getMinutes(), getSeconds()")
+    return _part_of_duration(getter, value)
 
 
 def _part_of_timestamp(getter: str, value: Timestamp, zone: Any = "UTC") -> int:

@@ -56,6 +56,9 @@ class Map(Mapping[Any, Any]):
     def __len__(self) -> int:
         return len(self._entries)
 
+    def __repr__(self) -> str:
+        return f"Map({list(self._entries.values())!r})"
+
 
 def _slot(key: Any) -> Any:
     """What Python may look up: to Python, `True` and `1` are the same key."""
