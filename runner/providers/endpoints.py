@@ -19,6 +19,7 @@ class Known:
     """What a provider takes from the environment: the first variable that is set counts.
 
     `address` is used when no variable in `bases` is set. `speaks_openai`: it is asked by OpenAI's protocol, at `/v1`.
+    `takes_schema`: all its models can be held to a JSON Schema; of the others the price list says which.
     """
 
     keys: tuple[str, ...] = ()
@@ -26,6 +27,7 @@ class Known:
     needs_key: bool = True
     needs_base: bool = False
     speaks_openai: bool = False
+    takes_schema: bool = False
     address: str = ""
 
 
@@ -35,6 +37,7 @@ _OLLAMA = Known(
     needs_key=False,
     # litellm's own way asks /api/show four times around each call, at localhost whatever the address is.
     speaks_openai=True,
+    takes_schema=True,
     address="http://localhost:11434",
 )
 
@@ -47,9 +50,13 @@ KNOWN: dict[str, Known] = {
     "fireworks_ai": Known(("FIREWORKS_API_KEY", "FIREWORKS_AI_API_KEY"), ("FIREWORKS_API_BASE",)),
     "gemini": Known(("GEMINI_API_KEY", "GOOGLE_API_KEY"), ("GEMINI_API_BASE",)),
     "groq": Known(("GROQ_API_KEY",), ("GROQ_API_BASE",)),
-    "hosted_vllm": Known(("HOSTED_VLLM_API_KEY",), ("HOSTED_VLLM_API_BASE",), needs_key=False, needs_base=True),
+    "hosted_vllm": Known(
+        ("HOSTED_VLLM_API_KEY",), ("HOSTED_VLLM_API_BASE",), needs_key=False, needs_base=True, takes_schema=True
+    ),
     "llamafile": Known(("LLAMAFILE_API_KEY",), ("LLAMAFILE_API_BASE",), needs_key=False),
-    "lm_studio": Known(("LM_STUDIO_API_KEY",), ("LM_STUDIO_API_BASE",), needs_key=False, needs_base=True),
+    "lm_studio": Known(
+        ("LM_STUDIO_API_KEY",), ("LM_STUDIO_API_BASE",), needs_key=False, needs_base=True, takes_schema=True
+    ),
     "mistral": Known(("MISTRAL_API_KEY",), ("MISTRAL_API_BASE",)),
     "ollama": _OLLAMA,
     "ollama_chat": _OLLAMA,
@@ -75,6 +82,7 @@ class Endpoint:
     base: str = ""
     key: str = ""
     key_name: str = ""
+    takes_schema: bool = False
 
     @property
     def host(self) -> str:
@@ -114,8 +122,10 @@ def find_endpoint(model: str, environment: Environment) -> Endpoint | Failure:
         )
     key = environment.get(key_name, "")
     if known.speaks_openai:
-        return Endpoint(model, f"openai/{name}", f"{base.removesuffix('/v1')}/v1", key or "none", key_name)
-    return Endpoint(model, model, base, key, key_name)
+        return Endpoint(
+            model, f"openai/{name}", f"{base.removesuffix('/v1')}/v1", key or "none", key_name, known.takes_schema
+        )
+    return Endpoint(model, model, base, key, key_name, known.takes_schema)
 
 
 def _missing(model: str, what: str, variable: str) -> Failure:

@@ -14,8 +14,7 @@ _IMPORTING = {
     "LITELLM_MODE": "PRODUCTION",  # else it loads the nearest `.env` into the environment
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # else it downloads the price list
     "LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS": "True",  # else it downloads that list at the first call
-    "LITELLM_LOG": "CRITICAL",
-    "HF_HUB_OFFLINE": "1",
+    "LITELLM_LOG": "CRITICAL",  # a level that it does not know would end the import
 }
 _LOGGERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy")
 _loading = threading.Lock()
@@ -34,14 +33,14 @@ def _load() -> Any:
     with _environment(_IMPORTING):
         import litellm  # noqa: PLC0415 - takes seconds and 165 MB: only when a model is really asked
         from litellm import anthropic_beta_headers_manager as headers  # noqa: PLC0415 - a part of it
+        from litellm.litellm_core_utils import default_encoding  # noqa: F401, PLC0415 - sets a variable, now or later
 
         headers.get_provider_name("anthropic")  # reads its list now, while it must not be downloaded
     litellm.suppress_debug_info = True  # else it prints to stdout
     litellm.disable_hf_tokenizer_download = True
     litellm.disable_aiohttp_transport = True  # aiohttp's sessions complain on stderr when a loop ends with one open
-    litellm.drop_params = False
+    litellm.drop_params = False  # LITELLM_DROP_PARAMS may have set it
     litellm.modify_params = False
-    litellm.num_retries = None
     _refuse_redirects(litellm.in_memory_llm_clients_cache)
     return litellm
 

@@ -33,7 +33,7 @@ class Live:
             return Failed(endpoint)
         litellm = await asyncio.to_thread(library.load)
         names = names_of(call)
-        takes_schema = bool(_listed(litellm, endpoint).get("supports_response_schema"))
+        takes_schema = endpoint.takes_schema or bool(_listed(litellm, endpoint).get("supports_response_schema"))
         request = request_of(call, names, takes_schema=takes_schema)
         try:
             response = await litellm.acompletion(**request, **_settings(endpoint, attempt.timeout))
@@ -49,8 +49,7 @@ def _settings(endpoint: Endpoint, timeout: float | None) -> dict[str, Any]:
     settings: dict[str, Any] = {
         "model": endpoint.wire_model,
         "timeout": timeout or LONGEST_SILENCE,
-        "max_retries": 0,
-        "num_retries": 0,
+        "num_retries": 0,  # else it asks a failing server three times
         "_skip_mcp_handler": True,  # else a call with tools imports litellm's proxy, which needs packages we lack
     }
     if endpoint.base:

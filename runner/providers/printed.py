@@ -12,7 +12,7 @@ from runner.errors import Failure
 Json = Any
 
 
-def judged(call: CommandCall, stdout: str, stderr: str = "", exit_code: int = 0) -> Outcome:
+def judged(call: CommandCall, stdout: str = "", stderr: str = "", exit_code: int = 0) -> Outcome:
     """The outcome of a command that printed this and ended so: by its `ok_exit` and `parse`."""
     program = call.argv[0]
     output = {"stdout": stdout, "stderr": stderr, "text": stdout.removesuffix("\n"), "exit_code": exit_code}
@@ -21,8 +21,13 @@ def judged(call: CommandCall, stdout: str, stderr: str = "", exit_code: int = 0)
             Failure("tool_failed", f"'{program}' ended with exit code {exit_code}", {"program": program}), output
         )
     if call.parse == "lines":
-        return Done({**output, "lines": stdout.splitlines()})
+        return Done({**output, "lines": _lines(stdout)})
     return _parsed(program, output) if call.parse == "json" else Done(output)
+
+
+def _lines(text: str) -> list[str]:
+    found = text.split("\n")
+    return [line.removesuffix("\r") for line in (found if found[-1] else found[:-1])]
 
 
 def _parsed(program: str, output: dict[str, Json]) -> Outcome:

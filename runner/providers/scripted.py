@@ -65,11 +65,9 @@ class Script:
             return _failed(f"{self.file}: reply {index + 1} of '{key}' does not fit '{attempt.step}': {misfit}")
         if isinstance(attempt.call, ModelCall):
             return Done(_said(form, index), _usage(form, attempt.call))
-        return (
-            judged(attempt.call, **form)
-            if isinstance(attempt.call, CommandCall) and "reply" not in form
-            else Done(form["reply"])
-        )
+        if isinstance(attempt.call, CommandCall) and "reply" not in form:
+            return judged(attempt.call, **form)
+        return Done(form["reply"])
 
     def _used_up(self, key: str, attempt: Attempt) -> Failed:
         count = len(self.replies[key])
@@ -107,11 +105,17 @@ def _keys(attempt: Attempt) -> dict[str, int]:
     if isinstance(attempt.call, ModelCall):
         step = attempt.step.rpartition("/call#")[0] or attempt.step
         keys = {step: of_step, attempt.node: of_node, attempt.agent: of_agent}
-    elif attempt.agent:
+    elif _is_agents(attempt):
         keys = {attempt.step: attempt.number - 1}
     else:
         keys = {attempt.step: of_step, attempt.node: of_node}
     return {key: index for key, index in keys.items() if key}
+
+
+def _is_agents(attempt: Attempt) -> bool:
+    """Whether a call is one within an agent's step, not a visit to a node that happens to be called `call`."""
+    owner, _, last = attempt.step.rpartition("/")
+    return last.startswith("call#") and (attempt.node != "call" or _node_of(owner) == "call")
 
 
 def _form(entry: Json, call: AnyCall) -> dict[str, Json]:

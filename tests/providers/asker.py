@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import sys
 from collections.abc import Mapping
@@ -22,13 +23,22 @@ Json = Any
 
 NOW = parsedate_to_datetime(DATE).timestamp() - 90
 
-reached: list[Json] = []
-_WATCHED = {"socket.connect": 1, "socket.getaddrinfo": 0}
+strayed: list[str] = []
+_HOST = {"socket.connect": 1, "socket.getaddrinfo": 0}
 
 
 def watch(event: str, arguments: tuple[Any, ...]) -> None:
-    if event in _WATCHED:
-        reached.append(repr(arguments[_WATCHED[event]]))
+    """Note each look at a host that is not loopback, and at a `.env`."""
+    seen = repr(arguments[_HOST[event]]) if event in _HOST else repr(arguments[0]) if event == "open" else ""
+    if (event in _HOST and "127.0.0.1" not in seen) or seen.endswith(".env'"):
+        strayed.append(f"{event} {seen}")
+
+
+def log_everything() -> None:
+    """Log as an application may that wants to see it all; of the libraries, what litellm says."""
+    handler = logging.StreamHandler()
+    handler.addFilter(lambda record: record.name.lower().startswith("litellm"))
+    logging.basicConfig(level=logging.DEBUG, handlers=[handler])
 
 
 async def ask(question: Mapping[str, Json]) -> Json:
@@ -60,14 +70,14 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     before = dict(os.environ)
+    log_everything()
     sys.addaudithook(watch)
     with asyncio.Runner() as runner:
         for line in sys.stdin:
-            reached.clear()
             answer = runner.run(ask(json.loads(line)))
-            strange = sorted({"litellm.proxy.proxy_server", "fastapi", "mcp"} & sys.modules.keys())
+            needless = sorted({"litellm.proxy.proxy_server", "fastapi", "mcp"} & sys.modules.keys())
             changed = {name for name in {*before, *os.environ} if before.get(name) != os.environ.get(name)}
-            answer |= {"reached": list(reached), "environment": sorted(changed), "modules": strange}
+            answer |= {"strayed": strayed, "environment": sorted(changed), "modules": needless}
             answers.write(json.dumps(answer) + "\n")
             answers.flush()
 

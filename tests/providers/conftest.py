@@ -32,6 +32,7 @@ class Asker:
         for place in (home, home.parent):
             (place / ".env").write_text(f"FROM_DOTENV=1\nOPENAI_API_KEY=sk-{KEY}\n")
         environment = {"PATH": os.environ["PATH"], "HOME": str(home), "PYTHONPATH": str(ROOT)}
+        environment |= {"LITELLM_LOG": "LOUD", "LITELLM_DROP_PARAMS": "true"}  # as somebody may have them set
         with self._printed.open("wb") as printed:
             self._process = subprocess.Popen(
                 # without a file of its own dotenv looks from the current folder upwards
@@ -63,7 +64,9 @@ class Asker:
         stdin.flush()
         line = stdout.readline()
         assert line, self.printed()
-        return json.loads(line)
+        answer = json.loads(line)
+        assert answer["strayed"] == [], "only the server is reached, and no .env is read, from the import on"
+        return answer
 
     def requests(self) -> list[Request]:
         """What the server was asked since this was last called."""

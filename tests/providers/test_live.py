@@ -23,10 +23,8 @@ def test_a_reply_its_usage_and_its_price(asker: Asker) -> None:
 
     assert answer["output"] == {"text": "hello", "tool_calls": [], "finish": "stop"}
     # gpt-4o-mini by the list: 0.15 and 0.60 USD per million tokens, whatever the server calls the model
-    expected = {"model": "openai/gpt-4o-mini", "prompt_tokens": 1000, "reply_tokens": 2000}
-    assert answer["usage"] == pytest.approx({**expected, "cost_usd": 0.00135}) or answer["usage"].pop(
-        "cost_usd"
-    ) == pytest.approx(0.00135)
+    assert answer["usage"].pop("cost_usd") == pytest.approx(0.00135)
+    assert answer["usage"] == {"model": "openai/gpt-4o-mini", "prompt_tokens": 1000, "reply_tokens": 2000}
     assert answer["streamed"] == [["triage/call#1", "hello"]]
     (request,) = asker.requests()
     assert request.path == "/ok/chat/completions"
@@ -39,17 +37,16 @@ def test_a_reply_its_usage_and_its_price(asker: Asker) -> None:
     }
 
 
-def test_nothing_but_the_server_is_reached_and_nothing_else_is_loaded(asker: Asker) -> None:
-    answers = [asker.ask("ok", tools=[LOG]), asker.ask("anthropic", "anthropic/claude-sonnet-4-5", output_schema=SCORE)]
+def test_nothing_of_litellms_proxy_is_loaded(asker: Asker) -> None:
+    answer = asker.ask("ok", tools=[LOG])
 
-    for answer in answers:
-        assert answer["output"]["text"] == "hello"
-        assert all(f"127.0.0.1', {asker.port()}" in place for place in answer["reached"]), answer["reached"]
-        assert answer["modules"] == []
+    assert answer["output"]["text"] == "hello"
+    assert answer["modules"] == []
 
 
-def test_the_environment_stays_as_it_was_and_no_dotenv_is_read(asker: Asker) -> None:
-    assert asker.ask("ok")["environment"] == []
+@pytest.mark.parametrize(("mode", "model"), [("ok", "openai/gpt-4o"), ("anthropic", "anthropic/claude-sonnet-4-5")])
+def test_the_environment_stays_as_it_was(asker: Asker, mode: str, model: str) -> None:
+    assert asker.ask(mode, model)["environment"] == []
 
 
 def test_tools_go_out_and_their_calls_come_back_under_their_own_names(asker: Asker) -> None:
@@ -122,12 +119,14 @@ def test_usage_that_was_not_counted_is_unknown(asker: Asker) -> None:
 
 
 def test_ollama_is_asked_once_and_needs_no_key(asker: Asker) -> None:
-    answer = asker.ask("ok", "ollama/gpt-4o-mini", tools=[LOG])
+    answer = asker.ask("ok", "ollama/llama3.1", tools=[LOG], output_schema=SCORE)
 
     assert answer["output"]["text"] == "hello"
-    assert answer["usage"]["model"] == "ollama/gpt-4o-mini"
+    assert answer["usage"]["model"] == "ollama/llama3.1"
     assert "cost_usd" not in answer["usage"]
-    assert [request.path for request in asker.requests()] == ["/ok/v1/chat/completions"]
+    (request,) = asker.requests()
+    assert request.path == "/ok/v1/chat/completions"
+    assert request.body["response_format"]["json_schema"]["schema"] == SCORE
 
 
 @pytest.mark.parametrize(
