@@ -48,7 +48,7 @@ def _larger(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         st.builds("-({})".format, inner),
         st.builds("({} ? {} : {})".format, inner, inner, inner),
         st.builds("[{}, {}]".format, inner, inner),
-        st.builds("{{{}: {}}}".format, inner, inner),
+        st.builds("{{({}): {}}}".format, inner, inner),
         st.builds("({}).{}".format, inner, names),
         st.builds("has(({}).{})".format, inner, names),
         st.builds("({})[{}]".format, inner, inner),
