@@ -23,8 +23,6 @@ NOWHERE = "http://127.0.0.1:9"
 OFFLINE = {"PATH": os.environ["PATH"], "HTTP_PROXY": NOWHERE, "HTTPS_PROXY": NOWHERE, "ALL_PROXY": NOWHERE}
 """All that the programs of this module get of the environment."""
 
-pytestmark = pytest.mark.xdist_group("wheel")
-
 
 def run(*command: str | Path, cwd: Path = ROOT) -> str:
     ended = subprocess.run(command, cwd=cwd, env=OFFLINE, capture_output=True, text=True, check=False)
