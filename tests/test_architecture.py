@@ -42,6 +42,7 @@ IMPORTED_LATE = {
 
 LOADED_BY_NAME = {
     "runner": "`import runner` stays quick: load, run and arun are fetched when first used",
+    "schema": "a value that fits needs no jsonschema, which only explains why one does not, and is slow to import",
     "template": "templates that only insert values do without Jinja, which is slow to import",
     "cli": "`wf --help` stays quick: a command is fetched when it is called",
 }

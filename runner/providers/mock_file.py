@@ -10,7 +10,7 @@ from runner import resources
 from runner.errors import InvalidWorkflow, Problem
 from runner.providers.scripted import Script
 from runner.schema.checker import Checker, checker
-from runner.schema.faults import Fault
+from runner.schema.fault import Fault
 from runner.schema.linked import link
 from runner.source import Source, in_file_order, read
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
 
-from runner.schema.faults import Fault, Json, find_faults
+from runner.schema.fault import Fault
 from runner.schema.fits import LEFT_OUT, Check, compile_check
 from runner.schema.linked import MOST_EXPLAINED_REFERENCES, Budget, Link, Linked, TooComplex
+
+Json = Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,8 @@ class Checker:
 
     def _slowly(self, value: Json) -> list[Fault]:
         self.budget.renew(MOST_EXPLAINED_REFERENCES)
-        return find_faults(self.linked, value)
+        found: list[Fault] = import_module("runner.schema.explaining").find_faults(self.linked, value)
+        return found
 
 
 def checker(linked: Link, part: Linked | None = None) -> Checker:

@@ -11,7 +11,7 @@ from runner.errors import WorkflowError
 from runner.schema import shipped, words
 from runner.schema.checker import Checker, checker
 from runner.schema.doubles import speaks_of_doubles, with_doubles
-from runner.schema.faults import Fault
+from runner.schema.fault import Fault
 from runner.schema.linked import Link, Linked, Path, TooComplex, link
 
 Json = Any

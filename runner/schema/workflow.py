@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from runner.errors import Problem, did_you_mean
 from runner.schema import shipped, words
-from runner.schema.faults import Fault
+from runner.schema.fault import Fault
 from runner.schema.keys import VERBS, belongs, verb_keys
 from runner.schema.linked import Path, settled
 from runner.source import Source, in_file_order

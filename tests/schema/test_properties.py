@@ -12,7 +12,7 @@ from jsonschema.validators import extend
 from referencing import Registry
 
 from runner.schema import check_schema, check_workflow, compile_schema
-from runner.schema.faults import find_faults
+from runner.schema.explaining import find_faults
 from runner.schema.linked import link
 from runner.source import parse
 

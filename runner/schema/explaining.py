@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from itertools import groupby, islice
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
@@ -14,6 +14,7 @@ from referencing import Registry
 from runner.errors import did_you_mean
 from runner.schema import words
 from runner.schema.evaluated import evaluated_keys, known_keys
+from runner.schema.fault import Fault
 from runner.schema.linked import Linked, Path, Pattern, Reference, settled
 from runner.schema.sameness import identity, is_integer, is_number
 
@@ -27,22 +28,6 @@ MOST_FAULTS = 100
 UNKNOWN = "unknown key"
 MISSING = "missing key"
 WRONG_KEY = "wrong key"
-
-
-class Fault(NamedTuple):
-    """One thing wrong. `path` leads to the value, or to the key; a missing key's to where it is missing.
-
-    `name` is the unknown or missing key, `known` the keys that could stand there. `schema` and `value` are what did
-    not go together.
-    """
-
-    kind: Literal["unknown", "missing", "key", "value"]
-    path: Path
-    words: str
-    name: str = ""
-    known: tuple[str, ...] = ()
-    schema: Mapping[str, Any] | bool = True
-    value: Json = None
 
 
 def find_faults(schema: Linked, value: Json) -> list[Fault]:
