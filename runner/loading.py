@@ -11,6 +11,7 @@ from runner.compiler import DiskFiles, RecordedFiles, compile_file
 from runner.errors import InvalidWorkflow
 from runner.model import Loaded, Permissions, Workflow
 from runner.nodes import KINDS
+from runner.programs import anchored
 
 BUILDERS = {verb: kind.build for verb, kind in KINDS.items()}
 
@@ -47,7 +48,7 @@ def widened(permissions: Permissions | None, allow: Allowed) -> Permissions:
     """Permissions with what `allow` adds; its paths are taken relative to the current folder."""
     own = permissions or Permissions()
     return Permissions(
-        own.commands | set(allow.get("commands", ())),
+        own.commands | anchored(allow.get("commands", ()), str(Path.cwd())),
         (*own.read, *_resolved(allow.get("read", ()))),
         (*own.write, *_resolved(allow.get("write", ()))),
         own.network | set(allow.get("network", ())),

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
 
 from runner.analysis.findings import Findings
 from runner.errors import did_you_mean
 from runner.model import JsonPath, Node, Workflow
+from runner.programs import is_permitted
 
 Allowed = frozenset[str]
+
+SHELL = "sh"
+
+
+class _Named(NamedTuple):
+    """A program, where it is named, and the folder it starts in, below the root file's; None where a template says."""
+
+    at: JsonPath
+    program: str
+    cwd: str | None
 
 
 def check_programs(root: Workflow, findings: Findings) -> None:
@@ -20,8 +34,8 @@ def check_programs(root: Workflow, findings: Findings) -> None:
         if (workflow.file, allowed) in seen:
             continue
         seen.add((workflow.file, allowed))
-        for at, program in _programs(workflow):
-            _check(workflow, at, program, allowed, findings)
+        for named in _programs(workflow):
+            _check(workflow, named, allowed, root.folder or str(Path.cwd()), findings)
         for node in _nodes(workflow):
             callee = root.library.get(node.spec.target) if node.verb == "workflow" else None
             if callee is not None:
@@ -34,26 +48,31 @@ def _nodes(workflow: Workflow) -> Iterator[Node]:
         yield from body.nodes.values()
 
 
-def _programs(workflow: Workflow) -> Iterator[tuple[JsonPath, str]]:
+def _programs(workflow: Workflow) -> Iterator[_Named]:
     for node in _nodes(workflow):
         if node.verb == "command" and node.spec.argv[0].literal:
-            yield (*node.at, "command", 0), node.spec.argv[0].source
+            cwd = node.spec.cwd
+            yield _Named((*node.at, "command", 0), node.spec.argv[0].source, cwd.source if cwd.literal else None)
         elif node.verb == "script":
-            yield (*node.at, "script"), "sh"
-        elif node.verb == "tool" and node.spec.tool in workflow.tools:
-            yield from _tool_program(workflow, node)
+            yield _Named((*node.at, "script"), SHELL, "")
+    for name in _used_tools(workflow):
+        tool = workflow.tools[name]
+        if tool.argv and tool.argv[0].literal:
+            yield _Named((*tool.at, "command", 0), tool.argv[0].source, "")
 
 
-def _tool_program(workflow: Workflow, node: Node) -> Iterator[tuple[JsonPath, str]]:
-    tool = workflow.tools[node.spec.tool]
-    if tool.argv and tool.argv[0].literal:
-        yield (*tool.at, "command", 0), tool.argv[0].source
+def _used_tools(workflow: Workflow) -> Iterator[str]:
+    named = [node.spec.tool for node in _nodes(workflow) if node.verb == "tool"]
+    named += [name for agent in workflow.agents.values() for name in agent.tools]
+    yield from (name for name in dict.fromkeys(named) if name in workflow.tools)
 
 
-def _check(workflow: Workflow, at: JsonPath, program: str, allowed: Allowed, findings: Findings) -> None:
-    if program in allowed or (program.startswith("/") and program in allowed):
+def _check(workflow: Workflow, named: _Named, allowed: Allowed, folder: str, findings: Findings) -> None:
+    program = named.program
+    if named.cwd is None and "/" in program and not program.startswith("/"):
+        return  # where it lies is known only when the step runs
+    if is_permitted(program, allowed, os.environ.get("PATH", os.defpath), str(Path(folder, named.cwd or ""))):
         return
     near = did_you_mean(program, sorted(allowed))
-    listed = ", ".join([*sorted(allowed), program])
-    hint = f"add it: permissions: {{commands: [{listed}]}}"
-    findings.add(workflow, at, f"program '{program}' is not permitted{near}", rule="permission", hint=hint)
+    hint = f"add it: permissions: {{commands: [{', '.join([*sorted(allowed), program])}]}}"
+    findings.add(workflow, named.at, f"program '{program}' is not permitted{near}", rule="permission", hint=hint)

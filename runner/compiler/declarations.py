@@ -11,6 +11,7 @@ from runner.compiler.files import Files
 from runner.compiler.reader import Notes, parse_duration, resolve_schema
 from runner.errors import InvalidWorkflow, TemplateError, did_you_mean
 from runner.model import Agent, Input, Json, JsonPath, Limits, Model, Permissions, Retry, StateKey, Tool
+from runner.programs import anchored
 from runner.schema import CompiledSchema, compile_schema
 from runner.template import Template, compile_template
 
@@ -188,7 +189,7 @@ def _roots(folder: str, paths: list[str]) -> tuple[str, ...]:
 def permissions(folder: str, content: Content) -> Permissions:
     """`permissions:` with its paths resolved against the file's folder."""
     return Permissions(
-        frozenset(content.get("commands", ())),
+        anchored(content.get("commands", ()), folder or str(Path.cwd())),
         _roots(folder, content.get("read", [])),
         _roots(folder, content.get("write", [])),
         frozenset(content.get("network", ())),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from runner import run
 from runner.errors import InvalidWorkflow
 from runner.loading import load
 
@@ -130,3 +131,27 @@ def test_a_route_behind_one_that_always_fires_is_a_warning(tmp_path: Path) -> No
     path = tmp_path / "flow.yaml"
     path.write_text("wf: 1\nname: w\nnodes: {a: {next: [{to: exit}, {to: b}]}, b: {}}", encoding="utf-8")
     assert [problem.severity for problem in load(str(path)).warnings] == ["warning"]
+
+
+def test_a_listed_path_is_permitted_when_checked_and_when_run(tmp_path: Path) -> None:
+    tool = tmp_path / "tools" / "greet"
+    tool.parent.mkdir()
+    tool.write_text("#!/bin/sh\necho hello\n", encoding="utf-8")
+    tool.chmod(0o755)
+    text = "permissions: {commands: [./tools/greet]}\nnodes: {a: {command: [tools/greet]}}\n"
+    assert checked(tmp_path, text + "outputs: {a: '{{ nodes.a.output.text }}'}") == ""
+    assert run(tmp_path / "flow.yaml").outputs == {"a": "hello"}
+
+
+def test_another_place_than_the_listed_one_is_refused(tmp_path: Path) -> None:
+    text = "permissions: {commands: [./tools/greet]}\nnodes: {a: {command: [./greet]}}"
+    assert "program './greet' is not permitted" in checked(tmp_path, text)
+
+
+def test_the_program_of_an_agents_tool_must_be_permitted(tmp_path: Path) -> None:
+    text = """
+    agents: {bob: {model: a/b, tools: [search]}}
+    tools: {search: {command: [rg, x]}}
+    nodes: {a: {agent: bob, prompt: hello}}
+    """
+    assert "flow.yaml:5:28: error: program 'rg' is not permitted" in checked(tmp_path, text)
