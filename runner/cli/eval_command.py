@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from pathlib import Path
-from typing import Any
-
 import click
 
-from runner.cli.reporting import as_json
+from runner.cli.reporting import as_json, json_object
 from runner.errors import ExpressionError, Place, Problem, UsageError
 from runner.expression import compile_expression
 
@@ -26,7 +21,7 @@ Examples:
 @click.option("--context", metavar="FILE", help="A JSON object of the names it may use; - reads stdin.")
 def command(expression: str, context: str | None) -> int:
     """Evaluate EXPRESSION (CEL) and print its value as JSON."""
-    scope = _context(context) if context else {}
+    scope = json_object(context) if context else {}
     try:
         value = compile_expression(expression).json(scope)
     except ExpressionError as error:
@@ -36,15 +31,3 @@ def command(expression: str, context: str | None) -> int:
         raise UsageError(str(Problem(error.message, place, error.hint)).removeprefix("error: ")) from error
     click.echo(as_json(value))
     return 0
-
-
-def _context(file: str) -> dict[str, Any]:
-    try:
-        content = json.loads(sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"can't read {file}: {getattr(error, 'strerror', None) or error}") from error
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{file} is no JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise UsageError(f"{file} holds no JSON object", 'write {"name": value, …}')
-    return content

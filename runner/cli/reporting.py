@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -69,3 +71,16 @@ def parse_allowed(pairs: tuple[str, ...]) -> dict[str, list[str]]:
             )
         allowed.setdefault(kind, []).append(value)
     return allowed
+
+
+def json_object(file: str) -> dict[str, Json]:
+    """The JSON object in a file, or on stdin for `-`. Raises UsageError."""
+    try:
+        content = json.loads(sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"can't read {file}: {getattr(error, 'strerror', None) or error}") from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{file} is no JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise UsageError(f"{file} holds no JSON object", 'write {"name": value, …}')
+    return content

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,7 @@ import click
 
 from runner.cli.driving import Show, Signals, drive, parse_pairs, surroundings
 from runner.cli.printing import say
-from runner.cli.reporting import annotate, as_json, in_actions, parse_allowed, problem_json
+from runner.cli.reporting import annotate, as_json, in_actions, json_object, parse_allowed, problem_json
 from runner.cli.settings import database_option, durability, wait_limit
 from runner.cli.stored import writing
 from runner.errors import InvalidWorkflow, UsageError
@@ -98,24 +96,12 @@ def _load(flow: str, allowed: tuple[str, ...], show: Show) -> Loaded:
 
 def _inputs(loaded: Loaded, pairs: tuple[str, ...], file: str | None) -> dict[str, Json]:
     workflow = loaded.workflow
-    given = _inputs_file(file) if file else {}
+    given = json_object(file) if file else {}
     typed = parse_pairs(pairs, "-i NAME=VALUE")
     given |= {name: parse_input(workflow, name, text) for name, text in typed.items()}
     known = {name: entry for name, entry in workflow.inputs.items() if name in given or not entry.env}
     check_inputs({**known, **{name: workflow.inputs[name] for name in given if name in workflow.inputs}}, given)
     return given
-
-
-def _inputs_file(file: str) -> dict[str, Json]:
-    try:
-        content = json.loads(sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"can't read {file}: {getattr(error, 'strerror', None) or error}") from error
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{file} is no JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise UsageError(f"{file} holds no JSON object", 'write {"name": value, …}')
-    return content
 
 
 def _script(mock: str | None) -> Script | None:
