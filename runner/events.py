@@ -149,15 +149,6 @@ class AttemptStarted(Event, frozen=True, tag="attempt_started"):
     again: bool = False
 
 
-class AttemptFailed(Event, frozen=True, tag="attempt_failed"):
-    """An attempt failed and will be followed by another, at `retry_at` (epoch s; jitter already drawn)."""
-
-    step: str
-    attempt: int
-    error: dict[str, Json]
-    retry_at: float
-
-
 class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a model call used. `cost_usd` None means that the price is not known."""
 
@@ -165,6 +156,16 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
     prompt_tokens: int = 0
     reply_tokens: int = 0
     cost_usd: float | None = None
+
+
+class AttemptFailed(Event, frozen=True, tag="attempt_failed"):
+    """An attempt failed and will be followed by another, at `retry_at` (epoch s; jitter already drawn)."""
+
+    step: str
+    attempt: int
+    error: dict[str, Json]
+    retry_at: float
+    usage: Usage | None = None
 
 
 class StepEnded(Event, frozen=True, tag="step_ended"):

@@ -43,12 +43,11 @@ def _revealed(call: AnyCall, secrets: Secrets) -> AnyCall:
 
 
 async def _ask(attempt: Attempt, world: World) -> Outcome:
-    if world.script is not None:
-        scripted = world.script.reply(attempt)
-        if scripted is not None:
-            return scripted
     if isinstance(attempt.call, ModelCall):
         return await world.provider.ask(attempt, world.context)
+    scripted = world.script.reply(attempt) if world.script is not None else None
+    if scripted is not None:
+        return scripted
     return await world.performers[type(attempt.call)](attempt, world.context)
 
 

@@ -22,6 +22,7 @@ from runner.events import (
     StepEnded,
     StepStarted,
     StepWaiting,
+    Usage,
     Write,
 )
 from runner.reducers import State, contribute
@@ -197,8 +198,9 @@ def _arrive(run: RunState, frame: Frame, node: str, visit: int, status: str) -> 
     frame.visits[node] = visit
     frame.nodes[node] = {**PENDING, "status": status, "visits": visit}
     run.total_steps += 1
-    for invocation in run.lineage(frame):
-        invocation.steps += 1
+    for home in run.homes_of(frame):
+        if home.invocation is not None:
+            home.invocation.steps += 1
 
 
 def _begin(run: RunState, step: Step, attempt: int, *, again: bool) -> None:
@@ -240,6 +242,7 @@ def _attempt_started(run: RunState, event: AttemptStarted) -> None:
 
 
 def _attempt_failed(run: RunState, event: AttemptFailed) -> None:
+    _charge(run, event.usage)
     step = run.steps[event.step]
     run.running.pop(event.step, None)
     run.retrying[event.step] = None
@@ -250,16 +253,20 @@ def _attempt_failed(run: RunState, event: AttemptFailed) -> None:
     step.tally = {}
 
 
+def _charge(run: RunState, usage: Usage | None) -> None:
+    if usage is not None:
+        run.tokens += usage.prompt_tokens + usage.reply_tokens
+        run.cost_usd += usage.cost_usd or 0.0
+        run.unpriced += usage.cost_usd is None
+
+
 def _step_ended(run: RunState, event: StepEnded) -> None:
     step = run.steps.get(event.step)
     if not event.leave:
         run.steps.pop(event.step, None)
     for places in (run.queued, run.running, run.retrying, run.waiting, run.homes):
         places.pop(event.step, None)
-    if event.usage is not None:
-        run.tokens += event.usage.prompt_tokens + event.usage.reply_tokens
-        run.cost_usd += event.usage.cost_usd or 0.0
-        run.unpriced += event.usage.cost_usd is None
+    _charge(run, event.usage)
     if event.frame is None:
         if step is not None and step.owner in run.steps and step.path != ROOT:
             owner = run.steps[step.owner]

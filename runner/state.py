@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -149,11 +149,10 @@ class RunState:
         assert invocation is not None, "a frame's home is a workflow step"
         return invocation
 
-    def lineage(self, frame: Frame) -> Iterable[Invocation]:
-        """The workflows that a frame stands in, innermost first."""
-        home: str | None = frame.home
-        while home is not None:
-            step = self.steps[home]
-            if step.invocation is not None:
-                yield step.invocation
-            home = None if step.frame is None else self.frames[step.frame].home
+    def homes_of(self, frame: Frame) -> Iterator[Step]:
+        """The workflow steps that a frame stands in, innermost first."""
+        home = self.steps[frame.home]
+        yield home
+        while home.frame is not None:
+            home = self.steps[self.frames[home.frame].home]
+            yield home

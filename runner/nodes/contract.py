@@ -103,6 +103,7 @@ class Failed:
     failure: Failure
     output: Json = None
     error: dict[str, Json] | None = None
+    usage: Usage | None = None
 
 
 @dataclass(frozen=True, slots=True)

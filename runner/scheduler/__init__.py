@@ -68,7 +68,7 @@ def _attempt_ended(live: Live, happening: AttemptEnded) -> None:
         return
     outcome = happening.outcome
     if not isinstance(outcome, CallDone):
-        _fail_attempt(live, step, Failed(outcome.failure, outcome.output))
+        _fail_attempt(live, step, Failed(outcome.failure, outcome.output, usage=outcome.usage))
         return
     done = Done(outcome.output, usage=outcome.usage)
     if step.frame is None:

@@ -51,7 +51,7 @@ def fail(live: Live, at: Arrival, failed: Failed, *, final: bool = False) -> Non
     error = failed.error or failed.failure.as_error(at.step, max(1, attempt))
     if step is not None:
         cut_children(live, step)
-    if step is not None and not final and _retry(live, at.node, step, failed.failure, error):
+    if step is not None and not final and _retry(live, at.node, step, failed, error):
         return
     if at.node.on_error is None:
         _fail_unhandled(live, at, failed.output, error)
@@ -65,8 +65,8 @@ def fail(live: Live, at: Arrival, failed: Failed, *, final: bool = False) -> Non
     _after_step(live, at, "failed", to)
 
 
-def _retry(live: Live, node: Node, step: Step, failure: Failure, error: dict[str, Json]) -> bool:
-    policy = node.retry
+def _retry(live: Live, node: Node, step: Step, failed: Failed, error: dict[str, Json]) -> bool:
+    policy, failure = node.retry, failed.failure
     if failure.type not in policy.errors or step.failures + 1 >= policy.max_attempts or step.verb == "agent":
         return False
     wait = min(policy.initial_interval * policy.backoff**step.failures, policy.max_interval)
@@ -74,7 +74,7 @@ def _retry(live: Live, node: Node, step: Step, failure: Failure, error: dict[str
         wait *= 0.5 + draw(live.run, step.path, step.attempt) / 2
     if failure.retry_after is not None:
         wait = max(wait, failure.retry_after)
-    live.emit(AttemptFailed(step.path, step.attempt, error, live.state.at + wait))
+    live.emit(AttemptFailed(step.path, step.attempt, error, live.state.at + wait, failed.usage))
     return True
 
 
@@ -97,8 +97,8 @@ def _fail_unhandled(live: Live, at: Arrival, output: Json, error: dict[str, Json
 def fail_call(live: Live, step: Step, failed: Failed) -> None:
     """A composite's call has failed: its node's retry policy applies, then the composite decides."""
     error = failed.error or failed.failure.as_error(step.path, max(1, step.attempt))
-    if not _retry(live, live.node(step), step, failed.failure, error):
-        end_call(live, step, "failed", Done(failed.output), error)
+    if not _retry(live, live.node(step), step, failed, error):
+        end_call(live, step, "failed", Done(failed.output, usage=failed.usage), error)
 
 
 def end_call(live: Live, step: Step, status: EndStatus, done: Done, error: dict[str, Json] | None) -> None:

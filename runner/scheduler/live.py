@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from runner.calls import AnyCall
@@ -96,7 +96,7 @@ class Live:
 
     def depth(self, frame: Frame) -> int:
         """How many workflows a frame stands in."""
-        return sum(1 for _ in homes(self, frame))
+        return sum(1 for _ in self.state.homes_of(frame))
 
     def agent(self, frame: Frame, agent: str | Agent) -> tuple[Agent, Workflow]:
         """An agent as seen from a frame, and the workflow whose models and tools it uses. Raises KeyError."""
@@ -123,11 +123,3 @@ class Live:
 def join(*parts: str) -> str:
     """Parts of an address, the empty ones left out."""
     return "/".join(part for part in parts if part)
-
-
-def homes(live: Live, frame: Frame) -> Iterator[Step]:
-    """The workflow steps that a frame stands in, innermost first."""
-    home: Step | None = live.state.steps[frame.home]
-    while home is not None:
-        yield home
-        home = None if home.path == ROOT else live.state.steps[live.frame_of(home).home]

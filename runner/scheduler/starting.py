@@ -16,7 +16,7 @@ from runner.nodes.composites.workflow import BODY
 from runner.nodes.contract import Ask, Branch, Done, End, Enter, Failed, Opened, Perform, Spawn, StepFailed, SubCall
 from runner.scheduler.aftermath import Arrival, arrival_of
 from runner.scheduler.ending import complete, end_body, end_workflow, fail, skip, spawn
-from runner.scheduler.live import Live, homes
+from runner.scheduler.live import Live
 from runner.scheduler.view import StepView
 from runner.state import Frame, Step
 
@@ -98,7 +98,7 @@ def _over_limits(live: Live, at: Arrival) -> bool:
 
 
 def _out_of_steps(live: Live, frame: Frame) -> Step | None:
-    for home in homes(live, frame):
+    for home in live.state.homes_of(frame):
         if home.invocation is not None and home.invocation.steps >= live.callee(home).limits.max_steps:
             return home
     return None

@@ -6,6 +6,10 @@ from typing import Any
 
 import pytest
 
+from runner.calls import AnyCall, Failed, Outcome
+from runner.errors import Failure
+from runner.events import Usage
+from runner.state import Step
 from tests.simulation import Simulation, fail_at, simulate, started
 
 LIST = "state: {xs: {type: array, default: [], reducer: append}}\n"
@@ -478,3 +482,16 @@ outputs: {xs: "{{ state.xs }}"}
     whole, crashed = interrupted(text, answers={"h": 2})
     assert whole.outcome == {"xs": ["a", "p/y/s1", 1, 2, "p/x/call#1", 2]} or whole.outcome["xs"][0] == "a"
     assert (whole.outcome, whole.ended) == (crashed.outcome, crashed.ended)
+
+
+def test_what_failed_attempts_used_is_counted_too() -> None:
+    text = """
+    agents: {bob: {model: a/b}}
+    nodes: {a: {agent: bob, prompt: hello, retry: {max_attempts: 2}}}
+    """
+
+    def reply(_call: AnyCall, _step: Step) -> Outcome:
+        return Failed(Failure("network", "lost"), usage=Usage("a/b", 5, 2, 0.25))
+
+    run = simulate(text, reply=reply)
+    assert (run.outcome, run.state.tokens, run.state.cost_usd, run.twin.cost_usd) == ("network", 14, 0.5, 0.5)
