@@ -42,7 +42,7 @@ def test_each_thread_is_watched_on_its_own() -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert stopped == [0.05, 0.1, 0.2]
+    assert sorted(stopped) == [0.05, 0.1, 0.2]
 
 
 def test_one_guard_stands_inside_another() -> None:
