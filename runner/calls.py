@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -77,16 +76,14 @@ class WriteCall(Call, frozen=True, tag="write"):
 AnyCall = ModelCall | CommandCall | PythonCall | ReadCall | WriteCall
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(msgspec.Struct, frozen=True):
     """A call succeeded. `output` is JSON; a model's is `{text, message, finish, tool_calls}`."""
 
     output: Json
     usage: Usage | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(msgspec.Struct, frozen=True):
     """A call failed. `output` is what there was nevertheless (a command's, with its other exit code)."""
 
     failure: Failure
@@ -97,8 +94,7 @@ class Failed:
 Outcome = Done | Failed
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(msgspec.Struct, frozen=True):
     """One try of one call: who asks, the how-manieth, and what it may reach.
 
     `turn` counts the earlier attempts of this step, of its node, and of its agent (for scripted replies).
@@ -124,13 +120,12 @@ Streamer = Callable[[str, str], None]
 """Takes a step's path and a piece of streamed text."""
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(msgspec.Struct, frozen=True):
     """What a performer may use of its surroundings. `environment` is wf's own, to pass on from by permission."""
 
     clock: Clock
     environment: Mapping[str, str]
-    stream: Streamer = field(default=lambda _step, _text: None)
+    stream: Streamer = msgspec.field(default=lambda _step, _text: None)
     grace: float = 2.0
 
 

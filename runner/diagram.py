@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from runner.model import Body, Node, Route, Workflow
 
@@ -38,21 +39,19 @@ STYLES = {
 _SEGMENT = re.compile(r"(?P<name>[^#~\[]*)(?:#\d+)?(?:~\d+)?(?P<items>(?:\[\d+\](?:~\d+)?)*)")
 
 
-@dataclass
-class _Overlay:
+class _Overlay(msgspec.Struct):
     """What a run did at each node of the file: its last status, how often it came, where it went next."""
 
-    status: dict[str, str] = field(default_factory=dict)
-    visits: dict[str, int] = field(default_factory=dict)
-    routes: dict[tuple[str, str], int] = field(default_factory=dict)
+    status: dict[str, str] = msgspec.field(default_factory=dict)
+    visits: dict[str, int] = msgspec.field(default_factory=dict)
+    routes: dict[tuple[str, str], int] = msgspec.field(default_factory=dict)
 
 
-@dataclass
-class _Drawing:
-    lines: list[str] = field(default_factory=list)
-    names: dict[str, str] = field(default_factory=dict)
+class _Drawing(msgspec.Struct):
+    lines: list[str] = msgspec.field(default_factory=list)
+    names: dict[str, str] = msgspec.field(default_factory=dict)
     links: int = 0
-    taken: list[int] = field(default_factory=list)
+    taken: list[int] = msgspec.field(default_factory=list)
 
     def name(self, address: str) -> str:
         return self.names.setdefault(address, f"n{len(self.names) + 1}")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
+
+import msgspec
 
 from runner.answers import check_answer, parse_answer
 from runner.calls import Attempt, Failed
@@ -51,15 +52,14 @@ Asker = Callable[[StepWaiting], Awaitable[Json]]
 """Puts a question to a person, as often as it takes, and returns an answer that fits."""
 
 
-@dataclass(frozen=True, slots=True)
-class Manner:
+class Manner(msgspec.Struct, frozen=True):
     """How this process drives the run. `ask` puts a question to a person at the terminal; None: nobody is there.
 
     `answers` are given beforehand, by step or node; `wait_limit` and `grace` are in seconds.
     """
 
     ask: Asker | None = None
-    answers: dict[str, str] = field(default_factory=dict)
+    answers: dict[str, str] = msgspec.field(default_factory=dict)
     wait_limit: float = 60.0
     grace: float = 10.0
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 
 import msgspec
+from msgspec.structs import replace
 
 from runner.calls import AnyCall, Attempt, Call, Context, Done, Failed, ModelCall, Outcome, Performer
 from runner.errors import Failure
@@ -15,8 +15,7 @@ from runner.providers.scripted import Script
 from runner.secrets import Secrets
 
 
-@dataclass(frozen=True, slots=True)
-class World:
+class World(msgspec.Struct, frozen=True):
     """All that attempts reach: the provider of models, the other performers, scripted replies, the run's secrets."""
 
     provider: Provider
@@ -55,5 +54,6 @@ def _masked(outcome: Outcome, secrets: Secrets) -> Outcome:
     if isinstance(outcome, Done):
         return replace(outcome, output=secrets.mask(outcome.output))
     failure = outcome.failure
-    shown = replace(failure, message=secrets.mask(failure.message), details=secrets.mask(dict(failure.details)))
+    details = secrets.mask(dict(failure.details))
+    shown = Failure(failure.type, secrets.mask(failure.message), details, failure.retry_after)
     return replace(outcome, failure=shown, output=secrets.mask(outcome.output))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from runner.errors import UsageError
 from runner.events import StepEnded, encode
@@ -19,8 +20,7 @@ from runner.store.tables import PROJECTED, merge
 Json = Any
 
 
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
+class Checkpoint(msgspec.Struct, frozen=True):
     """A point that a run can be restored to: `RUN@seq`. `ended` are the steps that ended with it, with their status.
 
     `at` is in epoch seconds; `status` is the run's, where the commit changed it.
@@ -32,8 +32,7 @@ class Checkpoint:
     status: str = ""
 
 
-@dataclass(slots=True)
-class Reopened:
+class Reopened(msgspec.Struct):
     """A run taken up again: its state, the projector that goes on from it, and what the next snapshot is weighed by."""
 
     state: RunState

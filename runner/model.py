@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal
+
+import msgspec
 
 from runner.errors import Problem
 from runner.expression import Expression
@@ -19,8 +20,7 @@ JsonPath = tuple[str | int, ...]
 Seconds = float
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(msgspec.Struct, frozen=True):
     """One arrow out of a node. `to` is a node id, or None for `exit`; without `when` it always holds."""
 
     to: str | None
@@ -28,8 +28,7 @@ class Route:
     at: JsonPath = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
+class Retry(msgspec.Struct, frozen=True):
     """How often and when a failed attempt is tried again. Intervals in seconds; `max_attempts` includes the first."""
 
     max_attempts: int = 1
@@ -40,16 +39,14 @@ class Retry:
     errors: frozenset[str] = frozenset({"timeout", "network", "rate_limit", "llm_down", "provider_unavailable"})
 
 
-@dataclass(frozen=True, slots=True)
-class Duration:
+class Duration(msgspec.Struct, frozen=True):
     """A length of time: seconds, or a template that gives a duration's text."""
 
     seconds: Seconds | None = None
     template: Template | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(msgspec.Struct, frozen=True):
     """One expression or template of a node, with what it may see beside the usual roots."""
 
     value: Expression | Template | ValueTemplate
@@ -58,8 +55,7 @@ class Use:
     role: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(msgspec.Struct, frozen=True):
     """A unit of the graph. `spec` belongs to its kind; `bodies` are the graphs inside it, by their frames' keys."""
 
     id: str
@@ -76,13 +72,12 @@ class Node:
     timeout: Duration | None = None
     max_visits: int | None = None
     on_crash: Literal["retry", "fail"] = "retry"
-    bodies: Mapping[str, Body] = field(default_factory=dict)
+    bodies: Mapping[str, Body] = msgspec.field(default_factory=dict)
     uses: tuple[Use, ...] = ()
     hash: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
+class Body(msgspec.Struct, frozen=True):
     """A graph: nodes in file order and the one it starts at. `single`: one node stood in the place of a body.
 
     `key` is its place in the file, and its name in the record.
@@ -104,8 +99,7 @@ class Body:
         return self.nodes[self.start]
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
+class Input(msgspec.Struct, frozen=True):
     """A declared input: its JSON Schema, and where a value comes from when none is given."""
 
     name: str
@@ -116,8 +110,7 @@ class Input:
     secret: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class StateKey:
+class StateKey(msgspec.Struct, frozen=True):
     """A declared state key. `reducer` is `set` (replace), a reducer's name, `max_by:<field>` or `min_by:<field>`."""
 
     name: str
@@ -126,8 +119,7 @@ class StateKey:
     reducer: str = "set"
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
+class Model(msgspec.Struct, frozen=True):
     """A provider's model and how it is asked."""
 
     name: str
@@ -135,8 +127,7 @@ class Model:
     max_reply_tokens: int = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Agent:
+class Agent(msgspec.Struct, frozen=True):
     """A configured model. `model` and `fallback` name aliases or providers' models."""
 
     name: str
@@ -150,8 +141,7 @@ class Agent:
     max_reply_tokens: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Tool:
+class Tool(msgspec.Struct, frozen=True):
     """Something that a node or an agent can call: a Python function, or a command."""
 
     name: str
@@ -165,8 +155,7 @@ class Tool:
     at: JsonPath = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True):
     """What the runner enforces. The defaults are the documented ones; times in seconds."""
 
     max_steps: int = 1000
@@ -175,8 +164,7 @@ class Limits:
     max_depth: int = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Permissions:
+class Permissions(msgspec.Struct, frozen=True):
     """What leaves may reach. Paths are absolute and resolved; nothing else is allowed."""
 
     commands: frozenset[str] = frozenset()
@@ -186,8 +174,7 @@ class Permissions:
     env: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Workflow:
+class Workflow(msgspec.Struct, frozen=True):
     """One file and all that it refers to, checked."""
 
     name: str
@@ -197,28 +184,27 @@ class Workflow:
     body: Body
     title: str = ""
     description: str = ""
-    inputs: Mapping[str, Input] = field(default_factory=dict)
-    state: Mapping[str, StateKey] = field(default_factory=dict)
-    models: Mapping[str, Model] = field(default_factory=dict)
-    agents: Mapping[str, Agent] = field(default_factory=dict)
-    tools: Mapping[str, Tool] = field(default_factory=dict)
-    schemas: Mapping[str, Json] = field(default_factory=dict)
+    inputs: Mapping[str, Input] = msgspec.field(default_factory=dict)
+    state: Mapping[str, StateKey] = msgspec.field(default_factory=dict)
+    models: Mapping[str, Model] = msgspec.field(default_factory=dict)
+    agents: Mapping[str, Agent] = msgspec.field(default_factory=dict)
+    tools: Mapping[str, Tool] = msgspec.field(default_factory=dict)
+    schemas: Mapping[str, Json] = msgspec.field(default_factory=dict)
     limits: Limits = Limits()
     permissions: Permissions | None = None
     rescue: Body | None = None
     finally_: Body | None = None
-    outputs: Mapping[str, ValueTemplate] = field(default_factory=dict)
-    bodies: Mapping[str, Body] = field(default_factory=dict, repr=False)
-    library: Mapping[str, Workflow] = field(default_factory=dict, repr=False, compare=False)
+    outputs: Mapping[str, ValueTemplate] = msgspec.field(default_factory=dict)
+    bodies: Mapping[str, Body] = msgspec.field(default_factory=dict)
+    library: Mapping[str, Workflow] = msgspec.field(default_factory=dict)
     uses: tuple[Use, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(msgspec.Struct, frozen=True):
     """A root workflow, the texts of all files it is made of, their common hash, and the warnings."""
 
     workflow: Workflow
     texts: Mapping[str, str]
     hash: str
-    sources: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    sources: Mapping[str, Any] = msgspec.field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(msgspec.Struct, frozen=True):
     """`nodes.triage.output` is the path `("nodes", "triage", "output")`; a computed index ends a path.
 
     `offset` is that of the root within the source text. `guarded` says that `has()` asks for the last step.

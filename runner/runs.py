@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from runner.calls import Context, Streamer
 from runner.clock import Clock, SystemClock
@@ -38,35 +39,32 @@ GRACE = 2.0
 """Seconds that what a crash left behind is given to end by itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class Choices:
+class Choices(msgspec.Struct, frozen=True):
     """What a run is started with beside its inputs; recorded, so that a resumption has it too.
 
     `models` maps aliases to models, `allow` a kind of permission to what is added to it.
     """
 
-    models: Mapping[str, str] = field(default_factory=dict)
-    allow: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    models: Mapping[str, str] = msgspec.field(default_factory=dict)
+    allow: Mapping[str, Sequence[str]] = msgspec.field(default_factory=dict)
     script: Script | None = None
     name: str = ""
     run: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(msgspec.Struct, frozen=True):
     """What this process lends to a run."""
 
     store: Store
-    manner: Manner = field(default_factory=Manner)
+    manner: Manner = msgspec.field(default_factory=Manner)
     listeners: Sequence[Listener] = ()
-    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
-    clock: Clock = field(default_factory=SystemClock)
-    stream: Streamer = field(default=lambda _step, _text: None)
-    engaged: Callable[[Engine], None] = field(default=lambda _engine: None)
+    environment: Mapping[str, str] = msgspec.field(default_factory=lambda: dict(os.environ))
+    clock: Clock = msgspec.field(default_factory=SystemClock)
+    stream: Streamer = msgspec.field(default=lambda _step, _text: None)
+    engaged: Callable[[Engine], None] = msgspec.field(default=lambda _engine: None)
 
 
-@dataclass(frozen=True, slots=True)
-class RunResult:
+class RunResult(msgspec.Struct, frozen=True):
     """How a run stands when its process lets go of it."""
 
     run: str

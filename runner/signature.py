@@ -7,9 +7,10 @@ import inspect
 import re
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from runner.errors import SourceError, did_you_mean
 
@@ -71,8 +72,7 @@ def _function(module: ast.Module, file: str, name: str) -> Function:
     return functions[name]
 
 
-@dataclass(frozen=True, slots=True)
-class _Parameter:
+class _Parameter(msgspec.Struct, frozen=True):
     name: str
     annotation: ast.expr | None
     default: ast.expr | None
@@ -105,8 +105,7 @@ def _parameters(function: Function, file: str) -> Iterator[_Parameter]:
         yield _Parameter(argument.arg, argument.annotation, default)
 
 
-@dataclass(frozen=True, slots=True)
-class _Annotation:
+class _Annotation(msgspec.Struct, frozen=True):
     """Turns the annotation of one parameter into a schema."""
 
     file: str
@@ -200,8 +199,7 @@ def _type_names(option: Schema) -> list[str]:
     return [types] if isinstance(types, str) else types
 
 
-@dataclass(frozen=True, slots=True)
-class _Docstring:
+class _Docstring(msgspec.Struct, frozen=True):
     summary: str
     parameters: Mapping[str, str]
 

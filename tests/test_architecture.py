@@ -61,8 +61,8 @@ OUTSIDE = "../sha~red"
 """Words to look for, each with a `~` in it, so that this file is not what is found."""
 
 CACHES = {".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache", "__pycache__"}
-LOCKS = {"requirements.lock", "requirements-dev.lock"}
-NOT_OURS = {".git", ".venv", ".wf", "build", "dist", "out"} | CACHES | LOCKS
+LOCKS = {"requirements.lock", "requirements-dev.lock", "requirements-bench.lock"}
+NOT_OURS = {".git", ".venv", ".venv-bench", ".wf", "build", "dist", "out"} | CACHES | LOCKS
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from runner.analysis.findings import Findings
 from runner.errors import did_you_mean
@@ -16,8 +17,7 @@ RUN_KEYS = ("id", "name", "steps", "cost_usd", "tokens", "budget_left_usd")
 NODE_KEYS = ("output", "status", "error", "visits", "results")
 
 
-@dataclass(frozen=True, slots=True)
-class _Sight:
+class _Sight(msgspec.Struct, frozen=True):
     """What a place sees: the nodes of its body and of those around it, and why others are hidden."""
 
     nodes: Mapping[str, Node]

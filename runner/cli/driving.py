@@ -6,9 +6,10 @@ import asyncio
 import signal
 import sys
 from collections.abc import Coroutine
-from dataclasses import dataclass, replace
 
 import click
+import msgspec
+from msgspec.structs import replace
 
 from runner.cli.printing import EXITS, document, tell_result
 from runner.cli.reporting import as_json
@@ -20,8 +21,7 @@ from runner.subscribers.json_lines import JsonLines
 from runner.subscribers.lines import Lines
 
 
-@dataclass(frozen=True, slots=True)
-class Show:
+class Show(msgspec.Struct, frozen=True):
     """How much a run shows of itself, and to whom."""
 
     json: bool = False

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from runner.compiler.bodies import BodyReader, Builders
 from runner.compiler.declarations import AgentReader, inputs, limits, models, permissions, state, tool
@@ -20,16 +21,15 @@ from runner.template import ValueTemplate
 SELF = "self"
 
 
-@dataclass
-class Compilation:
+class Compilation(msgspec.Struct):
     """What one load has read so far. `library` holds every workflow by its key: absolute path, or `pattern:name`."""
 
     files: Files
     builders: Builders
-    library: dict[str, Workflow] = field(default_factory=dict)
-    sources: dict[str, Source] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
-    pending: set[str] = field(default_factory=set)
+    library: dict[str, Workflow] = msgspec.field(default_factory=dict)
+    sources: dict[str, Source] = msgspec.field(default_factory=dict)
+    problems: list[Problem] = msgspec.field(default_factory=list)
+    pending: set[str] = msgspec.field(default_factory=set)
 
     def workflow(self, key: str) -> None:
         """Read and compile the workflow `key`, and those it calls, into the library."""

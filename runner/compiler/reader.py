@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+import msgspec
 
 from runner.compiler.names import name_trouble
 from runner.errors import ExpressionError, Problem, SourceError, TemplateError, did_you_mean
@@ -35,12 +36,11 @@ class AgentReader(Protocol):
     def check_model(self, name: str, at: JsonPath) -> None: ...
 
 
-@dataclass
-class Notes:
+class Notes(msgspec.Struct):
     """What compilation of one file has found so far."""
 
     source: Source
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[Problem] = msgspec.field(default_factory=list)
 
     def error(self, message: str, at: JsonPath, *, hint: str = "", key: bool = False, rule: str = "reference") -> None:
         self.problems.append(Problem(message, self.source.place(at, key=key), hint, rule=rule))
@@ -50,8 +50,7 @@ class Notes:
         self.problems.append(Problem(error.message, place, error.hint, rule=rule))
 
 
-@dataclass
-class NodeReader:
+class NodeReader(msgspec.Struct):
     """One node's YAML on its way to a Node. Paths are keys below the node: `reader.template("env", "TOKEN")`."""
 
     notes: Notes
@@ -65,8 +64,8 @@ class NodeReader:
     tools: Mapping[str, Any]
     schemas: Mapping[str, Json]
     variables: frozenset[str]
-    uses: list[Use] = field(default_factory=list)
-    bodies: dict[str, Body] = field(default_factory=dict)
+    uses: list[Use] = msgspec.field(default_factory=list)
+    bodies: dict[str, Body] = msgspec.field(default_factory=dict)
 
     @staticmethod
     def name_trouble(name: str) -> str:

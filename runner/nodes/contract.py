@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
+
+import msgspec
 
 from runner.calls import AnyCall
 from runner.compiler.reader import NodeReader
@@ -25,44 +26,39 @@ class StepFailed(WorkflowError):
         self.output = output
 
 
-@dataclass(frozen=True, slots=True)
-class Perform:
+class Perform(msgspec.Struct, frozen=True):
     """The step is this one call. `request` is the call in short, for the record."""
 
     call: AnyCall
-    request: Mapping[str, Json] = field(default_factory=dict)
+    request: Mapping[str, Json] = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Branch:
+class Branch(msgspec.Struct, frozen=True):
     """A child to open: the body `body` of the node, as frame `key`. See `events.FrameOpened` for the rest."""
 
     key: str
     body: str
-    variables: Mapping[str, Json] = field(default_factory=dict)
+    variables: Mapping[str, Json] = msgspec.field(default_factory=dict)
     after: tuple[str, ...] = ()
     follows: str = ""
     shared: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class SubCall:
+class SubCall(msgspec.Struct, frozen=True):
     """A child to open: one recorded call of a composite."""
 
     key: str
     call: AnyCall
-    request: Mapping[str, Json] = field(default_factory=dict)
+    request: Mapping[str, Json] = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Enter:
+class Enter(msgspec.Struct, frozen=True):
     """Open a workflow as this step: its inputs and initial state are the scope of its frames."""
 
     scope: Scope
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(msgspec.Struct, frozen=True):
     """Wait for a person (until an answer, or `until`), or for a time. `until` in epoch seconds."""
 
     kind: Literal["person", "timer"]
@@ -72,8 +68,7 @@ class Ask:
     schema: Mapping[str, Json] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(msgspec.Struct, frozen=True):
     """The step has its output. `merge` names the children whose writes count, in order; `leave`: open ones stray."""
 
     output: Json = None
@@ -82,8 +77,7 @@ class Done:
     usage: Usage | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Spawn:
+class Spawn(msgspec.Struct, frozen=True):
     """Open children (those already open or ended are passed over). `skipped`, `omitted` ones never open.
 
     `memory` is kept with the step, once, when it opens;
@@ -92,12 +86,11 @@ class Spawn:
     children: tuple[Branch | SubCall, ...] = ()
     skipped: tuple[str, ...] = ()
     omitted: tuple[str, ...] = ()
-    memory: Mapping[str, Json] = field(default_factory=dict)
+    memory: Mapping[str, Json] = msgspec.field(default_factory=dict)
     done: Done | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(msgspec.Struct, frozen=True):
     """The step has failed. `error`, if given, stands as it is, in the place of one made from `failure`."""
 
     failure: Failure
@@ -106,16 +99,14 @@ class Failed:
     usage: Usage | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(msgspec.Struct, frozen=True):
     """The workflow that the step stands in ends here."""
 
     status: Literal["completed", "failed", "cancelled"]
     message: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Stay:
+class Stay(msgspec.Struct, frozen=True):
     """Nothing to do until another child ends."""
 
 
@@ -123,8 +114,7 @@ Opened = Perform | Spawn | Enter | Ask | Done | Failed | End
 Answer = Spawn | Done | Failed | Stay
 
 
-@dataclass(frozen=True, slots=True)
-class ResolvedAgent:
+class ResolvedAgent(msgspec.Struct, frozen=True):
     """An agent as a node uses it: its models in the order they are tried, the tools it may call."""
 
     agent: Agent
@@ -193,8 +183,7 @@ class View(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(msgspec.Struct, frozen=True):
     """The child that ended."""
 
     key: str
@@ -209,16 +198,14 @@ def _never_wakes(_node: Node, _view: View, _woken: Woken) -> Answer:
     return Stay()
 
 
-@dataclass(frozen=True, slots=True)
-class Woken:
+class Woken(msgspec.Struct, frozen=True):
     """Why a waiting step wakes: an answer came, or its time did."""
 
     by: Literal["answer", "time"]
     value: Json = None
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(msgspec.Struct, frozen=True):
     """One node kind. `verb` is its key in YAML (`none` for a node without).
 
     `settle` takes a child's end, `wake` an answer or a time, `detached` a child's end after the step's own.

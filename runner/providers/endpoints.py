@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+import msgspec
 
 from runner.errors import Failure, did_you_mean
 
@@ -14,8 +15,7 @@ Environment = Mapping[str, str]
 OFFLINE = "or run offline: --replay FILE, --mock FILE"
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(msgspec.Struct, frozen=True):
     """What a provider takes from the environment: the first variable that is set counts.
 
     `address` is used when no variable in `bases` is set. `speaks_openai`: it is asked by OpenAI's protocol, at `/v1`.
@@ -73,8 +73,7 @@ _MODEL = re.compile(r"[a-z0-9_]+(/@?[A-Za-z0-9][A-Za-z0-9._:@+-]*)+")
 _LONGEST_MODEL = 256
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(msgspec.Struct, frozen=True):
     """Where and how one model is asked. `wire_model` is what litellm is told; `key_name` the key's variable."""
 
     model: str

@@ -6,10 +6,11 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote
+
+import msgspec
 
 from runner.errors import ErrorType, Failure
 from runner.providers.endpoints import OFFLINE, Endpoint, near_provider
@@ -38,8 +39,7 @@ _NO_CREDIT = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(msgspec.Struct, frozen=True):
     """What a server answered, or what litellm makes of no answer: then there is no `body`, and no `headers`."""
 
     status: int | None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from runner.calls import AnyCall, Attempt, CommandCall, Context, Done, Failed, ModelCall, Outcome
 from runner.errors import Failure, Place, Problem, did_you_mean
@@ -16,8 +17,7 @@ from runner.providers.printed import judged
 Json = Any
 
 
-@dataclass(frozen=True, slots=True)
-class Script:
+class Script(msgspec.Struct, frozen=True):
     """Successive replies, by the path of a step, else by node, else by agent. Itself a Provider.
 
     `file` is what messages call it; `places` tell where its keys stand, when it was just read from the file.
@@ -25,7 +25,7 @@ class Script:
 
     file: str
     replies: Mapping[str, list[Json]]
-    places: Mapping[str, Place] = field(default_factory=dict, compare=False)
+    places: Mapping[str, Place] = msgspec.field(default_factory=dict)
 
     @classmethod
     def from_data(cls, data: Json) -> Script:

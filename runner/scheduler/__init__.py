@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from runner.calls import Done as CallDone
 from runner.errors import Failure
@@ -33,8 +34,7 @@ from runner.state import ROOT, Step
 __all__ = ["Decision", "Happening", "Live", "advance", "attempt_timeout", "call_of", "due_time", "time_left"]
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True):
     """The events of one commit, folded in already; and the steps whose attempts must stop."""
 
     events: tuple[AnyEvent, ...]

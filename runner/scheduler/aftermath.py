@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from runner.errors import Failure
 from runner.events import Write
@@ -17,8 +18,7 @@ from runner.schema import compile_schema
 from runner.state import Frame, Step
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(msgspec.Struct, frozen=True):
     """A visit of a node in a frame, whether or not its step is open yet."""
 
     frame: Frame
@@ -27,8 +27,7 @@ class Arrival:
     step: str
 
 
-@dataclass(frozen=True, slots=True)
-class Aftermath:
+class Aftermath(msgspec.Struct, frozen=True):
     """What follows a step's output: the writes it makes, and where its frame goes."""
 
     reset: tuple[tuple[str, Json], ...] = ()

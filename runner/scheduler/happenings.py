@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from runner.calls import Outcome
 from runner.events import RunStarted
@@ -11,20 +12,17 @@ from runner.events import RunStarted
 Json = Any
 
 
-@dataclass(frozen=True, slots=True)
-class Begin:
+class Begin(msgspec.Struct, frozen=True):
     """A new run."""
 
     started: RunStarted
 
 
-@dataclass(frozen=True, slots=True)
-class Continue:
+class Continue(msgspec.Struct, frozen=True):
     """Nothing happened; frames that are ready go on."""
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptEnded:
+class AttemptEnded(msgspec.Struct, frozen=True):
     """An attempt is over."""
 
     step: str
@@ -32,44 +30,38 @@ class AttemptEnded:
     outcome: Outcome
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(msgspec.Struct, frozen=True):
     """A person answered a waiting step; the answer has been checked."""
 
     step: str
     value: Json
 
 
-@dataclass(frozen=True, slots=True)
-class TimeReached:
+class TimeReached(msgspec.Struct, frozen=True):
     """The time of these steps has come: a wait, a person's or a composite's timeout, a retry."""
 
     steps: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class TimeSpent:
+class TimeSpent(msgspec.Struct, frozen=True):
     """`limits.timeout` of a workflow is used up; `home` is its step."""
 
     home: str
 
 
-@dataclass(frozen=True, slots=True)
-class CancelRequested:
+class CancelRequested(msgspec.Struct, frozen=True):
     """Somebody cancels the run."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Resumed:
+class Resumed(msgspec.Struct, frozen=True):
     """A process takes the run up again: what was in flight was interrupted."""
 
     epoch: int
 
 
-@dataclass(frozen=True, slots=True)
-class Paused:
+class Paused(msgspec.Struct, frozen=True):
     """The process lets go of the run."""
 
     reason: str

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
+
+import msgspec
 
 from runner.schema.fault import Fault
 from runner.schema.fits import LEFT_OUT, Check, compile_check
@@ -13,8 +14,7 @@ from runner.schema.linked import MOST_EXPLAINED_REFERENCES, Budget, Link, Linked
 Json = Any
 
 
-@dataclass(frozen=True, slots=True)
-class Checker:
+class Checker(msgspec.Struct, frozen=True):
     """Asked often, so compiled once."""
 
     linked: Linked

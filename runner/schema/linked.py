@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
+import msgspec
 import re2
 
 Json = Any
@@ -44,8 +44,7 @@ class TooComplex(Exception):
     """A check followed so many references that it was given up."""
 
 
-@dataclass(slots=True)
-class Budget:
+class Budget(msgspec.Struct):
     """How many references one check may still follow: schemas that refer to themselves twice grow exponentially."""
 
     left: int = MOST_REFERENCES
@@ -59,13 +58,12 @@ class Budget:
         self.left = most
 
 
-@dataclass(slots=True, eq=False)
-class Reference:
+class Reference(msgspec.Struct, eq=False):
     """What a `$ref` leads to."""
 
     text: str
-    budget: Budget = field(repr=False)
-    target: Linked = field(default=True, repr=False)
+    budget: Budget
+    target: Linked = True
 
 
 class Pattern(NamedTuple):

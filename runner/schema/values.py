@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+
+import msgspec
 
 from runner.errors import WorkflowError
 from runner.schema import shipped, words
@@ -40,14 +41,13 @@ class UnusableSchema(WorkflowError):
         self.errors = errors
 
 
-@dataclass(frozen=True, slots=True)
-class CompiledSchema:
+class CompiledSchema(msgspec.Struct, frozen=True):
     """A schema ready for use."""
 
     _link: Link
     _checker: Checker
     _has_doubles: bool
-    _forms: dict[int, Checker] = field(default_factory=dict)
+    _forms: dict[int, Checker] = msgspec.field(default_factory=dict)
 
     def fits(self, value: Json) -> bool:
         """Whether the value fits."""

@@ -6,11 +6,11 @@ import os
 import re
 import stat
 import unicodedata
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from ruamel.yaml.error import MarkedYAMLError
 
 from runner.errors import InvalidWorkflow, Place, Problem, did_you_mean
@@ -27,8 +27,7 @@ _UNPRINTABLE = r"[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-
 _WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff", b"\0")
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(msgspec.Struct, frozen=True):
     """A YAML file: its plain data, and where in it each value stands. `file` is its name as the user knows it."""
 
     file: str

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from dataclasses import dataclass, field
+
+import msgspec
 
 from runner.errors import Place, Problem
 
@@ -15,16 +16,15 @@ LONGEST_SNIPPET = 200
 _UNSHOWABLE = r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(msgspec.Struct, frozen=True):
     """The text of one file. Offsets count characters from 0; lines end with a line feed."""
 
     file: str
     text: str
-    starts: list[int] = field(init=False, repr=False)
+    starts: list[int] = msgspec.field(default_factory=list)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "starts", [0, *(match.end() for match in re.finditer("\n", self.text))])
+        self.starts.extend((0, *(match.end() for match in re.finditer("\n", self.text))))
 
     def line_start(self, offset: int) -> int:
         """The offset at which the line of `offset` begins."""

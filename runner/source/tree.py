@@ -5,9 +5,9 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
+import msgspec
 from ruamel.yaml.events import (
     AliasEvent,
     CollectionEndEvent,
@@ -34,8 +34,7 @@ _ANCHOR = re.compile(r"[A-Za-z0-9_-]+")
 _LONGEST_SHOWN_KEY = 40
 
 
-@dataclass(slots=True)
-class Node:
+class Node(msgspec.Struct):
     """A value and its place: offsets into the text. `style` is `|`, `>`, a quote, or nothing.
 
     `size` counts the values in it, itself included; `height` the levels.
@@ -45,8 +44,8 @@ class Node:
     start: int
     end: int
     style: str = ""
-    children: dict[str | int, Node] = field(default_factory=dict)
-    keys: dict[str, tuple[int, int]] = field(default_factory=dict)
+    children: dict[str | int, Node] = msgspec.field(default_factory=dict)
+    keys: dict[str, tuple[int, int]] = msgspec.field(default_factory=dict)
     size: int = 1
     height: int = 1
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
+
+import msgspec
 
 from runner.errors import EXIT_USAGE, StoreError
 from runner.events import Commit
@@ -26,8 +27,7 @@ class RunUnknown(StoreError):
     exit_code = EXIT_USAGE
 
 
-@dataclass(frozen=True, slots=True)
-class Definition:
+class Definition(msgspec.Struct, frozen=True):
     """One version of a workflow: its files' texts by path (relative to `folder`), root file first, hashed as a whole.
 
     `nodes` and `edges` describe the graph for readers: `{path, id, verb, title}` and `{from, to, condition}`.
@@ -43,8 +43,7 @@ class Definition:
     edges: Sequence[Mapping[str, Json]] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Owner:
+class Owner(msgspec.Struct, frozen=True):
     """A process that runs a run: enough to tell whether it still lives, on this host or not."""
 
     host: str
@@ -56,8 +55,7 @@ class Owner:
         return f"process {self.pid} on {self.host}"
 
 
-@dataclass(frozen=True, slots=True)
-class RunRow:
+class RunRow(msgspec.Struct, frozen=True):
     """A run as the list of runs shows it. Times in epoch seconds; `events` counts what is recorded."""
 
     id: str
@@ -73,8 +71,7 @@ class RunRow:
     heartbeat: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(msgspec.Struct, frozen=True):
     """A run's whole state after event `seq`, encoded by `runner.snapshot`."""
 
     run: str
@@ -86,8 +83,7 @@ class Snapshot:
 MessageKind = Literal["answer", "signal", "cancel", "pause"]
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct, frozen=True):
     """Something sent to a run from any process, kept until the run takes it. `id` is given by the store."""
 
     run: str
@@ -98,15 +94,14 @@ class Message:
     id: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
+class Rows(msgspec.Struct, frozen=True):
     """What a projector derived from events, by table: each row a mapping with its table's key columns.
 
     `runner.store.tables` lists tables and columns. A column that a row leaves out keeps the value it had;
     so does one that is None, unless it holds JSON.
     """
 
-    tables: Mapping[str, Sequence[Mapping[str, Json]]] = field(default_factory=dict)
+    tables: Mapping[str, Sequence[Mapping[str, Json]]] = msgspec.field(default_factory=dict)
 
 
 class Store(Protocol):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from runner.errors import StoreError
 from runner.events import Commit
@@ -18,15 +20,14 @@ Json = Any
 _HERE = "memory"
 
 
-@dataclass(slots=True)
-class _Run:
+class _Run(msgspec.Struct):
     """One run: how it stands, and all that is kept of it."""
 
     row: RunRow
     commits: list[Packed]
-    snapshots: dict[int, Snapshot] = field(default_factory=dict)
-    inbox: dict[int, tuple[Message, bytes]] = field(default_factory=dict)
-    tables: dict[str, dict[tuple[Json, ...], dict[str, Json]]] = field(default_factory=dict)
+    snapshots: dict[int, Snapshot] = msgspec.field(default_factory=dict)
+    inbox: dict[int, tuple[Message, bytes]] = msgspec.field(default_factory=dict)
+    tables: dict[str, dict[tuple[Json, ...], dict[str, Json]]] = msgspec.field(default_factory=dict)
 
 
 class MemoryStore:

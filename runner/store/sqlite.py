@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,7 @@ Values = Sequence[Json] | dict[str, Json]
 _UPSERTS = {name: statements.upsert(table) for name, table in PROJECTED.items()}
 _SELECTS = {name: statements.select(table) for name, table in PROJECTED.items()}
 
-_RUN_FIELDS = tuple(field.name for field in fields(RunRow))
+_RUN_FIELDS = RunRow.__struct_fields__
 
 _LAST = 2**32 - 1
 """More events than that no run can have: they are numbered in 32 bits."""

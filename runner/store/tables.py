@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 Json = Any
 Row = Mapping[str, Json]
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(msgspec.Struct, frozen=True):
     """One projected table. `key` tells its rows apart within a run; `json` columns hold any JSON value.
 
     `order` is how a reader gets the rows. The column `run_id`, which comes first in each, is left out here.

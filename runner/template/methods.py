@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from runner.errors import TemplateError, did_you_mean
 from runner.template.budget import TEXT_PER_UNIT, Budget
@@ -15,8 +16,7 @@ from runner.template.text_filters import centred, changed, few, need_text, need_
 MAX_RANGE = 100_000
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
+class Function(msgspec.Struct, frozen=True):
     """Something callable: its name, and what it does, given the budget and the arguments."""
 
     name: str

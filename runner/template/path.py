@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from runner.reference import Reference
 
@@ -53,8 +54,7 @@ class NotFound(Exception):
     """The data lacks something that the path names."""
 
 
-@dataclass(frozen=True, slots=True)
-class Path:
+class Path(msgspec.Struct, frozen=True):
     """A name of the scope, and the keys and indexes after it."""
 
     root: str

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import msgspec
 from jinja2 import Template as Code
 from jinja2 import Undefined
 
@@ -22,8 +22,7 @@ from runner.template.syntax import SANDBOX, Syntax, parse
 from runner.template.watchdog import Overtime, guarded
 
 
-@dataclass(frozen=True)
-class Program:
+class Program(msgspec.Struct, frozen=True, dict=True):
     """A template that needs Jinja."""
 
     syntax: Syntax

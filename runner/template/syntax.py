@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+import msgspec
 from jinja2 import nodes
 from jinja2.exceptions import TemplateSyntaxError
 from jinja2.parser import Parser
@@ -18,8 +17,7 @@ from runner.template.wording import reworded
 SANDBOX = Sandbox()
 
 
-@dataclass(frozen=True, slots=True)
-class Syntax:
+class Syntax(msgspec.Struct, frozen=True):
     """A parsed template. `lone` is its expression if it is exactly one `{{ … }}`; then its value keeps its type."""
 
     source: str

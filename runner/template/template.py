@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
 from typing import Any, Protocol
+
+import msgspec
 
 from runner.errors import TemplateError
 from runner.reference import Reference
@@ -27,13 +28,12 @@ class _Program(Protocol):
     def text(self, data: Mapping[str, Any]) -> str: ...
 
 
-@dataclass(frozen=True)
-class Template:
+class Template(msgspec.Struct, frozen=True, dict=True):
     """Text with `{{ … }}`. `references` are its free names; `parts` is known if it only inserts values."""
 
     source: str
-    references: tuple[Reference, ...] = field(compare=False)
-    parts: tuple[str | Path, ...] | None = field(compare=False, repr=False)
+    references: tuple[Reference, ...]
+    parts: tuple[str | Path, ...] | None
 
     @property
     def literal(self) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from runner.errors import TemplateError
 from runner.reference import Reference
@@ -14,12 +15,11 @@ Place = tuple[str | int, ...]
 """Where a text stands in the structure: keys and indexes from its root."""
 
 
-@dataclass(frozen=True)
-class ValueTemplate:
+class ValueTemplate(msgspec.Struct, frozen=True):
     """`templates` are the texts of `source`, each with its place."""
 
     source: Any
-    templates: Mapping[Place, Template] = field(compare=False, repr=False)
+    templates: Mapping[Place, Template]
 
     @property
     def references(self) -> tuple[tuple[Place, Reference], ...]:

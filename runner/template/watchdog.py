@@ -7,7 +7,8 @@ import math
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+
+import msgspec
 
 from runner.clock import SystemClock
 from runner.template.budget import MAX_SECONDS
@@ -20,8 +21,7 @@ class Overtime(BaseException):
     """Raised inside the guarded code, between two of its instructions. Nothing in between may catch it by accident."""
 
 
-@dataclass(eq=False, slots=True)
-class _Watch:
+class _Watch(msgspec.Struct, eq=False):
     thread: int
     deadline: float
 

@@ -7,9 +7,10 @@ import os
 import subprocess  # noqa: TID251 - the one module that starts processes; argv only, never a shell
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from signal import SIGKILL, SIGTERM
 from typing import IO
+
+import msgspec
 
 from runner.tools.processes import Process, Tree, alive, signal_all
 from runner.tools.refusal import Refusal
@@ -20,8 +21,7 @@ _POLL = 0.01
 _KILL_PATIENCE = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Launch:
+class Launch(msgspec.Struct, frozen=True):
     """What to start, and what messages call it.
 
     With `result`, the child has a third pipe to write to; the number of its descriptor is appended to argv.
@@ -37,8 +37,7 @@ class Launch:
     result: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(msgspec.Struct, frozen=True):
     """How a child ended: its exit code (negative: the signal that killed it) and what it wrote, by pipe."""
 
     code: int

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+
+import msgspec
 
 from runner.tools.paths import named, resolve, system_refusal
 from runner.tools.refusal import Refusal
@@ -38,15 +39,14 @@ def matches(base: str, pattern: str, folder: str, roots: Sequence[str]) -> list[
     return sorted(found)
 
 
-@dataclass(slots=True)
-class _Walk:
+class _Walk(msgspec.Struct):
     """One walk over folders, which counts what it sees."""
 
     pattern: str
     folder: str
     roots: Sequence[str]
     seen: int = 0
-    waiting: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
+    waiting: list[tuple[str, tuple[str, ...]]] = msgspec.field(default_factory=list)
 
     def files(self, start: str, parts: tuple[str, ...]) -> Iterator[str]:
         self.waiting.append((start, parts))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from signal import Signals
+
+import msgspec
 
 from runner.tools.environment import KEY
 
@@ -15,8 +16,7 @@ _ENDED = (b"Z", b"X")
 _PARENT, _GROUP, _STARTED = 1, 2, 19
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Process:
+class Process(msgspec.Struct, frozen=True, order=True):
     """A process, and when it was started: an id alone may come to mean another. Older ones come first.
 
     A negative id stands for a whole group, where the system tells nothing more.
@@ -42,8 +42,7 @@ class Process:
             os.kill(self.id, signal_)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """What the system tells of a process that has not ended."""
 
     process: Process
@@ -51,8 +50,7 @@ class Entry:
     group: int
 
 
-@dataclass(frozen=True, slots=True)
-class Tree:
+class Tree(msgspec.Struct, frozen=True):
     """A step's processes: the group of the one it started, all that carry its key, and the descendants of all these.
 
     A process that left the group, lost its parent and cleared its environment is not found. Where the system has no

@@ -6,10 +6,10 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from runner.store.contract import Owner, RunRow
 from runner.store.lease import LEASE_SECONDS, PROC, current_owner, is_alive, may_take_over
@@ -80,7 +80,7 @@ def test_the_owner_is_told_by_start_and_boot(proc: Path) -> None:
 def test_an_owner_is_judged_by_all_that_tells_it_apart(
     proc: Path, change: dict[str, object], alive: bool | None
 ) -> None:
-    owner = replace(current_owner(proc), **change)  # type: ignore[arg-type]  # each is of its field's type
+    owner = replace(current_owner(proc), **change)
     assert is_alive(owner, proc) is alive
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from runner.calls import ModelCall
 from runner.compiler import NodeReader
@@ -38,8 +39,7 @@ MAX_CALLS = 50
 FALLS_BACK = RETRYABLE | {"credit_exhausted"}
 
 
-@dataclass(frozen=True, slots=True)
-class AgentSpec:
+class AgentSpec(msgspec.Struct, frozen=True):
     """Who is asked what. The node's own keys win over the agent's."""
 
     agent: str | Agent
@@ -63,8 +63,7 @@ def build(reader: NodeReader) -> AgentSpec:
     )
 
 
-@dataclass
-class _Talk:
+class _Talk(msgspec.Struct):
     """The conversation as the ended calls make it, and what comes next."""
 
     messages: list[dict[str, Json]]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import msgspec
+from msgspec.structs import replace
 
 from runner.compiler import NodeReader
 from runner.errors import Failure
@@ -15,8 +16,7 @@ from runner.template import ValueTemplate
 DO = "do"
 
 
-@dataclass(frozen=True, slots=True)
-class ForEachSpec:
+class ForEachSpec(msgspec.Struct, frozen=True):
     """The list, the item's name, and how branches run and join."""
 
     items: Expression | ValueTemplate | None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from runner.compiler import NodeReader
 from runner.model import Json, Node
@@ -11,8 +12,7 @@ from runner.nodes.contract import Answer, Ask, Done, Kind, Opened, View, Woken, 
 from runner.template import Template, ValueTemplate
 
 
-@dataclass(frozen=True, slots=True)
-class HumanSpec:
+class HumanSpec(msgspec.Struct, frozen=True):
     """The question; the choices or the form of the answer."""
 
     prompt: Template

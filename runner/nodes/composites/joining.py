@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from runner.compiler import NodeReader
 from runner.errors import Failure
@@ -13,8 +14,7 @@ from runner.nodes.contract import Done, Ended, Failed, View
 Join = Literal["all", "any", "none"] | int
 
 
-@dataclass(frozen=True, slots=True)
-class Joining:
+class Joining(msgspec.Struct, frozen=True):
     """`join`, `tolerate` (a count, or a share of the branches), `complete_when`, `cancel_rest`, `max_concurrency`."""
 
     join: Join

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from runner.compiler import NodeReader
 from runner.errors import did_you_mean
@@ -13,8 +15,7 @@ from runner.nodes.composites.joining import Joining, build_joining, finished, jo
 from runner.nodes.contract import Answer, Branch, Done, Ended, Failed, Kind, Opened, Spawn, Stay, View
 
 
-@dataclass(frozen=True, slots=True)
-class ParallelSpec:
+class ParallelSpec(msgspec.Struct, frozen=True):
     """The branches in file order: what each needs, all that it needs transitively (in merge order), and its `if`."""
 
     names: tuple[str, ...]

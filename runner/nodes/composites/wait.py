@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
+
+import msgspec
 
 from runner.compiler import NodeReader
 from runner.errors import Failure
@@ -13,8 +14,7 @@ from runner.nodes.contract import Answer, Ask, Done, Kind, Opened, StepFailed, V
 from runner.template import Template
 
 
-@dataclass(frozen=True, slots=True)
-class WaitSpec:
+class WaitSpec(msgspec.Struct, frozen=True):
     """How long, or until when (RFC 3339)."""
 
     by: Literal["for", "until"]

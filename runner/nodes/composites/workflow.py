@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from runner.compiler import NodeReader
 from runner.errors import Failure
@@ -28,8 +29,7 @@ from runner.template import ValueTemplate
 BODY, RESCUE, FINALLY = "body", "rescue", "finally"
 
 
-@dataclass(frozen=True, slots=True)
-class WorkflowSpec:
+class WorkflowSpec(msgspec.Struct, frozen=True):
     """The called workflow's key in the library, what it is given, and the agents put in the place of its own."""
 
     target: str

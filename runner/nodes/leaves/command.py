@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from runner.calls import CommandCall
 from runner.compiler import NodeReader
@@ -15,8 +16,7 @@ from runner.template import Template
 SHELL = "sh"
 
 
-@dataclass(frozen=True, slots=True)
-class ProgramSpec:
+class ProgramSpec(msgspec.Struct, frozen=True):
     """A program and its surroundings. `env` sets variables by template; `pass_env` passes wf's own on."""
 
     argv: tuple[Template, ...]

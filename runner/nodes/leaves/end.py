@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from runner.compiler import NodeReader
 from runner.model import Node
@@ -11,8 +12,7 @@ from runner.nodes.contract import End, Kind, Opened, View
 from runner.template import Template
 
 
-@dataclass(frozen=True, slots=True)
-class EndSpec:
+class EndSpec(msgspec.Struct, frozen=True):
     """The status to end with, and why."""
 
     status: Any

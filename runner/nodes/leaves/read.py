@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from runner.calls import ReadCall
 from runner.compiler import NodeReader
@@ -12,8 +13,7 @@ from runner.nodes.contract import Kind, Opened, Perform, View
 from runner.template import Template
 
 
-@dataclass(frozen=True, slots=True)
-class ReadSpec:
+class ReadSpec(msgspec.Struct, frozen=True):
     """The path or glob, relative to the file that names it."""
 
     path: Template

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from runner.compiler import NodeReader
 from runner.model import Node
@@ -10,8 +10,7 @@ from runner.nodes.contract import Kind, Opened, Perform, View
 from runner.nodes.leaves.command import SHELL, ProgramSpec, program_call, program_spec
 
 
-@dataclass(frozen=True, slots=True)
-class ScriptSpec:
+class ScriptSpec(msgspec.Struct, frozen=True):
     """The text, verbatim, and the program that runs it."""
 
     text: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from runner.calls import AnyCall, CommandCall, PythonCall
 from runner.compiler import NodeReader
@@ -14,8 +15,7 @@ from runner.schema import compile_schema
 from runner.template import ValueTemplate
 
 
-@dataclass(frozen=True, slots=True)
-class ToolSpec:
+class ToolSpec(msgspec.Struct, frozen=True):
     """A declared tool, and its arguments."""
 
     tool: str

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from runner.calls import WriteCall
 from runner.compiler import NodeReader
@@ -12,8 +13,7 @@ from runner.nodes.contract import Kind, Opened, Perform, View
 from runner.template import Template
 
 
-@dataclass(frozen=True, slots=True)
-class WriteSpec:
+class WriteSpec(msgspec.Struct, frozen=True):
     """The path, relative to the file that names it, and the text."""
 
     path: Template
