@@ -48,9 +48,31 @@ class RunPaused(Event, frozen=True, tag="run_paused"):
 
 
 class RunResumed(Event, frozen=True, tag="run_resumed"):
-    """A process took the run up again, under a new epoch of its lease."""
+    """A process took the run up again, under a new epoch of its lease; by another `definition` if that is named."""
 
     epoch: int
+    definition: str = ""
+    version: str = ""
+
+
+class RunForked(Event, frozen=True, tag="run_forked"):
+    """A run begins that shares the past of `parent` up to its event `at`, and goes on from there under its own name.
+
+    `state` and `inputs` are what the fork changes of the workflow's own; `options` win over those of the past.
+    Times that open steps wait for move by `shift` (s). `anew` are the open steps that begin anew: what they had opened
+    is gone, and failures before do not count.
+    """
+
+    parent: str
+    at: int
+    workflow: str
+    version: str
+    definition: str
+    state: dict[str, Json] = {}
+    inputs: dict[str, Json] = {}
+    options: dict[str, Json] = {}
+    shift: float = 0.0
+    anew: tuple[str, ...] = ()
 
 
 class RunEnded(Event, frozen=True, tag="run_ended"):
@@ -198,6 +220,7 @@ class StepClosed(Event, frozen=True, tag="step_closed"):
 
 AnyEvent = (
     RunStarted
+    | RunForked
     | RunPaused
     | RunResumed
     | RunEnded

@@ -15,6 +15,7 @@ from runner.events import (
     FrameEnded,
     FrameOpened,
     RunEnded,
+    RunForked,
     RunPaused,
     RunResumed,
     RunStarted,
@@ -26,6 +27,7 @@ from runner.events import (
     Write,
 )
 from runner.reducers import State, contribute
+from runner.rewinding import rewind
 from runner.state import PENDING, ROOT, Child, Frame, Invocation, Nodes, RunState, Step
 
 Json = Any
@@ -49,6 +51,7 @@ def fold(run: RunState, commit: Commit) -> None:
 
 def _run_started(run: RunState, event: RunStarted) -> None:
     run.started = event
+    run.definition = event.definition
     run.status = "running"
     run.homes[ROOT] = None
     invocation = Invocation(event.inputs, State(event.state.items()), event.workflow)
@@ -64,8 +67,23 @@ def _run_resumed(run: RunState, event: RunResumed) -> None:
     run.status = "running"
     run.reason = ""
     run.epoch = event.epoch
+    run.definition = event.definition or run.definition
+    _forget_the_pause(run)
+
+
+def _forget_the_pause(run: RunState) -> None:
     run.active -= run.last_interval
     run.last_interval = 0.0
+
+
+def _run_forked(run: RunState, event: RunForked) -> None:
+    run.status = "running"
+    run.reason = ""
+    run.epoch = 1
+    run.definition = event.definition
+    run.overrides = {**run.overrides, **event.options}
+    _forget_the_pause(run)
+    rewind(run, event)
 
 
 def _run_ended(run: RunState, event: RunEnded) -> None:
@@ -197,10 +215,7 @@ def _arrive(run: RunState, frame: Frame, node: str, visit: int, status: str) -> 
     frame.at = node
     frame.visits[node] = visit
     frame.nodes[node] = {**PENDING, "status": status, "visits": visit}
-    run.total_steps += 1
-    for home in run.homes_of(frame):
-        if home.invocation is not None:
-            home.invocation.steps += 1
+    run.count_steps(frame, 1)
 
 
 def _begin(run: RunState, step: Step, attempt: int, *, again: bool) -> None:
@@ -339,6 +354,7 @@ def _contribute_all(frame: Frame, contributions: Iterable[list[Write]]) -> None:
 
 FOLD: dict[type[Event], Callable[[RunState, Any], None]] = {
     RunStarted: _run_started,
+    RunForked: _run_forked,
     RunPaused: _run_paused,
     RunResumed: _run_resumed,
     RunEnded: _run_ended,

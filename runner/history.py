@@ -55,15 +55,32 @@ def load(store: Store, run: str, upto: int | None = None) -> RunState:
 
 def reopen(store: Store, run: str) -> Reopened:
     """The run as it stands, ready to be gone on with. Raises RunUnknown, StoreError."""
-    snapshot = store.snapshot(run)
+    return _followed(store, run, _own_snapshot(store, run), None)
+
+
+def fork_of(store: Store, run: str, at: int) -> Reopened:
+    """A new run's beginning: the past of `run` up to event `at`. Raises UsageError, RunUnknown, StoreError."""
+    past = _followed(store, run, None, at)
+    if past.state.seq != at:
+        raise _no_checkpoint(store, run, at, past.state.seq)
+    return past
+
+
+def _followed(store: Store, run: str, snapshot: Snapshot | None, upto: int | None) -> Reopened:
     state = _restored(snapshot)
     projector = Projector(state)
     bytes_since = 0
-    for commit in store.commits(run, after=state.seq):
+    for commit in store.commits(run, after=state.seq, upto=upto):
         fold(state, commit)
         projector.add(commit, state)
         bytes_since += len(encode(commit.events))
     return Reopened(state, projector, bytes_since, 0 if snapshot is None else len(snapshot.state))
+
+
+def _own_snapshot(store: Store, run: str) -> Snapshot | None:
+    """The newest snapshot that came with rows of the run's own: a fork's tables begin anew."""
+    snapshot = store.snapshot(run)
+    return snapshot if snapshot is not None and snapshot.run == run else None
 
 
 def checkpoints(store: Store, run: str) -> Iterator[Checkpoint]:
@@ -75,7 +92,7 @@ def checkpoints(store: Store, run: str) -> Iterator[Checkpoint]:
 
 def read_table(store: Store, run: str, table: str) -> list[dict[str, Json]]:
     """A run's rows of one projected table as of its last event: the kept ones, and what the tail changes in them."""
-    state = _restored(store.snapshot(run))
+    state = _restored(_own_snapshot(store, run))
     shape = PROJECTED[table]
     rows = {shape.key_of(row): row for row in store.projected(run, table)}
     tail = project(store.commits(run, after=state.seq), state)

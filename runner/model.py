@@ -74,7 +74,6 @@ class Node(msgspec.Struct, frozen=True):
     on_crash: Literal["retry", "fail"] = "retry"
     bodies: Mapping[str, Body] = msgspec.field(default_factory=dict)
     uses: tuple[Use, ...] = ()
-    hash: str = ""
 
 
 class Body(msgspec.Struct, frozen=True):

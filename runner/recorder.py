@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from runner.clock import Clock
-from runner.events import AnyEvent, Commit
+from runner.events import AnyEvent, Commit, RunForked, RunStarted
 from runner.history import Reopened
 from runner.snapshot import encode, should_snapshot
 from runner.state import RunState
@@ -28,7 +28,7 @@ class Recorder:
     def record(self, events: tuple[AnyEvent, ...], state: RunState, taken: Sequence[int]) -> Commit:
         """Commit what a decision made; `state` has it folded in. Raises StoreError, Fenced."""
         commit = Commit(self._run, state.seq - len(events) + 1, events, state.at, self._epoch)
-        if commit.first == 1:
+        if isinstance(events[0], RunStarted | RunForked):
             self._bytes_since += self._store.create(commit, self._owner)
         else:
             self._bytes_since += self._store.append(commit, taken)

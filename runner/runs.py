@@ -12,6 +12,7 @@ import msgspec
 from runner.calls import Context, Streamer
 from runner.clock import Clock, SystemClock
 from runner.compiler import RecordedFiles
+from runner.compiler.files import shown_as
 from runner.definitions import definition_of, texts_of
 from runner.engine import Engine, Listener, Manner
 from runner.errors import RunBusy, UsageError
@@ -20,6 +21,7 @@ from runner.executor import World
 from runner.history import Reopened, reopen
 from runner.history import load as load_state
 from runner.inputs import InputsInvalid, check_inputs
+from runner.loading import load as load_file
 from runner.loading import load_recorded
 from runner.model import Json, Loaded, Workflow
 from runner.projection import Projector
@@ -27,13 +29,14 @@ from runner.providers import live as live_models
 from runner.providers.scripted import Script
 from runner.recorder import Recorder
 from runner.scheduler import Live
-from runner.scheduler.happenings import Begin, Resumed
+from runner.scheduler.happenings import Begin, Fork, Resumed
 from runner.secrets import Secrets, reference
 from runner.state import RunState
 from runner.store.contract import RunRow, Store
 from runner.store.lease import current_owner, may_take_over
 from runner.tools.child import kill_leftovers
 from runner.tools.performers import PERFORMERS
+from runner.versions import compare, refuse_changes
 
 GRACE = 2.0
 """Seconds that what a crash left behind is given to end by itself."""
@@ -96,7 +99,7 @@ async def start(loaded: Loaded, given: Mapping[str, Json], choices: Choices, aro
     started = RunStarted(workflow.name, workflow.version, loaded.hash, values, state, options, choices.name)
     state_of_run = RunState()
     new = Reopened(state_of_run, Projector(state_of_run), 0, 0)
-    return await _drive(Live(run, workflow, state_of_run), 1, Begin(started), secrets, around, new)
+    return await drive(Live(run, workflow, state_of_run), 1, Begin(started), secrets, around, new)
 
 
 def resolve_inputs(
@@ -134,8 +137,12 @@ def parse_input(workflow: Workflow, name: str, text: str) -> Json:
         raise InputsInvalid(words, f"for example -i '{name}=…' with a {entry.schema['type']}") from None
 
 
-async def resume(run: str, given: Mapping[str, Json], around: Surroundings) -> RunResult:
-    """Take up a paused or killed run. Raises RunBusy, UsageError (it has ended), StoreError."""
+async def resume(run: str, given: Mapping[str, Json], around: Surroundings, changed: str = "") -> RunResult:
+    """Take up a paused or killed run, under the definition in the file `changed` if one is named.
+
+    Raises InvalidWorkflow, RunBusy, StoreError; UsageError when the run has ended, or what it has begun is not the
+    same in that file.
+    """
     store = around.store
     row = store.run(run)
     state = load_state(store, run)
@@ -143,17 +150,29 @@ async def resume(run: str, given: Mapping[str, Json], around: Surroundings) -> R
         raise UsageError(f"run {run} has ended: {state.status}", "retry or fork it, or run the workflow again")
     if not may_take_over(row, around.clock.now()):
         raise RunBusy(*_owned_by(row))
-    definition = store.definition(row.definition)
-    options = state.started.options if state.started else {}
-    path, texts = texts_of(definition)
-    loaded = load_recorded(path, RecordedFiles(texts), options.get("allow", {}))
-    secrets = _secrets_again(loaded.workflow, state, given, around)
+    loaded = _accepted(store, run, state, changed) if changed else pinned(store, state)
+    secrets = secrets_again(loaded.workflow, state, given, around)
     epoch = store.claim(run, current_owner(), around.clock.now(), row.epoch)
     reopened = reopen(store, run)
     for step in reopened.state.running:
         await kill_leftovers(f"{run}/{step}", GRACE)
     live = Live(run, loaded.workflow, reopened.state)
-    return await _drive(live, epoch, Resumed(epoch), secrets, around, reopened)
+    resumed = Resumed(epoch, loaded.hash, loaded.workflow.version) if changed else Resumed(epoch)
+    return await drive(live, epoch, resumed, secrets, around, reopened)
+
+
+def pinned(store: Store, state: RunState, definition: str = "") -> Loaded:
+    """The version that a run goes by now, or another that it went by before, as it was recorded."""
+    path, texts = texts_of(store.definition(definition or state.definition))
+    return load_recorded(path, RecordedFiles(texts), state.options.get("allow", {}))
+
+
+def _accepted(store: Store, run: str, state: RunState, file: str) -> Loaded:
+    changed = load_file(file, state.options.get("allow", {}))
+    visits = compare(store, run, changed.workflow, lambda version: pinned(store, state, version).workflow)
+    refuse_changes(visits, run, shown_as(changed.workflow.file))
+    store.save_definition(definition_of(changed))
+    return changed
 
 
 def _owned_by(row: RunRow) -> tuple[str, str]:
@@ -162,7 +181,8 @@ def _owned_by(row: RunRow) -> tuple[str, str]:
     return f"run {row.id} belongs to {who}, which is alive", "wait for it, or stop it first"
 
 
-def _secrets_again(workflow: Workflow, state: RunState, given: Mapping[str, Json], around: Surroundings) -> Secrets:
+def secrets_again(workflow: Workflow, state: RunState, given: Mapping[str, Json], around: Surroundings) -> Secrets:
+    """A recorded run's secrets, supplied again. Raises UsageError when one is missing."""
     started = state.started
     assert started is not None, "a recorded run has started"
     nonce = str(started.options.get("nonce", ""))
@@ -179,12 +199,11 @@ def _secrets_again(workflow: Workflow, state: RunState, given: Mapping[str, Json
     return Secrets(nonce, values)
 
 
-async def _drive(
-    live: Live, epoch: int, first: Begin | Resumed, secrets: Secrets, around: Surroundings, reopened: Reopened
+async def drive(
+    live: Live, epoch: int, first: Begin | Fork | Resumed, secrets: Secrets, around: Surroundings, reopened: Reopened
 ) -> RunResult:
-    started = first.started if isinstance(first, Begin) else live.state.started
-    assert started is not None, "a recorded run has started"
-    mock = started.options.get("mock")
+    """Drive a run from its first happening in this process until it ends or pauses."""
+    mock = _mock_of(first, live.state)
     script = Script.from_data(mock) if mock else None
     context = Context(around.clock, around.environment, around.stream)
     world = World(script or live_models.Live(), PERFORMERS, script, secrets, context)
@@ -193,6 +212,13 @@ async def _drive(
     around.engaged(engine)
     await engine.drive([first])
     return result_of(live.run, live.state)
+
+
+def _mock_of(first: Begin | Fork | Resumed, state: RunState) -> Json:
+    if isinstance(first, Begin):
+        return first.started.options.get("mock")
+    forked = first.forked.options if isinstance(first, Fork) else {}
+    return {**state.options, **forked}.get("mock")
 
 
 def result_of(run: str, state: RunState) -> RunResult:

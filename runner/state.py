@@ -114,6 +114,8 @@ class RunState:
         self.status: RunStatus = "pending"
         self.reason = ""
         self.started: RunStarted | None = None
+        self.definition = ""
+        self.overrides: dict[str, Json] = {}
         self.outputs: dict[str, Json] = {}
         self.error: dict[str, Json] | None = None
         self.epoch = 1
@@ -132,6 +134,12 @@ class RunState:
         self.cost_usd = 0.0
         self.unpriced = 0
         self.last_interval = 0.0
+
+    @property
+    def options(self) -> dict[str, Json]:
+        """What the run was started with beside its inputs, as its forks have changed it."""
+        own = {} if self.started is None else self.started.options
+        return {**own, **self.overrides} if self.overrides else own
 
     @property
     def ended(self) -> bool:
@@ -156,3 +164,10 @@ class RunState:
         while home.frame is not None:
             home = self.steps[self.frames[home.frame].home]
             yield home
+
+    def count_steps(self, frame: Frame, more: int) -> None:
+        """Count steps taken in a frame, for the run and for each workflow that the frame stands in."""
+        self.total_steps += more
+        for home in self.homes_of(frame):
+            if home.invocation is not None:
+                home.invocation.steps += more

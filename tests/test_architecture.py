@@ -18,16 +18,16 @@ FLOORS = {
     "ground": ("errors", "clock", "resources", "plain", "programs"),
     "language": (
         *("reference", "signature", "expression", "template", "source", "schema"),
-        *("model", "inputs", "compiler", "analysis"),
+        *("model", "meaning", "inputs", "compiler", "analysis"),
     ),
     "record": (
-        *("events", "event_schema", "reducers", "state", "answers", "fold"),
+        *("events", "event_schema", "reducers", "state", "rewinding", "answers", "fold"),
         *("store", "projection", "snapshot", "history"),
-        *("recorder", "definitions", "diagram"),
+        *("recorder", "definitions", "differences", "diagram"),
     ),
     "world": ("calls", "secrets", "providers", "tools"),
     "kinds": ("nodes", "loading"),
-    "engine": ("scheduler", "executor", "engine", "runs"),
+    "engine": ("scheduler", "executor", "engine", "versions", "runs", "forks"),
     "listeners": ("subscribers",),
     "doors": ("runner", "api", "cli"),
 }

@@ -16,12 +16,16 @@ Examples:
   wf resume last
   wf resume 0mwsi --no-input --json
   wf resume last -i token=…                   # a secret input is needed again
+  wf resume last --workflow changed.yaml      # what has not begun yet may be different there
 """
 
 
 @click.command("resume", epilog=EPILOG)
 @click.argument("run")
 @click.option("-i", "pairs", multiple=True, metavar="NAME=VALUE", help="A secret input, which is not recorded.")
+@click.option(
+    "--workflow", "changed", metavar="FILE", help="Go on with this file, if all that has begun is the same there."
+)
 @click.option("--answer", "answers", multiple=True, metavar="STEP=VALUE", help="Answer a person's question beforehand.")
 @click.option("--no-input", is_flag=True, help="Never ask; pause when only a person can go on.")
 @click.option("--wait-limit", metavar="DURATION", help="How long to stay while only time goes on (60s).")
@@ -39,4 +43,4 @@ def command(run: str, as_document: bool, db: str | None, **given: Any) -> int:
     with writing(db, durability(given["durable"])) as store:
         around = surroundings(store, show, given["answers"], wait_limit(given["wait_limit"]), signals)
         secrets = parse_pairs(given["pairs"], "-i NAME=VALUE")
-        return drive(resume(find_run(store, run).id, secrets, around), show, signals)
+        return drive(resume(find_run(store, run).id, secrets, around, given["changed"] or ""), show, signals)

@@ -72,7 +72,7 @@ def command(flow: str, as_document: bool, db: str | None, **given: Any) -> int:
         parse_allowed(given["allowed"]),
         _script(given["mock"]),
         given["name"],
-        _run_id(given["run_id"]),
+        checked_run_id(given["run_id"]),
     )
     signals = Signals()
     with writing(db, durability(given["durable"]), create=True) as store:
@@ -108,7 +108,8 @@ def _script(mock: str | None) -> Script | None:
     return read_script(Path(mock)) if mock else None
 
 
-def _run_id(given: str | None) -> str:
+def checked_run_id(given: str | None) -> str:
+    """A run's id as given, or nothing. Raises UsageError."""
     if given is not None and not RUN_ID.fullmatch(given):
         raise UsageError(
             f"'{given[:80]}' can't be a run's id",

@@ -9,8 +9,7 @@ import click
 from runner.cli.printing import tell
 from runner.cli.reporting import as_json
 from runner.cli.settings import database_option
-from runner.cli.stored import find_run, reading
-from runner.errors import UsageError
+from runner.cli.stored import find_checkpoint, reading
 from runner.history import values
 
 EPILOG = """\b
@@ -26,13 +25,8 @@ Examples:
 @database_option
 def command(run: str, as_document: bool, db: str | None) -> int:
     """Print the state of RUN, or of RUN@N: its workflow's keys and values."""
-    name, sign, at = run.partition("@")
-    if sign and not at.isdecimal():
-        raise UsageError(
-            f"'{run}' is not of the form RUN@N", "N is the number of an event that ends a commit; see wf logs"
-        )
     with reading(db) as store:
-        found = values(store, find_run(store, name).id, int(at) if sign else None)
+        found = values(store, *find_checkpoint(store, run))
     if as_document:
         click.echo(as_json(found))
         return 0

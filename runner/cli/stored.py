@@ -10,6 +10,9 @@ from runner.errors import UsageError
 from runner.store.contract import RunRow, RunUnknown, Store
 from runner.store.sqlite import open_store
 
+SHORT = 12
+"""How many digits of a version's hash are shown."""
+
 LAST = "last"
 MOST = 1000
 
@@ -35,6 +38,35 @@ def writing(db: str | None, durability: Durability = "full", *, create: bool = F
         yield store
     finally:
         store.close()
+
+
+def find_checkpoint(store: Store, name: str) -> tuple[str, int]:
+    """The run and event that `RUN@N` stands for; the run's last event without `@N`. Raises as `find_run`."""
+    run, sign, at = name.partition("@")
+    if sign and not at.isdecimal():
+        raise UsageError(f"'{name}' is not of the form RUN@N", "N is a checkpoint's number: see wf checkpoints RUN")
+    row = find_run(store, run)
+    return row.id, int(at) if sign else row.events
+
+
+def names_run(store: Store, name: str) -> bool:
+    """Whether `NAME` or `NAME@…` is about a run that is there."""
+    try:
+        find_run(store, name.partition("@")[0])
+    except RunUnknown:
+        return False
+    return True
+
+
+def find_version(store: Store, name: str) -> str:
+    """The hash of the version that `WORKFLOW@HASH` stands for, by a beginning of it; the newest without `@HASH`."""
+    workflow, _, beginning = name.partition("@")
+    found = [row.hash for row in store.versions(workflow) if row.hash.startswith(beginning)]
+    if not found:
+        raise UsageError(f"there is no run and no workflow version '{name}'", "wf runs and wf workflows list them")
+    if len(found) > 1 and beginning:
+        raise UsageError(f"'{name}' begins several versions: {', '.join(hash_[:SHORT] for hash_ in found[:5])}")
+    return found[0]
 
 
 def find_run(store: Store, name: str) -> RunRow:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from runner.compiler.declarations import AgentReader, retry
-from runner.compiler.names import EXIT, name_trouble
+from runner.compiler.names import EXIT, id_trouble
 from runner.compiler.reader import NodeReader, Notes
 from runner.errors import did_you_mean
 from runner.model import Body, Json, JsonPath, Node, Route, Use
@@ -89,7 +87,7 @@ class BodyReader:
     def _node(
         self, name: str, content: Mapping[str, Json], at: JsonPath, following: str | None, variables: frozenset[str]
     ) -> Node:
-        if trouble := name_trouble(name):
+        if trouble := id_trouble(name):
             self._notes.error(f"'{name}' can't be an id: {trouble}", at, key=True, hint="choose another name")
         verb = next((key for key in content if key in VERBS), "none")
         reader = self.reader(name, verb, content, at, variables, [])
@@ -146,7 +144,6 @@ class BodyReader:
             on_crash=content.get("on_crash", "retry"),
             bodies=reader.bodies,
             uses=tuple(reader.uses),
-            hash=_content_hash(content),
         )
 
     def _default_timeout(self, defaults: Mapping[str, Json]) -> Any:
@@ -177,8 +174,3 @@ class BodyReader:
                 if route.to is not None and route.to not in body.nodes:
                     near = did_you_mean(route.to, [*body.nodes, EXIT])
                     self._notes.error(f"node '{route.to}' does not exist{near}", route.at)
-
-
-def _content_hash(content: Mapping[str, Json]) -> str:
-    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(canonical.encode()).hexdigest()

@@ -20,6 +20,7 @@ from runner.scheduler.happenings import (
     Begin,
     CancelRequested,
     Continue,
+    Fork,
     Happening,
     Paused,
     Resumed,
@@ -56,6 +57,13 @@ def advance(live: Live, happenings: Iterable[Happening], at: float, *, draining:
 def _begin(live: Live, happening: Begin) -> None:
     live.emit(happening.started)
     live.emit(FrameOpened("", ROOT, BODY, live.workflow.body.key, shared=True))
+
+
+def _fork(live: Live, happening: Fork) -> None:
+    live.emit(happening.forked)
+    for path in tuple(live.state.running):
+        again = path not in happening.forked.anew
+        live.emit(AttemptStarted(path, live.state.steps[path].attempt + 1, again=again))
 
 
 def _continue(_live: Live, _happening: Continue) -> None:
@@ -121,7 +129,7 @@ def _cancel(live: Live, happening: CancelRequested) -> None:
 
 
 def _resumed(live: Live, happening: Resumed) -> None:
-    live.emit(RunResumed(happening.epoch))
+    live.emit(RunResumed(happening.epoch, happening.definition, happening.version))
     for path in tuple(live.state.running):
         step = live.state.steps.get(path)
         if step is None:
@@ -139,6 +147,7 @@ def _paused(live: Live, happening: Paused) -> None:
 
 HAPPENS: dict[type, Callable[[Live, Any], None]] = {
     Begin: _begin,
+    Fork: _fork,
     Continue: _continue,
     AttemptEnded: _attempt_ended,
     Answered: _answered,

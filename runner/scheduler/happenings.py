@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from runner.calls import Outcome
-from runner.events import RunStarted
+from runner.events import RunForked, RunStarted
 
 Json = Any
 
@@ -16,6 +16,12 @@ class Begin(msgspec.Struct, frozen=True):
     """A new run."""
 
     started: RunStarted
+
+
+class Fork(msgspec.Struct, frozen=True):
+    """A run that goes on from another's past: what was in flight there begins anew."""
+
+    forked: RunForked
 
 
 class Continue(msgspec.Struct, frozen=True):
@@ -59,6 +65,8 @@ class Resumed(msgspec.Struct, frozen=True):
     """A process takes the run up again: what was in flight was interrupted."""
 
     epoch: int
+    definition: str = ""
+    version: str = ""
 
 
 class Paused(msgspec.Struct, frozen=True):
@@ -67,4 +75,6 @@ class Paused(msgspec.Struct, frozen=True):
     reason: str
 
 
-Happening = Begin | Continue | AttemptEnded | Answered | TimeReached | TimeSpent | CancelRequested | Resumed | Paused
+Happening = (
+    Begin | Fork | Continue | AttemptEnded | Answered | TimeReached | TimeSpent | CancelRequested | Resumed | Paused
+)

@@ -40,8 +40,7 @@ class Live:
     @property
     def options(self) -> Mapping[str, Json]:
         """What the run was started with beside its inputs."""
-        started = self.state.started
-        return started.options if started is not None else {}
+        return self.state.options
 
     def body(self, frame: Frame) -> Body:
         """The graph that a frame executes."""

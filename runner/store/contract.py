@@ -43,6 +43,18 @@ class Definition(msgspec.Struct, frozen=True):
     edges: Sequence[Mapping[str, Json]] = ()
 
 
+class VersionRow(msgspec.Struct, frozen=True):
+    """A version of a workflow as the list shows it. Times in epoch seconds: when its first and last runs began."""
+
+    hash: str
+    name: str
+    version: str
+    file: str
+    runs: int
+    first_at: float | None
+    last_at: float | None
+
+
 class Owner(msgspec.Struct, frozen=True):
     """A process that runs a run: enough to tell whether it still lives, on this host or not."""
 
@@ -56,7 +68,10 @@ class Owner(msgspec.Struct, frozen=True):
 
 
 class RunRow(msgspec.Struct, frozen=True):
-    """A run as the list of runs shows it. Times in epoch seconds; `events` counts what is recorded."""
+    """A run as the list of runs shows it. Times in epoch seconds; `events` counts what is recorded.
+
+    A fork shares the events of its `parent` up to number `fork`; its own follow those.
+    """
 
     id: str
     workflow: str
@@ -69,10 +84,12 @@ class RunRow(msgspec.Struct, frozen=True):
     epoch: int = 0
     owner: Owner | None = None
     heartbeat: float | None = None
+    parent: str | None = None
+    fork: int | None = None
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """A run's whole state after event `seq`, encoded by `runner.snapshot`."""
+    """A run's whole state after event `seq`, encoded by `runner.snapshot`. A fork's may be its parent's: see `run`."""
 
     run: str
     seq: int
@@ -118,10 +135,15 @@ class Store(Protocol):
         """Raises StoreError when it is not there."""
         ...
 
+    def versions(self, name: str | None = None) -> list[VersionRow]:
+        """The versions of all workflows, or of that name, newest first."""
+        ...
+
     def create(self, commit: Commit, owner: Owner) -> int:
         """Begin a run with its first commit (it starts with a RunStarted), owned under epoch 1; the bytes recorded.
 
-        UsageError if the id is taken; its definition must have been saved.
+        UsageError if the id is taken; its definition must have been saved. A fork starts with a RunForked in that
+        place, and its parent must have the checkpoint.
         """
         ...
 
@@ -140,11 +162,14 @@ class Store(Protocol):
         ...
 
     def snapshot(self, run: str, upto: int | None = None) -> Snapshot | None:
-        """The newest snapshot at or before event `upto`."""
+        """The newest snapshot at or before event `upto`; of the past that a fork shares if it has none of its own."""
         ...
 
     def commits(self, run: str, after: int = 0, upto: int | None = None) -> Iterator[Commit]:
-        """Commits whose events come after `after` and whose last is at most `upto`, in order."""
+        """Commits whose events come after `after` and whose last is at most `upto`, in order.
+
+        Those of the past that a fork shares name the run that recorded them.
+        """
         ...
 
     def projected(self, run: str, table: str) -> list[dict[str, Json]]:

@@ -9,9 +9,9 @@ import msgspec
 from msgspec.structs import replace
 
 from runner.errors import StoreError
-from runner.events import Commit
+from runner.events import Commit, RunForked
 from runner.store import rules
-from runner.store.contract import Definition, Message, Owner, Rows, RunRow, Snapshot
+from runner.store.contract import Definition, Message, Owner, Rows, RunRow, Snapshot, VersionRow
 from runner.store.payload import Packed, from_json, pack, to_json, unpack
 from runner.store.tables import PROJECTED, merge
 
@@ -25,6 +25,7 @@ class _Run(msgspec.Struct):
 
     row: RunRow
     commits: list[Packed]
+    versions: set[str]
     snapshots: dict[int, Snapshot] = msgspec.field(default_factory=dict)
     inbox: dict[int, tuple[Message, bytes]] = msgspec.field(default_factory=dict)
     tables: dict[str, dict[tuple[Json, ...], dict[str, Json]]] = msgspec.field(default_factory=dict)
@@ -50,11 +51,22 @@ class MemoryStore:
             raise rules.no_definition(hash)
         return self._definitions[hash]
 
+    def versions(self, name: str | None = None) -> list[VersionRow]:
+        """See `Store`."""
+        rows = [self._version(found) for found in self._definitions.values() if name in {None, found.name}]
+        return sorted(rows, key=lambda row: (-(row.last_at or 0.0), row.hash))
+
+    def _version(self, found: Definition) -> VersionRow:
+        began = [run.row.created_at for run in self._runs.values() if found.hash in run.versions]
+        first, last = min(began, default=None), max(began, default=None)
+        return VersionRow(found.hash, found.name, found.version, found.file, len(began), first, last)
+
     def create(self, commit: Commit, owner: Owner) -> int:
         """See `Store`."""
         start = rules.started(commit)
         packed = pack(commit)
         self.definition(start.definition)
+        parent, fork = self._fork_point(start) if isinstance(start, RunForked) else (None, None)
         if commit.run in self._runs:
             raise rules.taken_id(commit.run)
         row = RunRow(
@@ -69,9 +81,17 @@ class MemoryStore:
             epoch=commit.epoch,
             owner=owner,
             heartbeat=commit.at,
+            parent=parent,
+            fork=fork,
         )
-        self._runs[commit.run] = _Run(row, [packed])
+        self._runs[commit.run] = _Run(row, [packed], {start.definition})
         return len(packed.payload)
+
+    def _fork_point(self, forked: RunForked) -> tuple[str, int]:
+        self._run(forked.parent)
+        if all(forked.at != commit.last for commit in self.commits(forked.parent, upto=forked.at)):
+            raise rules.no_checkpoint(forked.parent, forked.at)
+        return forked.parent, forked.at
 
     def append(self, commit: Commit, taken: Sequence[int] = ()) -> int:
         """See `Store`."""
@@ -85,8 +105,14 @@ class MemoryStore:
         for id_ in taken:
             run.inbox.pop(id_, None)
         status = rules.status_after(commit) or run.row.status
+        resumed = rules.version_after(commit)
+        if resumed is not None:
+            self.definition(resumed.definition)
         run.commits.append(packed)
         run.row = replace(run.row, status=status, updated_at=commit.at, events=commit.last)
+        if resumed is not None:
+            run.row = replace(run.row, definition=resumed.definition, version=resumed.version)
+            run.versions.add(resumed.definition)
         return len(packed.payload)
 
     def save_snapshot(self, snapshot: Snapshot, rows: Rows, epoch: int) -> None:
@@ -103,12 +129,21 @@ class MemoryStore:
 
     def snapshot(self, run: str, upto: int | None = None) -> Snapshot | None:
         """See `Store`."""
-        kept = self._runs[run].snapshots if run in self._runs else {}
+        if run not in self._runs:
+            return None
+        kept, row = self._runs[run].snapshots, self._runs[run].row
         newest = max((seq for seq in kept if upto is None or seq <= upto), default=None)
-        return None if newest is None else kept[newest]
+        if newest is not None:
+            return kept[newest]
+        if row.parent is None or row.fork is None:
+            return None
+        return self.snapshot(row.parent, row.fork if upto is None else min(upto, row.fork))
 
     def commits(self, run: str, after: int = 0, upto: int | None = None) -> Iterator[Commit]:
         """See `Store`."""
+        row = self._run(run).row
+        if row.parent is not None and row.fork is not None:
+            yield from self.commits(row.parent, after, row.fork if upto is None else min(upto, row.fork))
         for packed in tuple(self._run(run).commits):
             if packed.first > after and (upto is None or packed.last <= upto):
                 yield unpack(run, packed, _HERE)

@@ -195,5 +195,21 @@ CREATE_TABLES = (
     """,
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (CREATE_TABLES,)
+FORKS = (
+    # The run whose past a fork shares, and the number of the last event of it that it does. No such run may be deleted.
+    "ALTER TABLE runs ADD COLUMN parent INTEGER REFERENCES runs (number)",
+    "ALTER TABLE runs ADD COLUMN fork INTEGER",
+    "CREATE INDEX runs_by_parent ON runs (parent) WHERE parent IS NOT NULL",
+    # Every version that a run has gone by; a resumption may bring a further one.
+    """
+    CREATE TABLE run_versions (
+        run INTEGER NOT NULL REFERENCES runs (number) ON DELETE CASCADE,
+        definition TEXT NOT NULL REFERENCES workflows (hash),
+        PRIMARY KEY (run, definition)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "INSERT INTO run_versions (run, definition) SELECT number, definition FROM runs",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (CREATE_TABLES, FORKS)
 """Step n, a row of statements, brings a database from version n to n + 1; `user_version` counts those it has had."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from runner.errors import RunBusy, StoreError, UsageError, did_you_mean
-from runner.events import Commit, Event, RunEnded, RunPaused, RunResumed, RunStarted, RunStatus
+from runner.events import Commit, Event, RunEnded, RunForked, RunPaused, RunResumed, RunStarted, RunStatus
 from runner.store.contract import Fenced, HistoryMoved, RunRow, RunUnknown
 
 _STATUS: dict[type[Event], RunStatus] = {
     RunStarted: "running",
+    RunForked: "running",
     RunPaused: "paused",
     RunResumed: "running",
     RunEnded: "completed",
@@ -26,10 +27,16 @@ def status_after(commit: Commit) -> RunStatus | None:
     return status
 
 
-def started(commit: Commit) -> RunStarted:
-    """The RunStarted that a run's first commit begins with. Raises StoreError when this is no first commit."""
+def version_after(commit: Commit) -> RunResumed | None:
+    """The resumption in a commit that brought another version of the definition."""
+    return next((event for event in commit.events if isinstance(event, RunResumed) and event.definition), None)
+
+
+def started(commit: Commit) -> RunStarted | RunForked:
+    """What a run's first commit begins with. Raises StoreError when this is no first commit."""
     first = commit.events[0] if commit.events else None
-    if not isinstance(first, RunStarted) or commit.first != 1 or commit.epoch != 1:
+    past = first.at if isinstance(first, RunForked) else 0
+    if not isinstance(first, RunStarted | RunForked) or commit.first != past + 1 or commit.epoch != 1:
         raise StoreError(f"run '{commit.run}' can't begin with this: a run's first event is its start, under epoch 1")
     return first
 
@@ -72,8 +79,8 @@ def fenced(row: RunRow, epoch: int) -> Fenced:
 
 
 def no_checkpoint(run: str, seq: int) -> StoreError:
-    """A snapshot was offered for a point that is not the end of a commit."""
-    return StoreError(f"run '{run}' has no checkpoint {seq}: a snapshot belongs to the last event of a commit")
+    """A snapshot or a fork was offered for a point that is not the end of a commit."""
+    return StoreError(f"run '{run}' has no checkpoint {seq}: that is not the last event of a commit")
 
 
 def busy(row: RunRow) -> RunBusy:

@@ -13,10 +13,10 @@ import msgspec
 from sqlite_utils import Database
 
 from runner.errors import StoreError
-from runner.events import Commit
+from runner.events import Commit, RunForked
 from runner.store import rules, statements
 from runner.store.connection import Durability, connect
-from runner.store.contract import Definition, Message, Owner, Rows, RunRow, Snapshot, Store
+from runner.store.contract import Definition, Message, Owner, Rows, RunRow, Snapshot, Store, VersionRow
 from runner.store.driver import sqlite3
 from runner.store.faults import FAULTS, explain, explained
 from runner.store.memory import NoStore
@@ -95,21 +95,42 @@ class SqliteStore:
             raise damaged(f"blob {blob[:12]}", str(self._path))
         return str(rows[0][0], "utf-8")
 
+    def versions(self, name: str | None = None) -> list[VersionRow]:
+        """See `Store`."""
+        with self._sound("the list of versions"):
+            return [VersionRow(*row) for row in self._read(statements.VERSIONS, (name,))]
+
     def create(self, commit: Commit, owner: Owner) -> int:
         """See `Store`."""
         start = rules.started(commit)
         packed = pack(commit)
         lease = (owner.host, owner.pid, owner.started, owner.boot, commit.at)
         status = rules.status_after(commit)
+        origin = self._fork_point(start) if isinstance(start, RunForked) else (None, None)
         row = (commit.run, start.workflow, start.version, start.definition, status, commit.at, commit.epoch, *lease)
         if not self._read(statements.DEFINITION, (start.definition,)):
             raise rules.no_definition(start.definition)
         with self._transaction():
-            inserted = self._execute(statements.INSERT_RUN, row)
+            inserted = self._execute(statements.INSERT_RUN, (*row, *origin))
             if not inserted.rowcount:
                 raise rules.taken_id(commit.run)
             self._write(statements.FIRST_EVENTS, (inserted.lastrowid, *packed))
+            self._write(statements.INSERT_RUN_VERSION, (inserted.lastrowid, start.definition))
         return len(packed.payload)
+
+    def _fork_point(self, forked: RunForked) -> tuple[int, int]:
+        for run, upto in self._line(forked.parent):
+            if forked.at <= upto and self._read(statements.ENDS_COMMIT, (self._number(run), forked.at)):
+                return self._number(forked.parent), forked.at
+        raise rules.no_checkpoint(forked.parent, forked.at)
+
+    def _line(self, run: str) -> list[tuple[str, int]]:
+        """The runs that recorded a run's past, oldest first and itself last, each with the last event that counts."""
+        line = [(run, _LAST)]
+        while origin := self._read(statements.ORIGIN, (line[0][0],)):
+            parent, fork = origin[0]
+            line.insert(0, (parent, min(fork, line[0][1])))
+        return line
 
     def append(self, commit: Commit, taken: Sequence[int] = ()) -> int:
         """See `Store`."""
@@ -124,6 +145,9 @@ class SqliteStore:
             self._append(commit, values)
             if status is not None:
                 self._write(statements.SET_STATUS, (status, values[0]))
+            if resumed := rules.version_after(commit):
+                self._write(statements.SET_VERSION, (resumed.definition, resumed.version, values[0]))
+                self._write(statements.INSERT_RUN_VERSION, (values[0], resumed.definition))
             if taken:
                 self._take(commit.run, taken)
         return len(packed.payload)
@@ -153,10 +177,14 @@ class SqliteStore:
 
     def snapshot(self, run: str, upto: int | None = None) -> Snapshot | None:
         """See `Store`."""
-        rows = self._read(statements.SNAPSHOT, (run, _LAST if upto is None else upto))
-        if not rows:
-            return None
-        seq, at, checksum, state = rows[0]
+        last = _LAST if upto is None else upto
+        for recorder, until in reversed(self._line(run)):
+            if rows := self._read(statements.SNAPSHOT, (recorder, min(last, until))):
+                return self._snapshot(recorder, rows[0])
+        return None
+
+    def _snapshot(self, run: str, row: Sequence[Json]) -> Snapshot:
+        seq, at, checksum, state = row
         with self._sound(f"the snapshot of run '{run}' after event {seq}") as what:
             if crc32(state) != checksum:
                 raise damaged(what, str(self._path))
@@ -164,22 +192,25 @@ class SqliteStore:
 
     def commits(self, run: str, after: int = 0, upto: int | None = None) -> Iterator[Commit]:
         """See `Store`."""
-        number = self._number(run)
-        last = self._last_event(run, number)
-        upto = last if upto is None else upto
+        wanted = _LAST if upto is None else upto
         following = after + 1
-        for row in self._stream(statements.COMMITS, (number, after, upto)):
-            commit = unpack(run, Packed(*row), str(self._path))
-            if commit.first > following:
-                raise self._missing(run, following, commit.first)
-            following = commit.last + 1
-            if commit.first > after:
-                yield commit
-        if following <= last <= upto:
+        for recorder, until in self._line(run):
+            for commit in self._own_commits(recorder, following - 1, min(wanted, until)):
+                if commit.first > following:
+                    raise self._missing(recorder, following, commit.first)
+                following = commit.last + 1
+                if commit.first > after:
+                    yield commit
+        last = self._last_event(run)
+        if following <= last <= wanted:
             raise self._missing(run, following, last + 1)
 
-    def _last_event(self, run: str, number: int) -> int:
-        rows = self._read(statements.LAST_EVENT, (number,))
+    def _own_commits(self, run: str, after: int, upto: int) -> Iterator[Commit]:
+        for row in self._stream(statements.COMMITS, (self._number(run), after, upto)):
+            yield unpack(run, Packed(*row), str(self._path))
+
+    def _last_event(self, run: str) -> int:
+        rows = self._read(statements.LAST_EVENT, (self._number(run),))
         if not rows:
             raise damaged(f"the history of run '{run}'", str(self._path))
         return int(rows[0][0])
@@ -299,9 +330,9 @@ class SqliteStore:
 
 
 def _run_row(row: Sequence[Json]) -> RunRow:
-    *plain, host, pid, started, boot, heartbeat = row
+    *plain, host, pid, started, boot, heartbeat, parent, fork = row
     owner = None if host is None else {"host": host, "pid": pid, "started": started, "boot": boot}
-    whole = dict(zip(_RUN_FIELDS, (*plain, owner, heartbeat), strict=True))
+    whole = dict(zip(_RUN_FIELDS, (*plain, owner, heartbeat, parent, fork), strict=True))
     return msgspec.convert(whole, RunRow)
 
 

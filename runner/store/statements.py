@@ -24,20 +24,33 @@ VALUES ((?1 << 32) + ?3, ?1, ?2, ?4, ?5, ?6, ?7, CAST(?8 AS TEXT))
 # A run, unless its id is taken.
 INSERT_RUN = """
 INSERT INTO runs (id, workflow, version, definition, status, created_at, epoch,
-                  owner_host, owner_pid, owner_started, owner_boot, heartbeat)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                  owner_host, owner_pid, owner_started, owner_boot, heartbeat, parent, fork)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO NOTHING
 """
 
 # The status that a commit brought.
 SET_STATUS = "UPDATE runs SET status = ? WHERE number = ?"
 
+# The version that a run goes by from now on.
+SET_VERSION = "UPDATE runs SET definition = ?, version = ? WHERE number = ?"
+INSERT_RUN_VERSION = "INSERT INTO run_versions (run, definition) VALUES (?, ?) ON CONFLICT DO NOTHING"
+
+# The versions of workflows, newest first: when runs first and last began with each, and how many runs have gone by it.
+VERSIONS = """
+SELECT hash, name, workflows.version, file, count(number), min(created_at), max(created_at)
+FROM workflows LEFT JOIN run_versions ON run_versions.definition = hash LEFT JOIN runs ON number = run
+WHERE ?1 IS NULL OR name = ?1
+GROUP BY hash ORDER BY max(created_at) DESC, hash
+"""
+
 # The number that stands for a run in `events`.
 RUN_NUMBER = "SELECT number FROM runs WHERE id = ?"
 
 _RUN_COLUMNS = """
 SELECT runs.id, workflow, version, definition, status, created_at, newest.at, newest.last,
-       runs.epoch, owner_host, owner_pid, owner_started, owner_boot, heartbeat
+       runs.epoch, owner_host, owner_pid, owner_started, owner_boot, heartbeat,
+       (SELECT parents.id FROM runs AS parents WHERE parents.number = runs.parent), fork
 FROM runs LEFT JOIN events AS newest ON newest.id = (
     SELECT max(id) FROM events WHERE id > number << 32 AND id < (number + 1) << 32
 )
@@ -54,6 +67,14 @@ WHERE (?1 IS NULL OR status = ?1) AND (?2 IS NULL OR workflow = ?2)
 ORDER BY created_at DESC, number DESC LIMIT ?3
 """
 )
+
+# The run whose past a fork shares, and up to which event.
+ORIGIN = """
+SELECT parents.id, runs.fork FROM runs JOIN runs AS parents ON parents.number = runs.parent WHERE runs.id = ?
+"""
+
+# Whether an event is the last of a commit.
+ENDS_COMMIT = "SELECT 1 FROM events WHERE id = (?1 << 32) + ?2"
 
 # The ids that an unknown one may have been meant for.
 RUN_IDS = "SELECT id FROM runs ORDER BY created_at DESC LIMIT 1000"

@@ -14,7 +14,10 @@ from runner.store.migrations import APPLICATION_ID, MIGRATIONS
 from runner.store.sqlite import open_store
 from tests.store.samples import DEFINITION, begin
 
-RELEASED = ("41b8339c01eb985129375340cb856f4e40c7c3d43048c67a65d89462ab0abb4b",)
+RELEASED = (
+    "41b8339c01eb985129375340cb856f4e40c7c3d43048c67a65d89462ab0abb4b",
+    "460ee06814871daa0bab1e5bbba57fbe05af5f9ed90d4706114d60eda41807b2",
+)
 """The SHA-256 of each step, in order. A step that has been released keeps its own; a new step adds one."""
 
 
@@ -62,7 +65,7 @@ def test_opening_again_changes_nothing(tmp_path: Path) -> None:
 @pytest.fixture
 def two_more(monkeypatch: pytest.MonkeyPatch) -> None:
     """The wf of two versions from now."""
-    adds = ("ALTER TABLE runs ADD COLUMN parent TEXT", "CREATE TABLE extra (a TEXT) STRICT")
+    adds = ("ALTER TABLE runs ADD COLUMN note TEXT", "CREATE TABLE extra (a TEXT) STRICT")
     monkeypatch.setattr(connection, "MIGRATIONS", (*MIGRATIONS, *((statement,) for statement in adds)))
 
 

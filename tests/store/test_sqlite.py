@@ -211,7 +211,7 @@ TABLES = ("events", "runs", "signals", "workflow_checkpoints", "workflow_nodes",
 @pytest.mark.parametrize("name", [name for name in vars(statements) if name.isupper() and not name.startswith("_")])
 def test_no_statement_reads_a_whole_table_but_the_lists_of_runs(store: SqliteStore, name: str) -> None:
     sql = getattr(statements, name)
-    values = [None] * 12 if "?1" not in sql else [None] * max(int(digit) for digit in "123456789" if f"?{digit}" in sql)
+    values = [None] * 14 if "?1" not in sql else [None] * max(int(digit) for digit in "123456789" if f"?{digit}" in sql)
     values = values[: sql.count("?")] if "?1" not in sql else values
     plan = [row[3] for row in store._database.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
     scans = [line for line in plan if line.startswith("SCAN") and any(table in line for table in TABLES)]

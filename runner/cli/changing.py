@@ -1,0 +1,80 @@
+"""What `fork`, `retry` and `resume` let a person change of a run, as options, and read back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from runner.cli.driving import parse_pairs
+from runner.cli.reporting import parse_allowed
+from runner.cli.settings import database_option
+from runner.errors import UsageError
+from runner.forks import Changes
+from runner.model import Json
+from runner.providers.mock_file import read_script
+from runner.runs import Choices
+
+_OPTIONS = (
+    click.option("-i", "secrets", multiple=True, metavar="NAME=VALUE", help="A secret input, which is not recorded."),
+    click.option(
+        "--workflow", "changed", metavar="FILE", help="Go on with this file in the place of the recorded one."
+    ),
+    click.option("--model", "models", multiple=True, metavar="ALIAS=MODEL", help="Another model for an alias."),
+    click.option("--mock", metavar="FILE", help="Scripted replies in the place of models."),
+    click.option("--allow", "allowed", multiple=True, metavar="KIND:VALUE", help="As `wf run --allow`."),
+    click.option("--answer", "answers", multiple=True, metavar="STEP=VALUE", help="Answer a question beforehand."),
+    click.option("--run-id", metavar="ID", help="The new run's id; fresh by default."),
+    click.option("--no-input", is_flag=True, help="Never ask; pause when only a person can go on."),
+    click.option("--wait-limit", metavar="DURATION", help="How long to stay while only time goes on (60s)."),
+    click.option("--json", "as_document", is_flag=True, help="One JSON document on stdout, and nothing else."),
+    click.option("--events", is_flag=True, help="Every event as a line of JSON on stdout."),
+    click.option("--quiet", is_flag=True, help="No progress; outputs and errors only."),
+    click.option("--durability", "durable", type=click.Choice(["full", "normal"]), help="What a commit survives."),
+    database_option,
+)
+
+
+def changing_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that `fork` and `retry` share."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def changes_of(given: dict[str, Any], run_id: str, edits: tuple[str, ...] = ()) -> Changes:
+    """What the options change. Raises UsageError."""
+    state, inputs = _edits(edits)
+    return Changes(
+        state,
+        inputs,
+        given["changed"] or "",
+        Choices(
+            parse_pairs(given["models"], "--model ALIAS=MODEL"),
+            parse_allowed(given["allowed"]),
+            read_script(Path(given["mock"])) if given["mock"] else None,
+            run=run_id,
+        ),
+        parse_pairs(given["secrets"], "-i NAME=VALUE"),
+    )
+
+
+def _edits(pairs: tuple[str, ...]) -> tuple[dict[str, Json], dict[str, Json]]:
+    """`state.key=VALUE` and `inputs.name=VALUE`; a value is JSON, or else text."""
+    edits: dict[str, dict[str, Json]] = {"state": {}, "inputs": {}}
+    for path, text in parse_pairs(pairs, "--set state.KEY=VALUE").items():
+        root, _, key = path.partition(".")
+        if root not in edits or not key:
+            raise UsageError(f"--set {path}: a fork changes state.KEY or inputs.NAME")
+        edits[root][key] = _value(text)
+    return edits["state"], edits["inputs"]
+
+
+def _value(text: str) -> Json:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

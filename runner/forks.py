@@ -1,0 +1,166 @@
+"""Forks: new runs that share another's past, with edited values or a changed definition. A retry is one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from runner.definitions import definition_of
+from runner.errors import UsageError, did_you_mean
+from runner.events import RunForked, StepEnded
+from runner.history import fork_of, load
+from runner.inputs import check_inputs
+from runner.loading import load as load_file
+from runner.model import Json, Loaded, Workflow
+from runner.runs import Choices, RunResult, Surroundings, drive, pinned, secrets_again
+from runner.scheduler import Live
+from runner.scheduler.happenings import Fork
+from runner.schema import compile_schema
+from runner.state import ROOT, Invocation, RunState
+from runner.store.contract import Store
+from runner.versions import begun_anew
+
+
+class Changes(msgspec.Struct, frozen=True):
+    """What a fork changes: values of the workflow's own state, of its inputs; its definition, to what a file says.
+
+    `choices` are a run's; what they leave out stays as the past had it. `secrets` are supplied again.
+    """
+
+    state: Mapping[str, Json] = msgspec.field(default_factory=dict)
+    inputs: Mapping[str, Json] = msgspec.field(default_factory=dict)
+    workflow: str = ""
+    choices: Choices = msgspec.field(default_factory=Choices)
+    secrets: Mapping[str, Json] = msgspec.field(default_factory=dict)
+
+
+async def fork(run: str, at: int, changes: Changes, around: Surroundings) -> RunResult:
+    """Begin a run that shares the past of `run` up to its event `at`, and go on from there; nothing is rewritten.
+
+    What was in flight there begins anew. Raises UsageError (no such checkpoint, a run that had ended by then, values
+    that do not fit, a definition that can't go on from there), RunUnknown, StoreError.
+    """
+    return await _fork(run, at, (), changes, around)
+
+
+async def retry(run: str, changes: Changes, around: Surroundings) -> RunResult:
+    """Fork a failed run before the step that failed, which begins anew. Raises UsageError, RunUnknown, StoreError."""
+    state = load(around.store, run)
+    if state.status != "failed" or state.error is None:
+        raise UsageError(f"run {run} is {state.status}: only a failed run is retried", "wf resume, or wf fork RUN@N")
+    failed = _origin_of(state.error)
+    at = _before_failure(around.store, run, failed)
+    return await _fork(run, at, (failed,), changes, around)
+
+
+def _origin_of(error: Mapping[str, Json]) -> str:
+    """The step whose failure it was, inside called workflows too."""
+    while error["type"] == "workflow_failed" and "error" in error["details"]:
+        error = error["details"]["error"]
+    return str(error["step"])
+
+
+def _before_failure(store: Store, run: str, failed: str) -> int:
+    """The checkpoint before the commit in which the step failed, or else in which the run ended."""
+    before = last = found = 0
+    for commit in store.commits(run):
+        before, last = last, commit.last
+        ends = [event for event in commit.events if isinstance(event, StepEnded)]
+        if any(event.step == failed and event.status == "failed" for event in ends):
+            found = before
+    if not (found or before):
+        raise UsageError(f"run {run} failed at its very beginning", "nothing can be taken over: run the workflow again")
+    return found or before
+
+
+async def _fork(run: str, at: int, retried: tuple[str, ...], changes: Changes, around: Surroundings) -> RunResult:
+    past = fork_of(around.store, run, at)
+    state = past.state
+    if state.ended:
+        raise UsageError(f"run {run} had ended by event {at}: {state.status}", f"wf checkpoints {run} lists the others")
+    before = pinned(around.store, state)
+    options = _options(state, changes)
+    loaded = load_file(changes.workflow, options["allow"]) if changes.workflow else before
+    workflow = loaded.workflow
+    forked = RunForked(
+        run,
+        at,
+        workflow.name,
+        workflow.version,
+        loaded.hash,
+        _edited_state(workflow, state, changes.state),
+        _edited_inputs(workflow, state, changes.inputs),
+        options if loaded is before else {**options, "folder": workflow.folder},
+        max(0.0, around.clock.now() - state.at),
+        _begun_anew(run, state, before, loaded, _calls_for(state, retried)),
+    )
+    secrets = secrets_again(workflow, state, changes.secrets, around)
+    around.store.save_definition(definition_of(loaded))
+    name = changes.choices.run or around.clock.fresh_id()
+    return await drive(Live(name, workflow, state), 1, Fork(forked), secrets, around, past)
+
+
+def _begun_anew(run: str, state: RunState, before: Loaded, loaded: Loaded, retried: tuple[str, ...]) -> tuple[str, ...]:
+    """The open steps that begin anew, outermost ones alone."""
+    stale = () if loaded is before else begun_anew(Live(run, before.workflow, state), loaded.workflow)
+    return (*stale, *(path for path in retried if not any(_inside(path, other) for other in stale)))
+
+
+def _inside(path: str, other: str) -> bool:
+    """Whether a step is another, or below it."""
+    return path == other or path.startswith((f"{other}/", f"{other}[", f"{other}~"))
+
+
+def _calls_for(state: RunState, steps: tuple[str, ...]) -> tuple[str, ...]:
+    """The open ones of these steps; of an agent, the calls that it is at."""
+    found: list[str] = []
+    for path in steps:
+        step = state.steps.get(path)
+        if step is not None:
+            found += step.open.values() if step.verb == "agent" else [path]
+    return tuple(found)
+
+
+def _options(state: RunState, changes: Changes) -> dict[str, Json]:
+    """What the fork changes of the past's options."""
+    choices = changes.choices
+    options: dict[str, Json] = {"allow": state.options.get("allow", {})}
+    if choices.models:
+        options["models"] = {**state.options.get("models", {}), **choices.models}
+    for kind, values in choices.allow.items():
+        options["allow"] = {**options["allow"], kind: [*options["allow"].get(kind, ()), *values]}
+    if choices.script is not None:
+        options["mock"] = choices.script.data
+    return options
+
+
+def _root(state: RunState) -> Invocation:
+    invocation = state.steps[ROOT].invocation
+    assert invocation is not None, "the run itself is a workflow"
+    return invocation
+
+
+def _edited_state(workflow: Workflow, state: RunState, given: Mapping[str, Json]) -> dict[str, Json]:
+    """The given values, checked, and the defaults of keys that the past does not have."""
+    edited = {name: key.default for name, key in workflow.state.items() if name not in _root(state).state}
+    for name, value in given.items():
+        if name not in workflow.state:
+            raise UsageError(f"state key '{name}' is not declared{did_you_mean(name, list(workflow.state))}")
+        compiled = compile_schema(workflow.state[name].schema)
+        errors = compiled.errors(value)
+        if errors:
+            raise UsageError(f"state.{name} does not fit its schema: {errors[0].message}")
+        edited[name] = compiled.normalise(value)
+    return edited
+
+
+def _edited_inputs(workflow: Workflow, state: RunState, given: Mapping[str, Json]) -> dict[str, Json]:
+    """The given values, checked, and the defaults of inputs that the past does not have. Raises UsageError."""
+    secret = next((name for name in given if name in workflow.inputs and workflow.inputs[name].secret), None)
+    if secret is not None:
+        raise UsageError(f"input '{secret}' is secret: a fork can't change it", f"supply it again by -i {secret}=…")
+    had = _root(state).inputs
+    return check_inputs(
+        {name: entry for name, entry in workflow.inputs.items() if name in given or name not in had}, given
+    )

@@ -1,0 +1,68 @@
+"""What a fork makes of the state that it starts from: edited values, moved times, steps that begin anew. Pure."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from runner.events import RunForked
+from runner.state import PENDING, ROOT, RunState, Step
+
+
+def rewind(run: RunState, event: RunForked) -> None:
+    """Make these changes, in place."""
+    _edit(run, event)
+    for path in event.anew:
+        _begin_anew(run, run.steps[path])
+    for step in run.steps.values():
+        _delay(step, event.shift)
+
+
+def _edit(run: RunState, event: RunForked) -> None:
+    """Change the workflow's own state and inputs; a branch that has written a key itself keeps what it wrote."""
+    root = run.steps[ROOT].invocation
+    assert root is not None, "the run itself is a workflow"
+    root.inputs = {**root.inputs, **event.inputs}
+    places = [frame for frame in run.frames.values() if frame.home == ROOT]
+    places += [step.base for step in run.steps.values() if step.base is not None and step.base.home == ROOT]
+    for key, value in event.state.items():
+        root.state[key] = value
+        for frame in places:
+            if key not in (frame.writes or {}):
+                frame.state[key] = value
+
+
+def _begin_anew(run: RunState, step: Step) -> None:
+    """Put the frame of a step back to where it had not arrived at it; a composite's call only forgets its failures."""
+    step.failures = 0
+    if step.frame is None:
+        return
+    frame = run.frames[step.frame]
+    _discard(run, step)
+    frame.visits[step.node] -= 1
+    frame.nodes[step.node] = {**PENDING, "visits": frame.visits[step.node]}
+    run.ready[frame.path] = None
+    run.count_steps(frame, -1)
+
+
+def _discard(run: RunState, step: Step) -> None:
+    """Drop a step and all below it, as if it had never been opened."""
+    run.steps.pop(step.path)
+    for places in (run.queued, run.running, run.retrying, run.waiting, run.homes):
+        places.pop(step.path, None)
+    strays = step.invocation.strays if step.invocation is not None else {}
+    for path in (*step.open.values(), *strays):
+        frame = run.frames.get(path)
+        if frame is None or frame.owner != step.path:
+            _discard(run, run.steps[path])
+            continue
+        run.frames.pop(path)
+        run.ready.pop(path, None)
+        for inner in [other for other in run.steps.values() if other.frame == path and not other.detached]:
+            _discard(run, inner)
+
+
+def _delay(step: Step, seconds: float) -> None:
+    step.due = None if step.due is None else step.due + seconds
+    step.retry_at = None if step.retry_at is None else step.retry_at + seconds
+    if step.waiting is not None and step.waiting.until is not None:
+        step.waiting = replace(step.waiting, until=step.waiting.until + seconds)

@@ -1,0 +1,132 @@
+"""Versions: a run goes on under a changed file if what it has begun is the same there; else the fork is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.travel.test_retries import document, effects, flow, wf
+
+Json = Any
+
+ASKING = """
+wf: 1
+name: asking
+version: 1.0.0
+permissions: {commands: [sh]}
+models: {fast: openai/gpt-4o-mini}
+agents: {bot: {model: fast, instructions: Be brief.}}
+state: {note: {type: string, default: none}}
+nodes:
+  first: {script: "echo first >> effects", next: ask}
+  ask: {human: {prompt: "Go on?", choices: ["yes", "no"]}, next: fan}
+  fan:
+    for_each: "[1, 2]"
+    do: {script: "echo $N >> effects", env: {N: "{{ item }}"}}
+    next: last
+  last: {script: "echo last >> effects"}
+outputs: {answer: "{{ nodes.ask.output }}"}
+"""
+
+
+@pytest.fixture
+def paused(tmp_path: Path) -> Path:
+    """A folder with a run that waits at `ask`."""
+    flow(tmp_path, ASKING)
+    assert document(tmp_path, "run", "flow.yaml", "--run-id", "r", "--no-input", code=3)["status"] == "paused"
+    return tmp_path
+
+
+def changed(folder: Path, before: str, after: str) -> None:
+    assert before in ASKING
+    flow(folder, ASKING.replace(before, after), "changed.yaml")
+
+
+def test_what_has_not_begun_may_change(paused: Path) -> None:
+    changed(paused, "echo last", "echo changed")
+    result = document(paused, "resume", "r", "--workflow", "changed.yaml", "--answer", "ask=yes")
+    assert (result["status"], result["outputs"]) == ("completed", {"answer": "yes"})
+    assert effects(paused) == ["first", "1", "2", "changed"]
+
+
+def test_a_run_stays_with_its_last_version(paused: Path) -> None:
+    changed(paused, "echo last", "echo changed")
+    document(paused, "resume", "r", "--workflow", "changed.yaml", "--no-input", code=3)
+    (paused / "changed.yaml").unlink()
+    assert document(paused, "resume", "r", "--answer", "ask=yes")["status"] == "completed"
+    assert effects(paused)[-1] == "changed"
+    assert [row["runs"] for row in document(paused, "workflows")] == [1, 1]
+
+
+def test_where_a_node_stands_and_what_others_say_makes_no_difference(paused: Path) -> None:
+    changed(paused, "nodes:\n", "limits: {max_steps: 99}\n# Moved.\nnodes:\n")
+    assert document(paused, "resume", "r", "--workflow", "changed.yaml", "--answer", "ask=no")["status"] == "completed"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "first_changed", "fork"),
+    [
+        ("echo first", "echo other", "first", "wf fork r@3 --workflow changed.yaml"),
+        ("Go on?", "Shall we?", "ask", "wf fork r@6 --workflow changed.yaml"),
+        ("first:", "begin:", "first", "wf fork r@3 --workflow changed.yaml"),
+    ],
+)
+def test_what_has_begun_may_not_change_and_the_fork_is_named(
+    paused: Path, before: str, after: str, first_changed: str, fork: str
+) -> None:
+    changed(paused, before, after)
+    words = wf(paused, "resume", "r", "--workflow", "changed.yaml", code=2)
+    assert f"'{first_changed}', which it has begun, is not the same there" in words
+    assert f"changed  {first_changed}" in words
+    assert fork in words
+    assert document(paused, "show", "r")["status"] == "paused"
+
+
+def test_the_fork_that_is_named_goes_on_under_the_changed_file(paused: Path) -> None:
+    changed(paused, "Go on?", "Shall we?")
+    forked = document(paused, "fork", "r@6", "--workflow", "changed.yaml", "--no-input", code=3)
+    assert [waiting["prompt"] for waiting in forked["waiting"]] == ["Shall we?"]
+    assert document(paused, "answer", forked["run"], "ask", "yes", "--resume")["status"] == "completed"
+    assert effects(paused) == ["first", "1", "2", "last"]
+
+
+def test_a_fork_can_not_go_on_where_its_node_is_gone(paused: Path) -> None:
+    flow(
+        paused,
+        ASKING.replace("  ask: {human", "  asked: {human")
+        .replace("next: ask", "next: asked")
+        .replace("nodes.ask.", "nodes.asked."),
+        "changed.yaml",
+    )
+    words = wf(paused, "fork", "r@6", "--workflow", "changed.yaml", code=2)
+    assert "the new version has no 'ask', which the run is at here" in words
+
+
+def test_two_versions_are_compared(paused: Path) -> None:
+    changed(paused, "echo last", "echo changed")
+    document(paused, "resume", "r", "--workflow", "changed.yaml", "--no-input", code=3)
+    hashes = {row["file"]: row["hash"][:12] for row in document(paused, "workflows")}
+    old, new = hashes["flow.yaml"], hashes["changed.yaml"]
+    assert document(paused, "diff", f"asking@{old}", f"asking@{new}") == [{"path": "nodes/last", "how": "changed"}]
+    text = wf(paused, "diff", f"asking@{old}", f"asking@{new}")
+    assert "~ nodes/last" in text
+    assert '+  last: {script: "echo changed >> effects"}' in text
+
+
+def test_two_checkpoints_are_compared(paused: Path) -> None:
+    forked = document(paused, "fork", "r@6", "--set", "state.note=hi", "--answer", "ask=yes")
+    assert document(paused, "diff", "r", forked["run"]) == [
+        {"path": "state.note", "how": "changed", "before": "none", "after": "hi"}
+    ]
+    assert wf(paused, "diff", "r@6", forked["run"]) == '~ state.note: "none" → "hi"\n'
+    assert wf(paused, "diff", "r@6", "r") == "no difference\n"
+
+
+def test_the_checkpoints_are_listed(paused: Path) -> None:
+    lines = wf(paused, "checkpoints", "r").splitlines()
+    assert [line.split()[0] for line in lines] == [f"r@{row['seq']}" for row in document(paused, "checkpoints", "r")]
+    assert lines[0].endswith("run running")
+    assert "first" in lines[1]
+    assert lines[-1].endswith("run paused")
