@@ -43,17 +43,19 @@ def log_everything() -> None:
 
 async def ask(question: Mapping[str, Json]) -> Json:
     call = msgspec.convert({"call": "model", **question["call"]}, ModelCall)
-    timeout, deadline = question.get("timeout"), question.get("deadline")
+    timeout = question.get("timeout")
     attempt = Attempt("run", "triage/call#1", "triage", "critic", 1, (0, 0, 0), call, Permissions(), timeout)
     streamed: list[Json] = []
     context = Context(FixedClock(NOW), question["environment"], lambda *piece: streamed.append(piece))
-    start = asyncio.get_running_loop().time()
+    asking = asyncio.create_task(Live().ask(attempt, context))
+    if question.get("cut"):
+        await asyncio.to_thread(sys.stdin.readline)
+        asking.cancel()
     try:
-        async with asyncio.timeout(deadline):
-            told = _plain(await Live().ask(attempt, context))
-    except TimeoutError:
+        told = _plain(await asking)
+    except asyncio.CancelledError:
         told = {"cut": True}
-    return {**told, "streamed": streamed, "took": asyncio.get_running_loop().time() - start}
+    return {**told, "streamed": streamed}
 
 
 def _plain(outcome: Outcome) -> Json:

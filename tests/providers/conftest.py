@@ -46,8 +46,11 @@ class Asker:
             )
 
     def ask(self, mode: str = "", model: str = "openai/gpt-4o-mini", **question: Json) -> Json:
-        """The answer to a model call; `mode` sets the base addresses. Others: of the call, or of `asker.py`."""
-        own = {key: question.pop(key) for key in ("timeout", "deadline") if key in question}
+        """The answer to a model call; `mode` sets the base addresses. Others: of the call, or of `asker.py`.
+
+        With `cut` the call is cancelled once the server has it.
+        """
+        own = {key: question.pop(key) for key in ("timeout", "cut") if key in question}
         environment = dict.fromkeys(("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "MISTRAL_API_KEY"), KEY)
         if mode:
             names = ("OPENAI_BASE_URL", "ANTHROPIC_BASE_URL", "GEMINI_API_BASE", "MISTRAL_API_BASE", "OLLAMA_API_BASE")
@@ -62,6 +65,10 @@ class Asker:
         assert stdout is not None
         stdin.write(json.dumps(question) + "\n")
         stdin.flush()
+        if question.get("cut"):
+            assert self._server.heard.asked.wait(60), self.printed()
+            stdin.write("cut\n")
+            stdin.flush()
         line = stdout.readline()
         assert line, self.printed()
         answer = json.loads(line)

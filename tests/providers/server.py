@@ -77,11 +77,17 @@ class Heard:
     """All requests so far, and what ends the ones that hang."""
 
     requests: list[Request] = field(default_factory=list)
+    asked: Event = field(default_factory=Event)
     over: Event = field(default_factory=Event)
 
     def take(self) -> list[Request]:
         taken, self.requests[:] = list(self.requests), []
+        self.asked.clear()
         return taken
+
+    def add(self, request: Request) -> None:
+        self.requests.append(request)
+        self.asked.set()
 
 
 class StubServer(ThreadingHTTPServer):
@@ -114,7 +120,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers.get("content-length", 0))) or b"null")
-        self.server.heard.requests.append(Request(self.path, {k.lower(): v for k, v in self.headers.items()}, body))
+        self.server.heard.add(Request(self.path, {k.lower(): v for k, v in self.headers.items()}, body))
         mode = self.path.split("/")[1]
         if mode in _BEHAVIOURS:
             _BEHAVIOURS[mode](self)
@@ -124,7 +130,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send(200, ANSWERS[mode])
 
     def do_GET(self) -> None:
-        self.server.heard.requests.append(Request(self.path, {}, None))
+        self.server.heard.add(Request(self.path, {}, None))
         self.send(404, {})
 
     def send(self, status: int, body: Json, *, missing: int = 0, **headers: str) -> None:

@@ -242,10 +242,9 @@ def test_the_delay_that_a_server_asks_for(asker: Asker, mode: str, seconds: floa
 
 @pytest.mark.parametrize("mode", ["hang", "dribble"])
 def test_a_call_ends_when_it_is_cancelled(asker: Asker, mode: str) -> None:
-    answer = asker.ask(mode, deadline=0.3)
+    answer = asker.ask(mode, cut=True)
 
     assert answer["cut"]
-    assert answer["took"] < 1.3
     assert len(asker.requests()) == 1
     assert asker.ask("ok")["output"]["text"] == "hello"
 
