@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import msgspec
-
 from runner.errors import UsageError, did_you_mean
 from runner.events import StepWaiting
+from runner.json_text import NotJson, parse_json
 from runner.schema import compile_schema
 
 Json = Any
@@ -22,8 +21,8 @@ def parse_answer(asked: StepWaiting, text: str) -> Json:
     if text in by_text:
         return by_text[text]
     try:
-        value = msgspec.json.decode(text)
-    except msgspec.DecodeError:
+        value = parse_json(text)
+    except NotJson:
         value = text
     return check_answer(asked, value)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from runner.executor import World
 from runner.history import Reopened, reopen
 from runner.history import load as load_state
 from runner.inputs import InputsInvalid, check_inputs
+from runner.json_text import NotJson, parse_json
 from runner.loading import load as load_file
 from runner.loading import load_recorded
 from runner.model import Json, Loaded, Workflow
@@ -125,16 +125,22 @@ def _from_environment(workflow: Workflow, given: Mapping[str, Json], environment
 
 
 def parse_input(workflow: Workflow, name: str, text: str) -> Json:
-    """An input given as text: as it is if its type is string, else JSON. Raises InputsInvalid."""
+    """An input given as text: as it is if its type is string, else JSON. Raises InputsInvalid.
+
+    Where the type may be string, among others, what is no JSON is text.
+    """
     entry = workflow.inputs.get(name)
-    if entry is None or entry.schema.get("type", "string") == "string":
+    types = entry.schema.get("type") if entry is not None else "string"
+    if entry is None or types == "string":
         return text
     try:
-        return json.loads(text)
-    except ValueError:
-        shown = "that" if entry.secret else f"'{text}'"
-        words = f"input '{name}' is of type {entry.schema['type']}, and {shown} is no JSON"
-        raise InputsInvalid(words, f"for example -i '{name}=…' with a {entry.schema['type']}") from None
+        return parse_json(text)
+    except NotJson as error:
+        if types is None or "string" in types:
+            return text
+        why = "that is no JSON" if entry.secret else f"'{text}' is no JSON: {error}"
+        hint = f"for example -i '{name}=…' with a {types}"
+        raise InputsInvalid(f"input '{name}' is of type {types}, and {why}", hint) from None
 
 
 async def resume(run: str, given: Mapping[str, Json], around: Surroundings, changed: str = "") -> RunResult:

@@ -15,7 +15,7 @@ import pytest
 from tests.project import ROOT
 
 FLOORS = {
-    "ground": ("errors", "clock", "resources", "plain", "programs"),
+    "ground": ("errors", "clock", "resources", "plain", "programs", "json_text"),
     "language": (
         *("reference", "signature", "expression", "template", "source", "schema"),
         *("model", "meaning", "inputs", "compiler", "analysis"),

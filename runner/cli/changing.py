@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from runner.cli.reporting import parse_allowed
 from runner.cli.settings import database_option
 from runner.errors import UsageError
 from runner.forks import Changes
+from runner.json_text import NotJson, parse_json
 from runner.model import Json
 from runner.providers.mock_file import read_script
 from runner.runs import Choices
@@ -75,6 +75,6 @@ def _edits(pairs: tuple[str, ...]) -> tuple[dict[str, Json], dict[str, Json]]:
 
 def _value(text: str) -> Json:
     try:
-        return json.loads(text)
-    except ValueError:
+        return parse_json(text)
+    except NotJson:
         return text

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from runner.errors import Problem, UsageError
+from runner.json_text import NotJson, parse_json
 from runner.plain import plain
 
 Json = Any
@@ -76,10 +77,10 @@ def parse_allowed(pairs: tuple[str, ...]) -> dict[str, list[str]]:
 def json_object(file: str) -> dict[str, Json]:
     """The JSON object in a file, or on stdin for `-`. Raises UsageError."""
     try:
-        content = json.loads(sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8"))
+        content = parse_json(sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"can't read {file}: {getattr(error, 'strerror', None) or error}") from error
-    except (ValueError, RecursionError) as error:
+    except NotJson as error:
         raise UsageError(f"{file} is no JSON: {error}") from error
     if not isinstance(content, dict):
         raise UsageError(f"{file} holds no JSON object", 'write {"name": value, …}')

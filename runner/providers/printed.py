@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
 from runner.calls import CommandCall, Done, Failed, Outcome
 from runner.errors import Failure
+from runner.json_text import NotJson, parse_json
 
 Json = Any
 
@@ -32,7 +31,7 @@ def _lines(text: str) -> list[str]:
 
 def _parsed(program: str, output: dict[str, Json]) -> Outcome:
     try:
-        return Done({**output, "json": msgspec.json.decode(output["stdout"])})
-    except (msgspec.DecodeError, RecursionError) as error:
+        return Done({**output, "json": parse_json(output["stdout"])})
+    except NotJson as error:
         message = f"what '{program}' printed is not JSON: {error}"
         return Failed(Failure("output_invalid", message, {"program": program}), output)

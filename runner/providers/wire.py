@@ -13,6 +13,7 @@ import msgspec
 
 from runner.calls import ModelCall
 from runner.errors import Failure
+from runner.json_text import NotJson, parse_json
 from runner.providers.contract import Reply, ToolCall
 
 Json = Any
@@ -141,8 +142,8 @@ def _tool_call(index: int, sent: tuple[str, str, str], names: ToolNames) -> Tool
 
 def _arguments(text: str) -> Json:
     try:
-        value = msgspec.json.decode(text.encode("utf-8", "replace") or b"{}")
-    except (msgspec.DecodeError, RecursionError):
+        value = parse_json(text or "{}")
+    except NotJson:
         return readable(text)
     return value if isinstance(value, dict) else readable(text)
 

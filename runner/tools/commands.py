@@ -7,11 +7,11 @@ from typing import Any
 
 from runner.calls import Attempt, CommandCall, Context, Done, Failed, Outcome
 from runner.errors import Failure
+from runner.json_text import NotJson, parse_json
 from runner.programs import is_permitted, locate, not_permitted
 from runner.tools.child import Finished, Launch, run
 from runner.tools.environment import check_argument, child_environment, encoded, passed, search_path
 from runner.tools.exits import decoded, details, exit_code, how_ended, last_words, not_started
-from runner.tools.json_text import NotJson, parse_json
 from runner.tools.paths import check_text
 from runner.tools.refusal import Refusal
 

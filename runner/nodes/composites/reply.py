@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
-import msgspec
-
+from runner.json_text import NotJson, parse_json
 from runner.model import Json
 from runner.schema import compile_schema
 
@@ -21,8 +19,8 @@ def parse_reply(text: str, schema: Mapping[str, Json]) -> tuple[Json, str]:
         return None, f"the reply is longer than {MAX_REPLY} characters"
     fenced = _FENCED.match(text)
     try:
-        value: Any = msgspec.json.decode(fenced.group(1) if fenced else text)
-    except (msgspec.DecodeError, RecursionError) as error:
+        value = parse_json(fenced.group(1) if fenced else text)
+    except NotJson as error:
         return None, f"the reply is no JSON: {error}"
     compiled = compile_schema(schema)
     errors = compiled.errors(value)

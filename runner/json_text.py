@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, NoReturn
 
 Json = Any
@@ -10,6 +11,7 @@ Json = Any
 MAX_DEPTH = 100
 _SMALLEST, _LARGEST = -(2**63), 2**63 - 1
 _LONGEST_NUMBER = 30
+_HALF_A_PAIR = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 
 
 class NotJson(ValueError):
@@ -17,7 +19,10 @@ class NotJson(ValueError):
 
 
 def parse_json(text: str) -> Json:
-    """The value of a JSON text. Raises NotJson, also for NaN, repeated keys, integers past 64 bits, deep nesting."""
+    """The value of a JSON text.
+
+    Raises NotJson, also for NaN, repeated keys, integers past 64 bits, half of a character pair, deep nesting.
+    """
     try:
         value = json.loads(
             text, parse_constant=_constant, parse_int=_integer, parse_float=_fraction, object_pairs_hook=_unique
@@ -26,9 +31,18 @@ def parse_json(text: str) -> Json:
         raise NotJson(f"line {error.lineno}, column {error.colno}: {error.msg[:1].lower()}{error.msg[1:]}") from error
     except RecursionError as error:
         raise _too_deep() from error
+    if _HALF_A_PAIR.search(text):
+        _check_characters(value)
     if text.count("[") + text.count("{") > MAX_DEPTH:
         check_depth(value)
     return value
+
+
+def _check_characters(value: Json) -> None:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise NotJson("it holds half of a character pair, which no text can") from error
 
 
 def check_depth(value: Json) -> None:

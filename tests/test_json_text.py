@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from runner.tools.json_text import MAX_DEPTH, NotJson, parse_json
+from runner.json_text import MAX_DEPTH, NotJson, parse_json
 
 VALUES = some.recursive(
     some.none()
@@ -49,3 +49,13 @@ def test_what_is_not_is_refused(text: str, reason: str) -> None:
 def test_the_deepest_value_that_is_taken() -> None:
     text = "[" * MAX_DEPTH + "]" * MAX_DEPTH
     assert json.dumps(parse_json(text)) == text
+
+
+@pytest.mark.parametrize("text", ['"\\ud800"', '{"\\udc00": 1}', '["\\ud83d \\ude00"]', '"\ud800"'])
+def test_half_of_a_character_pair_is_refused(text: str) -> None:
+    with pytest.raises(NotJson, match="half of a character pair"):
+        parse_json(text)
+
+
+def test_a_whole_pair_is_one_character() -> None:
+    assert parse_json('"\\ud83d\\ude00"') == "\N{GRINNING FACE}"
