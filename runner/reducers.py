@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 Json = Any
 
 KEYED = ("max_by", "min_by")
+_WHOLE = frozenset({"set", "first", "last", "min", "max", *KEYED})
 
 
 class ReducerError(Exception):
@@ -42,6 +45,11 @@ def kind_of(value: Json) -> str:
         if isinstance(value, type_):
             return words
     return "null"
+
+
+def is_whole(how: str) -> bool:
+    """Whether a contribution is a value such as the key itself holds, and not a part of one."""
+    return how.partition(":")[0] in _WHOLE
 
 
 def _need(value: Json, expected: str, reducer: str) -> None:
@@ -99,40 +107,32 @@ def _add(old: Json, values: list[Json]) -> Json:
     total: int | float = sum(values, old)
     if isinstance(total, int) and not -(2**63) <= total < 2**63:
         raise ReducerError("reducer 'add' leaves the 64-bit integers")
+    if isinstance(total, float) and not math.isfinite(total):
+        raise ReducerError("reducer 'add' leaves the numbers that JSON holds")
     return total
 
 
-def _extreme(name: str, better: Callable[[Json, Json], bool]) -> Callable[[Json, list[Json]], Json]:
-    def reduce(old: Json, values: list[Json]) -> Json:
-        best = old
-        for value in values:
-            if best is not None and (kind_of(best) != kind_of(value) or kind_of(value) not in ("a number", "a string")):
-                raise ReducerError(
-                    f"reducer '{name}' compares numbers, or strings, got {kind_of(best)} and {kind_of(value)}"
-                )
-            best = value if best is None or better(value, best) else best
-        return best
-
-    return reduce
+def _better(name: str, new: Json, held: Json) -> bool:
+    """Whether `new` takes the place of `held`; in a tie the earlier one stays."""
+    if kind_of(new) != kind_of(held) or kind_of(new) not in ("a number", "a string"):
+        raise ReducerError(f"reducer '{name}' compares numbers, or strings, got {kind_of(held)} and {kind_of(new)}")
+    return bool(new > held if name.startswith("max") else new < held)
 
 
-def _field(value: Json, field: str, reducer: str) -> Json:
-    if not isinstance(value, dict) or kind_of(value.get(field)) != "a number":
-        raise ReducerError(
-            f"reducer '{reducer}: {field}' takes an object whose '{field}' is a number, got {kind_of(value)}"
-        )
-    return value[field]
-
-
-def _by_field(reducer: str, field: str, old: Json, values: list[Json]) -> Json:
-    best = old if isinstance(old, dict) and field in old else None
+def _extreme(name: str, old: Json, values: list[Json]) -> Json:
+    best = old
     for value in values:
-        score = _field(value, field, reducer)
-        if best is None:
-            best = value
-            continue
-        held = _field(best, field, reducer)
-        best = value if (score > held if reducer == "max_by" else score < held) else best
+        best = value if _better(name, value, value if best is None else best) or best is None else best
+    return best
+
+
+def _extreme_by_field(name: str, field: str, old: Json, values: list[Json]) -> Json:
+    best = old if isinstance(old, dict) and old.get(field) is not None else None
+    for value in values:
+        if not isinstance(value, dict) or field not in value:
+            raise ReducerError(f"reducer '{name}: {field}' takes an object with '{field}', got {kind_of(value)}")
+        held = value if best is None else best
+        best = value if _better(f"{name}: {field}", value[field], held[field]) or best is None else best
     return best
 
 
@@ -143,8 +143,8 @@ REDUCERS: dict[str, Callable[[Json, list[Json]], Json]] = {
     "add": _add,
     "merge": _merge,
     "union": _union,
-    "min": _extreme("min", lambda new, best: new < best),
-    "max": _extreme("max", lambda new, best: new > best),
+    "min": partial(_extreme, "min"),
+    "max": partial(_extreme, "max"),
     "first": lambda _, values: values[0],
     "last": lambda _, values: values[-1],
 }
@@ -154,7 +154,7 @@ def reduce(how: str, old: Json, values: list[Json]) -> Json:
     """The value a key holds after `values` were contributed one after another. Raises ReducerError."""
     reducer, _, field = how.partition(":")
     if reducer in KEYED:
-        return _by_field(reducer, field, old, values)
+        return _extreme_by_field(reducer, field, old, values)
     return REDUCERS[reducer](old, values)
 
 

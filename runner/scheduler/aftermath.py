@@ -9,9 +9,9 @@ import msgspec
 from runner.errors import Failure
 from runner.events import Write
 from runner.fold import merge_writes
-from runner.model import Json, Node, Route
+from runner.model import Json, Node, Route, StateKey
 from runner.nodes.contract import Done, StepFailed
-from runner.reducers import ReducerError, State, contribute
+from runner.reducers import ReducerError, State, contribute, is_whole
 from runner.scheduler.live import Live
 from runner.scheduler.view import holds, render, scope
 from runner.schema import compile_schema
@@ -77,31 +77,37 @@ def _writes(
         changed[key] = default
         changed.written.discard(key)
     before = {**names, "state": changed} if reset else names
-    writes = tuple(
-        Write(key, declared[key].reducer, _fitted(live, at, key, render(value, before))) for key, value in at.node.set
-    )
+    writes = tuple(_write(declared[key], render(value, before)) for key, value in at.node.set)
     for write in writes:
         try:
             contribute(changed, write.key, write.how, [write.value])
         except ReducerError as error:
             raise StepFailed(Failure("state_invalid", f"state.{write.key}: {error}")) from error
-    _check_state(live, at.frame, changed, tuple(write.key for write in writes))
+    _check_state(live, at.frame, changed, tuple(write.key for write in writes if not is_whole(write.how)))
     return reset, writes, changed
 
 
-def _fitted(live: Live, at: Arrival, key: str, value: Json) -> Json:
-    entry = live.workflow_of(at.frame).state[key]
-    if entry.reducer in ("set", "last", "first", "min", "max", "extend", "union", "merge", "add"):
-        return compile_schema(entry.schema).normalise(value)
-    return value
+def _write(entry: StateKey, value: Json) -> Write:
+    """A contribution as it is recorded: numbers as the key's schema has them; a whole value is checked here."""
+    if entry.reducer == "append":
+        [value] = compile_schema(entry.schema).normalise([value])
+    else:
+        value = compile_schema(entry.schema).normalise(value)
+    if is_whole(entry.reducer):
+        _check(entry, value)
+    return Write(entry.name, entry.reducer, value)
 
 
 def _check_state(live: Live, frame: Frame, state: State, keys: tuple[str, ...]) -> None:
     declared = live.workflow_of(frame).state
     for key in keys:
-        errors = compile_schema(declared[key].schema).errors(state[key])
-        if errors:
-            raise StepFailed(Failure("state_invalid", f"state.{key} does not fit its schema: {errors[0].message}"))
+        _check(declared[key], state[key])
+
+
+def _check(entry: StateKey, value: Json) -> None:
+    errors = compile_schema(entry.schema).errors(value)
+    if errors:
+        raise StepFailed(Failure("state_invalid", f"state.{entry.name} does not fit its schema: {errors[0].message}"))
 
 
 def route(node: Node, names: Mapping[str, Json]) -> str | None:
