@@ -28,7 +28,7 @@ from runner.events import (
 )
 from runner.reducers import State, contribute
 from runner.rewinding import rewind
-from runner.state import PENDING, ROOT, Child, Frame, Invocation, Nodes, RunState, Step
+from runner.state import PENDING, ROOT, Child, Frame, Invocation, Nodes, RunState, Step, record
 
 Json = Any
 
@@ -108,10 +108,11 @@ def _shared_frame(run: RunState, owner: Step, event: FrameOpened) -> Frame:
     invocation = owner.invocation
     assert invocation is not None, "only a workflow's own bodies share its state"
     if event.key == "body":
+        invocation.nodes.body = event.body
         return Frame(event.frame, owner.path, event.key, event.body, owner.path, invocation.state, invocation.nodes)
     invocation.steps = 0
     invocation.active_since = run.active
-    nodes = Nodes(outer=invocation.nodes)
+    nodes = Nodes(outer=invocation.nodes, body=event.body)
     apart = event.key == "finally"
     state = invocation.state.branch() if apart else invocation.state
     writes: dict[str, list[Write]] | None = {} if apart else None
@@ -131,8 +132,7 @@ def _shared_frame(run: RunState, owner: Step, event: FrameOpened) -> Frame:
 def _branch_frame(run: RunState, owner: Step, event: FrameOpened) -> Frame:
     outer = owner.base or run.frames[owner.frame or ROOT]
     state = _starting_state(owner, outer, event)
-    records = [(key, _record(owner.children[key])) for key in event.after]
-    nodes = Nodes(records, outer.nodes)
+    nodes = Nodes((), needed(owner, event.after, outer.nodes), event.body)
     variables = {**outer.variables, **event.variables}
     return Frame(
         event.frame, owner.path, event.key, event.body, outer.home, state, nodes, variables=variables, writes={}
@@ -150,8 +150,12 @@ def _starting_state(owner: Step, outer: Frame, event: FrameOpened) -> State:
     return state
 
 
-def _record(child: Child) -> dict[str, Json]:
-    return {"status": child.status, "output": child.output, "error": child.error, "visits": 1, "results": None}
+def needed(owner: Step, keys: tuple[str, ...], outer: Nodes) -> Nodes:
+    """What a branch sees around it: the branches that it needs, as nodes, and what its composite sees."""
+    if not keys:
+        return outer
+    children = [(key, owner.children[key]) for key in keys]
+    return Nodes(((key, record(child.status, 1, child.output, child.error)) for key, child in children), outer)
 
 
 def merge_writes(state: State, writes: dict[str, list[Write]]) -> None:
@@ -164,6 +168,8 @@ def _frame_ended(run: RunState, event: FrameEnded) -> None:
     frame = run.frames.pop(event.frame)
     run.ready.pop(event.frame, None)
     owner = run.steps[frame.owner]
+    if frame.key == "rescue" and owner.invocation is not None:
+        owner.invocation.nodes = frame.nodes
     del owner.open[frame.key]
     output = frame.output if event.status == "completed" else None
     final = frame.state if frame.writes is not None and event.status == "completed" else None
@@ -192,6 +198,7 @@ def _step_started(run: RunState, event: StepStarted) -> None:
         agent=event.agent,
         memory=event.memory,
         due=event.due,
+        counted=run.counted,
     )
     run.steps[event.step] = step
     if event.scope is not None:
@@ -214,8 +221,13 @@ def _arrive(run: RunState, frame: Frame, node: str, visit: int, status: str) -> 
     run.ready.pop(frame.path, None)
     frame.at = node
     frame.visits[node] = visit
-    frame.nodes[node] = {**PENDING, "status": status, "visits": visit}
+    frame.nodes[node] = arrived(frame.nodes, node, status, visit)
     run.count_steps(frame, 1)
+
+
+def arrived(nodes: Nodes, node: str, status: str, visit: int) -> dict[str, Json]:
+    """A node's record as a visit begins: what the visit before gave stays until this one ends."""
+    return {**nodes.get(node, PENDING), "status": status, "visits": visit}
 
 
 def _begin(run: RunState, step: Step, attempt: int, *, again: bool) -> None:
@@ -297,18 +309,9 @@ def _move(run: RunState, frame: Frame, step: Step | None, event: StepEnded) -> N
     elif event.leave:
         step.base = copy.copy(frame)
         step.base.state = frame.state.branch()
-        step.base.nodes = Nodes(frame.nodes.items(), frame.nodes.outer)
+        step.base.nodes = Nodes(frame.nodes.items(), frame.nodes.outer, frame.nodes.body)
         run.home(frame).strays[step.path] = None
-    record = {
-        "status": event.status,
-        "output": event.output,
-        "error": event.error,
-        "visits": event.visit,
-        "results": None,
-    }
-    if step is not None and step.children and step.verb != "agent":
-        record["results"] = results_of(step)
-    frame.nodes[event.node] = record
+    frame.nodes[event.node] = ended(step, event.status, event.visit, event.output, event.error)
     frame.output = event.output
     frame.skipped = event.status == "skipped"
     if step is not None:
@@ -330,15 +333,21 @@ def _step_closed(run: RunState, event: StepClosed) -> None:
     home.strays.pop(event.step, None)
 
 
+def ended(step: Step | None, status: str, visit: int, output: Json, error: Json) -> dict[str, Json]:
+    """A node's record when its step has ended."""
+    branches = step is not None and step.verb in ("parallel", "for_each")
+    return record(status, visit, output, error, results_of(step) if step is not None and branches else None)
+
+
 def results_of(step: Step) -> Json:
-    """A composite's `results`: what its ended branches gave; a list in item order if it ran over items."""
+    """A composite's `results`: what its ended branches gave, in the order of the file, or of the items as a list."""
     entries = {
         key: {"status": child.status, "output": child.output, "error": child.error}
         for key, child in step.children.items()
     }
-    if step.verb != "for_each":
-        return entries
-    return [entries[key] for key in sorted(entries, key=int)]
+    if step.verb == "for_each":
+        return [entries[key] for key in sorted(entries, key=int)]
+    return {key: entries[key] for key in step.memory["order"] if key in entries}
 
 
 def _contribute_all(frame: Frame, contributions: Iterable[list[Write]]) -> None:

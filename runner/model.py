@@ -93,6 +93,14 @@ class Body(msgspec.Struct, frozen=True):
         return "/".join(map(str, self.at))
 
     @property
+    def seen(self) -> Mapping[str, Node]:
+        """The nodes that `nodes` means in this body.
+
+        A lone node under `do` has the name of its composite, and there that name means the composite.
+        """
+        return {} if self.single and self.at[-1:] == ("do",) else self.nodes
+
+    @property
     def only(self) -> Node:
         """The node of a single-node body."""
         return self.nodes[self.start]

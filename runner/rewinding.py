@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from msgspec.structs import replace
 
 from runner.events import RunForked
 from runner.state import PENDING, ROOT, RunState, Step
+
+Json = Any
 
 
 def rewind(run: RunState, event: RunForked) -> None:
@@ -39,9 +43,15 @@ def _begin_anew(run: RunState, step: Step) -> None:
     frame = run.frames[step.frame]
     _discard(run, step)
     frame.visits[step.node] -= 1
-    frame.nodes[step.node] = {**PENDING, "visits": frame.visits[step.node]}
+    frame.nodes[step.node] = _before(frame.nodes[step.node], frame.visits[step.node])
     run.ready[frame.path] = None
     run.count_steps(frame, -1)
+
+
+def _before(arrived: dict[str, Json], visits: int) -> dict[str, Json]:
+    """A node's record as it was before the visit that has not ended: what the visit before gave is still in it."""
+    status = "failed" if arrived["error"] is not None else "completed"
+    return {**arrived, "status": status, "visits": visits} if visits else PENDING
 
 
 def _discard(run: RunState, step: Step) -> None:

@@ -48,7 +48,8 @@ class _Version(msgspec.Struct):
 class _Written(msgspec.Struct):
     """A run's state on paper. Steps and frames name values, states and node records by their place in these lists.
 
-    `states` hold values by key, and what is `written`; `nodes` records by node, and the place of the enclosing ones.
+    `states` hold values by key, and what is `written`; `nodes` records by node, the place of the enclosing ones, and
+    the body's key.
     """
 
     version: int
@@ -56,7 +57,7 @@ class _Written(msgspec.Struct):
     started: RunStarted | None
     values: list[Json]
     states: list[tuple[dict[str, int], list[str]]]
-    nodes: list[tuple[dict[str, dict[str, Json]], int | None]]
+    nodes: list[tuple[dict[str, dict[str, Json]], int | None, str | None]]
     steps: msgspec.Raw
     frames: msgspec.Raw
 
@@ -87,7 +88,7 @@ class _Shared:
     def __init__(self) -> None:
         self.values: list[Json] = []
         self.states: list[tuple[dict[str, int], list[str]]] = []
-        self.nodes: list[tuple[dict[str, dict[str, Json]], int | None]] = []
+        self.nodes: list[tuple[dict[str, dict[str, Json]], int | None, str | None]] = []
         self._places: dict[int, int] = {}
 
     def value(self, value: Json) -> int:
@@ -108,7 +109,7 @@ class _Shared:
         place = self._places.get(id(nodes))
         if place is None:
             outer = None if nodes.outer is None else self.node_records(nodes.outer)
-            self.nodes.append(({name: self._record(record) for name, record in nodes.items()}, outer))
+            self.nodes.append(({name: self._record(record) for name, record in nodes.items()}, outer, nodes.body))
             place = self._places[id(nodes)] = len(self.nodes) - 1
         return place
 
@@ -168,9 +169,9 @@ class _Reader:
             State(((key, self._value(place)) for key, place in values.items()), keys) for values, keys in written.states
         ]
         self._nodes: list[Nodes] = []
-        for records, outer in written.nodes:
+        for records, outer, body in written.nodes:
             whole = ((name, self._record(record)) for name, record in records.items())
-            self._nodes.append(Nodes(whole, None if outer is None else self._nodes[outer]))
+            self._nodes.append(Nodes(whole, None if outer is None else self._nodes[outer], body))
 
     def _value(self, place: int) -> Json:
         return self._values[place]

@@ -15,20 +15,30 @@ Json = Any
 ROOT = ""
 """The path of the run itself: a step of kind `workflow` whose frames are the workflow's bodies."""
 
-PENDING: dict[str, Json] = {"status": "pending", "output": None, "error": None, "visits": 0, "results": None}
+
+def record(status: str, visits: int, output: Json = None, error: Json = None, results: Json = None) -> dict[str, Json]:
+    """What `nodes.NAME` is of one node."""
+    return {"status": status, "output": output, "error": error, "visits": visits, "results": results}
+
+
+PENDING = record("pending", 0)
+"""The record of a node that did not run."""
 
 
 class Nodes(dict[str, Json]):
-    """What `nodes` holds in a frame: its own nodes' records, then the enclosing frames', else a pending one."""
+    """The records of what ran in one body, by its key; `outer` holds those of the enclosing one.
 
-    __slots__ = ("outer",)
+    A level without a body holds the branches that a branch needs.
+    """
 
-    def __init__(self, records: Iterable[tuple[str, Json]] = (), outer: Nodes | None = None) -> None:
+    __slots__ = ("body", "outer")
+
+    def __init__(
+        self, records: Iterable[tuple[str, Json]] = (), outer: Nodes | None = None, body: str | None = None
+    ) -> None:
         super().__init__(records)
         self.outer = outer
-
-    def __missing__(self, name: str) -> Json:
-        return PENDING if self.outer is None else self.outer[name]
+        self.body = body
 
 
 class Child(msgspec.Struct):
@@ -72,8 +82,16 @@ class Frame(msgspec.Struct):
     skipped: bool = False
 
 
+class Tally(msgspec.Struct, frozen=True):
+    """What a run had counted at one moment."""
+
+    steps: int
+    tokens: int
+    cost_usd: float
+
+
 class Step(msgspec.Struct):
-    """A step that has not ended. Times in epoch seconds."""
+    """A step that has not ended. Times in epoch seconds; `counted` is what the run had counted as the step began."""
 
     path: str
     node: str
@@ -98,6 +116,7 @@ class Step(msgspec.Struct):
     home: str = ROOT
     body: str = ""
     base: Frame | None = None
+    counted: Tally | None = None
 
     @property
     def detached(self) -> bool:
@@ -140,6 +159,10 @@ class RunState:
         """What the run was started with beside its inputs, as its forks have changed it."""
         own = {} if self.started is None else self.started.options
         return {**own, **self.overrides} if self.overrides else own
+
+    @property
+    def counted(self) -> Tally:
+        return Tally(self.total_steps, self.tokens, self.cost_usd)
 
     @property
     def ended(self) -> bool:

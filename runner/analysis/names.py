@@ -18,10 +18,14 @@ NODE_KEYS = ("output", "status", "error", "visits", "results")
 
 
 class _Sight(msgspec.Struct, frozen=True):
-    """What a place sees: the nodes of its body and of those around it, and why others are hidden."""
+    """What a place sees: the nodes of its body and of those around it, and why others are hidden.
+
+    `siblings` are branches that run beside it, `inside` nodes within another.
+    """
 
     nodes: Mapping[str, Node]
     siblings: frozenset[str] = frozenset()
+    inside: frozenset[str] = frozenset()
 
 
 def check_names(workflow: Workflow, findings: Findings) -> None:
@@ -30,12 +34,14 @@ def check_names(workflow: Workflow, findings: Findings) -> None:
     for body in bodies:
         outer = {} if body is workflow.body else dict(workflow.body.nodes)
         _body(workflow, body, _Sight(outer), findings)
-    everywhere = _Sight({node.id: node for body in workflow.bodies.values() for node in body.nodes.values()})
+    inner = {node.id for body in workflow.bodies.values() for node in body.nodes.values()}
+    whole = {node.id: node for body in reversed(bodies) for node in body.nodes.values()}
+    at_end = _Sight(whole, inside=frozenset(inner - whole.keys()))
     for use in workflow.uses:
         if use.role == "tool":
             _tool_names(workflow, use, findings)
         else:
-            _use(workflow, use, everywhere, findings)
+            _use(workflow, use, at_end, findings)
 
 
 def _body(workflow: Workflow, body: Body, sight: _Sight, findings: Findings) -> None:
@@ -48,13 +54,19 @@ def _body(workflow: Workflow, body: Body, sight: _Sight, findings: Findings) -> 
 def _node(workflow: Workflow, node: Node, sight: _Sight, findings: Findings) -> None:
     own = _Sight({**sight.nodes, node.id: node}, sight.siblings)
     for use in node.uses:
-        _use(workflow, use, own, findings)
+        _use(workflow, use, _sight_of(node, use, own), findings)
     for key, _ in node.set:
         _state_key(workflow, key, (*node.at, "set", key), findings)
     for position, key in enumerate(node.reset):
         _state_key(workflow, key, (*node.at, "reset", position), findings)
     for key, body in node.bodies.items():
         _body(workflow, body, _branch_sight(node, key, own), findings)
+
+
+def _sight_of(node: Node, use: Use, own: _Sight) -> _Sight:
+    """What a part of a node sees; the `if` of a branch sees what the branch does."""
+    inside = use.at[len(node.at) :]
+    return _branch_sight(node, str(inside[1]), own) if inside[:1] == ("parallel",) else own
 
 
 def _branch_sight(node: Node, key: str, sight: _Sight) -> _Sight:
@@ -120,6 +132,11 @@ def _node_trouble(rest: Sequence[str], sight: _Sight) -> tuple[str, str] | None:
             return (
                 f"branch '{name}' is not seen from here",
                 f"branches run side by side; say needs: [{name}] to come after it",
+            )
+        if name in sight.inside:
+            return (
+                f"node '{name}' is not seen from here: it is inside another",
+                "write nodes.OUTER.output, or a state key",
             )
         return f"node '{name}' does not exist here{did_you_mean(name, list(sight.nodes))}", ""
     if key and key[0] not in NODE_KEYS:

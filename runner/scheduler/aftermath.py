@@ -8,12 +8,12 @@ import msgspec
 
 from runner.errors import Failure
 from runner.events import Write
-from runner.fold import merge_writes
+from runner.fold import ended, merge_writes
 from runner.model import Json, Node, Route, StateKey
 from runner.nodes.contract import Done, StepFailed
 from runner.reducers import ReducerError, State, contribute, is_whole
 from runner.scheduler.live import Live
-from runner.scheduler.view import holds, render, scope
+from runner.scheduler.view import Place, holds, render, scope
 from runner.schema import compile_schema
 from runner.state import Frame, Step
 
@@ -35,6 +35,13 @@ class Aftermath(msgspec.Struct, frozen=True):
     next: str | None = None
 
 
+def scope_after(live: Live, at: Arrival, status: str, output: Json, error: Json = None) -> dict[str, Json]:
+    """The names that what follows a visit sees: its node's record is as the visit's end leaves it."""
+    own = ended(live.state.steps.get(at.step), status, at.visit, output, error)
+    extra = {"output": output} if error is None else {"output": output, "error": error}
+    return scope(live, Place(at.frame, at.visit, {at.node.id: own}), extra)
+
+
 def arrival_of(live: Live, step: Step) -> Arrival:
     """The visit that an open step is."""
     return Arrival(live.frame_of(step), live.node(step), step.visit, step.path)
@@ -46,7 +53,7 @@ def aftermath(live: Live, at: Arrival, done: Done) -> Aftermath:
     if not (node.set or node.reset or done.merge or node.next):
         return Aftermath()
     state = _merged(live, at, done) if done.merge else at.frame.state
-    names = scope(live, at.frame, at.visit, {"output": done.output})
+    names = scope_after(live, at, "completed", done.output)
     reset, writes, changed = _writes(live, at, state, {**names, "state": state})
     return Aftermath(reset, writes, route(node, {**names, "state": changed}))
 

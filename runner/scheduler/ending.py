@@ -17,15 +17,18 @@ from runner.events import (
 from runner.model import Json, Node
 from runner.nodes.composites.workflow import BODY, FINALLY, RESCUE
 from runner.nodes.contract import Answer, Branch, Done, End, Ended, Failed, Spawn, Stay, StepFailed, SubCall
-from runner.scheduler.aftermath import Aftermath, Arrival, aftermath, arrival_of, first_holding, route
+from runner.scheduler.aftermath import Aftermath, Arrival, aftermath, arrival_of, first_holding, route, scope_after
 from runner.scheduler.cutting import cut_children, cut_frame, cut_strays
 from runner.scheduler.live import CALL, Live, join
-from runner.scheduler.view import StepView, draw, scope
+from runner.scheduler.view import StepView, draw
 from runner.state import ROOT, Frame, Step
 
 
 def complete(live: Live, at: Arrival, done: Done) -> None:
     """A step has its output: set, then next; a mistake in them is the step's failure, which no retry takes."""
+    step = live.state.steps.get(at.step)
+    if step is not None and step.open and not done.leave:
+        cut_children(live, step)
     try:
         after = aftermath(live, at, done)
     except StepFailed as error:
@@ -37,7 +40,7 @@ def complete(live: Live, at: Arrival, done: Done) -> None:
 def skip(live: Live, at: Arrival) -> None:
     """The node's `if` is false: output null, no set, routes still followed."""
     try:
-        to = route(at.node, scope(live, at.frame, at.visit, {"output": None}))
+        to = route(at.node, scope_after(live, at, "skipped", None))
     except StepFailed as error:
         fail(live, at, Failed(error.failure), final=True)
         return
@@ -80,10 +83,11 @@ def _retry(live: Live, node: Node, step: Step, failed: Failed, error: dict[str, 
 
 def _handled(live: Live, at: Arrival, output: Json, error: dict[str, Json]) -> str | None:
     handler = at.node.on_error
+    names = scope_after(live, at, "failed", output, error)
     if handler == "continue":
-        return route(at.node, scope(live, at.frame, at.visit, {"output": output, "error": error}))
+        return route(at.node, names)
     assert isinstance(handler, tuple), "on_error is routes or `continue`"
-    taken = first_holding(handler, scope(live, at.frame, at.visit, {"output": output, "error": error}))
+    taken = first_holding(handler, names)
     if taken is None:
         raise StepFailed(Failure(error["type"], error["message"], error["details"]))
     return taken.to
@@ -111,9 +115,6 @@ def end_call(live: Live, step: Step, status: EndStatus, done: Done, error: dict[
 
 
 def _end_step(live: Live, at: Arrival, status: EndStatus, done: Done, after: Aftermath) -> None:
-    step = live.state.steps.get(at.step)
-    if step is not None and step.open and not done.leave:
-        cut_children(live, step)
     _emit_ended(live, at, status, done, after, None)
     _after_step(live, at, status, after.next)
 

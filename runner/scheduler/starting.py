@@ -9,7 +9,7 @@ import msgspec
 from runner.calls import AnyCall
 from runner.errors import Failure
 from runner.events import AttemptStarted, StepStarted, StepWaiting
-from runner.fold import COMPOSITES
+from runner.fold import COMPOSITES, arrived
 from runner.model import Node
 from runner.nodes import KINDS
 from runner.nodes.composites.workflow import BODY
@@ -17,7 +17,7 @@ from runner.nodes.contract import Ask, Branch, Done, End, Enter, Failed, Opened,
 from runner.scheduler.aftermath import Arrival, arrival_of
 from runner.scheduler.ending import complete, end_body, end_workflow, fail, skip, spawn
 from runner.scheduler.live import Live
-from runner.scheduler.view import StepView
+from runner.scheduler.view import Place, StepView
 from runner.state import Frame, Step
 
 PURE = frozenset({"none", "end"})
@@ -75,7 +75,7 @@ def _start(live: Live, frame: Frame, node: Node) -> None:
     if _over_limits(live, at):
         return
     try:
-        if node.condition is not None and not StepView(live, frame, at.step, visit, None).holds(node.condition):
+        if node.condition is not None and not StepView(live, Place(frame, visit), at.step, None).holds(node.condition):
             skip(live, at)
             return
     except StepFailed as error:
@@ -106,7 +106,8 @@ def _out_of_steps(live: Live, frame: Frame) -> Step | None:
 
 def _open(live: Live, at: Arrival, step: Step | None) -> None:
     """Ask the kind to open the step, and do what it answers."""
-    view = StepView(live, at.frame, at.step, at.visit, step)
+    own = {at.node.id: arrived(at.frame.nodes, at.node.id, "running", at.visit)} if step is None else {}
+    view = StepView(live, Place(at.frame, at.visit, own), at.step, step)
     try:
         opened: Opened = KINDS[at.node.verb].open(at.node, view)
         due = _deadline(live, at, view)
@@ -178,7 +179,7 @@ def call_of(live: Live, step: Step) -> AnyCall:
     """The call of a step whose attempt is to run: as it was opened, or opened anew after a resumption (it is pure)."""
     if step.path not in live.calls:
         holder = step if step.frame is not None else live.state.steps[step.owner]
-        opened = live.kind(holder).open(live.node(holder), StepView.of(live, holder))
+        opened = live.kind(holder).open(live.node(holder), StepView.as_begun(live, holder))
         if isinstance(opened, Perform):
             live.calls[step.path] = opened.call
         elif isinstance(opened, Spawn):
@@ -190,7 +191,7 @@ def call_of(live: Live, step: Step) -> AnyCall:
 def attempt_timeout(live: Live, step: Step) -> float | None:
     """Seconds that one attempt of a call may take."""
     duration = live.node(step).timeout
-    return None if duration is None else StepView.of(live, step).seconds(duration)
+    return None if duration is None else StepView.as_begun(live, step).seconds(duration)
 
 
 def time_left(live: Live, now: float) -> list[tuple[str, float]]:

@@ -5,34 +5,75 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
+import msgspec
+
 from runner.compiler import parse_duration
 from runner.errors import ExpressionError, Failure, TemplateError
 from runner.events import Scope
 from runner.expression import Expression
-from runner.fold import merge_writes, results_of
+from runner.fold import merge_writes, needed, results_of
 from runner.inputs import InputsInvalid, check_inputs
 from runner.model import Agent, Duration, Json, Node, Workflow
 from runner.nodes.contract import ResolvedAgent, StepFailed
 from runner.scheduler.live import Live
-from runner.state import Child, Frame, Nodes, Step
+from runner.state import PENDING, Child, Frame, Nodes, Step, Tally
 from runner.template import Template, ValueTemplate
 
 
-def scope(live: Live, frame: Frame, visit: int, extra: Mapping[str, Json]) -> dict[str, Json]:
-    """The names that expressions and templates see in a frame."""
+class Sight(dict[str, Json]):
+    """`nodes` as a frame sees them: its own body's, then the enclosing bodies'; `own` records come before all.
+
+    An id of the innermost body that has it hides those further out, also before that node has run.
+    """
+
+    __slots__ = ("_bodies", "_nodes")
+
+    def __init__(self, workflow: Workflow, nodes: Nodes, own: Mapping[str, Json]) -> None:
+        self._bodies = workflow.bodies
+        self._nodes = nodes
+        super().__init__((name, record) for name, record in own.items() if name in self._seen(nodes))
+
+    def __missing__(self, name: str) -> Json:
+        level: Nodes | None = self._nodes
+        while level is not None:
+            if name in self._seen(level):
+                return level.get(name, PENDING)
+            level = level.outer
+        return PENDING
+
+    def _seen(self, level: Nodes) -> Mapping[str, object]:
+        return level if level.body is None else self._bodies[level.body].seen
+
+
+class Place(msgspec.Struct, frozen=True):
+    """From where names are seen: a visit in a frame.
+
+    `own`: records of nodes that the frame does not hold yet; `counted`: what the run had counted, if not just now.
+    """
+
+    frame: Frame
+    visit: int
+    own: Mapping[str, Json] = {}
+    counted: Tally | None = None
+
+
+def scope(live: Live, place: Place, extra: Mapping[str, Json]) -> dict[str, Json]:
+    """The names that expressions and templates see at a place."""
+    frame = place.frame
     state = live.state
     started = state.started
+    counted = place.counted or state.counted
     return {
         "inputs": state.home(frame).inputs,
         "state": frame.state,
-        "nodes": frame.nodes,
-        "visits": visit,
+        "nodes": Sight(live.workflow_of(frame), frame.nodes, place.own),
+        "visits": place.visit,
         "run": {
             "id": live.run,
             "name": (started.name or started.workflow) if started else "",
-            "steps": state.total_steps,
-            "cost_usd": state.cost_usd,
-            "tokens": state.tokens,
+            "steps": counted.steps,
+            "cost_usd": counted.cost_usd,
+            "tokens": counted.tokens,
             "budget_left_usd": None,
         },
         **frame.variables,
@@ -73,20 +114,24 @@ def _language_failure(type_: str, error: ExpressionError | TemplateError, source
 
 
 class StepView:
-    """The view of one step, open or about to be."""
+    """The view of one step, open or about to be. The run itself has no place: it renders nothing in a frame."""
 
-    def __init__(self, live: Live, frame: Frame | None, path: str, visit: int, step: Step | None) -> None:
+    def __init__(self, live: Live, place: Place | None, path: str, step: Step | None) -> None:
         self._live = live
-        self._frame = frame
-        self._visit = visit
+        self._place = place
         self._step = step
         self.step = path
 
     @classmethod
     def of(cls, live: Live, step: Step) -> StepView:
         """The view of a step that is open."""
-        frame = live.frame_of(step) if step.path else None
-        return cls(live, frame, step.path, step.visit, step)
+        place = Place(live.frame_of(step), step.visit) if step.path else None
+        return cls(live, place, step.path, step)
+
+    @classmethod
+    def as_begun(cls, live: Live, step: Step) -> StepView:
+        """The view that an open step was opened with: what it calls is the same again after a crash."""
+        return cls(live, Place(live.frame_of(step), step.visit, counted=step.counted), step.path, step)
 
     @property
     def now(self) -> float:
@@ -101,9 +146,13 @@ class StepView:
         return self._live.workflow_of(self.frame)
 
     @property
+    def place(self) -> Place:
+        assert self._place is not None, "the run itself renders nothing in a frame"
+        return self._place
+
+    @property
     def frame(self) -> Frame:
-        assert self._frame is not None, "the run itself renders nothing in a frame"
-        return self._frame
+        return self.place.frame
 
     @property
     def callee(self) -> Workflow:
@@ -133,7 +182,7 @@ class StepView:
 
     def scope(self, **extra: Json) -> dict[str, Json]:
         """The names that expressions and templates see at this step."""
-        return scope(self._live, self.frame, self._visit, extra)
+        return scope(self._live, self.place, extra)
 
     def text(self, template: Template, **extra: Json) -> str:
         if template.literal:
@@ -166,18 +215,19 @@ class StepView:
         return seconds
 
     def branch_holds(self, condition: Expression, after: tuple[str, ...]) -> bool:
+        assert after == () or self._step is not None, "what a branch needs has ended in an open step"
         state = self.frame.state.branch()
         for key in after:
             merge_writes(state, self.children[key].writes)
-        records = [(key, {"status": self.children[key].status, "output": self.children[key].output}) for key in after]
-        return self.holds(condition, state=state, nodes=Nodes(records, self.frame.nodes))
+        nodes = needed(self._step, after, self.frame.nodes) if self._step else self.frame.nodes
+        return self.holds(condition, state=state, nodes=Sight(self.workflow, nodes, self.place.own))
 
     def outputs(self) -> dict[str, Json]:
         assert self._step is not None, "only an open step has outputs"
         assert self._step.invocation is not None, "only a workflow has outputs"
         invocation = self._step.invocation
         at_end = Frame(self.step, self.step, "body", "body", self.step, invocation.state, invocation.nodes)
-        names = scope(self._live, at_end, 1, {})
+        names = scope(self._live, Place(at_end, 1), {})
         return {name: render(value, names) for name, value in self.callee.outputs.items()}
 
     def agent(self, agent: str | Agent, model: str, fallback: tuple[str, ...]) -> ResolvedAgent:

@@ -24,7 +24,7 @@ HEAD = "wf: 1\nname: t\n"
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [case for corpus in ("state",) for case in cases(Path(__file__).parent / f"{corpus}.txt")],
+    [case for corpus in ("state", "sight", "templates") for case in cases(Path(__file__).parent / f"{corpus}.txt")],
 )
 def test_a_workflow_gives_what_the_contract_says(
     text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

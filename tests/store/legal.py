@@ -153,7 +153,7 @@ class Legal:
             verb = "command"
         attempt = 0 if verb in COMPOSITE else self.random.randint(0, 1)
         scope = Scope({"k": 1}, {**STATE, "n": 5}, "child") if verb == "workflow" else None
-        memory = {"count": 2} if verb == "for_each" else {}
+        memory = {"order": [str(key) for key in range(9)]} if verb == "parallel" else {}
         self.emit(StepStarted(step, node, verb, path, "", "", visit, attempt, memory=memory, scope=scope))
         if verb == "workflow":
             self.emit(FrameOpened(f"{step}:body", step, "body", "child", shared=True))

@@ -36,7 +36,7 @@ class _Eye:
             return ["seen", self._seen[id(value)]]
         number = self._seen[id(value)] = len(self._seen)
         self._kept.append(value)
-        apart = sorted(value.written) if isinstance(value, State) else self.look(value.outer)
+        apart = sorted(value.written) if isinstance(value, State) else [value.body, self.look(value.outer)]
         return [type(value).__name__, number, self.look(dict(value)), apart]
 
 

@@ -11,6 +11,7 @@ from runner.expression import Expression
 from runner.model import Json, Node
 from runner.nodes.composites.joining import Joining, build_joining, finished, joined
 from runner.nodes.contract import Answer, Branch, Done, Ended, Failed, Kind, Opened, Spawn, Stay, StepFailed, View
+from runner.reducers import kind_of
 from runner.template import ValueTemplate
 
 DO = "do"
@@ -54,7 +55,7 @@ def _items(spec: ForEachSpec, view: View) -> list[Json]:
     assert spec.items is not None, "checked when the file was compiled"
     items = view.evaluate(spec.items) if isinstance(spec.items, Expression) else view.value(spec.items)
     if not isinstance(items, list):
-        raise StepFailed(Failure("condition_error", f"for_each runs over a list, got {type(items).__name__}"))
+        raise StepFailed(Failure("condition_error", f"for_each runs over a list, got {kind_of(items)}"))
     return items
 
 

@@ -96,8 +96,8 @@ def merge_order(needs: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
 
 def open_(node: Node, view: View) -> Opened:
     spec: ParallelSpec = node.spec
-    opened = _next(spec, view)
-    return replace(opened, done=Done({}, leave=True)) if spec.joining.join == "none" else opened
+    done = Done({}, leave=True) if spec.joining.join == "none" else None
+    return replace(_next(spec, view), memory={"order": spec.names}, done=done)
 
 
 def settle(node: Node, view: View, ended: Ended) -> Answer:
