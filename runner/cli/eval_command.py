@@ -13,10 +13,11 @@ Examples:
   wf eval '1 + 2 * 3'
   wf eval 'state.score >= 0.8 && size(state.tags) > 0' --context context.json
   echo '{"x": [1, 2, 3]}' | wf eval 'x.filter(n, n > 1)' --context -
+  wf eval -- '-h + 1' --context context.json  # after --, no word is an option
 """
 
 
-@click.command("eval", epilog=EPILOG)
+@click.command("eval", epilog=EPILOG, context_settings={"ignore_unknown_options": True})
 @click.argument("expression")
 @click.option("--context", metavar="FILE", help="A JSON object of the names it may use; - reads stdin.")
 def command(expression: str, context: str | None) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from typing import Any, cast
 
@@ -69,6 +70,11 @@ def _fits(node: Node) -> Node:
     return node
 
 
+def _is_unsigned_number(node: Node) -> bool:
+    """Whether a minus before this makes one number of it; a second minus is an operation of its own."""
+    return type(node) is Constant and type(node.value) in (int, float) and math.copysign(1, node.value) > 0
+
+
 class _Builder:
     """One method for each rule or alias of the grammar that is to become a node."""
 
@@ -93,7 +99,7 @@ class _Builder:
     @staticmethod
     def unary(parts: list[Any]) -> Node:
         operator, operand = parts
-        if operator == "-" and type(operand) is Constant and type(operand.value) in (int, float):
+        if operator == "-" and _is_unsigned_number(operand):
             return Constant(operator.start_pos, operand.offset + operand.width - operator.start_pos, -operand.value)
         return Unary(*_place(operator), str(operator), _fits(operand))
 
