@@ -15,6 +15,7 @@ import pytest
 from runner.errors import ExpressionError
 from runner.expression import Duration, Timestamp, Type, Uint, compile_expression, map_of
 from runner.expression.conversions import CONVERSIONS
+from tests.expression.sameness import same
 
 _SHARED = Path(__file__).parents[2].parent / "shared" / "cel" / "cases.jsonl"
 _FILE = Path(os.environ.get("CEL_CASES", _SHARED))
@@ -49,29 +50,6 @@ def _value(typed: Mapping[str, Any]) -> Any:
     return _READERS[kind](content)
 
 
-def _same(one: Any, other: Any) -> bool:
-    """Equal, and of the same type all through; no number is the same as itself here."""
-    if isinstance(one, Mapping) and isinstance(other, Mapping):
-        return _same_maps(one, other)
-    if type(one) is not type(other):
-        return False
-    if isinstance(one, list):
-        return len(one) == len(other) and all(_same(*pair) for pair in zip(one, other, strict=True))
-    if isinstance(one, float):
-        return (math.isnan(one) and math.isnan(other)) or (
-            one == other and math.copysign(1, one) == math.copysign(1, other)
-        )
-    return bool(one == other)
-
-
-def _same_maps(one: Mapping[Any, Any], other: Mapping[Any, Any]) -> bool:
-    def entries(items: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
-        return sorted(items.items(), key=lambda item: (type(item[0]).__name__, item[0]))
-
-    pairs = list(zip(entries(one), entries(other), strict=False))
-    return len(one) == len(other) and all(_same(list(left), list(right)) for left, right in pairs)
-
-
 def _outcome(case: Mapping[str, Any]) -> Any:
     bindings = {name: _value(typed) for name, typed in case.get("bindings", {}).items()}
     expression = compile_expression(
@@ -93,15 +71,15 @@ def test_conformance(case: dict[str, Any]) -> None:
     else:
         wanted = _value(case["expected"]["value"])
         found = _outcome(case)
-        assert _same(found, wanted), f"{case['expr']} gave {found!r}, not {wanted!r}"
+        assert same(found, wanted), f"{case['expr']} gave {found!r}, not {wanted!r}"
 
 
 def test_the_comparison_of_results_tells_types_apart() -> None:
-    assert not _same(1, Uint(1))
-    assert not _same(1, True)
-    assert not _same(1, 1.0)
-    assert not _same(-0.0, 0.0)
-    assert not _same([1], [Uint(1)])
-    assert not _same(map_of([(1, "a")]), map_of([(Uint(1), "a")]))
-    assert not _same(Timestamp(1), Duration(1))
-    assert _same(math.nan, math.nan)
+    assert not same(1, Uint(1))
+    assert not same(1, True)
+    assert not same(1, 1.0)
+    assert not same(-0.0, 0.0)
+    assert not same([1], [Uint(1)])
+    assert not same(map_of([(1, "a")]), map_of([(Uint(1), "a")]))
+    assert not same(Timestamp(1), Duration(1))
+    assert same(math.nan, math.nan)
