@@ -24,6 +24,7 @@ from runner.scheduler.happenings import (
     Continue,
     Happening,
     Paused,
+    Signalled,
     TimeReached,
     TimeSpent,
 )
@@ -86,6 +87,8 @@ class Engine:
         self._looked = self._beaten = 0.0
         self._stopping: Literal["no", "graceful", "now"] = "no"
         self._stop_by = 0.0
+        self._why_stopping = "interrupted"
+        self._since = self._clock.now()
         self._refused: UsageError | None = None
 
     @property
@@ -103,6 +106,10 @@ class Engine:
 
     def stop(self) -> None:
         """Ask the run to stop: gracefully the first time, at once the second."""
+        self._wind_up("interrupted")
+
+    def _wind_up(self, why: str) -> None:
+        self._why_stopping = why
         self._stopping = "graceful" if self._stopping == "no" else "now"
         self._stop_by = self._clock.monotonic() + self._manner.grace
         self._inbox.put_nowait(Continue())
@@ -125,7 +132,7 @@ class Engine:
         decision = advance(self._live, happenings, self._clock.now(), draining=self._stopping != "no")
         if not decision.events:
             return
-        commit = self._recorder.record(decision.events, self.state, self._taken)
+        commit = self._recorder.record(decision.events, self.state, [*self._taken, *decision.taken])
         self._taken = []
         self._carry_out(decision)
         for listener in self._listeners:
@@ -149,6 +156,8 @@ class Engine:
             return
         if isinstance(event, StepStarted | AttemptStarted) and event.step in self.state.running and event.attempt:
             self._launch(step)
+        if isinstance(event, StepWaiting):
+            self._looked = 0.0  # a signal may have been kept for it
         self._set_timer(step)
 
     def _remember_timers(self) -> None:
@@ -225,14 +234,24 @@ class Engine:
         self._looked = moment
         happenings: list[Happening] = []
         for message in self._recorder.inbox():
-            if message.id not in self._taken:
+            if message.kind == "signal":
+                happenings += self._signalled(message)
+            elif message.id not in self._taken:
                 self._taken.append(message.id)
                 happenings += self._read(message)
         return happenings
 
+    def _signalled(self, message: Message) -> list[Happening]:
+        """A signal stays in the inbox until a wait takes it."""
+        waiting = (self.state.steps[path].waiting for path in self.state.waiting)
+        awaited = {name for wait in waiting if wait is not None for name in wait.signals.values()}
+        return [Signalled(message.id, message.target, message.value)] if message.target in awaited else []
+
     def _read(self, message: Message) -> list[Happening]:
         if message.kind == "cancel":
             return [CancelRequested(str(message.value or "cancelled from outside"))]
+        if message.kind == "pause" and message.at >= self._since:
+            self._wind_up("asked")
         step = self.state.steps.get(message.target)
         if message.kind != "answer" or step is None or step.waiting is None:
             return []
@@ -273,7 +292,7 @@ class Engine:
     async def _wind_down(self) -> list[Happening]:
         left = self._stop_by - self._clock.monotonic()
         if self._stopping == "now" or left <= 0 or not self.state.running:
-            return [Paused("interrupted")]
+            return [Paused(self._why_stopping)]
         await self._listen(min(left, POLL))
         return self._received()
 

@@ -153,14 +153,19 @@ class StepStarted(Event, frozen=True, tag="step_started"):
 
 
 class StepWaiting(Event, frozen=True, tag="step_waiting"):
-    """A step waits for a person or a time. `until` is in epoch seconds; None waits without end."""
+    """A step waits for a person, a time or a signal. `until` is in epoch seconds; None waits without end.
+
+    `times` (epoch s) and `signals` (names) are what a wait is for, by the key that its output tells.
+    """
 
     step: str
-    kind: Literal["person", "timer"]
+    kind: Literal["person", "timer", "signal"]
     until: float | None = None
     prompt: str = ""
     choices: tuple[Json, ...] = ()
     schema: dict[str, Json] | None = None
+    times: dict[str, float] = {}
+    signals: dict[str, str] = {}
 
 
 class AttemptStarted(Event, frozen=True, tag="attempt_started"):

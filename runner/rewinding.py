@@ -75,4 +75,5 @@ def _delay(step: Step, seconds: float) -> None:
     step.due = None if step.due is None else step.due + seconds
     step.retry_at = None if step.retry_at is None else step.retry_at + seconds
     if step.waiting is not None and step.waiting.until is not None:
-        step.waiting = replace(step.waiting, until=step.waiting.until + seconds)
+        times = {key: time + seconds for key, time in step.waiting.times.items()}
+        step.waiting = replace(step.waiting, until=step.waiting.until + seconds, times=times)

@@ -16,6 +16,8 @@ COMMANDS = {
     "validate": "Check workflow files without running them.",
     "resume": "Go on with a paused or killed run.",
     "answer": "Answer a step that waits for a person.",
+    "signal": "Send a signal to a run that waits for one, or will.",
+    "pause": "Pause a live run.",
     "cancel": "Cancel a run.",
     "runs": "List runs, newest first.",
     "show": "Tell the whole story of a run.",

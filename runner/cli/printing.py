@@ -50,6 +50,18 @@ def answer_command(run: str, waiting: StepWaiting) -> str:
     return f"wf answer {run} {shlex.quote(waiting.step)} {shlex.quote(value)} --resume"
 
 
+def signal_command(run: str, name: str) -> str:
+    """The command that sends a signal that a step waits for."""
+    return f"wf signal {run} {shlex.quote(name)} --resume"
+
+
+def going_on(run: str, waiting: StepWaiting) -> str | None:
+    """The command that lets a waiting step go on, if a person can."""
+    if waiting.kind == "person":
+        return answer_command(run, waiting)
+    return signal_command(run, next(iter(waiting.signals.values()))) if waiting.signals else None
+
+
 def document(result: RunResult) -> dict[str, Json]:
     """A run's result as `--json` prints it."""
     return {
@@ -63,7 +75,7 @@ def document(result: RunResult) -> dict[str, Json]:
                 "step": waiting.step,
                 "kind": waiting.kind,
                 "prompt": waiting.prompt,
-                "command": answer_command(result.run, waiting) if waiting.kind == "person" else None,
+                "command": going_on(result.run, waiting),
             }
             for waiting in result.waiting
         ],
@@ -103,12 +115,15 @@ def _say_waiting(result: RunResult) -> None:
             if waiting.choices:
                 say(f"  one of: {', '.join(map(as_typed, waiting.choices))}")
             say(f"  {answer_command(result.run, waiting)}")
+        for name in waiting.signals.values():
+            say(f"{waiting.step} waits for the signal '{name}'")
+            say(f"  {signal_command(result.run, name)}")
         if waiting.until is not None:
             say(
                 f"  {waiting.step}: its time comes at {moment(waiting.until)}, "
                 "but nothing happens by itself while the run is paused"
             )
-    if not any(waiting.kind == "person" for waiting in result.waiting):
+    if not any(waiting.kind in ("person", "signal") for waiting in result.waiting):
         say(f"  wf resume {result.run}")
 
 

@@ -59,13 +59,18 @@ class Enter(msgspec.Struct, frozen=True):
 
 
 class Ask(msgspec.Struct, frozen=True):
-    """Wait for a person (until an answer, or `until`), or for a time. `until` in epoch seconds."""
+    """Wait for a person (until an answer, or `until`), for a time, or for a signal. `until` in epoch seconds.
 
-    kind: Literal["person", "timer"]
+    `times` and `signals` are what a wait is for, by name: epoch seconds, and the signals' own names.
+    """
+
+    kind: Literal["person", "timer", "signal"]
     until: float | None = None
     prompt: str = ""
     choices: tuple[Json, ...] = ()
     schema: Mapping[str, Json] | None = None
+    times: Mapping[str, float] = {}
+    signals: Mapping[str, str] = {}
 
 
 class Done(msgspec.Struct, frozen=True):
@@ -153,6 +158,16 @@ class View(Protocol):
     @property
     def tally(self) -> Mapping[str, int]: ...
     @property
+    def times(self) -> Mapping[str, float]:
+        """The times that a waiting step waits for, by name (epoch s)."""
+        ...
+
+    @property
+    def signals(self) -> Mapping[str, str]:
+        """The signals that a waiting step waits for, by name."""
+        ...
+
+    @property
     def strays(self) -> int:
         """How many composites of a `workflow` step's own have left something running."""
         ...
@@ -199,10 +214,11 @@ def _never_wakes(_node: Node, _view: View, _woken: Woken) -> Answer:
 
 
 class Woken(msgspec.Struct, frozen=True):
-    """Why a waiting step wakes: an answer came, or its time did."""
+    """Why a waiting step wakes: an answer came, a signal of that name, or its time did."""
 
-    by: Literal["answer", "time"]
+    by: Literal["answer", "time", "signal"]
     value: Json = None
+    name: str = ""
 
 
 class Kind(msgspec.Struct, frozen=True):

@@ -11,7 +11,7 @@ from runner.calls import Done as CallDone
 from runner.errors import Failure
 from runner.events import AnyEvent, AttemptStarted, FrameOpened, RunPaused, RunResumed
 from runner.nodes.composites.workflow import BODY
-from runner.nodes.contract import Done, Failed, StepFailed, Woken
+from runner.nodes.contract import Done, Failed, Stay, StepFailed, Woken
 from runner.scheduler.aftermath import arrival_of
 from runner.scheduler.ending import complete, end_body, end_call, fail, fail_call, take
 from runner.scheduler.happenings import (
@@ -24,6 +24,7 @@ from runner.scheduler.happenings import (
     Happening,
     Paused,
     Resumed,
+    Signalled,
     TimeReached,
     TimeSpent,
 )
@@ -36,22 +37,23 @@ __all__ = ["Decision", "Happening", "Live", "advance", "attempt_timeout", "call_
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """The events of one commit, folded in already; and the steps whose attempts must stop."""
+    """The events of one commit, folded in already; the steps whose attempts must stop; the signals that were taken."""
 
     events: tuple[AnyEvent, ...]
     stop: tuple[str, ...]
+    taken: tuple[int, ...] = ()
 
 
 def advance(live: Live, happenings: Iterable[Happening], at: float, *, draining: bool = False) -> Decision:
     """Take what happened, in order, at time `at` (epoch s). With `draining`, nothing new starts."""
-    live.events, live.stopped, live.moved = [], [], set()
+    live.events, live.stopped, live.moved, live.taken = [], [], set(), []
     live.state.tick(at)
     for happening in happenings:
         if not live.state.ended:
             HAPPENS[type(happening)](live, happening)
     if not draining and live.state.status == "running":
         pump(live)
-    return Decision(tuple(live.events), tuple(live.stopped))
+    return Decision(tuple(live.events), tuple(live.stopped), tuple(live.taken))
 
 
 def _begin(live: Live, happening: Begin) -> None:
@@ -96,15 +98,25 @@ def _answered(live: Live, happening: Answered) -> None:
     _wake(live, happening.step, Woken("answer", happening.value))
 
 
-def _wake(live: Live, path: str, woken: Woken) -> None:
+def _signalled(live: Live, happening: Signalled) -> None:
+    """Give a signal to the first wait that takes it: what waits longest comes first."""
+    for path in tuple(live.state.waiting):
+        if _wake(live, path, Woken("signal", happening.data, happening.name)):
+            live.taken.append(happening.message)
+            return
+
+
+def _wake(live: Live, path: str, woken: Woken) -> bool:
+    """Wake a waiting step; whether it was what it waited for."""
     step = live.state.steps.get(path)
     if step is None or step.waiting is None:
-        return
+        return False
     try:
         answer = live.kind(step).wake(live.node(step), StepView.of(live, step), woken)
     except StepFailed as error:
         answer = Failed(error.failure)
     take(live, step, answer)
+    return not isinstance(answer, Stay)
 
 
 def _time_reached(live: Live, happening: TimeReached) -> None:
@@ -151,6 +163,7 @@ HAPPENS: dict[type, Callable[[Live, Any], None]] = {
     Continue: _continue,
     AttemptEnded: _attempt_ended,
     Answered: _answered,
+    Signalled: _signalled,
     TimeReached: _time_reached,
     TimeSpent: _time_spent,
     CancelRequested: _cancel,

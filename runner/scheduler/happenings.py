@@ -43,6 +43,14 @@ class Answered(msgspec.Struct, frozen=True):
     value: Json
 
 
+class Signalled(msgspec.Struct, frozen=True):
+    """A signal came; the oldest of them first. `message` is its id in the inbox, where it stays until it is taken."""
+
+    message: int
+    name: str
+    data: Json
+
+
 class TimeReached(msgspec.Struct, frozen=True):
     """The time of these steps has come: a wait, a person's or a composite's timeout, a retry."""
 
@@ -76,5 +84,15 @@ class Paused(msgspec.Struct, frozen=True):
 
 
 Happening = (
-    Begin | Fork | Continue | AttemptEnded | Answered | TimeReached | TimeSpent | CancelRequested | Resumed | Paused
+    Begin
+    | Fork
+    | Continue
+    | AttemptEnded
+    | Answered
+    | Signalled
+    | TimeReached
+    | TimeSpent
+    | CancelRequested
+    | Resumed
+    | Paused
 )

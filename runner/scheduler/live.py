@@ -30,6 +30,7 @@ class Live:
         self.events: list[AnyEvent] = []
         self.stopped: list[str] = []
         self.moved: set[str] = set()
+        self.taken: list[int] = []
         self.calls: dict[str, AnyCall] = {}
 
     def emit(self, event: AnyEvent) -> None:

@@ -121,7 +121,7 @@ def _deadline(live: Live, at: Arrival, view: StepView) -> float | None:
     if at.node.timeout is None:
         return None
     seconds = view.seconds(at.node.timeout)
-    timed = at.node.verb in COMPOSITES and at.node.verb not in ("human", "agent")
+    timed = at.node.verb in COMPOSITES and at.node.verb not in ("human", "agent", "wait")
     return live.state.at + seconds if timed else None
 
 
@@ -143,7 +143,8 @@ def _take_opened(live: Live, at: Arrival, opened: Opened, due: float | None) -> 
         case Ask():
             _emit_started(live, at, opened, due)
             schema = dict(opened.schema) if opened.schema is not None else None
-            live.emit(StepWaiting(at.step, opened.kind, opened.until, opened.prompt, opened.choices, schema))
+            waits = (dict(opened.times), dict(opened.signals))
+            live.emit(StepWaiting(at.step, opened.kind, opened.until, opened.prompt, opened.choices, schema, *waits))
 
 
 def _emit_started(live: Live, at: Arrival, opened: Perform | Spawn | Enter | Ask, due: float | None) -> Step:

@@ -176,6 +176,14 @@ class StepView:
         return self._step.tally if self._step else {}
 
     @property
+    def times(self) -> Mapping[str, float]:
+        return self._step.waiting.times if self._step and self._step.waiting else {}
+
+    @property
+    def signals(self) -> Mapping[str, str]:
+        return self._step.waiting.signals if self._step and self._step.waiting else {}
+
+    @property
     def strays(self) -> int:
         invocation = self._step.invocation if self._step else None
         return len(invocation.strays) if invocation else 0

@@ -33,14 +33,20 @@ def describe(event: Event, commit: Commit) -> str:
             return f"run {commit.run}: resumed"
         case StepEnded() if event.frame is not None or event.verb == "call":
             return _ended(event)
-        case StepWaiting() if event.kind == "person":
-            return f"… {plain(event.step)} waits for a person: {one_line(event.prompt)}"
+        case StepWaiting() if event.kind != "timer":
+            return f"… {plain(event.step)} waits for {_awaited(event)}"
         case AttemptFailed():
             wait = event.retry_at - commit.at
             why = f"{event.error['type']}: {one_line(event.error['message'])}"
             return f"! {plain(event.step)}: {why}; again in {wait:.1f} s"
         case _:
             return ""
+
+
+def _awaited(event: StepWaiting) -> str:
+    if event.kind == "person":
+        return f"a person: {one_line(event.prompt)}"
+    return f"a signal: {plain(', '.join(event.signals.values()))}"
 
 
 def _ended(event: StepEnded) -> str:

@@ -1,39 +1,58 @@
-"""`wait`: for a time, or until one."""
+"""`wait`: for a time, until one, for a signal, or for the first of several of these."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal
 
 import msgspec
 
 from runner.compiler import NodeReader
 from runner.errors import Failure
+from runner.expression import Expression
 from runner.model import Duration, Node
-from runner.nodes.contract import Answer, Ask, Done, Kind, Opened, StepFailed, View, Woken
+from runner.nodes.contract import Answer, Ask, Done, Failed, Kind, Opened, Stay, StepFailed, View, Woken
 from runner.template import Template
+
+FORMS = ("for", "until", "signal")
+DEADLINE = ""
+"""What the node's own timeout is called among the times that a step waits for."""
+
+
+class Awaited(msgspec.Struct, frozen=True):
+    """One thing to wait for: a duration, a time (RFC 3339), or a signal that `match` holds for."""
+
+    duration: Duration | None
+    until: Template | None
+    signal: Template | None
+    match: Expression | None
 
 
 class WaitSpec(msgspec.Struct, frozen=True):
-    """How long, or until when (RFC 3339)."""
+    """What is waited for, by the name that `by` gets."""
 
-    by: Literal["for", "until"]
-    duration: Duration
-    until: Template
+    awaited: Mapping[str, Awaited]
 
 
 def build(reader: NodeReader) -> WaitSpec:
-    by: Literal["for", "until"] = "for" if "for" in reader.get("wait") else "until"
-    spec = WaitSpec(by, reader.duration("wait", "for") or Duration(0.0), reader.template("wait", "until"))
-    if by == "until" and spec.until.literal and parse_time(spec.until.source) is None:
-        reader.error(
-            f"'{spec.until.source}' is no time",
-            "wait",
-            "until",
-            hint="write it as RFC 3339: 2026-11-22T18:00:00Z",
-            rule="schema",
-        )
-    return spec
+    content = reader.get("wait")
+    if "any" in content:
+        return WaitSpec({key: _awaited(reader, "wait", "any", key) for key in content["any"]})
+    return WaitSpec({next(form for form in FORMS if form in content): _awaited(reader, "wait")})
+
+
+def _awaited(reader: NodeReader, *place: str) -> Awaited:
+    content = reader.get(*place)
+    until = reader.template(*place, "until") if "until" in content else None
+    if until is not None and until.literal and parse_time(until.source) is None:
+        hint = "write it as RFC 3339: 2026-11-22T18:00:00Z"
+        reader.error(f"'{until.source}' is no time", *place, "until", hint=hint, rule="schema")
+    return Awaited(
+        reader.duration(*place, "for"),
+        until,
+        reader.template(*place, "signal") if "signal" in content else None,
+        reader.expression(*place, "match", extra=("data",), role="match"),
+    )
 
 
 def parse_time(text: str) -> float | None:
@@ -47,18 +66,44 @@ def parse_time(text: str) -> float | None:
 
 def open_(node: Node, view: View) -> Opened:
     spec: WaitSpec = node.spec
-    if spec.by == "for":
-        return Ask("timer", view.now + view.seconds(spec.duration))
-    text = view.text(spec.until)
+    times = {key: time for key, awaited in spec.awaited.items() if (time := _time(awaited, view)) is not None}
+    if node.timeout is not None:
+        times[DEADLINE] = view.now + view.seconds(node.timeout)
+    signals = {key: view.text(awaited.signal) for key, awaited in spec.awaited.items() if awaited.signal is not None}
+    return Ask("signal" if signals else "timer", min(times.values(), default=None), times=times, signals=signals)
+
+
+def _time(awaited: Awaited, view: View) -> float | None:
+    if awaited.duration is not None:
+        return view.now + view.seconds(awaited.duration)
+    if awaited.until is None:
+        return None
+    text = view.text(awaited.until)
     until = parse_time(text)
     if until is None:
         raise StepFailed(Failure("input_invalid", f"'{text[:80]}' is no RFC 3339 time such as 2026-11-22T18:00:00Z"))
-    return Ask("timer", until)
+    return until
 
 
-def wake(node: Node, _view: View, _woken: Woken) -> Answer:
+def wake(node: Node, view: View, woken: Woken) -> Answer:
+    if woken.by == "time":
+        return _in_time(view)
     spec: WaitSpec = node.spec
-    return Done({"by": spec.by, "data": None})
+    for key, name in view.signals.items():
+        match = spec.awaited[key].match
+        if name == woken.name and (match is None or view.holds(match, data=woken.value)):
+            return Done({"by": key, "data": woken.value})
+    return Stay()
+
+
+def _in_time(view: View) -> Answer:
+    by = min(view.times, key=lambda key: view.times[key])
+    if by != DEADLINE:
+        return Done({"by": by, "data": None})
+    if not view.signals:
+        return Failed(Failure("timeout", "the wait did not end in time"))
+    awaited = ", ".join(f"'{name}'" for name in view.signals.values())
+    return Failed(Failure("signal_timeout", f"no signal {awaited} came in time"))
 
 
 KIND = Kind("wait", build, open_, wake=wake)
