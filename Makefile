@@ -2,6 +2,7 @@
 
 BIN := .venv/bin
 READY := .venv/.ready
+PEERS := .venv-bench/.ready
 PYTHON := python3.11 python3.12 python3.13 python3
 COMPILE_LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --quiet
 
@@ -33,12 +34,14 @@ format: $(READY) ## put the code in its format, mend what can be mended
 docs: $(READY) ## write the generated parts of the documents anew
 	find README.md CONTRIBUTING.md docs -name '*.md' -exec $(BIN)/python -m cogapp -r -I . {} +
 
-bench: $(READY) ## measure; nothing is judged
-	$(BIN)/python -m benchmarks
+bench: $(READY) ## measure beside other tools, which get an environment of their own
+	@$(MAKE) --quiet $(PEERS) || echo "==> Not all of them can be installed: measuring beside those that are there"
+	$$(test -e $(PEERS) && echo .venv-bench/bin || echo $(BIN))/python -m benchmarks
 
 lock: $(READY) ## pin the dependencies of pyproject.toml (UPGRADE=--upgrade: the newest)
 	$(COMPILE_LOCK) $(UPGRADE) --output-file requirements.lock
 	$(COMPILE_LOCK) $(UPGRADE) --group dev --output-file requirements-dev.lock
+	$(COMPILE_LOCK) $(UPGRADE) --group bench --constraint requirements.lock --output-file requirements-bench.lock
 
 define SET_UP
 runs() { "$$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }
@@ -74,3 +77,9 @@ export SET_UP
 
 $(READY): requirements-dev.lock pyproject.toml
 	@sh -eu -c "$$SET_UP"
+
+$(PEERS): requirements-bench.lock
+	@echo "==> Installing what wf is measured beside into .venv-bench"
+	$(BIN)/python -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --require-hashes -r requirements-bench.lock
+	touch $(PEERS)

@@ -34,9 +34,11 @@ FLOORS = {
 """Lowest first. A module imports from lower floors, or from its left on its own. `runner` is the package's own door."""
 
 IMPORTED_LATE = {
+    "ctypes": "slow to load; only a template that runs over its time needs it",
     "litellm": "takes seconds; only a live model call needs it",
     "re2": "a C++ library that most files have no use for",
     "runner.subscribers.terminal": "draws with rich, which only a terminal needs",
+    "zoneinfo": "slow to load; few expressions ask for another time zone than UTC",
 }
 """What may be imported inside a function, and why."""
 

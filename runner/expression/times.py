@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from runner.expression.faults import Fault
 from runner.expression.values import MAX_INT, MIN_INT, Duration, Timestamp, name_of
@@ -112,10 +111,16 @@ def _zone(name: str) -> tzinfo:
         if found := _OFFSET.fullmatch(name):
             return timezone(_zone_offset(*found.groups()))
         if _ZONE.fullmatch(name):
-            return UTC if name == "UTC" else ZoneInfo(name)
+            return UTC if name == "UTC" else _named(name)
     except (ValueError, KeyError, OSError):
         pass
     raise Fault("there is no such time zone", 'write a name such as "Europe/Rome", or an offset such as "+01:00"')
+
+
+def _named(name: str) -> tzinfo:
+    from zoneinfo import ZoneInfo  # noqa: PLC0415 - slow to load, and few expressions ask for another zone than UTC
+
+    return ZoneInfo(name)
 
 
 def _local(moment: Timestamp, zone: Any) -> datetime:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import math
 import threading
 from collections.abc import Iterator
@@ -65,6 +64,8 @@ class _Watchdog:
 
 
 def _strike(thread: int, error: type[BaseException] | None) -> None:
+    import ctypes  # noqa: PLC0415 - slow to load, and only what runs over its time needs it
+
     raised = None if error is None else ctypes.py_object(error)
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), raised)
 

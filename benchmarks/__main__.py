@@ -1,0 +1,35 @@
+"""Measure, and print a line for each row of the targets: `python -m benchmarks [TOPIC…]`. Best on a quiet machine."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Callable, Iterable
+
+from benchmarks import command, expressions, fan, history, startup, state, steps
+from benchmarks.measuring import HEAD, Row
+
+TOPICS: dict[str, Callable[[], Iterable[Row]]] = {
+    "startup": startup.rows,
+    "steps": steps.rows,
+    "fan": fan.rows,
+    "state": state.rows,
+    "history": history.rows,
+    "command": command.rows,
+    "expressions": expressions.rows,
+}
+
+
+def main(wanted: list[str]) -> None:
+    """Measure the topics that are wanted, all unless any is named."""
+    unknown = [name for name in wanted if name not in TOPICS]
+    if unknown:
+        sys.exit(f"there is no topic '{unknown[0]}'; there are {', '.join(TOPICS)}")
+    print(HEAD)
+    for name in wanted or TOPICS:
+        gc.freeze()
+        for row in TOPICS[name]():
+            print(row, flush=True)
+
+
+main(sys.argv[1:])

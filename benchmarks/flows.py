@@ -1,0 +1,119 @@
+"""The workflows that are measured, and running them in this process."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from benchmarks.measuring import stopwatch
+from runner.events import Commit
+from runner.loading import load
+from runner.runs import Choices, Surroundings, start
+from runner.state import RunState
+from runner.store.connection import Durability
+from runner.store.sqlite import open_store
+
+RUN = "bench"
+
+
+def loop(steps: int, big: int = 0) -> str:
+    """A node that counts, and routes to itself; the state also holds `big` characters that no step changes."""
+    return f"""\
+wf: 1
+name: loop
+state:
+  i: {{type: integer, default: 0}}
+  big: {{type: string, default: ""}}
+limits: {{max_steps: {steps + 10}}}
+nodes:
+  fill:
+    set: {{big: "{{{{ 'x' * {big} }}}}"}}
+    next: count
+  count:
+    set: {{i: "{{{{ state.i + 1 }}}}"}}
+    next: [{{when: 'state.i < {steps}', to: count}}, {{to: exit}}]
+"""
+
+
+def chain(steps: int) -> str:
+    """As many nodes as steps, each doing what the loop's does."""
+    node = """\
+  n{here}:
+    set: {{i: "{{{{ state.i + 1 }}}}"}}
+    next: [{{when: 'state.i < 1000000', to: {there}}}, {{to: exit}}]
+"""
+    nodes = "".join(node.format(here=n, there=f"n{n + 1}" if n + 1 < steps else "last") for n in range(steps))
+    head = f"wf: 1\nname: chain\nstate: {{i: {{type: integer, default: 0}}}}\nlimits: {{max_steps: {steps + 10}}}\n"
+    return f"{head}nodes:\n{nodes}  last: {{}}\n"
+
+
+def items(branches: int) -> str:
+    """A branch per item of a list, each adding to a list in the state."""
+    return f"""\
+wf: 1
+name: items
+state: {{found: {{type: array, default: [], reducer: append}}}}
+limits: {{max_steps: {branches + 10}}}
+nodes:
+  each:
+    for_each: {list(range(branches))}
+    do:
+      set: {{found: "{{{{ item }}}}"}}
+"""
+
+
+def commands(steps: int, program: str) -> str:
+    """A node that runs a program, so many times."""
+    return f"""\
+wf: 1
+name: commands
+permissions: {{commands: [{program}]}}
+limits: {{max_steps: {steps + 10}}}
+nodes:
+  work:
+    command: [{program}]
+    next: [{{when: 'visits < {steps}', to: work}}, {{to: exit}}]
+"""
+
+
+def named(branches: int) -> str:
+    """As many named branches, each adding to a list in the state."""
+    branch = '      b{n}: {{set: {{found: "{{{{ {n} + 0 }}}}"}}}}\n'
+    head = f"""\
+wf: 1
+name: named
+state: {{found: {{type: array, default: [], reducer: append}}}}
+limits: {{max_steps: {branches + 10}}}
+nodes:
+  all:
+    parallel:
+"""
+    return head + "".join(branch.format(n=n) for n in range(branches))
+
+
+class Until:
+    """A listener that breaks a run off after so many commits, as a kill would."""
+
+    def __init__(self, commits: int) -> None:
+        self._left = commits
+
+    def heard(self, _commit: Commit, _state: RunState) -> None:
+        self._left -= 1
+        if not self._left:
+            raise KeyboardInterrupt
+
+
+def seconds(text: str, durability: Durability, folder: Path | None = None, until: int | None = None) -> float:
+    """How long a new run takes, until it ends or `until` commits are made. Reading the file is not part of it."""
+    with TemporaryDirectory() as temporary:
+        here = folder or Path(temporary)
+        (here / "flow.yaml").write_text(text, encoding="utf-8")
+        loaded = load(str(here / "flow.yaml"))
+        store = open_store(here / "wf.db", durability=durability)
+        listeners = () if until is None else (Until(until),)
+        with stopwatch() as taken, suppress(KeyboardInterrupt):
+            asyncio.run(start(loaded, {}, Choices(run=RUN), Surroundings(store, listeners=listeners)))
+        store.close()
+    return taken()
