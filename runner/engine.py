@@ -13,7 +13,7 @@ from runner.answers import check_answer, parse_answer
 from runner.calls import Attempt, Failed
 from runner.clock import Clock
 from runner.errors import Failure, UsageError
-from runner.events import AttemptFailed, AttemptStarted, Commit, Event, StepStarted, StepWaiting
+from runner.events import AttemptFailed, AttemptStarted, Commit, StepStarted, StepWaiting
 from runner.executor import World, perform
 from runner.recorder import Recorder
 from runner.scheduler import Decision, Live, advance, attempt_timeout, call_of, due_time, time_left
@@ -41,6 +41,12 @@ HEARTBEAT = 5.0
 
 BREATH = 64
 """Commits between two moments given to the event loop while nothing waits."""
+
+
+_CONTINUE = Continue()
+
+_FOLLOWED = (StepStarted, AttemptStarted, AttemptFailed, StepWaiting)
+"""The events of steps that the engine then has an attempt or a time to see to."""
 
 
 class Listener(Protocol):
@@ -116,10 +122,11 @@ class Engine:
 
     async def _loop(self, happenings: list[Happening]) -> None:
         commits = 0
+        state = self.state
         self._remember_timers()
         while True:
             self._advance(happenings)
-            if self.state.ended or self.state.status == "paused":
+            if state.ended or state.status == "paused":
                 return
             commits += 1
             if commits % BREATH == 0:
@@ -129,14 +136,15 @@ class Engine:
                 happenings = await self._wait()
 
     def _advance(self, happenings: list[Happening]) -> None:
-        decision = advance(self._live, happenings, self._clock.now(), draining=self._stopping != "no")
+        live = self._live
+        decision = advance(live, happenings, self._clock.now(), draining=self._stopping != "no")
         if not decision.events:
             return
-        commit = self._recorder.record(decision.events, self.state, [*self._taken, *decision.taken])
+        commit = self._recorder.record(decision.events, live.state, [*self._taken, *decision.taken])
         self._taken = []
         self._carry_out(decision)
         for listener in self._listeners:
-            listener.heard(commit, self.state)
+            listener.heard(commit, live.state)
 
     def _carry_out(self, decision: Decision) -> None:
         for path in decision.stop:
@@ -146,11 +154,10 @@ class Engine:
                 self._ending.add(task)
                 task.add_done_callback(self._ending.discard)
         for event in decision.events:
-            self._follow(event)
+            if isinstance(event, _FOLLOWED):
+                self._follow(event)
 
-    def _follow(self, event: Event) -> None:
-        if not isinstance(event, StepStarted | AttemptStarted | AttemptFailed | StepWaiting):
-            return
+    def _follow(self, event: StepStarted | AttemptStarted | AttemptFailed | StepWaiting) -> None:
         step = self.state.steps.get(event.step)
         if step is None:
             return
@@ -197,17 +204,18 @@ class Engine:
 
     def _gather(self) -> list[Happening]:
         """What has happened by now; nothing when there is nothing to do but wait."""
-        happenings = self._received()
-        happenings += self._due()
-        happenings += self._posted()
+        happenings = [*self._received(), *self._due(), *self._posted()]
         if not happenings and self._stopping == "no" and self._can_go_on():
-            happenings.append(Continue())
+            return [_CONTINUE]
         return happenings
 
     def _can_go_on(self) -> bool:
-        return bool(self.state.ready) or (bool(self.state.queued) and not self.state.running)
+        state = self.state
+        return bool(state.ready) or (bool(state.queued) and not state.running)
 
     def _received(self) -> list[Happening]:
+        if not self._heard and self._inbox.empty():
+            return []
         while not self._inbox.empty():
             self._heard.append(self._inbox.get_nowait())
         happenings, self._heard = self._heard, []
@@ -217,6 +225,8 @@ class Engine:
         return happenings
 
     def _due(self) -> list[Happening]:
+        if not self._timers and not self.state.running:
+            return []
         now = self._clock.now()
         due: dict[str, None] = {}
         while self._timers and self._timers[0][0] <= now:

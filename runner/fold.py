@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from runner.events import (
@@ -54,7 +54,7 @@ def _run_started(run: RunState, event: RunStarted) -> None:
     run.definition = event.definition
     run.status = "running"
     run.homes[ROOT] = None
-    invocation = Invocation(event.inputs, State(event.state.items()), event.workflow)
+    invocation = Invocation(event.inputs, State(event.state), event.workflow)
     run.steps[ROOT] = Step(ROOT, ROOT, "workflow", None, attempt=1, invocation=invocation)
 
 
@@ -204,24 +204,24 @@ def _step_started(run: RunState, event: StepStarted) -> None:
     if event.scope is not None:
         run.homes[event.step] = None
         step.invocation = Invocation(
-            event.scope.inputs, State(event.scope.state.items()), event.scope.workflow, active_since=run.active
+            event.scope.inputs, State(event.scope.state), event.scope.workflow, active_since=run.active
         )
     if event.frame is not None:
         frame = run.frames[event.frame]
         step.home = frame.home
         step.body = frame.body
-        _arrive(run, frame, event.node, event.visit, "running")
+        _arrive(run, frame, event.node, event.visit)
+        frame.nodes[event.node] = arrived(frame.nodes, event.node, "running", event.visit)
     else:
         run.steps[event.owner].open[event.key] = event.step
     if event.verb not in COMPOSITES:
         _begin(run, step, event.attempt, again=False)
 
 
-def _arrive(run: RunState, frame: Frame, node: str, visit: int, status: str) -> None:
+def _arrive(run: RunState, frame: Frame, node: str, visit: int) -> None:
     run.ready.pop(frame.path, None)
     frame.at = node
     frame.visits[node] = visit
-    frame.nodes[node] = arrived(frame.nodes, node, status, visit)
     run.count_steps(frame, 1)
 
 
@@ -269,7 +269,8 @@ def _attempt_started(run: RunState, event: AttemptStarted) -> None:
 
 
 def _attempt_failed(run: RunState, event: AttemptFailed) -> None:
-    _charge(run, event.usage)
+    if event.usage is not None:
+        _charge(run, event.usage)
     step = run.steps[event.step]
     run.running.pop(event.step, None)
     run.retrying[event.step] = None
@@ -280,20 +281,18 @@ def _attempt_failed(run: RunState, event: AttemptFailed) -> None:
     step.tally = {}
 
 
-def _charge(run: RunState, usage: Usage | None) -> None:
-    if usage is not None:
-        run.tokens += usage.prompt_tokens + usage.reply_tokens
-        run.cost_usd += usage.cost_usd or 0.0
-        run.unpriced += usage.cost_usd is None
+def _charge(run: RunState, usage: Usage) -> None:
+    run.tokens += usage.prompt_tokens + usage.reply_tokens
+    run.cost_usd += usage.cost_usd or 0.0
+    run.unpriced += usage.cost_usd is None
 
 
 def _step_ended(run: RunState, event: StepEnded) -> None:
     step = run.steps.get(event.step)
-    if not event.leave:
-        run.steps.pop(event.step, None)
-    for places in (run.queued, run.running, run.retrying, run.waiting, run.homes):
-        places.pop(event.step, None)
-    _charge(run, event.usage)
+    if step is not None:
+        _close(run, event.step, leave=event.leave)
+    if event.usage is not None:
+        _charge(run, event.usage)
     if event.frame is None:
         if step is not None and step.owner in run.steps and step.path != ROOT:
             owner = run.steps[step.owner]
@@ -303,9 +302,16 @@ def _step_ended(run: RunState, event: StepEnded) -> None:
     _move(run, run.frames[event.frame], step, event)
 
 
+def _close(run: RunState, step: str, *, leave: bool) -> None:
+    if not leave:
+        del run.steps[step]
+    for places in (run.queued, run.running, run.retrying, run.waiting, run.homes):
+        places.pop(step, None)
+
+
 def _move(run: RunState, frame: Frame, step: Step | None, event: StepEnded) -> None:
     if step is None:
-        _arrive(run, frame, event.node, event.visit, event.status)
+        _arrive(run, frame, event.node, event.visit)
     elif event.leave:
         step.base = copy.copy(frame)
         step.base.state = frame.state.branch()
@@ -316,11 +322,12 @@ def _move(run: RunState, frame: Frame, step: Step | None, event: StepEnded) -> N
     frame.skipped = event.status == "skipped"
     if step is not None:
         for key in event.merge:
-            _contribute_all(frame, step.children[key].writes.values())
+            for writes in step.children[key].writes.values():
+                _contribute(frame, writes)
     for key, default in event.reset:
-        frame.state[key] = default
-        frame.state.written.discard(key)
-    _contribute_all(frame, [[write] for write in event.writes])
+        frame.state.reset(key, default)
+    for write in event.writes:
+        _contribute(frame, [write])
     frame.at = event.next
     if event.next is not None:
         run.ready[frame.path] = None
@@ -350,15 +357,14 @@ def results_of(step: Step) -> Json:
     return {key: entries[key] for key in step.memory["order"] if key in entries}
 
 
-def _contribute_all(frame: Frame, contributions: Iterable[list[Write]]) -> None:
-    for writes in contributions:
-        key, how = writes[0].key, writes[0].how
-        contribute(frame.state, key, how, [write.value for write in writes])
-        if frame.writes is not None:
-            log = frame.writes.setdefault(key, [])
-            if how == "set":
-                log.clear()
-            log.extend(writes)
+def _contribute(frame: Frame, writes: list[Write]) -> None:
+    key, how = writes[0].key, writes[0].how
+    contribute(frame.state, key, how, [write.value for write in writes])
+    if frame.writes is not None:
+        log = frame.writes.setdefault(key, [])
+        if how == "set":
+            log.clear()
+        log.extend(writes)
 
 
 FOLD: dict[type[Event], Callable[[RunState, Any], None]] = {

@@ -58,20 +58,24 @@ class Projector:
         self._open = {
             path: _Open(step.attempt, step.agent if step.verb == CALL else "") for path, step in state.steps.items()
         }
+        self._pending: list[Commit] = []
         self._live = _root_state(state)
         self._values: dict[str, Json] = dict(self._live or {})
 
     def add(self, commit: Commit, state: RunState) -> None:
         """Take in a commit; `state` is the run's with this commit folded in."""
-        moment = _Moment(commit.at, commit.last)
-        for event in commit.events:
-            project = _PROJECT.get(type(event))
-            if project is not None:
-                project(self, event, moment)
-        self._compare(commit, state, moment)
+        self._pending.append(commit)
+        self._compare(commit, state)
 
     def take(self) -> Rows:
         """The rows gathered since the last time, each once."""
+        for commit in self._pending:
+            moment = _Moment(commit.at, commit.last)
+            for event in commit.events:
+                project = _PROJECT.get(type(event))
+                if project is not None:
+                    project(self, event, moment)
+        self._pending = []
         gathered = {name: tuple(rows.values()) for name, rows in self._rows.items() if rows}
         self._rows = {name: {} for name in PROJECTED}
         return Rows(gathered)
@@ -81,7 +85,7 @@ class Projector:
         if kept is not row:
             kept.update(row)
 
-    def _compare(self, commit: Commit, state: RunState, moment: _Moment) -> None:
+    def _compare(self, commit: Commit, state: RunState) -> None:
         """Rows for the workflow's state keys whose values this commit has changed."""
         if self._live is None:
             self._live = _root_state(state) or _root_state(_before_end(commit))
@@ -89,7 +93,7 @@ class Projector:
         for key, value in (self._live or {}).items():
             if key not in values or not _same(values[key], value):
                 values[key] = value
-                self._put("workflow_state", key, {"key": key, "value": value, "seq": moment.seq, "at": moment.at})
+                self._rows["workflow_state"][key] = {"key": key, "value": value, "seq": commit.last, "at": commit.at}
 
     def step_started(self, event: StepStarted, moment: _Moment) -> None:
         """A step, and its first attempt unless it is queued; what a model was asked."""
@@ -160,19 +164,27 @@ class Projector:
     def step_ended(self, event: StepEnded, moment: _Moment) -> None:
         """A step has its status; one that took no time begins here too."""
         before = self._open.pop(event.step, None)
-        ended: Row = {"status": event.status, "error": event.error, "ended_at": moment.at, "ended_seq": moment.seq}
-        row = {"step": event.step, "output": event.output, "route": event.next, **ended}
+        row: Row = {
+            "step": event.step,
+            "status": event.status,
+            "output": event.output,
+            "error": event.error,
+            "route": event.next,
+            "ended_at": moment.at,
+            "ended_seq": moment.seq,
+        }
         if before is None:
-            row.update(_at_once(event, moment))
+            row |= _at_once(event, moment)
         self._put("steps", event.step, row)
         if before is not None and before.attempt:
             self._end_attempt(event.step, before.attempt, moment, {"status": event.status, "error": event.error})
         agent = "" if before is None else before.agent
         if agent or event.usage is not None:
-            self._reply(event, agent, moment, ended)
+            self._reply(event, agent, moment)
 
-    def _reply(self, event: StepEnded, agent: str, moment: _Moment, ended: Row) -> None:
+    def _reply(self, event: StepEnded, agent: str, moment: _Moment) -> None:
         usage = event.usage or Usage()
+        ended: Row = {"status": event.status, "error": event.error, "ended_at": moment.at, "ended_seq": moment.seq}
         call: Row = {"step": event.step, "agent": agent, "cost_usd": usage.cost_usd, **ended}
         call.update(prompt_tokens=usage.prompt_tokens, reply_tokens=usage.reply_tokens)
         if usage.model:

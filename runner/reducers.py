@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -20,15 +20,19 @@ class ReducerError(Exception):
 class State(dict[str, Json]):
     """A run's or a branch's values. `written` holds the keys of `first` reducers that already have their value."""
 
-    __slots__ = ("written",)
-
-    def __init__(self, values: Iterable[tuple[str, Json]] = (), written: Iterable[str] = ()) -> None:
-        super().__init__(values)
-        self.written = set(written)
+    written: frozenset[str] = frozenset()
 
     def branch(self) -> State:
         """A copy whose writes stay its own; the values themselves are shared, and never changed in place."""
-        return State(self.items(), self.written)
+        copy = State(self)
+        if self.written:
+            copy.written = self.written
+        return copy
+
+    def reset(self, key: str, default: Json) -> None:
+        """Let a key hold its default again, as if nothing had been written to it."""
+        self[key] = default
+        self.written -= {key}
 
 
 def kind_of(value: Json) -> str:
@@ -152,10 +156,11 @@ REDUCERS: dict[str, Callable[[Json, list[Json]], Json]] = {
 
 def reduce(how: str, old: Json, values: list[Json]) -> Json:
     """The value a key holds after `values` were contributed one after another. Raises ReducerError."""
-    reducer, _, field = how.partition(":")
-    if reducer in KEYED:
-        return _extreme_by_field(reducer, field, old, values)
-    return REDUCERS[reducer](old, values)
+    reducer = REDUCERS.get(how)
+    if reducer is not None:
+        return reducer(old, values)
+    name, _, field = how.partition(":")
+    return _extreme_by_field(name, field, old, values)
 
 
 def contribute(state: State, key: str, how: str, values: list[Json]) -> None:
@@ -164,4 +169,4 @@ def contribute(state: State, key: str, how: str, values: list[Json]) -> None:
         return
     state[key] = reduce(how, state.get(key), values)
     if how == "first":
-        state.written.add(key)
+        state.written |= {key}

@@ -165,9 +165,7 @@ class _Reader:
 
     def __init__(self, written: _Written) -> None:
         self._values = written.values
-        self._states = [
-            State(((key, self._value(place)) for key, place in values.items()), keys) for values, keys in written.states
-        ]
+        self._states = [self._state(values, keys) for values, keys in written.states]
         self._nodes: list[Nodes] = []
         for records, outer, body in written.nodes:
             whole = ((name, self._record(record)) for name, record in records.items())
@@ -175,6 +173,11 @@ class _Reader:
 
     def _value(self, place: int) -> Json:
         return self._values[place]
+
+    def _state(self, values: dict[str, int], written: list[str]) -> State:
+        state = State({key: self._value(place) for key, place in values.items()})
+        state.written = frozenset(written)
+        return state
 
     def _record(self, record: dict[str, Json]) -> dict[str, Json]:
         return {**record, **{name: self._value(record[name]) for name in _RECORD_VALUES}}

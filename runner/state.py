@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -180,13 +180,14 @@ class RunState:
         assert invocation is not None, "a frame's home is a workflow step"
         return invocation
 
-    def homes_of(self, frame: Frame) -> Iterator[Step]:
+    def homes_of(self, frame: Frame) -> list[Step]:
         """The workflow steps that a frame stands in, innermost first."""
         home = self.steps[frame.home]
-        yield home
+        homes = [home]
         while home.frame is not None:
             home = self.steps[self.frames[home.frame].home]
-            yield home
+            homes.append(home)
+        return homes
 
     def count_steps(self, frame: Frame, more: int) -> None:
         """Count steps taken in a frame, for the run and for each workflow that the frame stands in."""

@@ -95,7 +95,7 @@ def _select(node: Select) -> Evaluate:
     def evaluate(scope: Scope) -> Any:
         container = operand(scope)
         try:
-            value = container[field] if type(container) is dict else _field(container, field)
+            value = container[field] if isinstance(container, dict) else _field(container, field)
             return value if type(value) in ADMITTED else admit(value)
         except KeyError:
             raise _missing(node, field, container) from None

@@ -113,7 +113,7 @@ def admit(value: Any) -> Any:
         if MIN_INT <= value <= MAX_INT:
             return value
         raise Fault("an integer does not fit 64 bits", "keep it as text or as a double")
-    return value if kind in ADMITTED else _plain(value)
+    return value if kind in ADMITTED or isinstance(value, dict) else _plain(value)
 
 
 def _plain(value: Any) -> Any:

@@ -52,13 +52,22 @@ def aftermath(live: Live, at: Arrival, done: Done) -> Aftermath:
     node = at.node
     if not (node.set or node.reset or done.merge or node.next):
         return Aftermath()
-    state = _merged(live, at, done) if done.merge else at.frame.state
+    declared = live.workflow_of(at.frame).state
+    state = _merged(live, at, done, declared) if done.merge else at.frame.state
     names = scope_after(live, at, "completed", done.output)
-    reset, writes, changed = _writes(live, at, state, {**names, "state": state})
-    return Aftermath(reset, writes, route(node, {**names, "state": changed}))
+    names["state"] = state
+    if not (node.set or node.reset):
+        return Aftermath(next=route(node, names))
+    reset = tuple([(key, declared[key].default) for key in node.reset])
+    changed = _reset(state, reset)
+    names["state"] = changed if reset else state
+    writes = tuple([_write(declared[key], render(value, names)) for key, value in node.set])
+    _apply(changed, writes, declared)
+    names["state"] = changed
+    return Aftermath(reset, writes, route(node, names))
 
 
-def _merged(live: Live, at: Arrival, done: Done) -> State:
+def _merged(live: Live, at: Arrival, done: Done, declared: Mapping[str, StateKey]) -> State:
     children = live.state.steps[at.step].children
     state = at.frame.state.branch()
     touched: dict[str, None] = {}
@@ -68,30 +77,27 @@ def _merged(live: Live, at: Arrival, done: Done) -> State:
             touched.update(dict.fromkeys(children[key].writes))
     except ReducerError as error:
         raise StepFailed(Failure("state_invalid", str(error))) from error
-    _check_state(live, at.frame, state, tuple(touched))
+    for key in touched:
+        _check(declared[key], state[key])
     return state
 
 
-def _writes(
-    live: Live, at: Arrival, state: State, names: Mapping[str, Json]
-) -> tuple[tuple[tuple[str, Json], ...], tuple[Write, ...], State]:
-    declared = live.workflow_of(at.frame).state
-    reset = tuple((key, declared[key].default) for key in at.node.reset)
-    if not (reset or at.node.set):
-        return (), (), state
+def _reset(state: State, reset: tuple[tuple[str, Json], ...]) -> State:
     changed = state.branch()
     for key, default in reset:
-        changed[key] = default
-        changed.written.discard(key)
-    before = {**names, "state": changed} if reset else names
-    writes = tuple(_write(declared[key], render(value, before)) for key, value in at.node.set)
+        changed.reset(key, default)
+    return changed
+
+
+def _apply(changed: State, writes: tuple[Write, ...], declared: Mapping[str, StateKey]) -> None:
     for write in writes:
         try:
             contribute(changed, write.key, write.how, [write.value])
         except ReducerError as error:
             raise StepFailed(Failure("state_invalid", f"state.{write.key}: {error}")) from error
-    _check_state(live, at.frame, changed, tuple(write.key for write in writes if not is_whole(write.how)))
-    return reset, writes, changed
+    for write in writes:
+        if not is_whole(write.how):
+            _check(declared[write.key], changed[write.key])
 
 
 def _write(entry: StateKey, value: Json) -> Write:
@@ -105,14 +111,9 @@ def _write(entry: StateKey, value: Json) -> Write:
     return Write(entry.name, entry.reducer, value)
 
 
-def _check_state(live: Live, frame: Frame, state: State, keys: tuple[str, ...]) -> None:
-    declared = live.workflow_of(frame).state
-    for key in keys:
-        _check(declared[key], state[key])
-
-
 def _check(entry: StateKey, value: Json) -> None:
-    errors = compile_schema(entry.schema).errors(value)
+    schema = compile_schema(entry.schema)
+    errors = [] if schema.fits(value) else schema.errors(value)
     if errors:
         raise StepFailed(Failure("state_invalid", f"state.{entry.name} does not fit its schema: {errors[0].message}"))
 
@@ -129,4 +130,7 @@ def route(node: Node, names: Mapping[str, Json]) -> str | None:
 
 def first_holding(routes: tuple[Route, ...], names: Mapping[str, Json]) -> Route | None:
     """The first route whose `when` holds; one without always does."""
-    return next((route for route in routes if route.when is None or holds(route.when, names)), None)
+    for route in routes:
+        if route.when is None or holds(route.when, names):
+            return route
+    return None

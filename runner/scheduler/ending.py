@@ -65,7 +65,8 @@ def fail(live: Live, at: Arrival, failed: Failed, *, final: bool = False) -> Non
         _fail_unhandled(live, at, failed.output, mistake.failure.as_error(at.step, max(1, attempt)))
         return
     _emit_ended(live, at, "failed", Done(failed.output), Aftermath(next=to), error)
-    _after_step(live, at, "failed", to)
+    if to is None:
+        _end_body(live, at, "failed")
 
 
 def _retry(live: Live, node: Node, step: Step, failed: Failed, error: dict[str, Json]) -> bool:
@@ -116,7 +117,8 @@ def end_call(live: Live, step: Step, status: EndStatus, done: Done, error: dict[
 
 def _end_step(live: Live, at: Arrival, status: EndStatus, done: Done, after: Aftermath) -> None:
     _emit_ended(live, at, status, done, after, None)
-    _after_step(live, at, status, after.next)
+    if after.next is None:
+        _end_body(live, at, status)
 
 
 def _emit_ended(
@@ -144,10 +146,9 @@ def _emit_ended(
     live.moved.add(at.frame.path)
 
 
-def _after_step(live: Live, at: Arrival, status: EndStatus, to: str | None) -> None:
-    if to is None:
-        skipped = status == "skipped" and live.body(at.frame).single
-        end_frame(live, at.frame, "skipped" if skipped else "completed", None)
+def _end_body(live: Live, at: Arrival, status: EndStatus) -> None:
+    skipped = status == "skipped" and live.body(at.frame).single
+    end_frame(live, at.frame, "skipped" if skipped else "completed", None)
 
 
 def end_frame(live: Live, frame: Frame, status: EndStatus, error: dict[str, Json] | None, by: str = "") -> None:

@@ -68,7 +68,7 @@ class Live:
 
     def workflow_of(self, frame: Frame) -> Workflow:
         """The workflow that a frame stands in."""
-        return self.callee(self.state.steps[frame.home])
+        return self.workflow if frame.home == ROOT else self.callee(self.state.steps[frame.home])
 
     def frame_of(self, step: Step) -> Frame:
         """The frame that a step stands in; of a composite's call, the composite's."""
@@ -83,7 +83,8 @@ class Live:
         """
         if self.body(frame).single:
             return frame.path
-        return join(frame.path.rstrip("/"), node if visit == 1 else f"{node}#{visit}")
+        name = node if visit == 1 else f"{node}#{visit}"
+        return f"{frame.path.rstrip('/')}/{name}" if frame.path else name
 
     def permissions(self, frame: Frame) -> Permissions:
         """What leaves may reach in a frame: what its workflow allows, and all of its callers do."""

@@ -110,17 +110,14 @@ def _open(live: Live, at: Arrival, step: Step | None) -> None:
     view = StepView(live, Place(at.frame, at.visit, own), at.step, step)
     try:
         opened: Opened = KINDS[at.node.verb].open(at.node, view)
-        due = _deadline(live, at, view)
+        due = None if at.node.timeout is None else _deadline(live, at, view.seconds(at.node.timeout))
     except StepFailed as error:
         fail(live, at, Failed(error.failure, error.output), final=True)
         return
     _take_opened(live, at, opened, due)
 
 
-def _deadline(live: Live, at: Arrival, view: StepView) -> float | None:
-    if at.node.timeout is None:
-        return None
-    seconds = view.seconds(at.node.timeout)
+def _deadline(live: Live, at: Arrival, seconds: float) -> float | None:
     timed = at.node.verb in COMPOSITES and at.node.verb not in ("human", "agent", "wait")
     return live.state.at + seconds if timed else None
 

@@ -14,11 +14,12 @@ from runner.template.json_value import described, text_of
 MIN_INTEGER = -(2**63)
 MAX_INTEGER = 2**63 - 1
 _MAX_EXPONENT = 1100
+_NUMBERS = (int, float)
 
 
 def is_number(value: object) -> bool:
     """Whether this is a number; true and false are none."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, _NUMBERS) and not isinstance(value, bool)
 
 
 def in_range(value: Any) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from contextlib import nullcontext
 from functools import cached_property
 from typing import Any
 
@@ -48,7 +47,9 @@ class Program(msgspec.Struct, frozen=True, dict=True):
 
     def _run(self, data: Mapping[str, Any], as_text: bool) -> Any:
         try:
-            with guarded() if self.syntax.repeats else nullcontext():
+            if not self.syntax.repeats:
+                return self._rendered(Scope(SANDBOX, data, Budget()), as_text)
+            with guarded():
                 return self._rendered(Scope(SANDBOX, data, Budget()), as_text)
         except WorkflowError as error:
             if not isinstance(error, TemplateError):
