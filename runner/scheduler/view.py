@@ -31,7 +31,8 @@ class Sight(dict[str, Json]):
     def __init__(self, workflow: Workflow, nodes: Nodes, own: Mapping[str, Json]) -> None:
         self._bodies = workflow.bodies
         self._nodes = nodes
-        super().__init__((name, record) for name, record in own.items() if name in self._seen(nodes))
+        seen = self._seen(nodes)
+        super().__init__({name: record for name, record in own.items() if name in seen})
 
     def __missing__(self, name: str) -> Json:
         level: Nodes | None = self._nodes
