@@ -6,10 +6,12 @@ import importlib
 from typing import Any
 
 __version__ = "0.1.0"
-__all__ = ["arun", "load", "run"]
+__all__ = ["InvalidWorkflow", "RunResult", "StoreError", "UsageError", "arun", "load", "run"]
+
+_ERRORS = {"InvalidWorkflow", "StoreError", "UsageError"}
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'runner' has no attribute '{name}'")
-    return getattr(importlib.import_module("runner.api"), name)
+    return getattr(importlib.import_module("runner.errors" if name in _ERRORS else "runner.api"), name)

@@ -3,50 +3,96 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from runner.clock import SystemClock
+from runner.engine import Manner
 from runner.loading import load as load_file
 from runner.model import Json, Loaded
+from runner.parts import refuse_unknown_answers
 from runner.providers.mock_file import read_script
-from runner.runs import Choices, RunResult, Surroundings, start
+from runner.providers.scripted import Script
+from runner.runs import Choices, Prepared, RunResult, Surroundings, prepare, start
 from runner.store.memory import MemoryStore
 from runner.store.sqlite import open_store
 
-__all__ = ["RunResult", "arun", "load", "run"]
+__all__ = ["Loaded", "RunResult", "arun", "load", "run"]
 
 
-def load(path: str | Path) -> Loaded:
-    """Read and check a workflow: a path, or `pattern:name`. Raises InvalidWorkflow with every problem found."""
-    return load_file(str(path))
+def load(path: str | Path, *, allow: Mapping[str, Sequence[str]] | None = None) -> Loaded:
+    """Read and check a workflow: a path, or `pattern:name`. Its `warnings` are what may be wrong.
+
+    `allow` adds to its permissions, by kind: `{"commands": ["git"], "read": ["/data"]}`. Raises InvalidWorkflow, whose
+    `problems` are all that was found.
+    """
+    return load_file(str(path), allow)
 
 
-async def arun(
+async def arun(  # noqa: PLR0913 - what a command line may say, each by its name
     workflow: str | Path | Loaded,
     inputs: Mapping[str, Json] | None = None,
     *,
     mock: str | Path | None = None,
+    models: Mapping[str, str] | None = None,
+    allow: Mapping[str, Sequence[str]] | None = None,
+    answers: Mapping[str, str] | None = None,
+    wait_limit: float = 60.0,
     db: str | Path | None = None,
+    run_id: str = "",
 ) -> RunResult:
-    """Run a workflow until it ends or waits. `mock` is a file of scripted replies; without `db` nothing is kept.
+    """Run a workflow until it ends, or until only a person or a time beyond `wait_limit` (s) can go on: `paused`.
 
-    Raises InvalidWorkflow, UsageError (a bad input: no run is made), StoreError. A failed run is a result, no error.
+    `mock` is a file of scripted replies, `models` other models by alias, `answers` those of people by step, as they
+    are typed. `allow` is for a workflow given by its path. Without `db`, a SQLite file, nothing is kept.
+    A run that fails is a result, no error. So is an answer that does not fit: the result's `refused` says why.
+
+    Raises InvalidWorkflow; UsageError for inputs, models or answers that the workflow does not have (no run is made);
+    StoreError.
     """
-    loaded = workflow if isinstance(workflow, Loaded) else load(workflow)
-    script = read_script(Path(mock)) if mock is not None else None
+    prepared = _prepared(workflow, inputs or {}, Choices(models or {}, allow or {}, _script(mock), run=run_id))
+    refuse_unknown_answers(prepared.loaded.workflow, answers or {})
     store = MemoryStore() if db is None else open_store(Path(db))
     try:
-        return await start(loaded, inputs or {}, Choices(script=script), Surroundings(store))
+        manner = Manner(answers=dict(answers or {}), wait_limit=wait_limit)
+        return await start(prepared, Surroundings(store, manner))
     finally:
         store.close()
 
 
-def run(
+def _prepared(workflow: str | Path | Loaded, inputs: Mapping[str, Json], choices: Choices) -> Prepared:
+    loaded = workflow if isinstance(workflow, Loaded) else load(workflow, allow=choices.allow)
+    return prepare(loaded, inputs, choices, os.environ, SystemClock())
+
+
+def _script(mock: str | Path | None) -> Script | None:
+    return None if mock is None else read_script(Path(mock))
+
+
+def run(  # noqa: PLR0913 - as arun
     workflow: str | Path | Loaded,
     inputs: Mapping[str, Json] | None = None,
     *,
     mock: str | Path | None = None,
+    models: Mapping[str, str] | None = None,
+    allow: Mapping[str, Sequence[str]] | None = None,
+    answers: Mapping[str, str] | None = None,
+    wait_limit: float = 60.0,
     db: str | Path | None = None,
+    run_id: str = "",
 ) -> RunResult:
     """`arun`, for callers without an event loop of their own."""
-    return asyncio.run(arun(workflow, inputs, mock=mock, db=db))
+    return asyncio.run(
+        arun(
+            workflow,
+            inputs,
+            mock=mock,
+            models=models,
+            allow=allow,
+            answers=answers,
+            wait_limit=wait_limit,
+            db=db,
+            run_id=run_id,
+        )
+    )

@@ -9,16 +9,11 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from runner.answers import check_answer, parse_answer
+from runner.answers import answer_for, check_answer, parse_answer
 from runner.calls import Attempt
 from runner.clock import Clock
-<<<<<<< HEAD
-from runner.errors import Failure, UsageError
-from runner.events import AttemptFailed, AttemptStarted, Commit, StepStarted, StepWaiting
-=======
 from runner.errors import UsageError
-from runner.events import AttemptFailed, AttemptStarted, Commit, Event, StepStarted, StepWaiting
->>>>>>> f4310fc (Mask secrets in every form that gives them away, and let no timeout count the loading of litellm)
+from runner.events import AttemptFailed, AttemptStarted, Commit, StepStarted, StepWaiting
 from runner.executor import World, perform
 from runner.recorder import Recorder
 from runner.scheduler import Decision, Live, advance, attempt_timeout, call_of, due_time, time_left
@@ -55,19 +50,24 @@ _FOLLOWED = (StepStarted, AttemptStarted, AttemptFailed, StepWaiting)
 
 
 class Listener(Protocol):
-    """Hears every commit after it is recorded."""
+    """Hears every commit after it is recorded, until the run leaves this process."""
 
     def heard(self, commit: Commit, state: RunState) -> None: ...
+    def close(self) -> None: ...
 
 
 Asker = Callable[[StepWaiting], Awaitable[Json]]
-"""Puts a question to a person, as often as it takes, and returns an answer that fits."""
+"""Puts a question to a person, as often as it takes, and returns an answer that fits. Raises Unattended."""
+
+
+class Unattended(Exception):
+    """The person who was asked is gone: the terminal was closed."""
 
 
 class Manner(msgspec.Struct, frozen=True):
     """How this process drives the run. `ask` puts a question to a person at the terminal; None: nobody is there.
 
-    `answers` are given beforehand, by step or node; `wait_limit` and `grace` are in seconds.
+    `answers` are given beforehand, by the end of a step's path; `wait_limit` and `grace` are in seconds.
     """
 
     ask: Asker | None = None
@@ -100,20 +100,22 @@ class Engine:
         self._stop_by = 0.0
         self._why_stopping = "interrupted"
         self._since = self._clock.now()
-        self._refused: UsageError | None = None
+        self._ask = manner.ask
+        self.refused: UsageError | None = None
 
     @property
     def state(self) -> RunState:
         return self._live.state
 
     async def drive(self, first: Iterable[Happening]) -> None:
-        """Take `first`, then whatever happens, until the run has ended or is paused. Raises StoreError, UsageError."""
+        """Take `first`, then whatever happens, until the run has ended or is paused. Raises StoreError.
+
+        An answer given beforehand that does not fit pauses it; `refused` says why.
+        """
         try:
             await self._loop(list(first))
         finally:
             await self._let_go()
-        if self._refused is not None:
-            raise self._refused
 
     def stop(self) -> None:
         """Ask the run to stop: gracefully the first time, at once the second."""
@@ -123,6 +125,9 @@ class Engine:
         self._why_stopping = why
         self._stopping = "graceful" if self._stopping == "no" else "now"
         self._stop_by = self._clock.monotonic() + self._manner.grace
+        if self._stopping == "now":
+            for task in self._ending:
+                task.cancel()
         self._inbox.put_nowait(Continue())
 
     async def _loop(self, happenings: list[Happening]) -> None:
@@ -155,12 +160,15 @@ class Engine:
         for path in decision.stop:
             task = self._attempts.pop(path, None)
             if task is not None:
-                task.cancel()
-                self._ending.add(task)
-                task.add_done_callback(self._ending.discard)
+                self._end(task)
         for event in decision.events:
             if isinstance(event, _FOLLOWED):
                 self._follow(event)
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        task.cancel()
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
 
     def _follow(self, event: StepStarted | AttemptStarted | AttemptFailed | StepWaiting) -> None:
         step = self.state.steps.get(event.step)
@@ -279,20 +287,25 @@ class Engine:
             return answered
         if self._stopping != "no":
             return await self._wind_down()
-        if not self.state.running and not self._asks():
-            wake = self._timers[0][0] - self._clock.now() if self._timers else None
-            if wake is None or wake > self._manner.wait_limit:
-                return [Paused("waiting")]
-        await self._listen(self._until_next())
+        attended = self._attended()
+        wake = self._next_wake()
+        if not (self.state.running or attended) and (wake is None or wake > self._manner.wait_limit):
+            return [Paused("waiting")]
+        await self._listen(min((POLL, *self._times_left(), *([] if wake is None else [max(0.0, wake)]))))
         return self._gather()
 
-    def _until_next(self) -> float:
-        now = self._clock.now()
-        times = [POLL]
-        if self._timers:
-            times.append(max(0.0, self._timers[0][0] - now))
-        times += [max(0.0, left) for _, left in time_left(self._live, now)]
-        return min(times)
+    def _next_wake(self) -> float | None:
+        """Seconds until a step needs the clock; None when none does."""
+        while self._timers:
+            due, path = self._timers[0]
+            step = self.state.steps.get(path)
+            if step is not None and due_time(step) == due:
+                return due - self._clock.now()
+            heapq.heappop(self._timers)
+        return None
+
+    def _times_left(self) -> list[float]:
+        return [max(0.0, left) for _, left in time_left(self._live, self._clock.now())]
 
     async def _listen(self, seconds: float) -> None:
         try:
@@ -315,46 +328,50 @@ class Engine:
     def _answer_beforehand(self) -> list[Happening]:
         happenings: list[Happening] = []
         for step in self._waiting_for_people():
-            given = self._given_answer(step)
+            given = answer_for(step.path, self._manner.answers)
             if given is None or step.waiting is None:
                 continue
             try:
                 happenings.append(self._answered(step.path, parse_answer(step.waiting, given)))
             except UsageError as error:
-                self._refused = error
-                return [Paused("waiting")]
+                self._refuse(error)
         return happenings
 
-    def _given_answer(self, step: Step) -> str | None:
-        visits = "/".join(part.partition("#")[0] for part in step.path.split("/"))
-        return next(
-            (self._manner.answers[key] for key in (step.path, visits, step.node) if key in self._manner.answers), None
-        )
+    def _refuse(self, error: UsageError) -> None:
+        if self.refused is None:
+            self.refused = error
+            self._wind_up("waiting")
 
-    def _asks(self) -> bool:
+    def _attended(self) -> bool:
         """Put the questions of waiting steps to the person at the terminal, one at a time; whether anybody is there."""
-        if self._manner.ask is None:
+        if self._ask is None:
             return False
         waiting = self._waiting_for_people()
         for path in set(self._asking) - {step.path for step in waiting}:
-            self._asking.pop(path).cancel()
+            self._end(self._asking.pop(path))
         if waiting and not self._asking:
             self._asking[waiting[0].path] = asyncio.create_task(  # noqa: TID251 - the engine's own
-                self._ask(waiting[0], self._manner.ask)
+                self._put(waiting[0], self._ask)
             )
         return bool(waiting)
 
-    async def _ask(self, step: Step, ask: Asker) -> None:
+    async def _put(self, step: Step, ask: Asker) -> None:
         assert step.waiting is not None, "only a waiting step is asked about"
-        self._inbox.put_nowait(self._answered(step.path, await ask(step.waiting)))
+        try:
+            self._inbox.put_nowait(self._answered(step.path, await ask(step.waiting)))
+        except Unattended:
+            self._ask = None
+            self._inbox.put_nowait(Continue())
 
     def _answered(self, step: str, value: Json) -> Answered:
         return Answered(step, self._world.secrets.mask(value))
 
     async def _let_go(self) -> None:
-        tasks = [*self._attempts.values(), *self._asking.values(), *self._ending]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        """End what is in flight: a program is asked to end before it is made to, unless the stop is at once."""
+        for listener in self._listeners:
+            listener.close()
+        for task in (*self._attempts.values(), *self._asking.values()):
+            self._end(task)
+        if self._ending:
+            await asyncio.wait(self._ending)
         self._recorder.close()

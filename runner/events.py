@@ -48,11 +48,15 @@ class RunPaused(Event, frozen=True, tag="run_paused"):
 
 
 class RunResumed(Event, frozen=True, tag="run_resumed"):
-    """A process took the run up again, under a new epoch of its lease; by another `definition` if that is named."""
+    """A process took the run up again, under a new epoch of its lease; by another `definition` if that is named.
+
+    `options` win over those of the past.
+    """
 
     epoch: int
     definition: str = ""
     version: str = ""
+    options: dict[str, Json] = {}
 
 
 class RunForked(Event, frozen=True, tag="run_forked"):

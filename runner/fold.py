@@ -68,6 +68,7 @@ def _run_resumed(run: RunState, event: RunResumed) -> None:
     run.reason = ""
     run.epoch = event.epoch
     run.definition = event.definition or run.definition
+    run.overrides = {**run.overrides, **event.options}
     _forget_the_pause(run)
 
 

@@ -12,7 +12,9 @@ from runner.events import RunForked, StepEnded
 from runner.history import fork_of, load
 from runner.inputs import check_inputs
 from runner.loading import load as load_file
+from runner.loading import settled
 from runner.model import Json, Loaded, Workflow
+from runner.parts import refuse_unknown_models
 from runner.runs import Choices, RunResult, Surroundings, drive, pinned, secrets_again
 from runner.scheduler import Live
 from runner.scheduler.happenings import Fork
@@ -81,8 +83,9 @@ async def _fork(run: str, at: int, retried: tuple[str, ...], changes: Changes, a
         raise UsageError(f"run {run} had ended by event {at}: {state.status}", f"wf checkpoints {run} lists the others")
     before = pinned(around.store, state)
     options = _options(state, changes)
-    loaded = load_file(changes.workflow, options["allow"]) if changes.workflow else before
+    loaded = load_file(changes.workflow, options["allow"], state.options.get("agents")) if changes.workflow else before
     workflow = loaded.workflow
+    refuse_unknown_models(workflow, changes.choices.models)
     forked = RunForked(
         run,
         at,
@@ -128,7 +131,7 @@ def _options(state: RunState, changes: Changes) -> dict[str, Json]:
     options: dict[str, Json] = {"allow": state.options.get("allow", {})}
     if choices.models:
         options["models"] = {**state.options.get("models", {}), **choices.models}
-    for kind, values in choices.allow.items():
+    for kind, values in settled(choices.allow).items():
         options["allow"] = {**options["allow"], kind: [*options["allow"].get(kind, ()), *values]}
     if choices.script is not None:
         options["mock"] = choices.script.data

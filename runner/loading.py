@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from runner.analysis import analyse
 from runner.compiler import DiskFiles, RecordedFiles, compile_file
 from runner.errors import InvalidWorkflow
-from runner.model import Loaded, Permissions, Workflow
+from runner.model import Json, Loaded, Permissions, Workflow
 from runner.nodes import KINDS
 from runner.programs import anchored
 
@@ -20,19 +20,23 @@ Allowed = Mapping[str, Sequence[str]]
 """What is added to a workflow's permissions, by kind: commands, read, write, network, env."""
 
 
-def load(path: str, allow: Allowed | None = None) -> Loaded:
+Agents = Mapping[str, str]
+"""Files that hold an agent each, by absolute path, and the names of the agents that they replace."""
+
+
+def load(path: str, allow: Allowed | None = None, agents: Agents | None = None) -> Loaded:
     """Read, check and compile a workflow from a path or `pattern:name`. Raises InvalidWorkflow with every problem."""
     files = DiskFiles(_resolved((allow or {}).get("read", ())))
-    loaded = _allowed(compile_file(path, BUILDERS, files), allow or {})
+    loaded = _allowed(compile_file(path, BUILDERS, files, agents), allow or {})
     problems = analyse(loaded)
     if any(problem.severity == "error" for problem in problems):
         raise InvalidWorkflow(problems)
     return replace(loaded, warnings=tuple(problems))
 
 
-def load_recorded(path: str, files: RecordedFiles, allow: Allowed) -> Loaded:
-    """The workflow that a run is pinned to, from the recorded copy of its files."""
-    return _allowed(compile_file(path, BUILDERS, files), allow)
+def load_recorded(path: str, files: RecordedFiles, options: Mapping[str, Json]) -> Loaded:
+    """The workflow that a run is pinned to, from the recorded copy of its files and the run's options."""
+    return _allowed(compile_file(path, BUILDERS, files, options.get("agents")), options.get("allow", {}))
 
 
 def _allowed(loaded: Loaded, allow: Allowed) -> Loaded:
@@ -48,14 +52,24 @@ def _allowed(loaded: Loaded, allow: Allowed) -> Loaded:
 
 def widened(permissions: Permissions | None, allow: Allowed) -> Permissions:
     """Permissions with what `allow` adds; its paths are taken relative to the current folder."""
-    own = permissions or Permissions()
+    own, more = permissions or Permissions(), settled(allow)
     return Permissions(
-        own.commands | anchored(allow.get("commands", ()), str(Path.cwd())),
-        (*own.read, *_resolved(allow.get("read", ()))),
-        (*own.write, *_resolved(allow.get("write", ()))),
-        own.network | set(allow.get("network", ())),
-        own.env | set(allow.get("env", ())),
+        own.commands | set(more.get("commands", ())),
+        (*own.read, *more.get("read", ())),
+        (*own.write, *more.get("write", ())),
+        own.network | set(more.get("network", ())),
+        own.env | set(more.get("env", ())),
     )
+
+
+def settled(allow: Allowed) -> dict[str, list[str]]:
+    """What is allowed, with its paths made absolute: so it means the same in another folder."""
+    found = {kind: list(values) for kind, values in allow.items()}
+    for kind in found.keys() & {"read", "write"}:
+        found[kind] = list(_resolved(found[kind]))
+    if "commands" in found:
+        found["commands"] = sorted(anchored(found["commands"], str(Path.cwd())))
+    return found
 
 
 def _resolved(paths: Sequence[str]) -> tuple[str, ...]:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 
 _LINE_END = "\n"
+_SEQUENCE = re.compile(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|(?:\x1b\]|\x9d)[^\x07\x1b\x9c]{0,4096}(?:\x07|\x1b\\|\x9c)")
+"""A whole control sequence: what colours, moves the cursor, sets the title."""
+
 _STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 """C0 but newline and tab, DEL, C1, and the bidirectional controls."""
 
 
 def plain(text: str) -> str:
     """The text without control characters; newlines and tabs stay."""
-    return _STEERING.sub("", text.replace("\r\n", "\n"))
+    return _STEERING.sub("", _SEQUENCE.sub("", text).replace("\r\n", "\n"))
 
 
 def one_line(text: str, longest: int = 100) -> str:
@@ -37,3 +40,17 @@ def last_line(text: str, limit: int = 500) -> str:
 
 def _without_last_word(text: str) -> str:
     return text[: max(text.rfind(" "), text.rfind(_LINE_END)) + 1]
+
+
+def harmless_json(text: str) -> str:
+    """JSON text whose strings have such characters as escapes, so that it means the same and steers nothing."""
+    return _STEERING.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
+
+
+def is_text(text: str) -> bool:
+    """Whether it is Unicode text: what was no UTF-8 on its way in has halves of characters in it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -22,8 +22,9 @@ from runner.history import load as load_state
 from runner.inputs import InputsInvalid, check_inputs
 from runner.json_text import NotJson, parse_json
 from runner.loading import load as load_file
-from runner.loading import load_recorded
+from runner.loading import load_recorded, settled
 from runner.model import Json, Loaded, Workflow
+from runner.parts import refuse_unknown_answers, refuse_unknown_models
 from runner.projection import Projector
 from runner.providers import live as live_models
 from runner.providers.scripted import Script
@@ -31,7 +32,7 @@ from runner.recorder import Recorder
 from runner.scheduler import Live
 from runner.scheduler.happenings import Begin, Fork, Resumed
 from runner.secrets import Secrets, reference
-from runner.state import RunState
+from runner.state import RunState, Step
 from runner.store.contract import RunRow, Store
 from runner.store.lease import current_owner, may_take_over
 from runner.tools.child import kill_leftovers
@@ -45,7 +46,8 @@ GRACE = 2.0
 class Choices(msgspec.Struct, frozen=True):
     """What a run is started with beside its inputs; recorded, so that a resumption has it too.
 
-    `models` maps aliases to models, `allow` a kind of permission to what is added to it.
+    `models` maps aliases to models, `allow` a kind of permission to what is added to it, `agents` agents to the files
+    that they were replaced by when the workflow was loaded.
     """
 
     models: Mapping[str, str] = msgspec.field(default_factory=dict)
@@ -53,6 +55,7 @@ class Choices(msgspec.Struct, frozen=True):
     script: Script | None = None
     name: str = ""
     run: str = ""
+    agents: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
 class Surroundings(msgspec.Struct, frozen=True):
@@ -64,6 +67,8 @@ class Surroundings(msgspec.Struct, frozen=True):
     environment: Mapping[str, str] = msgspec.field(default_factory=lambda: dict(os.environ))
     clock: Clock = msgspec.field(default_factory=SystemClock)
     stream: Streamer = msgspec.field(default=lambda _step, _text: None)
+    concurrency: int | None = None
+    """How many attempts may run at once in this process, where the workflow allows more."""
     engaged: Callable[[Engine], None] = msgspec.field(default=lambda _engine: None)
 
 
@@ -80,38 +85,62 @@ class RunResult(msgspec.Struct, frozen=True):
     cost_usd: float | None
     tokens: int
     steps: int
+    refused: str = ""
+    """Why an answer that was given beforehand was refused; the run waits for another."""
 
 
-async def start(loaded: Loaded, given: Mapping[str, Json], choices: Choices, around: Surroundings) -> RunResult:
-    """Run a workflow from its beginning. Raises InputsInvalid (no run is made), UsageError, StoreError."""
-    workflow = loaded.workflow
+class Prepared(msgspec.Struct, frozen=True):
+    """A run that nothing speaks against: it can start. `inputs` hold references in the place of secrets."""
+
+    loaded: Loaded
+    inputs: Mapping[str, Json]
+    secrets: Secrets
+    choices: Choices
+
+
+def prepare(
+    loaded: Loaded, given: Mapping[str, Json], choices: Choices, environment: Mapping[str, str], clock: Clock
+) -> Prepared:
+    """Check all that a run is given. Raises InputsInvalid, UsageError; no run is made, and no database."""
+    refuse_unknown_models(loaded.workflow, choices.models)
+    inputs, secrets = resolve_inputs(loaded.workflow, given, environment, clock.fresh_id())
+    return Prepared(loaded, inputs, secrets, choices)
+
+
+async def start(prepared: Prepared, around: Surroundings) -> RunResult:
+    """Run a workflow from its beginning. Raises StoreError, also when the run's id is taken."""
+    loaded, choices, workflow = prepared.loaded, prepared.choices, prepared.loaded.workflow
     run = choices.run or around.clock.fresh_id()
-    values, secrets = resolve_inputs(workflow, given, around)
     around.store.save_definition(definition_of(loaded))
     options = {
         "folder": workflow.folder or str(Path.cwd()),
         "models": dict(choices.models),
-        "allow": {kind: list(added) for kind, added in choices.allow.items()},
-        "mock": secrets.mask(choices.script.data) if choices.script else None,
-        "nonce": secrets.nonce,
+        "allow": settled(choices.allow),
+        "agents": dict(choices.agents),
+        "mock": prepared.secrets.mask(choices.script.data) if choices.script else None,
+        "nonce": prepared.secrets.nonce,
     }
     state = {name: key.default for name, key in workflow.state.items()}
-    started = RunStarted(workflow.name, workflow.version, loaded.hash, values, state, options, choices.name)
+    inputs = dict(prepared.inputs)
+    started = RunStarted(workflow.name, workflow.version, loaded.hash, inputs, state, options, choices.name)
     state_of_run = RunState()
     new = Reopened(state_of_run, Projector(state_of_run), 0, 0)
-    return await drive(Live(run, workflow, state_of_run), 1, Begin(started), secrets, around, new)
+    return await drive(Live(run, workflow, state_of_run), 1, Begin(started), prepared.secrets, around, new)
 
 
 def resolve_inputs(
-    workflow: Workflow, given: Mapping[str, Json], around: Surroundings
+    workflow: Workflow, given: Mapping[str, Json], environment: Mapping[str, str], nonce: str
 ) -> tuple[dict[str, Json], Secrets]:
-    """A run's inputs, from what was given and the environment, with references in the place of secrets."""
-    named = {**_from_environment(workflow, given, around.environment), **given}
+    """A run's inputs, from what was given and the environment, with references in the place of secrets.
+
+    Raises InputsInvalid; UsageError for a secret that is too short.
+    """
+    named = {**_from_environment(workflow, given, environment), **given}
     values = check_inputs(workflow.inputs, named)
     hidden = {
         name: str(values[name]) for name, entry in workflow.inputs.items() if entry.secret and values[name] is not None
     }
-    secrets = Secrets(around.clock.fresh_id(), hidden)
+    secrets = Secrets(nonce, hidden)
     return {name: _shown(name, value, hidden, secrets) for name, value in values.items()}, secrets
 
 
@@ -146,38 +175,48 @@ def parse_input(workflow: Workflow, name: str, text: str) -> Json:
         raise InputsInvalid(f"input '{name}' is of type {types}, and {why}", hint) from None
 
 
-async def resume(run: str, given: Mapping[str, Json], around: Surroundings, changed: str = "") -> RunResult:
+async def resume(
+    run: str,
+    given: Mapping[str, Json],
+    around: Surroundings,
+    changed: str = "",
+    models: Mapping[str, str] | None = None,
+) -> RunResult:
     """Take up a paused or killed run, under the definition in the file `changed` if one is named.
 
-    Raises InvalidWorkflow, RunBusy, StoreError; UsageError when the run has ended, or what it has begun is not the
-    same in that file.
+    `models` are others from now on, by alias. Raises InvalidWorkflow, RunBusy, StoreError; UsageError when the run has
+    ended, what it has begun is not the same in that file, or it has no such models or answers.
     """
     store = around.store
     row = store.run(run)
     state = load_state(store, run)
     if state.ended:
-        raise UsageError(f"run {run} has ended: {state.status}", "retry or fork it, or run the workflow again")
+        raise UsageError(f"run {run} has ended: {state.status}", "to run the workflow again: wf run")
     if not may_take_over(row, around.clock.now()):
         raise RunBusy(*_owned_by(row))
     loaded = _accepted(store, run, state, changed) if changed else pinned(store, state)
+    refuse_unknown_models(loaded.workflow, models or {})
+    refuse_unknown_answers(loaded.workflow, around.manner.answers)
     secrets = secrets_again(loaded.workflow, state, given, around)
     epoch = store.claim(run, current_owner(), around.clock.now(), row.epoch)
     reopened = reopen(store, run)
     for step in reopened.state.running:
         await kill_leftovers(f"{run}/{step}", GRACE)
     live = Live(run, loaded.workflow, reopened.state)
-    resumed = Resumed(epoch, loaded.hash, loaded.workflow.version) if changed else Resumed(epoch)
+    version = (loaded.hash, loaded.workflow.version) if changed else ("", "")
+    options = {"models": {**state.options.get("models", {}), **models}} if models else {}
+    resumed = Resumed(epoch, *version, options)
     return await drive(live, epoch, resumed, secrets, around, reopened)
 
 
 def pinned(store: Store, state: RunState, definition: str = "") -> Loaded:
     """The version that a run goes by now, or another that it went by before, as it was recorded."""
     path, texts = texts_of(store.definition(definition or state.definition))
-    return load_recorded(path, RecordedFiles(texts), state.options.get("allow", {}))
+    return load_recorded(path, RecordedFiles(texts), state.options)
 
 
 def _accepted(store: Store, run: str, state: RunState, file: str) -> Loaded:
-    changed = load_file(file, state.options.get("allow", {}))
+    changed = load_file(file, state.options.get("allow", {}), state.options.get("agents"))
     visits = compare(store, run, changed.workflow, lambda version: pinned(store, state, version).workflow)
     refuse_changes(visits, run, shown_as(changed.workflow.file))
     store.save_definition(definition_of(changed))
@@ -214,13 +253,16 @@ async def drive(
     """Drive a run from its first happening in this process until it ends or pauses."""
     mock = _mock_of(first, live.state)
     script = Script.from_data(mock) if mock else None
+    if around.concurrency is not None:
+        live.most = min(around.concurrency, live.most)
     context = Context(around.clock, around.environment, lambda step, text: around.stream(step, str(secrets.mask(text))))
     world = World(script or live_models.Live(), PERFORMERS, script, secrets, context)
     recorder = Recorder(around.store, live.run, current_owner(), epoch, around.clock, reopened)
     engine = Engine(live, recorder, world, around.manner, around.listeners)
     around.engaged(engine)
     await engine.drive([first])
-    return result_of(live.run, live.state)
+    result = result_of(live.run, live.state)
+    return result if engine.refused is None else msgspec.structs.replace(result, refused=str(engine.refused))
 
 
 def _mock_of(first: Begin | Fork | Resumed, state: RunState) -> Json:
@@ -230,9 +272,14 @@ def _mock_of(first: Begin | Fork | Resumed, state: RunState) -> Json:
     return {**state.options, **forked}.get("mock")
 
 
+def _waits_for(step: Step) -> StepWaiting | None:
+    """What a step waits for: a person, a time, or its next attempt."""
+    return step.waiting if step.retry_at is None else StepWaiting(step.path, "timer", step.retry_at)
+
+
 def result_of(run: str, state: RunState) -> RunResult:
     """How a run stands."""
-    waiting = tuple(step.waiting for step in state.steps.values() if step.waiting is not None)
+    waiting = tuple(found for step in state.steps.values() if (found := _waits_for(step)) is not None)
     started = state.started
     cost = None if state.unpriced else state.cost_usd
     return RunResult(

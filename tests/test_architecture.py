@@ -26,7 +26,7 @@ FLOORS = {
         *("recorder", "definitions", "differences", "diagram"),
     ),
     "world": ("calls", "secrets", "providers", "tools"),
-    "kinds": ("nodes", "loading"),
+    "kinds": ("nodes", "loading", "parts"),
     "engine": ("scheduler", "executor", "engine", "versions", "runs", "forks"),
     "listeners": ("subscribers",),
     "doors": ("runner", "api", "cli"),

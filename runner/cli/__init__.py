@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
+from io import TextIOWrapper
+from typing import TextIO
 
 import click
 
 from runner.cli.group import Lazy
-from runner.errors import EXIT_FAILED, InvalidWorkflow, WorkflowError
-from runner.plain import plain
+from runner.errors import EXIT_BROKEN_PIPE, EXIT_INTERRUPTED, UsageError
+from runner.plain import is_text
 
 COMMANDS = {
     "run": "Run a workflow.",
@@ -55,35 +58,46 @@ def root() -> None:
 
 def main() -> None:
     """The console script: every error becomes words on stderr and an exit code; no traceback without `--debug`."""
-    debug = "--debug" in sys.argv
+    debug, code = "--debug" in sys.argv, 0
     try:
-        code = root.main(
-            args=[word for word in sys.argv[1:] if word != "--debug"], prog_name="wf", standalone_mode=False
-        )
-    except WorkflowError as error:
-        if debug:
-            raise
-        code = complain(error)
+        _make_writable()
+        words = [_checked(word) for word in sys.argv[1:] if word != "--debug"]
+        code = root.main(args=words, prog_name="wf", standalone_mode=False)
     except click.exceptions.Abort:
-        code = 130
-    except click.ClickException as error:
-        error.show()
-        code = error.exit_code
+        code = EXIT_INTERRUPTED
     except BrokenPipeError:
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - so that the exit flushes nothing
-        code = 141
+        code = EXIT_BROKEN_PIPE
     except Exception as error:
         if debug:
             raise
-        click.echo(
-            plain(f"internal error: {type(error).__name__}: {error}\n  help: run it again with --debug"), err=True
-        )
-        code = EXIT_FAILED
-    sys.exit(code if isinstance(code, int) else 0)
+        code = import_module("runner.cli.complaining").complain(error, as_document="--json" in sys.argv)
+    sys.exit(_flushed(code or 0))
 
 
-def complain(error: WorkflowError) -> int:
-    """Say what is wrong, on stderr; the exit code."""
-    words = str(error) if isinstance(error, InvalidWorkflow) else f"error: {error}"
-    click.echo(plain(words), err=True)
-    return error.exit_code
+def _streams() -> list[TextIO]:
+    """Stdout and stderr, where they are not closed."""
+    return [stream for stream in (sys.stdout, sys.stderr) if stream is not None]
+
+
+def _make_writable() -> None:
+    """Let what the streams' encoding lacks, and what was no text on its way in, be written as escapes."""
+    for stream in _streams():
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _checked(word: str) -> str:
+    if not is_text(word):
+        raise UsageError(f"'{word}' is no UTF-8 text")
+    return word
+
+
+def _flushed(code: int) -> int:
+    """Write out what is left; to a reader that has gone, or a disk that is full, in vain."""
+    for stream in _streams():
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            code = code or EXIT_BROKEN_PIPE
+    return code

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from runner.answers import parse_answer
-from runner.cli.driving import Show, Signals, drive, surroundings
-from runner.cli.printing import say
+from runner.cli.completing_runs import RUN, STEP
+from runner.cli.driving import Show, Signals, drive, parse_pairs, surroundings
+from runner.cli.printing import resume_command
 from runner.cli.settings import database_option, wait_limit
+from runner.cli.speaking import say
 from runner.cli.stored import find_run, writing
 from runner.clock import SystemClock
 from runner.errors import EXIT_COMPLETED, UsageError, did_you_mean
@@ -23,38 +27,39 @@ Examples:
   wf answer last approve yes                  # a live run goes on by itself
   wf answer last approve yes --resume         # go on with a paused one here
   wf answer last form '{"name": "Ann", "age": 7}' --resume
+  wf answer last offset --resume -- -1        # what begins with a dash comes after --
 """
 
 
 @click.command("answer", epilog=EPILOG)
-@click.argument("run")
-@click.argument("step")
+@click.argument("run", type=RUN)
+@click.argument("step", type=STEP)
 @click.argument("value")
 @click.option("--resume", "goes_on", is_flag=True, help="Go on with the run in this process.")
+@click.option("-i", "pairs", multiple=True, metavar="NAME=VALUE", help="With --resume: a secret input, once more.")
 @click.option("--no-input", is_flag=True, help="With --resume: never ask.")
 @click.option("--json", "as_document", is_flag=True, help="With --resume: one JSON document on stdout.")
 @database_option
-def command(run: str, step: str, value: str, goes_on: bool, no_input: bool, as_document: bool, db: str | None) -> int:  # noqa: PLR0913 - click's
+def command(run: str, step: str, value: str, db: str | None, **given: Any) -> int:
     """Answer STEP of RUN with VALUE: a choice, a form as JSON, or a text. A wrong answer is refused."""
+    show = Show(json=given["as_document"], no_input=given["no_input"])
+    secrets = parse_pairs(given["pairs"], "-i NAME=VALUE")
     with writing(db) as store:
         row = find_run(store, run)
         asked = _asked(load(store, row.id), row, step)
         answer = parse_answer(asked, value)
+        _refuse_second(store, row, asked.step)
         now = SystemClock().now()
         store.post(Message(row.id, "answer", now, asked.step, answer))
-        if may_take_over(row, now):
-            return _go_on(store, row, Show(json=as_document, no_input=no_input), goes_on=goes_on)
-        say(f"{asked.step} is answered; run {row.id} goes on in process {row.owner.pid if row.owner else '?'}")
-        return EXIT_COMPLETED
-
-
-def _go_on(store: Store, row: RunRow, show: Show, *, goes_on: bool) -> int:
-    if not goes_on:
-        say(f"the answer is recorded; go on with: wf resume {row.id}")
-        return EXIT_COMPLETED
-    signals = Signals()
-    around = surroundings(store, show, (), wait_limit(None), signals)
-    return drive(resume(row.id, {}, around), show, signals)
+        if not may_take_over(row, now):
+            say(f"{asked.step} is answered; run {row.id} goes on in {row.owner}")
+            return EXIT_COMPLETED
+        if not given["goes_on"]:
+            say(f"the answer is recorded; go on with: {resume_command(row.id)}")
+            return EXIT_COMPLETED
+        signals = Signals()
+        around = surroundings(store, show, (), wait_limit(None), signals)
+        return drive(resume(row.id, secrets, around), show, signals)
 
 
 def _asked(state: RunState, row: RunRow, step: str) -> StepWaiting:
@@ -69,3 +74,10 @@ def _asked(state: RunState, row: RunRow, step: str) -> StepWaiting:
     known = [found.step for found in waiting]
     hint = f"these wait: {', '.join(known)}" if known else "nothing waits for a person"
     raise UsageError(f"step '{step}' does not wait for an answer{did_you_mean(step, known)}", hint)
+
+
+def _refuse_second(store: Store, row: RunRow, step: str) -> None:
+    """The first answer counts: the run takes it as soon as it goes on."""
+    if any(message.kind == "answer" and message.target == step for message in store.inbox(row.id)):
+        hint = f"it goes on with: {resume_command(row.id)}"
+        raise UsageError(f"'{step}' has been answered already", hint)

@@ -10,7 +10,7 @@ import click
 
 from runner.cli.driving import parse_pairs
 from runner.cli.reporting import parse_allowed
-from runner.cli.settings import database_option
+from runner.cli.settings import concurrency_option, database_option, durability_option
 from runner.errors import UsageError
 from runner.forks import Changes
 from runner.json_text import NotJson, parse_json
@@ -33,7 +33,8 @@ _OPTIONS = (
     click.option("--json", "as_document", is_flag=True, help="One JSON document on stdout, and nothing else."),
     click.option("--events", is_flag=True, help="Every event as a line of JSON on stdout."),
     click.option("--quiet", is_flag=True, help="No progress; outputs and errors only."),
-    click.option("--durability", "durable", type=click.Choice(["full", "normal"]), help="What a commit survives."),
+    concurrency_option,
+    durability_option,
     database_option,
 )
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import click
 import msgspec
 
-from runner.cli.printing import moment, tell
+from runner.cli.printing import moment
 from runner.cli.reporting import as_json
 from runner.cli.settings import database_option
+from runner.cli.speaking import tell
 from runner.cli.stored import find_run, reading
 from runner.history import Checkpoint, checkpoints
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from runner.cli.printing import tell
 from runner.cli.reporting import as_json
 from runner.cli.settings import database_option
+from runner.cli.speaking import tell
 from runner.cli.stored import find_checkpoint, find_version, names_run, reading
 from runner.compiler import RecordedFiles
 from runner.definitions import texts_of

@@ -10,8 +10,8 @@ from importlib import metadata
 
 import click
 
-from runner.cli.printing import tell
 from runner.cli.settings import database, database_option
+from runner.cli.speaking import tell
 from runner.errors import EXIT_COMPLETED, EXIT_STORE, StoreError
 from runner.store.health import check_store, sqlite_version
 

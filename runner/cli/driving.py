@@ -6,6 +6,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Coroutine
+from typing import IO
 
 import click
 import msgspec
@@ -13,12 +14,19 @@ from msgspec.structs import replace
 
 from runner.cli.printing import EXITS, document, tell_result
 from runner.cli.reporting import as_json
+from runner.cli.settings import concurrency
+from runner.cli.speaking import say
+from runner.clock import SystemClock
 from runner.engine import Engine, Listener, Manner
-from runner.errors import EXIT_INTERRUPTED, EXIT_TERMINATED, UsageError
+from runner.errors import EXIT_HUNG_UP, EXIT_INTERRUPTED, EXIT_TERMINATED, EXIT_USAGE, UsageError
 from runner.runs import RunResult, Surroundings
 from runner.store.contract import Store
+from runner.subscribers.asking import Asking
 from runner.subscribers.json_lines import JsonLines
 from runner.subscribers.lines import Lines
+from runner.subscribers.pipe import Pipe
+
+SIGNALS = {signal.SIGINT: EXIT_INTERRUPTED, signal.SIGTERM: EXIT_TERMINATED, signal.SIGHUP: EXIT_HUNG_UP}
 
 
 class Show(msgspec.Struct, frozen=True):
@@ -29,54 +37,68 @@ class Show(msgspec.Struct, frozen=True):
     quiet: bool = False
     no_input: bool = False
 
+    def __post_init__(self) -> None:
+        if self.json and self.events:
+            raise UsageError("--json prints one document, --events a line for each event", "choose one of them")
+
     @property
     def in_terminal(self) -> bool:
-        return sys.stderr.isatty() and not (self.json or self.events or self.quiet)
+        return _is_terminal(sys.stderr) and not (self.json or self.events or self.quiet)
 
     @property
     def asks(self) -> bool:
-        return sys.stdin.isatty() and sys.stderr.isatty() and not (self.json or self.events or self.no_input)
+        attended = _is_terminal(sys.stdin) and _is_terminal(sys.stderr)
+        return attended and not (self.json or self.events or self.no_input)
+
+
+def _is_terminal(stream: IO[str] | None) -> bool:
+    return stream is not None and stream.isatty()
 
 
 class Signals:
-    """SIGINT and SIGTERM stop the engine: gracefully the first time, at once the second."""
+    """SIGINT, SIGTERM and SIGHUP stop the engine: gracefully the first time, at once the second."""
 
     def __init__(self) -> None:
         self.exit_code: int | None = None
 
     def attach(self, engine: Engine) -> None:
         loop = asyncio.get_running_loop()
-        for number, code in ((signal.SIGINT, EXIT_INTERRUPTED), (signal.SIGTERM, EXIT_TERMINATED)):
-            loop.add_signal_handler(number, self._stop, engine, code)
+        for number, code in SIGNALS.items():
+            if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+                loop.add_signal_handler(number, self._stop, engine, code)
 
     def _stop(self, engine: Engine, code: int) -> None:
         if self.exit_code is None:
-            click.echo("stopping: what runs may end first; once more to stop at once", err=True)
+            say("stopping: what runs may end first; once more to stop at once")
         self.exit_code = code
         engine.stop()
 
 
 def surroundings(
-    store: Store, show: Show, answers: tuple[str, ...], wait_limit: float, signals: Signals
+    store: Store, show: Show, answers: tuple[str, ...], wait_limit: float, signals: Signals, most: str | None = None
 ) -> Surroundings:
-    """What this process lends to a run, by how it is shown."""
+    """What this process lends to a run, by how it is shown. `most` is the flag that says how much runs at once."""
     manner = Manner(None, parse_pairs(answers, "--answer STEP=VALUE"), wait_limit)
+    around = Surroundings(store, manner, engaged=signals.attach, concurrency=concurrency(most))
+    if show.in_terminal or show.asks:
+        return _terminal(around, show)
     listeners: list[Listener] = []
     if show.events:
-        listeners.append(JsonLines(sys.stdout))
-    if show.in_terminal or show.asks:
-        return _terminal(store, show, manner, listeners, signals)
-    if not (show.json or show.quiet or show.events):
-        listeners.append(Lines(sys.stderr))
-    return Surroundings(store, manner, tuple(listeners), engaged=signals.attach)
+        listeners.append(JsonLines(Pipe(sys.stdout)))
+    elif not (show.json or show.quiet):
+        listeners.append(Lines(Pipe(sys.stderr)))
+    return replace(around, listeners=tuple(listeners))
 
 
-def _terminal(store: Store, show: Show, manner: Manner, listeners: list[Listener], signals: Signals) -> Surroundings:
+def _terminal(around: Surroundings, show: Show) -> Surroundings:
     from runner.subscribers.terminal import Terminal  # noqa: PLC0415 - rich is heavy, and only a terminal needs it
 
-    terminal = Terminal()
-    asking = replace(manner, ask=terminal.ask if show.asks else None)
-    return Surroundings(store, asking, (*listeners, terminal), stream=terminal.stream, engaged=signals.attach)
+    terminal = Terminal(SystemClock())
+    if show.in_terminal:
+        around = replace(around, listeners=(terminal,), stream=terminal.stream)
+    if show.asks:
+        around = replace(around, manner=replace(around.manner, ask=Asking(terminal).ask))
+    return around
 
 
 def drive(work: Coroutine[object, object, RunResult], show: Show, signals: Signals) -> int:
@@ -84,15 +106,18 @@ def drive(work: Coroutine[object, object, RunResult], show: Show, signals: Signa
     result = asyncio.run(work)
     if show.json:
         click.echo(as_json(document(result)))
-    elif not show.events:
-        tell_result(result, quiet=show.quiet)
+    else:
+        tell_result(result, quiet=show.quiet, outputs=not show.events)
+    if result.refused:
+        say(f"error: {result.refused}")
+        return EXIT_USAGE
     if result.status == "paused" and signals.exit_code is not None:
         return signals.exit_code
     return EXITS[result.status]
 
 
 def parse_pairs(pairs: tuple[str, ...], form: str) -> dict[str, str]:
-    """`name=value` arguments. Raises UsageError."""
+    """`name=value` arguments; the last of a name wins. Raises UsageError."""
     found = {}
     for pair in pairs:
         name, sign, value = pair.partition("=")

@@ -35,5 +35,5 @@ def command(checkpoint: str, edits: tuple[str, ...], db: str | None, **given: An
     signals = Signals()
     with writing(db, durability(given["durable"])) as store:
         run, at = find_checkpoint(store, checkpoint)
-        around = surroundings(store, show, given["answers"], wait_limit(given["wait_limit"]), signals)
+        around = surroundings(store, show, given["answers"], wait_limit(given["wait_limit"]), signals, given["most"])
         return drive(fork(run, at, changes, around), show, signals)

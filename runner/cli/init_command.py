@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from runner.cli.printing import say
+from runner.cli.speaking import say
 from runner.compiler.files import pattern_path
 from runner.errors import UsageError
 from runner.resources import data

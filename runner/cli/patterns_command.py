@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from runner.cli.printing import tell
+from runner.cli.speaking import tell
 from runner.diagram import mermaid
 from runner.loading import load
 from runner.model import Input

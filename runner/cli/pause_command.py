@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
-from runner.cli.printing import say
+from runner.cli.completing_runs import RUN
 from runner.cli.settings import database_option
+from runner.cli.speaking import say
 from runner.cli.stored import find_run, writing
 from runner.clock import SystemClock
 from runner.errors import EXIT_COMPLETED, UsageError
@@ -20,7 +21,7 @@ Examples:
 
 
 @click.command("pause", epilog=EPILOG)
-@click.argument("run")
+@click.argument("run", type=RUN)
 @database_option
 def command(run: str, db: str | None) -> int:
     """Pause RUN, which another process runs: nothing new starts, what is in flight may end first."""

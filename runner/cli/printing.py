@@ -1,4 +1,4 @@
-"""What commands print: a run's result in words or as one JSON document, and problems of files."""
+"""What commands print of a run: how it stands, in words or as one JSON document."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-import click
-
+from runner.answers import as_typed, example_answer
+from runner.cli.settings import database_words
+from runner.cli.speaking import say, tell
 from runner.errors import (
     EXIT_CANCELLED,
     EXIT_COMPLETED,
@@ -17,49 +18,37 @@ from runner.errors import (
     EXIT_PAUSED,
 )
 from runner.events import StepWaiting
-from runner.plain import one_line, plain
+from runner.plain import one_line
 from runner.runs import RunResult
+from runner.subscribers.lines import dollars
 
 Json = Any
 
 EXITS = {"completed": EXIT_COMPLETED, "failed": EXIT_FAILED, "paused": EXIT_PAUSED, "cancelled": EXIT_CANCELLED}
 
-
-def say(text: str = "") -> None:
-    """A line for people, on stderr."""
-    click.echo(plain(text), err=True)
+KINDS = {"person": "human", "timer": "wait", "signal": "signal"}
+"""What a step waits for: a person (`human`), a time (`wait`), a signal."""
 
 
-def tell(text: str = "") -> None:
-    """A line of the command's own output."""
-    click.echo(plain(text))
-
-
-def as_typed(choice: Json) -> str:
-    """A choice as a person types it."""
-    return choice if isinstance(choice, str) else json.dumps(choice)
-
-
-def answer_command(run: str, waiting: StepWaiting) -> str:
-    """The command that answers a waiting step."""
-    if waiting.choices:
-        first = waiting.choices[0]
-        value = first if isinstance(first, str) else json.dumps(first)
-    else:
-        value = "VALUE" if waiting.schema is None else "JSON"
-    return f"wf answer {run} {shlex.quote(waiting.step)} {shlex.quote(value)} --resume"
+def command_for(run: str, waiting: StepWaiting) -> str:
+    """The command that lets a waiting step go on: it answers, sends a signal, or goes on when the time has come."""
+    if waiting.signals:
+        return signal_command(run, next(iter(waiting.signals.values())))
+    if waiting.kind != "person":
+        return resume_command(run)
+    value, options = example_answer(waiting), ["--resume", *database_words()]
+    ending = [*options, "--", value] if value.startswith("-") else [value, *options]
+    return shlex.join(["wf", "answer", run, waiting.step, *ending])
 
 
 def signal_command(run: str, name: str) -> str:
     """The command that sends a signal that a step waits for."""
-    return f"wf signal {run} {shlex.quote(name)} --resume"
+    return shlex.join(["wf", "signal", run, name, "--resume", *database_words()])
 
 
-def going_on(run: str, waiting: StepWaiting) -> str | None:
-    """The command that lets a waiting step go on, if a person can."""
-    if waiting.kind == "person":
-        return answer_command(run, waiting)
-    return signal_command(run, next(iter(waiting.signals.values()))) if waiting.signals else None
+def resume_command(run: str) -> str:
+    """The command that goes on with a run."""
+    return shlex.join(["wf", "resume", run, *database_words()])
 
 
 def document(result: RunResult) -> dict[str, Json]:
@@ -73,9 +62,9 @@ def document(result: RunResult) -> dict[str, Json]:
         "waiting": [
             {
                 "step": waiting.step,
-                "kind": waiting.kind,
+                "kind": KINDS[waiting.kind],
                 "prompt": waiting.prompt,
-                "command": going_on(result.run, waiting),
+                "command": command_for(result.run, waiting),
             }
             for waiting in result.waiting
         ],
@@ -84,15 +73,14 @@ def document(result: RunResult) -> dict[str, Json]:
     }
 
 
-def tell_result(result: RunResult, *, quiet: bool) -> None:
+def tell_result(result: RunResult, *, quiet: bool, outputs: bool = True) -> None:
     """A run's result in words: outputs on stdout, all else on stderr."""
-    if result.status == "completed":
+    if result.status == "completed" and outputs:
         for name, value in result.outputs.items():
             tell(f"{name}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}")
     if quiet and result.status == "completed":
         return
-    cost = "cost unknown" if result.cost_usd is None else f"${result.cost_usd:.4f}"
-    used = f", {result.tokens} tokens, {cost}" if result.tokens else ""
+    used = f", {result.tokens} tokens, {dollars(result.cost_usd)}" if result.tokens else ""
     say(f"run {result.run} {result.status}: {result.steps} steps{used}")
     if result.error is not None:
         _say_error(result.error)
@@ -114,17 +102,15 @@ def _say_waiting(result: RunResult) -> None:
             say(f"{waiting.step} waits for a person: {one_line(waiting.prompt, 300)}")
             if waiting.choices:
                 say(f"  one of: {', '.join(map(as_typed, waiting.choices))}")
-            say(f"  {answer_command(result.run, waiting)}")
+            say(f"  {command_for(result.run, waiting)}")
         for name in waiting.signals.values():
             say(f"{waiting.step} waits for the signal '{name}'")
             say(f"  {signal_command(result.run, name)}")
         if waiting.until is not None:
-            say(
-                f"  {waiting.step}: its time comes at {moment(waiting.until)}, "
-                "but nothing happens by itself while the run is paused"
-            )
-    if not any(waiting.kind in ("person", "signal") for waiting in result.waiting):
-        say(f"  wf resume {result.run}")
+            say(f"{waiting.step}: its time comes at {moment(waiting.until)}, but while the run is paused that does")
+            say(f"  nothing by itself; from then on: {resume_command(result.run)}")
+    if not result.waiting:
+        say(f"  {resume_command(result.run)}")
 
 
 def moment(at: float) -> str:

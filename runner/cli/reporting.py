@@ -13,7 +13,7 @@ import click
 
 from runner.errors import Problem, UsageError
 from runner.json_text import NotJson, parse_json
-from runner.plain import plain
+from runner.plain import harmless_json, plain
 
 Json = Any
 
@@ -22,7 +22,7 @@ KINDS = ("commands", "read", "write", "network", "env")
 
 def as_json(value: Json) -> str:
     """A JSON document that a person can read."""
-    return json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)
+    return harmless_json(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False))
 
 
 def problem_json(problem: Problem) -> dict[str, Json]:
@@ -39,13 +39,13 @@ def problem_json(problem: Problem) -> dict[str, Json]:
     }
 
 
-def annotate(problems: Iterable[Problem]) -> None:
-    """Problems as GitHub Actions' annotations, on stdout."""
+def annotate(problems: Iterable[Problem], *, err: bool = False) -> None:
+    """Problems as GitHub Actions' annotations, on stdout or stderr."""
     for problem in problems:
         place = problem.place
         where = f"file={_property(place.file)},line={place.line},col={place.column}," if place else ""
         words = f"{problem.message}. {problem.hint}" if problem.hint else problem.message
-        click.echo(f"::{problem.severity} {where}title=wf::{_message(plain(words))}")
+        click.echo(f"::{problem.severity} {where}title=wf::{_message(plain(words))}", err=err)
 
 
 def _message(text: str) -> str:
@@ -81,7 +81,7 @@ def json_object(file: str) -> dict[str, Json]:
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"can't read {file}: {getattr(error, 'strerror', None) or error}") from error
     except NotJson as error:
-        raise UsageError(f"{file} is no JSON: {error}") from error
+        raise UsageError(f"{'stdin' if file == '-' else file} is no JSON: {error}") from error
     if not isinstance(content, dict):
         raise UsageError(f"{file} holds no JSON object", 'write {"name": value, …}')
     return content

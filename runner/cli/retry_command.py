@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from runner.cli.changing import changes_of, changing_options
+from runner.cli.completing_runs import RUN
 from runner.cli.driving import Show, Signals, drive, surroundings
 from runner.cli.run_command import checked_run_id
 from runner.cli.settings import durability, wait_limit
@@ -22,7 +23,7 @@ Examples:
 
 
 @click.command("retry", epilog=EPILOG)
-@click.argument("run")
+@click.argument("run", type=RUN)
 @changing_options
 def command(run: str, db: str | None, **given: Any) -> int:
     """Fork the failed RUN before the step that failed: a new run, in which that step begins anew.
@@ -33,5 +34,5 @@ def command(run: str, db: str | None, **given: Any) -> int:
     changes = changes_of(given, checked_run_id(given["run_id"]))
     signals = Signals()
     with writing(db, durability(given["durable"])) as store:
-        around = surroundings(store, show, given["answers"], wait_limit(given["wait_limit"]), signals)
+        around = surroundings(store, show, given["answers"], wait_limit(given["wait_limit"]), signals, given["most"])
         return drive(retry(find_run(store, run).id, changes, around), show, signals)

@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
 
 import click
 
+from runner.cli.completing import FLOW
 from runner.cli.driving import Show, Signals, drive, parse_pairs, surroundings
-from runner.cli.printing import say
-from runner.cli.reporting import annotate, as_json, in_actions, json_object, parse_allowed, problem_json
-from runner.cli.settings import database_option, durability, wait_limit
+from runner.cli.reporting import annotate, in_actions, json_object, parse_allowed
+from runner.cli.settings import concurrency_option, database_option, durability, durability_option, wait_limit
+from runner.cli.speaking import say
 from runner.cli.stored import writing
+from runner.clock import SystemClock
 from runner.errors import InvalidWorkflow, UsageError
-from runner.inputs import check_inputs
 from runner.loading import load
 from runner.model import Json, Loaded
+from runner.parts import refuse_unknown_answers, unused_replies
 from runner.providers.mock_file import read_script
 from runner.providers.scripted import Script
-from runner.runs import Choices, parse_input, start
+from runner.runs import Choices, Prepared, parse_input, prepare, start
 
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 EPILOG = """\b
 Examples:
-  wf run flow.yaml -i topic=tea -i rounds=2
-  wf run flow.yaml --inputs inputs.json --mock replies.yaml
-  wf run flow.yaml --no-input --json          # in CI: never asks, one JSON document
-  wf run flow.yaml --answer approve=yes       # answers a person's question beforehand
+  wf run flow.yaml -i topic=tea -i longest=9
+  wf run flow.yaml --inputs inputs.json --mock flow.mock.yaml
+  wf run approval.yaml --no-input --json      # in CI: never asks, one JSON document
+  wf run approval.yaml --answer approve=yes   # answers a person's question beforehand
+  wf run approval.yaml --answer approve=no --answer 'approve#2=yes'
+  wf run flow.yaml -i topic=tea --agent writer=poet.yaml --model fast=ollama/llama3.2
 \b
 Exit codes: 0 completed, 1 failed, 2 usage or invalid file, 3 paused (waiting), 4 cancelled,
 5 store or environment, 130/143 interrupted.
@@ -36,12 +41,13 @@ Exit codes: 0 completed, 1 failed, 2 usage or invalid file, 3 paused (waiting), 
 
 
 @click.command("run", epilog=EPILOG)
-@click.argument("flow")
+@click.argument("flow", type=FLOW)
 @click.option(
     "-i", "pairs", multiple=True, metavar="NAME=VALUE", help="An input: text if its type is string, else JSON."
 )
 @click.option("--inputs", "inputs_file", metavar="FILE", help="Inputs as a JSON object; - reads stdin; -i wins.")
 @click.option("--model", "models", multiple=True, metavar="ALIAS=MODEL", help="Another model for an alias.")
+@click.option("--agent", "agents", multiple=True, metavar="AGENT=FILE", help="Another agent, from a file of its own.")
 @click.option(
     "--allow",
     "allowed",
@@ -58,36 +64,42 @@ Exit codes: 0 completed, 1 failed, 2 usage or invalid file, 3 paused (waiting), 
 @click.option("--json", "as_document", is_flag=True, help="One JSON document on stdout, and nothing else.")
 @click.option("--events", is_flag=True, help="Every event as a line of JSON on stdout.")
 @click.option("--quiet", is_flag=True, help="No progress; outputs and errors only.")
-@click.option(
-    "--durability", "durable", type=click.Choice(["full", "normal"]), help="What a commit survives (full: power loss)."
-)
+@concurrency_option
+@durability_option
 @database_option
 def command(flow: str, as_document: bool, db: str | None, **given: Any) -> int:
     """Run FLOW: a YAML file, or pattern:NAME."""
     show = Show(as_document, given["events"], given["quiet"], given["no_input"])
-    loaded = _load(flow, given["allowed"], show)
-    inputs = _inputs(loaded, given["pairs"], given["inputs_file"])
-    choices = Choices(
-        parse_pairs(given["models"], "--model ALIAS=MODEL"),
-        parse_allowed(given["allowed"]),
-        _script(given["mock"]),
-        given["name"],
-        checked_run_id(given["run_id"]),
-    )
+    answers, limit, safety = given["answers"], wait_limit(given["wait_limit"]), durability(given["durable"])
+    prepared = _prepared(flow, given)
+    refuse_unknown_answers(prepared.loaded.workflow, parse_pairs(answers, "--answer STEP=VALUE"))
     signals = Signals()
-    with writing(db, durability(given["durable"]), create=True) as store:
-        around = surroundings(store, show, given["answers"], wait_limit(given["wait_limit"]), signals)
-        return drive(start(loaded, inputs, choices, around), show, signals)
+    with writing(db, safety, create=True) as store:
+        around = surroundings(store, show, answers, limit, signals, given["most"])
+        return drive(start(prepared, around), show, signals)
 
 
-def _load(flow: str, allowed: tuple[str, ...], show: Show) -> Loaded:
+def _prepared(flow: str, given: dict[str, Any]) -> Prepared:
+    """The run that the command line describes, checked; its warnings are told."""
+    agents = {
+        name: os.path.abspath(file)  # noqa: PTH100 - Path would follow links
+        for name, file in parse_pairs(given["agents"], "--agent AGENT=FILE").items()
+    }
+    allowed = parse_allowed(given["allowed"])
+    loaded = _load(flow, allowed, agents)
+    script = _script(given["mock"], loaded)
+    models = parse_pairs(given["models"], "--model ALIAS=MODEL")
+    choices = Choices(models, allowed, script, given["name"], checked_run_id(given["run_id"]), agents)
+    inputs = _inputs(loaded, given["pairs"], given["inputs_file"])
+    return prepare(loaded, inputs, choices, os.environ, SystemClock())
+
+
+def _load(flow: str, allowed: dict[str, list[str]], agents: dict[str, str]) -> Loaded:
     try:
-        loaded = load(flow, parse_allowed(allowed))
+        loaded = load(flow, allowed, agents)
     except InvalidWorkflow as error:
-        if show.json:
-            click.echo(as_json({"status": "invalid", "errors": [problem_json(problem) for problem in error.problems]}))
-        if in_actions() and not show.json:
-            annotate(error.problems)
+        if in_actions():
+            annotate(error.problems, err=True)
         raise
     for warning in loaded.warnings:
         say(str(warning))
@@ -95,17 +107,18 @@ def _load(flow: str, allowed: tuple[str, ...], show: Show) -> Loaded:
 
 
 def _inputs(loaded: Loaded, pairs: tuple[str, ...], file: str | None) -> dict[str, Json]:
-    workflow = loaded.workflow
     given = json_object(file) if file else {}
     typed = parse_pairs(pairs, "-i NAME=VALUE")
-    given |= {name: parse_input(workflow, name, text) for name, text in typed.items()}
-    known = {name: entry for name, entry in workflow.inputs.items() if name in given or not entry.env}
-    check_inputs({**known, **{name: workflow.inputs[name] for name in given if name in workflow.inputs}}, given)
-    return given
+    return given | {name: parse_input(loaded.workflow, name, text) for name, text in typed.items()}
 
 
-def _script(mock: str | None) -> Script | None:
-    return read_script(Path(mock)) if mock else None
+def _script(mock: str | None, loaded: Loaded) -> Script | None:
+    if mock is None:
+        return None
+    script = read_script(Path(mock), mock)
+    for warning in unused_replies(loaded.workflow, script):
+        say(str(warning))
+    return script
 
 
 def checked_run_id(given: str | None) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import click
 import msgspec
 
-from runner.cli.printing import moment, say, tell
+from runner.cli.printing import moment, resume_command
 from runner.cli.reporting import as_json
 from runner.cli.settings import database_option
-from runner.cli.stored import reading
+from runner.cli.speaking import say, tell
+from runner.cli.stored import reading, was_left
 from runner.store.contract import RunRow
 
 STATUSES = ("running", "paused", "completed", "failed", "cancelled")
@@ -43,4 +44,5 @@ def command(status: str | None, workflow: str | None, limit: int, as_document: b
 
 def _line(row: RunRow) -> str:
     what = f"{row.workflow} {row.version}".rstrip()
-    return f"{row.id}  {row.status:<9}  {moment(row.created_at)}  {row.events:>6} events  {what}"
+    line = f"{row.id}  {row.status:<9}  {moment(row.created_at)}  {row.events:>6} events  {what}"
+    return f"{line}  (left by its process: {resume_command(row.id)})" if was_left(row) else line

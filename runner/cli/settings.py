@@ -16,7 +16,7 @@ from runner.store.form import Codec, Compression, Form
 
 FOLDER = Path(".wf")
 CONFIG = FOLDER / "config.toml"
-KNOWN = ("db", "durability", "codec", "compression", "wait_limit")
+KNOWN = ("db", "durability", "codec", "compression", "wait_limit", "concurrency")
 
 Durability = Literal["full", "normal"]
 
@@ -25,7 +25,7 @@ def configured(name: str, flag: str | None) -> str | None:
     """A setting's text, by precedence; None when nobody set it. Raises UsageError for an unreadable config file."""
     if flag is not None:
         return flag
-    if (given := os.environ.get(f"WF_{name.upper()}")) is not None:
+    if given := os.environ.get(f"WF_{name.upper()}"):
         return given
     value = _config().get(name)
     return None if value is None else str(value)
@@ -79,6 +79,35 @@ def wait_limit(flag: str | None) -> float:
     if seconds is None:
         raise UsageError(f"wait limit '{value}' is no duration such as 60s or 5m")
     return seconds
+
+
+def concurrency(flag: str | None) -> int | None:
+    """How many attempts may run at once, where a workflow allows more; None when nobody set it."""
+    value = configured("concurrency", flag)
+    if value is None:
+        return None
+    if not (value.isascii() and value.isdigit() and int(value)):
+        raise UsageError(f"concurrency '{value}' is no number from 1 on")
+    return int(value)
+
+
+def database_words() -> tuple[str, ...]:
+    """What must be added to a printed command so that it finds this command's database from another shell."""
+    context = click.get_current_context(silent=True)
+    given = (context.params.get("db") if context is not None else None) or os.environ.get("WF_DB")
+    return ("--db", str(given)) if given else ()
+
+
+def concurrency_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--concurrency N`, on commands that drive a run."""
+    help_ = "How much runs at once, where the workflow allows more (WF_CONCURRENCY)."
+    return click.option("--concurrency", "most", metavar="N", help=help_)(command)
+
+
+def durability_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--durability`, on commands that drive a run."""
+    help_ = "What a commit survives (WF_DURABILITY; default full: power loss)."
+    return click.option("--durability", "durable", type=click.Choice(["full", "normal"]), help=help_)(command)
 
 
 def database_option(command: Callable[..., Any]) -> Callable[..., Any]:

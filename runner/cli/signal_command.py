@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
+from runner.cli.completing_runs import RUN
 from runner.cli.driving import Show, Signals, drive, surroundings
-from runner.cli.printing import say
+from runner.cli.printing import resume_command
 from runner.cli.settings import database_option, wait_limit
+from runner.cli.speaking import say
 from runner.cli.stored import find_run, writing
 from runner.clock import SystemClock
 from runner.errors import EXIT_COMPLETED, UsageError
+from runner.json_text import NotJson, parse_json
 from runner.model import Json
 from runner.runs import resume
 from runner.store.contract import Message
@@ -27,7 +28,7 @@ Examples:
 
 
 @click.command("signal", epilog=EPILOG)
-@click.argument("run")
+@click.argument("run", type=RUN)
 @click.argument("name")
 @click.argument("data", required=False, metavar="[JSON]")
 @click.option("--resume", "goes_on", is_flag=True, help="Go on with the run in this process.")
@@ -46,10 +47,10 @@ def command(run: str, name: str, data: str | None, db: str | None, **given: bool
         now = SystemClock().now()
         store.post(Message(row.id, "signal", now, name, value))
         if not may_take_over(row, now):
-            say(f"'{name}' is sent; run {row.id} goes on in process {row.owner.pid if row.owner else '?'}")
+            say(f"'{name}' is sent; run {row.id} goes on in {row.owner}")
             return EXIT_COMPLETED
         if not given["goes_on"]:
-            say(f"'{name}' is recorded; go on with: wf resume {row.id}")
+            say(f"'{name}' is recorded; go on with: {resume_command(row.id)}")
             return EXIT_COMPLETED
         show, signals = Show(json=given["as_document"], no_input=given["no_input"]), Signals()
         around = surroundings(store, show, (), wait_limit(None), signals)
@@ -60,6 +61,6 @@ def _value(data: str | None) -> Json:
     if data is None:
         return None
     try:
-        return json.loads(data)
-    except ValueError as error:
+        return parse_json(data)
+    except NotJson as error:
         raise UsageError(f"'{data[:80]}' is no JSON: {error}", "a text is JSON in quotes: '\"text\"'") from None

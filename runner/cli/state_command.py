@@ -6,9 +6,10 @@ import json
 
 import click
 
-from runner.cli.printing import tell
+from runner.cli.completing_runs import RUN
 from runner.cli.reporting import as_json
 from runner.cli.settings import database_option
+from runner.cli.speaking import tell
 from runner.cli.stored import find_checkpoint, reading
 from runner.history import values
 
@@ -20,7 +21,7 @@ Examples:
 
 
 @click.command("state", epilog=EPILOG)
-@click.argument("run")
+@click.argument("run", type=RUN)
 @click.option("--json", "as_document", is_flag=True, help="As one JSON object.")
 @database_option
 def command(run: str, as_document: bool, db: str | None) -> int:

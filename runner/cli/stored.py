@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from runner.cli.settings import Durability, database, form
+from runner.clock import SystemClock
 from runner.errors import UsageError
 from runner.store.contract import RunRow, RunUnknown, Store
+from runner.store.lease import may_take_over
 from runner.store.sqlite import open_store
 
 SHORT = 12
@@ -67,6 +69,11 @@ def find_version(store: Store, name: str) -> str:
     if len(found) > 1 and beginning:
         raise UsageError(f"'{name}' begins several versions: {', '.join(hash_[:SHORT] for hash_ in found[:5])}")
     return found[0]
+
+
+def was_left(row: RunRow) -> bool:
+    """Whether a run has neither ended nor paused, and nobody drives it: its process was killed."""
+    return row.status == "running" and may_take_over(row, SystemClock().now())
 
 
 def find_run(store: Store, name: str) -> RunRow:

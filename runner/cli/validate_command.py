@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from runner.cli.completing import FLOW
 from runner.cli.reporting import annotate, as_json, parse_allowed, problem_json
 from runner.errors import EXIT_COMPLETED, EXIT_USAGE, InvalidWorkflow, Problem
 from runner.loading import load
@@ -18,7 +19,7 @@ Examples:
 
 
 @click.command("validate", epilog=EPILOG)
-@click.argument("flows", nargs=-1, required=True)
+@click.argument("flows", nargs=-1, required=True, type=FLOW)
 @click.option("--strict", is_flag=True, help="Warnings count as errors.")
 @click.option("--allow", "allowed", multiple=True, metavar="KIND:VALUE", help="As `wf run --allow`.")
 @click.option("--format", "form", type=click.Choice(["text", "json", "github"]), default="text", help="How to print.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from runner.compiler.bodies import Builders
@@ -14,13 +15,16 @@ from runner.model import Loaded
 __all__ = ["DiskFiles", "Files", "NodeReader", "RecordedFiles", "compile_file", "parse_duration"]
 
 
-def compile_file(path: str, builders: Builders, files: DiskFiles | RecordedFiles) -> Loaded:
+def compile_file(
+    path: str, builders: Builders, files: DiskFiles | RecordedFiles, agents: Mapping[str, str] | None = None
+) -> Loaded:
     """Read, check and compile a workflow (a path, or `pattern:name`) with all that it calls.
 
+    `agents` names files, by absolute path, whose agents take the place of the root file's agents of these names.
     Raises InvalidWorkflow with every problem found, in file order. What analysis can prove comes after this.
     """
     key = path if path.startswith(PATTERN) else str(Path(path).absolute())
-    compilation = Compilation(files, builders)
+    compilation = Compilation(files, builders, key, agents or {})
     compilation.workflow(key)
     if compilation.problems:
         raise InvalidWorkflow(in_file_order(compilation))

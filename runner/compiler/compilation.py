@@ -21,8 +21,8 @@ from runner.compiler.declarations import (
 )
 from runner.compiler.files import PATTERN, Files
 from runner.compiler.reader import Notes, resolve_schema
-from runner.errors import InvalidWorkflow, Problem, WorkflowError
-from runner.model import Body, Json, JsonPath, Tool, Use, Workflow
+from runner.errors import InvalidWorkflow, Problem, WorkflowError, did_you_mean
+from runner.model import Agent, Body, Json, JsonPath, Tool, Use, Workflow
 from runner.schema import check_workflow
 from runner.signature import signature_schema
 from runner.source import Source
@@ -30,12 +30,20 @@ from runner.template import ValueTemplate
 
 SELF = "self"
 
+_EMPTY = {"wf": 1, "name": "empty", "nodes": {"nothing": {}}}
+"""The least that a workflow has beside its agents."""
+
 
 class Compilation(msgspec.Struct):
-    """What one load has read so far. `library` holds every workflow by its key: absolute path, or `pattern:name`."""
+    """What one load has read so far. `library` holds every workflow by its key: absolute path, or `pattern:name`.
+
+    `replaced` names the files of agents that take the place of the root file's own.
+    """
 
     files: Files
     builders: Builders
+    root: str
+    replaced: Mapping[str, str] = msgspec.field(default_factory=dict)
     library: dict[str, Workflow] = msgspec.field(default_factory=dict)
     sources: dict[str, Source] = msgspec.field(default_factory=dict)
     problems: list[Problem] = msgspec.field(default_factory=list)
@@ -93,10 +101,7 @@ class FileReader:
             inputs=inputs(self._notes, schemas, self._section("inputs")),
             state=state(self._notes, schemas, self._section("state")),
             models=models(self._section("models")),
-            agents={
-                name: self._agents.agent(name, entry, ("agents", name))
-                for name, entry in self._section("agents").items()
-            },
+            agents=self._declared_agents(),
             tools={name: self._tool(name, entry) for name, entry in self._section("tools").items()},
             schemas=schemas,
             limits=limits(self._section("limits")),
@@ -113,6 +118,31 @@ class FileReader:
 
     def _section(self, name: str) -> Mapping[str, Json]:
         return self._content.get(name) or {}
+
+    def _declared_agents(self) -> dict[str, Agent]:
+        declared = self._section("agents")
+        replaced = self._compilation.replaced if self._key == self._compilation.root else {}
+        for name in replaced.keys() - declared.keys():
+            words = f"--agent: there is no agent '{name}' to replace{did_you_mean(name, list(declared))}"
+            hint = f"the workflow's agents are: {', '.join(declared)}" if declared else "the workflow has no agents"
+            self._notes.problems.append(Problem(words, hint=hint, rule="reference"))
+        return {
+            name: self._replaced(name, replaced[name])
+            if name in replaced
+            else self._agents.agent(name, entry, ("agents", name))
+            for name, entry in declared.items()
+        }
+
+    def _replaced(self, name: str, file: str) -> Agent:
+        """The agent in a file of its own: with this workflow's models, tools and schemas, and its own folder."""
+        source = self._compilation.files.source(file).below("agents", name)
+        alone = msgspec.structs.replace(source, data={**_EMPTY, **source.data})
+        if problems := check_workflow(alone):
+            self._notes.problems.extend(problems)
+            return Agent(name, "")
+        notes = Notes(source, self._notes.problems)
+        reader = AgentReader(notes, self._compilation.files, str(Path(file).parent), self._content)
+        return reader.agent(name, source.data["agents"][name], ("agents", name))
 
     def _schemas(self) -> Mapping[str, Json]:
         return {

@@ -141,7 +141,7 @@ def _cancel(live: Live, happening: CancelRequested) -> None:
 
 
 def _resumed(live: Live, happening: Resumed) -> None:
-    live.emit(RunResumed(happening.epoch, happening.definition, happening.version))
+    live.emit(RunResumed(happening.epoch, happening.definition, happening.version, dict(happening.options)))
     for path in tuple(live.state.running):
         step = live.state.steps.get(path)
         if step is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -75,6 +76,7 @@ class Resumed(msgspec.Struct, frozen=True):
     epoch: int
     definition: str = ""
     version: str = ""
+    options: Mapping[str, Json] = {}
 
 
 class Paused(msgspec.Struct, frozen=True):

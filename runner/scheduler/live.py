@@ -21,11 +21,12 @@ CALL = "call"
 
 
 class Live:
-    """One run under way. `emit` is the only way to change its state."""
+    """One run under way. `emit` is the only way to change its state. `most` attempts run at once."""
 
     def __init__(self, run: str, workflow: Workflow, state: RunState) -> None:
         self.run = run
         self.workflow = workflow
+        self.most = workflow.limits.max_concurrency
         self.state = state
         self.events: list[AnyEvent] = []
         self.stopped: list[str] = []

@@ -66,7 +66,7 @@ def _start_queued(live: Live) -> None:
 
 
 def _has_room(live: Live) -> bool:
-    return len(live.state.running) < live.workflow.limits.max_concurrency
+    return len(live.state.running) < live.most
 
 
 def _start(live: Live, frame: Frame, node: Node) -> None:

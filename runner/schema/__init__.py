@@ -1,5 +1,6 @@
 """Checks data against JSON Schemas, the shipped and the users' own, and says in words what is wrong and where."""
 
+from runner.schema.example import example
 from runner.schema.keys import VERBS
 from runner.schema.shipped import bundle
 from runner.schema.values import CompiledSchema, SchemaError, UnusableSchema, check_schema, compile_schema
@@ -14,4 +15,5 @@ __all__ = [
     "check_schema",
     "check_workflow",
     "compile_schema",
+    "example",
 ]

@@ -58,6 +58,13 @@ class Source(msgspec.Struct, frozen=True):
             return self._text.place(*span)
         return self._text.place(node.start, node.start + 1 if self._is_spread(node) else node.end)
 
+    def below(self, *path: str) -> Source:
+        """The same text as a file in which all of it stands at `path`."""
+        data, root = self.data, self._root
+        for step in reversed(path):
+            data, root = {step: data}, Node(None, root.start, root.end, children={step: root})
+        return msgspec.structs.replace(self, data=data, _root=root)
+
     def _is_spread(self, node: Node) -> bool:
         """Whether a value has no token of its own: it is empty, or a mapping or list without brackets."""
         is_collection = isinstance(node.value, dict | list) and node.style != "*"

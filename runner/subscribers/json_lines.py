@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from typing import IO
-
 import msgspec
 
 from runner.events import Commit
+from runner.plain import harmless_json
 from runner.state import RunState
+from runner.subscribers.pipe import Pipe
 
 
 class JsonLines:
     """Writes events as they are recorded: `{"seq", "at", "type", …}`."""
 
-    def __init__(self, out: IO[str]) -> None:
+    def __init__(self, out: Pipe) -> None:
         self._out = out
 
     def heard(self, commit: Commit, _state: RunState) -> None:
-        for line in event_lines(commit):
-            self._out.write(f"{line}\n")
-        self._out.flush()
+        self._out.write(event_lines(commit))
+
+    def close(self) -> None:
+        """Nothing is held."""
 
 
 def event_lines(commit: Commit) -> list[str]:
@@ -27,5 +28,5 @@ def event_lines(commit: Commit) -> list[str]:
     lines = []
     for seq, event in enumerate(commit.events, commit.first):
         content = {"seq": seq, "at": commit.at, "run": commit.run, **msgspec.to_builtins(event)}
-        lines.append(msgspec.json.encode(content).decode())
+        lines.append(harmless_json(msgspec.json.encode(content).decode()))
     return lines

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.acceptance.test_runs import wf
+from tests.acceptance.command_line import wf
 
 HIDDEN = "s3cr3t/Value+42"
 

@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from runner.cli import complain, root
-from runner.errors import WorkflowError
+from runner.cli import root
+from runner.cli.complaining import failure
+from runner.errors import InvalidWorkflow, WorkflowError
 from tests.mistakes import cases
 
 HEAD = "wf: 1\nname: t\n"
@@ -43,11 +44,11 @@ def test_a_workflow_gives_what_the_contract_says(
 
 def _said(*words: str) -> str:
     result = CliRunner().invoke(root, words)
-    if result.stdout:
-        return _shown(json.loads(result.stdout))
-    assert isinstance(result.exception, WorkflowError), result.exception
-    complain(result.exception)
-    return f"exit {result.exception.exit_code}: {result.exception}"
+    if isinstance(result.exception, InvalidWorkflow):
+        return _shown(failure(result.exception))
+    if isinstance(result.exception, WorkflowError):
+        return f"exit {result.exception.exit_code}: {result.exception}"
+    return _shown(json.loads(result.stdout))
 
 
 def _shown(document: Mapping[str, Any]) -> str:

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runner.clock import SystemClock
 from runner.errors import UsageError
 from runner.forks import Changes, fork
 from runner.history import checkpoints, read_table, values
 from runner.loading import load as load_file
-from runner.runs import Choices, RunResult, Surroundings, start
+from runner.runs import Choices, RunResult, Surroundings, prepare, start
 from runner.store.contract import Store
 from runner.store.memory import MemoryStore
 
@@ -81,7 +82,8 @@ def around(store: Store) -> Surroundings:
 
 
 def run(store: Store, path: Path, inputs: Mapping[str, Json] | None = None, **choices: Any) -> RunResult:
-    return asyncio.run(start(load_file(str(path)), inputs or {}, Choices(run="run", **choices), around(store)))
+    prepared = prepare(load_file(str(path)), inputs or {}, Choices(run="run", **choices), {}, SystemClock())
+    return asyncio.run(start(prepared, around(store)))
 
 
 def forked(store: Store, at: int, **changes: Any) -> RunResult:

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 import msgspec
 
 from runner.compiler import NodeReader
+from runner.errors import Failure
 from runner.model import Json, Node
-from runner.nodes.contract import Answer, Ask, Done, Kind, Opened, View, Woken, fail
+from runner.nodes.contract import Answer, Ask, Done, Kind, Opened, StepFailed, View, Woken, fail
 from runner.template import Template, ValueTemplate
 
 
@@ -34,8 +35,17 @@ def build(reader: NodeReader) -> HumanSpec:
 def open_(node: Node, view: View) -> Opened:
     spec: HumanSpec = node.spec
     until = view.now + view.seconds(node.timeout) if node.timeout else None
-    choices = view.value(spec.choices) if spec.choices else []
-    return Ask("person", until, view.text(spec.prompt), tuple(choices), spec.schema)
+    return Ask("person", until, view.text(spec.prompt), _choices(spec, view), spec.schema)
+
+
+def _choices(spec: HumanSpec, view: View) -> tuple[Json, ...]:
+    if spec.choices is None:
+        return ()
+    choices = view.value(spec.choices)
+    if not (isinstance(choices, list) and choices and all(isinstance(choice, str | int | float) for choice in choices)):
+        words = "choices must be a list of texts, numbers or bools, with one at least"
+        raise StepFailed(Failure("input_invalid", words, {"choices": choices}))
+    return tuple(choices)
 
 
 def wake(node: Node, view: View, woken: Woken) -> Answer:

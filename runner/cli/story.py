@@ -1,0 +1,93 @@
+"""The steps of a run as a tree of lines: what each did, in how many attempts, how long, at what cost, and where to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from runner.plain import one_line, plain
+from runner.subscribers.lines import MARKS, dollars
+
+Json = Any
+Row = Mapping[str, Json]
+
+_BELOW = re.compile(r"(?<=.)[/\[]")
+_NUMBER = re.compile(r"(\d+)")
+
+
+def story(steps: Sequence[Row], attempts: Sequence[Row], calls: Sequence[Row]) -> Iterator[str]:
+    """The lines of a run's rows in the tables of these names."""
+    tries: dict[str, list[Row]] = {}
+    for attempt in attempts:
+        tries.setdefault(attempt["step"], []).append(attempt)
+    asked = {call["step"]: call for call in calls}
+    for step in _in_order(steps):
+        indent = "  " * (1 + len(_BELOW.findall(step["step"])))
+        yield indent + _step(step, asked.get(step["step"]))
+        lines = [*_earlier(tries.get(step["step"], [])), *_errors(step)]
+        yield from (f"{indent}  {line}" for line in lines)
+
+
+def _in_order(steps: Sequence[Row]) -> list[Row]:
+    """Each step after the one it belongs to, with all that belongs to it; siblings as they began."""
+    first: dict[str, int] = {}
+    for step in steps:
+        for place in _places(step["step"]):
+            first[place] = min(first.get(place, step["started_seq"]), step["started_seq"])
+    return sorted(steps, key=lambda step: [(first[place], _natural(place)) for place in _places(step["step"])])
+
+
+def _places(path: str) -> list[str]:
+    """A step's path, after all that it is below: `each`, `each[3]`, `each[3]/work`."""
+    return [*(path[: found.start()] for found in _BELOW.finditer(path)), path]
+
+
+def _natural(place: str) -> list[tuple[int, str]]:
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in _NUMBER.split(place)]
+
+
+def _step(step: Row, call: Row | None) -> str:
+    words = [MARKS.get(step["status"], "…"), plain(step["step"])]
+    if step["verb"] not in ("none", "call"):
+        words.append(f"[{step['verb']}]")
+    words.append(step["status"])
+    if (step["attempt"] or 0) > 1:
+        words.append(f"attempt {step['attempt']}")
+    if (seconds := _seconds(step)) is not None:
+        words.append(f"{seconds:.2f} s")
+    if call is not None:
+        words.append(_used(call))
+    if step["route"]:
+        words.append(f"→ {step['route']}")
+    return " ".join(words)
+
+
+def _seconds(row: Row) -> float | None:
+    if row["ended_at"] is None or row["started_at"] is None or row["ended_at"] == row["started_at"]:
+        return None
+    return float(row["ended_at"] - row["started_at"])
+
+
+def _used(call: Row) -> str:
+    tokens = (call["prompt_tokens"] or 0) + (call["reply_tokens"] or 0)
+    used = f": {tokens} tokens, {dollars(call['cost_usd'])}" if tokens else ""
+    return f"({plain(str(call['model']))}{used})"
+
+
+def _earlier(tries: Sequence[Row]) -> Iterator[str]:
+    """The attempts before the last."""
+    for attempt in tries[:-1]:
+        seconds = _seconds(attempt)
+        took = "" if seconds is None else f" after {seconds:.2f} s"
+        why = f": {_error(attempt['error'])}" if attempt["error"] else ""
+        yield f"attempt {attempt['attempt']} {attempt['status']}{took}{why}"
+
+
+def _errors(step: Row) -> Iterator[str]:
+    if step["error"] and step["status"] == "failed":
+        yield _error(step["error"])
+
+
+def _error(error: Mapping[str, Json]) -> str:
+    return f"{error['type']}: {one_line(error['message'], 300)}"

@@ -1,0 +1,198 @@
+"""Stopping a run: by a key, by a signal, by another process, by force; and going on afterwards."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.command_line import ended, lines_until, process, started, wf, write
+
+STUBBORN = """
+wf: 1
+name: stubborn
+permissions: {commands: [sh]}
+nodes:
+  quick: {script: "echo quick >> log", next: slow}
+  slow:
+    script: |
+      trap 'echo asked >> log' TERM
+      sleep 300 & echo $! > pid
+      echo begun > began
+      wait; wait
+    next: after
+  after: {script: "echo after >> log"}
+finally: {script: "echo finally >> log"}
+"""
+ENDING = STUBBORN.replace("      wait; wait\n", "      read line < gate; kill $!; echo ended >> log\n")
+EACH = """
+wf: 1
+name: each
+permissions: {commands: [sh]}
+nodes:
+  each:
+    for_each: "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]"
+    max_concurrency: 2
+    do:
+      script: |
+        echo "$N" >> log
+        [ "$N" != 5 ] || [ -e second ] || { echo > second; echo > began; sleep 300; }
+        echo "$N"
+      env: {N: "{{ item }}"}
+outputs: {texts: "{{ nodes.each.output | map(attribute='text') | list }}"}
+"""
+
+
+def log(folder: Path) -> list[str]:
+    return (folder / "log").read_text(encoding="utf-8").split()
+
+
+@contextmanager
+def running(folder: Path, text: str) -> Iterator[subprocess.Popen[str]]:
+    """Run `r`, in a process of its own, once its slow step has begun. FIFOs tell of that, and let it end."""
+    write(folder, "flow.yaml", text)
+    for name in ("began", "gate"):
+        os.mkfifo(folder / name)
+    with started(folder, "run", "flow.yaml", "--run-id", "r", start_new_session=True) as run:
+        assert (folder / "began").read_text(encoding="utf-8").strip() in {"begun", ""}
+        yield run
+
+
+def sleeper_is_alive(folder: Path) -> bool:
+    """Whether what the slow step has started in the background still runs."""
+    pid = int((folder / "pid").read_text(encoding="utf-8"))
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state not in "ZX"
+
+
+def test_interrupted_once_what_runs_may_end_and_nothing_new_starts(tmp_path: Path) -> None:
+    with running(tmp_path, ENDING) as run:
+        run.send_signal(signal.SIGINT)
+        assert run.stderr is not None
+        while "stopping: what runs may end first" not in run.stderr.readline():
+            pass
+        (tmp_path / "gate").write_text("go\n", encoding="utf-8")
+        done = ended(run)
+    assert done.code == 130
+    assert "run r paused" in done.stderr
+    assert "wf resume r" in done.stderr
+    assert log(tmp_path) == ["quick", "ended"]
+    assert "paused (interrupted)" in wf(tmp_path, "show", "r").stdout
+    wf(tmp_path, "resume", "r")
+    assert log(tmp_path) == ["quick", "ended", "after", "finally"]
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)], ids=["int", "term", "hup"]
+)
+def test_interrupted_twice_it_stops_at_once_with_its_whole_process_tree(
+    tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    with running(tmp_path, STUBBORN) as run:
+        run.send_signal(number)
+        assert run.stderr is not None
+        while "once more to stop at once" not in run.stderr.readline():
+            pass
+        run.send_signal(number)
+        done = ended(run)
+    assert done.code == code
+    assert not sleeper_is_alive(tmp_path)
+    assert log(tmp_path)[0] == "quick"
+    assert "finally" not in log(tmp_path)
+    assert wf(tmp_path, "runs", "--json").document[0]["status"] == "paused"
+
+
+def test_a_hang_up_that_is_ignored_stays_ignored(tmp_path: Path) -> None:
+    """`nohup wf run …` goes on when its terminal is closed."""
+    write(tmp_path, "flow.yaml", ENDING)
+    for name in ("began", "gate"):
+        os.mkfifo(tmp_path / name)
+    with started(tmp_path, "run", "flow.yaml", preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)) as run:
+        (tmp_path / "began").read_text(encoding="utf-8")
+        run.send_signal(signal.SIGHUP)
+        (tmp_path / "gate").write_text("go\n", encoding="utf-8")
+        assert ended(run).code == 0
+
+
+def test_a_live_run_is_cancelled_from_another_process_with_its_whole_process_tree(tmp_path: Path) -> None:
+    with running(tmp_path, STUBBORN) as run:
+        assert "run r is asked to cancel" in wf(tmp_path, "cancel", "r", "--reason", "no longer needed").stderr
+        done = ended(run)
+    assert done.code == 4
+    assert "no longer needed" in done.stderr
+    assert not sleeper_is_alive(tmp_path)
+    assert log(tmp_path) == ["quick", "asked", "finally"]
+    assert wf(tmp_path, "show", "r", "--json").document["error"]["type"] == "cancelled"
+    assert "has ended: cancelled" in wf(tmp_path, "cancel", "r", code=2).stderr
+
+
+def test_a_paused_run_is_cancelled_here(tmp_path: Path) -> None:
+    write(tmp_path, "flow.yaml", "wf: 1\nname: asks\nnodes: {ask: {human: {prompt: x}}}\n")
+    wf(tmp_path, "run", "flow.yaml", "--run-id", "r", code=3)
+    assert wf(tmp_path, "cancel", "r", "--json").document["status"] == "cancelled"
+
+
+def test_a_run_that_another_process_drives_is_refused_and_says_whose_it_is(tmp_path: Path) -> None:
+    with running(tmp_path, ENDING) as run:
+        done = wf(tmp_path, "resume", "r", "--json", code=5)
+        assert f"run r belongs to process {run.pid} on" in done.stderr
+        assert done.document["status"] == "error"
+        (tmp_path / "gate").write_text("go\n", encoding="utf-8")
+        assert ended(run).code == 0
+
+
+def test_a_killed_run_is_resumed_and_nothing_recorded_as_completed_runs_twice(tmp_path: Path) -> None:
+    write(tmp_path, "flow.yaml", EACH)
+    os.mkfifo(tmp_path / "began")
+    with started(tmp_path, "run", "flow.yaml", "--run-id", "r", "--events") as run:
+        lines = lines_until(run, '"step":"each[4]","status":"completed"')
+        (tmp_path / "began").read_text(encoding="utf-8")
+        run.send_signal(signal.SIGKILL)
+        run.wait()
+    completed = [line for line in lines if '"type":"step_ended"' in line and '"step":"each[' in line]
+    document = process(tmp_path, "resume", "r", "--json").document
+    assert (document["status"], document["outputs"]) == ("completed", {"texts": [str(number) for number in range(10)]})
+    effects = Counter(log(tmp_path))
+    twice = [number for number, times in effects.items() if times > 1]
+    assert not [number for number in twice if f'"step":"each[{number}]"' in "".join(completed)]
+    assert effects["5"] == 2
+
+
+def test_a_killed_run_is_seen_as_left_and_following_its_log_ends(tmp_path: Path) -> None:
+    with running(tmp_path, STUBBORN) as run:
+        run.kill()
+        run.wait()
+    assert "was left by its process; go on with: wf resume r" in wf(tmp_path, "logs", "-f", "r").stderr
+    assert "was left by its process" in wf(tmp_path, "show", "r").stdout
+    assert "left" in wf(tmp_path, "runs").stdout
+    assert wf(tmp_path, "cancel", "r").code == 0
+    assert not sleeper_is_alive(tmp_path)
+
+
+def test_a_followed_log_ends_with_its_run(tmp_path: Path) -> None:
+    with running(tmp_path, ENDING) as run, started(tmp_path, "logs", "-f", "r") as following:
+        lines_until(following, "slow [script]")
+        (tmp_path / "gate").write_text("go\n", encoding="utf-8")
+        assert ended(run).code == 0
+        done = ended(following)
+    assert done.code == 0
+    assert done.stdout.splitlines()[-1].endswith("run completed")
+
+
+def test_a_reader_that_goes_away_takes_nothing_from_the_run(tmp_path: Path) -> None:
+    write(tmp_path, "flow.yaml", "wf: 1\nname: long\nsteps:\n" + "- {set: {}}\n" * 300)
+    with started(tmp_path, "run", "flow.yaml", "--events", "--run-id", "r") as run:
+        lines_until(run, "run_started")
+        assert run.stdout is not None
+        run.stdout.close()
+        run.wait()
+    assert wf(tmp_path, "show", "r", "--json").document["status"] == "completed"
