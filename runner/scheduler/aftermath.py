@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import msgspec
 
@@ -37,9 +38,9 @@ class Aftermath(msgspec.Struct, frozen=True):
 
 def scope_after(live: Live, at: Arrival, status: str, output: Json, error: Json = None) -> dict[str, Json]:
     """The names that what follows a visit sees: its node's record is as the visit's end leaves it."""
-    own = ended(live.state.steps.get(at.step), status, at.visit, output, error)
+    record = partial(ended, live.state.steps.get(at.step), status, at.visit, output, error)
     extra = {"output": output} if error is None else {"output": output, "error": error}
-    return scope(live, Place(at.frame, at.visit, {at.node.id: own}), extra)
+    return scope(live, Place(at.frame, at.visit, at.node.id, record), extra)
 
 
 def arrival_of(live: Live, step: Step) -> Arrival:

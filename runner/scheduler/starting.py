@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 
 import msgspec
 
@@ -106,8 +107,8 @@ def _out_of_steps(live: Live, frame: Frame) -> Step | None:
 
 def _open(live: Live, at: Arrival, step: Step | None) -> None:
     """Ask the kind to open the step, and do what it answers."""
-    own = {at.node.id: arrived(at.frame.nodes, at.node.id, "running", at.visit)} if step is None else {}
-    view = StepView(live, Place(at.frame, at.visit, own), at.step, step)
+    record = partial(arrived, at.frame.nodes, at.node.id, "running", at.visit) if step is None else None
+    view = StepView(live, Place(at.frame, at.visit, at.node.id, record), at.step, step)
     try:
         opened: Opened = KINDS[at.node.verb].open(at.node, view)
         due = None if at.node.timeout is None else _deadline(live, at, view.seconds(at.node.timeout))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -21,42 +21,46 @@ from runner.state import PENDING, Child, Frame, Nodes, Step, Tally
 from runner.template import Template, ValueTemplate
 
 
-class Sight(dict[str, Json]):
-    """`nodes` as a frame sees them: its own body's, then the enclosing bodies'; `own` records come before all.
-
-    An id of the innermost body that has it hides those further out, also before that node has run.
-    """
-
-    __slots__ = ("_bodies", "_nodes")
-
-    def __init__(self, workflow: Workflow, nodes: Nodes, own: Mapping[str, Json]) -> None:
-        self._bodies = workflow.bodies
-        self._nodes = nodes
-        seen = self._seen(nodes)
-        super().__init__({name: record for name, record in own.items() if name in seen})
-
-    def __missing__(self, name: str) -> Json:
-        level: Nodes | None = self._nodes
-        while level is not None:
-            if name in self._seen(level):
-                return level.get(name, PENDING)
-            level = level.outer
-        return PENDING
-
-    def _seen(self, level: Nodes) -> Mapping[str, object]:
-        return level if level.body is None else self._bodies[level.body].seen
-
-
 class Place(msgspec.Struct, frozen=True):
     """From where names are seen: a visit in a frame.
 
-    `own`: records of nodes that the frame does not hold yet; `counted`: what the run had counted, if not just now.
+    `node` is a node whose record the frame does not hold yet, `record` makes it; `counted` is what the run had
+    counted, if not just now.
     """
 
     frame: Frame
     visit: int
-    own: Mapping[str, Json] = {}
+    node: str = ""
+    record: Callable[[], Json] | None = None
     counted: Tally | None = None
+
+
+class Sight(dict[str, Json]):
+    """`nodes` as a place sees them: its own body's, then the enclosing bodies'.
+
+    An id of the innermost body that has it hides those further out, also before that node has run.
+    """
+
+    __slots__ = ("_bodies", "_nodes", "_place")
+
+    def __init__(self, workflow: Workflow, nodes: Nodes, place: Place) -> None:
+        self._bodies = workflow.bodies
+        self._nodes = nodes
+        self._place = place
+
+    def __missing__(self, name: str) -> Json:
+        level: Nodes | None = self._nodes
+        while level is not None:
+            if name in (level if level.body is None else self._bodies[level.body].seen):
+                return self._recorded(level, name)
+            level = level.outer
+        return PENDING
+
+    def _recorded(self, level: Nodes, name: str) -> Json:
+        place = self._place
+        if place.record is not None and name == place.node and level is place.frame.nodes:
+            return place.record()
+        return level.get(name, PENDING)
 
 
 def scope(live: Live, place: Place, extra: Mapping[str, Json]) -> dict[str, Json]:
@@ -68,7 +72,7 @@ def scope(live: Live, place: Place, extra: Mapping[str, Json]) -> dict[str, Json
     return {
         "inputs": state.home(frame).inputs,
         "state": frame.state,
-        "nodes": Sight(live.workflow_of(frame), frame.nodes, place.own),
+        "nodes": Sight(live.workflow_of(frame), frame.nodes, place),
         "visits": place.visit,
         "run": {
             "id": live.run,
@@ -230,7 +234,7 @@ class StepView:
         for key in after:
             merge_writes(state, self.children[key].writes)
         nodes = needed(self._step, after, self.frame.nodes) if self._step else self.frame.nodes
-        return self.holds(condition, state=state, nodes=Sight(self.workflow, nodes, self.place.own))
+        return self.holds(condition, state=state, nodes=Sight(self.workflow, nodes, self.place))
 
     def outputs(self) -> dict[str, Json]:
         assert self._step is not None, "only an open step has outputs"
