@@ -5,8 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from runner.errors import UsageError, did_you_mean
+from runner.json_text import NotJson, parse_json
 from runner.model import Input, Json
 from runner.schema import compile_schema
+
+_EXAMPLES = {
+    "array": """'["a", "b"]'""",
+    "boolean": "true",
+    "integer": "3",
+    "null": "null",
+    "number": "0.5",
+    "object": """'{"key": 1}'""",
+}
 
 
 class InputsInvalid(UsageError):
@@ -34,3 +44,23 @@ def _checked(entry: Input, value: Json) -> Json:
         shown = "" if entry.secret else f": {errors[0].message}"
         raise InputsInvalid(f"input '{entry.name}' does not fit its schema{shown}")
     return compiled.normalise(value)
+
+
+def parse_input(declared: Mapping[str, Input], name: str, text: str) -> Json:
+    """An input given as text: as it is if its type is string, else JSON. Raises InputsInvalid.
+
+    Where the type may be string, among others, what is no JSON is text.
+    """
+    entry = declared.get(name)
+    types = entry.schema.get("type") if entry is not None else "string"
+    if entry is None or types == "string":
+        return text
+    try:
+        return parse_json(text)
+    except NotJson as error:
+        if types is None or "string" in types:
+            return text
+        kind = types if isinstance(types, str) else " or ".join(types)
+        why = "that is no JSON" if entry.secret else f"'{text}' is no JSON: {error}"
+        hint = f"for example -i {name}={_EXAMPLES[kind]}" if kind in _EXAMPLES else ""
+        raise InputsInvalid(f"input '{name}' is of type {kind}, and {why}", hint) from None

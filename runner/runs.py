@@ -19,8 +19,7 @@ from runner.events import RunStarted, StepWaiting
 from runner.executor import World
 from runner.history import Reopened, reopen
 from runner.history import load as load_state
-from runner.inputs import InputsInvalid, check_inputs
-from runner.json_text import NotJson, parse_json
+from runner.inputs import check_inputs, parse_input
 from runner.loading import load as load_file
 from runner.loading import load_recorded, settled
 from runner.model import Json, Loaded, Workflow
@@ -152,27 +151,8 @@ def _from_environment(workflow: Workflow, given: Mapping[str, Json], environment
     found = {}
     for name, entry in workflow.inputs.items():
         if entry.env and name not in given and entry.env in environment:
-            found[name] = parse_input(workflow, name, environment[entry.env])
+            found[name] = parse_input(workflow.inputs, name, environment[entry.env])
     return found
-
-
-def parse_input(workflow: Workflow, name: str, text: str) -> Json:
-    """An input given as text: as it is if its type is string, else JSON. Raises InputsInvalid.
-
-    Where the type may be string, among others, what is no JSON is text.
-    """
-    entry = workflow.inputs.get(name)
-    types = entry.schema.get("type") if entry is not None else "string"
-    if entry is None or types == "string":
-        return text
-    try:
-        return parse_json(text)
-    except NotJson as error:
-        if types is None or "string" in types:
-            return text
-        why = "that is no JSON" if entry.secret else f"'{text}' is no JSON: {error}"
-        hint = f"for example -i '{name}=…' with a {types}"
-        raise InputsInvalid(f"input '{name}' is of type {types}, and {why}", hint) from None
 
 
 async def resume(

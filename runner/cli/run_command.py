@@ -17,12 +17,13 @@ from runner.cli.speaking import say
 from runner.cli.stored import writing
 from runner.clock import SystemClock
 from runner.errors import InvalidWorkflow, UsageError
+from runner.inputs import parse_input
 from runner.loading import load
 from runner.model import Json, Loaded
 from runner.parts import refuse_unknown_answers, unused_replies
 from runner.providers.mock_file import read_script
 from runner.providers.scripted import Script
-from runner.runs import Choices, Prepared, parse_input, prepare, start
+from runner.runs import Choices, Prepared, prepare, start
 
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
@@ -109,7 +110,7 @@ def _load(flow: str, allowed: dict[str, list[str]], agents: dict[str, str]) -> L
 def _inputs(loaded: Loaded, pairs: tuple[str, ...], file: str | None) -> dict[str, Json]:
     given = json_object(file) if file else {}
     typed = parse_pairs(pairs, "-i NAME=VALUE")
-    return given | {name: parse_input(loaded.workflow, name, text) for name, text in typed.items()}
+    return given | {name: parse_input(loaded.workflow.inputs, name, text) for name, text in typed.items()}
 
 
 def _script(mock: str | None, loaded: Loaded) -> Script | None:
