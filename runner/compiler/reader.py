@@ -210,6 +210,7 @@ def resolve_schema(notes: Notes, schemas: Mapping[str, Json], value: Json, at: J
             )
             return {}
         return dict(schemas[value])
-    for path, message in check_schema(value):
+    mistakes = check_schema(value)
+    for path, message in mistakes:
         notes.error(message, (*at, *path), rule="schema")
-    return dict(value)
+    return {} if mistakes else dict(value)
