@@ -51,6 +51,7 @@ def parse_input(declared: Mapping[str, Input], name: str, text: str) -> Json:
 
     Where the type may be string, among others, what is no JSON is text.
     """
+    _check_characters(name, text)
     entry = declared.get(name)
     types = entry.schema.get("type") if entry is not None else "string"
     if entry is None or types == "string":
@@ -64,3 +65,12 @@ def parse_input(declared: Mapping[str, Input], name: str, text: str) -> Json:
         why = "that is no JSON" if entry.secret else f"'{text}' is no JSON: {error}"
         hint = f"for example -i {name}={_EXAMPLES[kind]}" if kind in _EXAMPLES else ""
         raise InputsInvalid(f"input '{name}' is of type {kind}, and {why}", hint) from None
+
+
+def _check_characters(name: str, text: str) -> None:
+    """Bytes of a command line or an environment that are not UTF-8 come as halves of character pairs."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        hint = "give other bytes in a file, and its path as the input"
+        raise InputsInvalid(f"input '{name}' is not text in UTF-8", hint) from None

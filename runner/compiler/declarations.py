@@ -49,6 +49,25 @@ def inputs(notes: Notes, schemas: Content, content: Content) -> dict[str, Input]
     return found
 
 
+_JOINED: Mapping[str, tuple[Content, str]] = {
+    **dict.fromkeys(("append", "extend", "union"), ({"type": "array"}, "a list")),
+    "merge": ({"type": "object"}, "an object"),
+    "add": ({"type": "number"}, "a number"),
+    **dict.fromkeys(("min", "max"), ({"type": ["number", "string", "null"]}, "a number, a string or null")),
+    **dict.fromkeys(("max_by", "min_by"), ({"type": ["object", "null"]}, "an object or null")),
+}
+"""What a key with a reducer must hold before the first contribution; `first` and `last` take anything."""
+
+
+def _check_reducer(notes: Notes, reducer: str, default: Json, at: JsonPath) -> None:
+    name = reducer.partition(":")[0]
+    if name not in _JOINED:
+        return
+    schema, words = _JOINED[name]
+    if not compile_schema(schema).fits(default):
+        notes.error(f"reducer '{name}' needs {words} as the default", (*at, "default"), rule="reducer")
+
+
 def _reducer_name(value: Json) -> str:
     if isinstance(value, dict):
         [(reducer, field)] = value.items()
@@ -63,7 +82,9 @@ def state(notes: Notes, schemas: Content, content: Content) -> dict[str, StateKe
         at = ("state", name)
         schema = schema_of(notes, schemas, entry, at, ("reducer", "default"))
         default = _check_default(notes, schema, entry, at)
-        found[name] = StateKey(name, schema, default, _reducer_name(entry.get("reducer")))
+        reducer = _reducer_name(entry.get("reducer"))
+        _check_reducer(notes, reducer, default, at)
+        found[name] = StateKey(name, schema, default, reducer)
     return found
 
 

@@ -42,6 +42,12 @@ def test_a_workflow_gives_what_the_contract_says(
     assert _said("run", "flow.yaml", "--json", "--no-input", *options) == said
 
 
+def test_bytes_that_are_no_text_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("flow.yaml").write_text(HEAD + "inputs: {s: {type: string}}\nnodes: {x: {}}\n", encoding="utf-8")
+    assert "exit 2: input 's' is not text in UTF-8" in _said("run", "flow.yaml", "-i", "s=\udcff")
+
+
 def _said(*words: str) -> str:
     result = CliRunner().invoke(root, words)
     if isinstance(result.exception, InvalidWorkflow):
