@@ -10,9 +10,9 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from runner.answers import check_answer, parse_answer
-from runner.calls import Attempt, Failed
+from runner.calls import Attempt
 from runner.clock import Clock
-from runner.errors import Failure, UsageError
+from runner.errors import UsageError
 from runner.events import AttemptFailed, AttemptStarted, Commit, Event, StepStarted, StepWaiting
 from runner.executor import World, perform
 from runner.recorder import Recorder
@@ -189,10 +189,7 @@ class Engine:
     async def _attempt(self, attempt: Attempt, previous: asyncio.Task[None] | None) -> None:
         if previous is not None:
             await asyncio.wait([previous])
-        try:
-            outcome = await perform(attempt, self._world)
-        except Exception as error:  # noqa: BLE001 - a mistake of ours must fail the step, not lose the run
-            outcome = Failed(Failure("unknown", f"{type(error).__name__}: {error}"))
+        outcome = await perform(attempt, self._world)
         self._inbox.put_nowait(AttemptEnded(attempt.step, attempt.number, outcome))
 
     def _gather(self) -> list[Happening]:
@@ -256,7 +253,7 @@ class Engine:
         if message.kind != "answer" or step is None or step.waiting is None:
             return []
         try:
-            return [Answered(message.target, check_answer(step.waiting, message.value))]
+            return [self._answered(message.target, check_answer(step.waiting, message.value))]
         except UsageError:
             return []
 
@@ -307,7 +304,7 @@ class Engine:
             if given is None or step.waiting is None:
                 continue
             try:
-                happenings.append(Answered(step.path, parse_answer(step.waiting, given)))
+                happenings.append(self._answered(step.path, parse_answer(step.waiting, given)))
             except UsageError as error:
                 self._refused = error
                 return [Paused("waiting")]
@@ -334,7 +331,10 @@ class Engine:
 
     async def _ask(self, step: Step, ask: Asker) -> None:
         assert step.waiting is not None, "only a waiting step is asked about"
-        self._inbox.put_nowait(Answered(step.path, await ask(step.waiting)))
+        self._inbox.put_nowait(self._answered(step.path, await ask(step.waiting)))
+
+    def _answered(self, step: str, value: Json) -> Answered:
+        return Answered(step, self._world.secrets.mask(value))
 
     async def _let_go(self) -> None:
         tasks = [*self._attempts.values(), *self._asking.values(), *self._ending]

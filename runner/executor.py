@@ -29,16 +29,25 @@ async def perform(attempt: Attempt, world: World) -> Outcome:
     """Run one attempt to its end. Never raises but for cancellation; nothing secret is in what it returns."""
     revealed = replace(attempt, call=_revealed(attempt.call, world.secrets))
     try:
-        async with asyncio.timeout(attempt.timeout):
-            outcome = await _ask(revealed, world)
-    except TimeoutError:
-        outcome = Failed(Failure("timeout", f"no end after {attempt.timeout:g} s"))
+        outcome = await _in_time(revealed, world)
+    except Exception as error:  # noqa: BLE001 - a mistake of ours must fail the step, not lose the run
+        outcome = Failed(Failure("unknown", f"{type(error).__name__}: {error}"))
     return _masked(outcome, world.secrets)
 
 
 def _revealed(call: AnyCall, secrets: Secrets) -> AnyCall:
     fields = {name: secrets.reveal(getattr(call, name)) for name in call.__struct_fields__}
     return msgspec.structs.replace(call, **fields)
+
+
+async def _in_time(attempt: Attempt, world: World) -> Outcome:
+    if isinstance(attempt.call, ModelCall):
+        await world.provider.prepare(attempt, world.context)
+    try:
+        async with asyncio.timeout(attempt.timeout):
+            return await _ask(attempt, world)
+    except TimeoutError:
+        return Failed(Failure("timeout", f"no end after {attempt.timeout:g} s"))
 
 
 async def _ask(attempt: Attempt, world: World) -> Outcome:

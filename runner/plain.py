@@ -1,9 +1,10 @@
-"""Foreign text made harmless for a terminal: what a model, a program or a file said may not steer it."""
+"""Foreign text made fit to be shown: harmless for a terminal, which it may not steer, and cut to a bound."""
 
 from __future__ import annotations
 
 import re
 
+_LINE_END = "\n"
 _STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 """C0 but newline and tab, DEL, C1, and the bidirectional controls."""
 
@@ -17,3 +18,22 @@ def one_line(text: str, longest: int = 100) -> str:
     """The text on one line, cut to `longest` characters."""
     line = " ".join(plain(text).split())
     return line if len(line) <= longest else f"{line[: longest - 1]}…"
+
+
+def head(text: str, limit: int) -> str:
+    """At most `limit` characters of foreign text, of whole words: half a secret could not be masked any more."""
+    return text if len(text) <= limit else f"{_without_last_word(text[:limit])}…"
+
+
+def tail(text: str, limit: int) -> str:
+    """At most the last `limit` characters of foreign text, of whole lines."""
+    return text if len(text) <= limit else f"…\n{text[-limit:].partition(_LINE_END)[2]}"
+
+
+def last_line(text: str, limit: int = 500) -> str:
+    """The last line that is not blank, cut by `head`: what a message quotes of foreign text."""
+    return head(text.rstrip().rpartition(_LINE_END)[2].strip(), limit)
+
+
+def _without_last_word(text: str) -> str:
+    return text[: max(text.rfind(" "), text.rfind(_LINE_END)) + 1]

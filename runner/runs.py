@@ -92,7 +92,7 @@ async def start(loaded: Loaded, given: Mapping[str, Json], choices: Choices, aro
         "folder": workflow.folder or str(Path.cwd()),
         "models": dict(choices.models),
         "allow": {kind: list(added) for kind, added in choices.allow.items()},
-        "mock": choices.script.data if choices.script else None,
+        "mock": secrets.mask(choices.script.data) if choices.script else None,
         "nonce": secrets.nonce,
     }
     state = {name: key.default for name, key in workflow.state.items()}
@@ -112,8 +112,11 @@ def resolve_inputs(
         name: str(values[name]) for name, entry in workflow.inputs.items() if entry.secret and values[name] is not None
     }
     secrets = Secrets(around.clock.fresh_id(), hidden)
-    masked = {name: reference(name, secrets.nonce) if hidden.get(name) else value for name, value in values.items()}
-    return masked, secrets
+    return {name: _shown(name, value, hidden, secrets) for name, value in values.items()}, secrets
+
+
+def _shown(name: str, value: Json, hidden: Mapping[str, str], secrets: Secrets) -> Json:
+    return reference(name, secrets.nonce) if hidden.get(name) else secrets.mask(value)
 
 
 def _from_environment(workflow: Workflow, given: Mapping[str, Json], environment: Mapping[str, str]) -> dict[str, Json]:
@@ -211,7 +214,7 @@ async def drive(
     """Drive a run from its first happening in this process until it ends or pauses."""
     mock = _mock_of(first, live.state)
     script = Script.from_data(mock) if mock else None
-    context = Context(around.clock, around.environment, around.stream)
+    context = Context(around.clock, around.environment, lambda step, text: around.stream(step, str(secrets.mask(text))))
     world = World(script or live_models.Live(), PERFORMERS, script, secrets, context)
     recorder = Recorder(around.store, live.run, current_owner(), epoch, around.clock, reopened)
     engine = Engine(live, recorder, world, around.manner, around.listeners)

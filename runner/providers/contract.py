@@ -30,6 +30,10 @@ class Reply(TypedDict):
 class Provider(Protocol):
     """Answers model calls. What the world does wrong is a Failed; a finished text is also given to `context.stream`."""
 
+    async def prepare(self, attempt: Attempt, context: Context) -> None:
+        """What comes before a model can be asked and takes time that no attempt is to pay for: before its timeout."""
+        ...
+
     async def ask(self, attempt: Attempt, context: Context) -> Outcome:
         """Answer the attempt's model call: a Done whose output is a Reply, or a Failed. Tries once."""
         ...

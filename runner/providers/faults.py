@@ -13,6 +13,7 @@ from urllib.parse import quote
 import msgspec
 
 from runner.errors import ErrorType, Failure
+from runner.plain import head
 from runner.providers.endpoints import OFFLINE, Endpoint, near_provider
 
 LONGEST_RETRY_AFTER = 3600.0
@@ -60,7 +61,7 @@ def failure_of(error: BaseException, endpoint: Endpoint, environment: Mapping[st
         message = f"litellm knows no provider of '{endpoint.model}'{near_provider(endpoint.model)}"
         return _failure("provider_unavailable", message, None)
     kind = type_of(told.status, f"{told.text} {told.body}")
-    message = _words(kind, told, endpoint, mask(_said(told.text), environment))
+    message = _words(kind, told, endpoint, _shown(told.text, environment))
     return _failure(kind, message, told.status, retry_after(told.headers, now))
 
 
@@ -158,14 +159,18 @@ def _said(text: str) -> str:
     except (ValueError, LookupError, TypeError, RecursionError):
         pass  # most of them are no JSON
     printable = "".join(character if character.isprintable() else " " for character in said)
-    return " ".join(printable.split())[:_LONGEST_SAID]
+    return " ".join(printable.split())
+
+
+def _shown(text: str, environment: Mapping[str, str]) -> str:
+    return head(mask(_said(text), environment), _LONGEST_SAID)
 
 
 def _unreached(kind: ErrorType, endpoint: Endpoint, cause: BaseException, environment: Mapping[str, str]) -> str:
     where = f" at {endpoint.host}" if endpoint.host else ""
     if kind == "timeout":
         return f"{endpoint.model} did not answer in time{where}"
-    reason = mask(_said(str(cause)), environment) or type(cause).__name__
+    reason = _shown(str(cause), environment) or type(cause).__name__
     return f"{endpoint.model} can't be reached{where}: {reason}"
 
 

@@ -21,9 +21,10 @@ LONGEST_SILENCE = 600.0
 class Live:
     """Asks the models that litellm knows. The deadline is the caller's: it cancels."""
 
-    async def prepare(self) -> None:
-        """Load litellm, which takes seconds: before a first call whose timeout should not pay for it."""
-        await asyncio.to_thread(library.load)
+    async def prepare(self, attempt: Attempt, context: Context) -> None:
+        """Load litellm, which takes seconds, if there is somebody to ask. See Provider."""
+        if isinstance(find_endpoint(model_call(attempt).model, context.environment), Endpoint):
+            await asyncio.to_thread(library.load)
 
     async def ask(self, attempt: Attempt, context: Context) -> Outcome:
         """Answer a model call. See Provider."""

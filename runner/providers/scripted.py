@@ -37,6 +37,9 @@ class Script(msgspec.Struct, frozen=True):
         """The script as JSON, to be kept with a run: a resumption needs no file."""
         return {"file": self.file, "replies": dict(self.replies)}
 
+    async def prepare(self, attempt: Attempt, context: Context) -> None:
+        """There is nothing to prepare. See Provider."""
+
     async def ask(self, attempt: Attempt, context: Context) -> Outcome:
         """Answer a model call. See Provider."""
         model_call(attempt)

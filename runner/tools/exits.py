@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from runner.plain import last_line
 from runner.tools.child import Finished, Launch
-from runner.tools.refusal import Refusal, last_line
+from runner.tools.refusal import Refusal
 
 _REASONS: Mapping[int, str] = {
     errno.EACCES: "it is not executable, or lies in a folder that may not be entered",

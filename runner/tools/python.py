@@ -9,11 +9,12 @@ from pathlib import Path
 from runner.calls import Attempt, Context, Done, Failed, Outcome, PythonCall
 from runner.errors import Failure
 from runner.json_text import NotJson, parse_json
+from runner.plain import head, tail
 from runner.tools.child import Finished, Launch, run
 from runner.tools.environment import child_environment, passed
 from runner.tools.exits import decoded, details, how_ended, not_started
 from runner.tools.paths import check_text, near_names
-from runner.tools.refusal import Refusal, head, tail
+from runner.tools.refusal import Refusal
 
 HOST = str(Path(__file__).with_name("python_host.py"))
 OPTIONS = ("-P", "-B", "-X", "utf8", "-X", "faulthandler")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as some
 
-from runner.tools.refusal import head, last_line, tail
+from runner.plain import head, last_line, tail
 
 TEXTS = some.text("ab \n", max_size=40)
 
