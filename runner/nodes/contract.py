@@ -119,8 +119,21 @@ Opened = Perform | Spawn | Enter | Ask | Done | Failed | End
 Answer = Spawn | Done | Failed | Stay
 
 
+class AgentUse(msgspec.Struct, frozen=True):
+    """An agent, by name or written in place, and what a node says itself: that wins over what the agent says."""
+
+    agent: str | Agent
+    model: str = ""
+    fallback: tuple[str, ...] | None = None
+    tools: tuple[str, ...] | None = None
+    instructions: Template | None = None
+    output_schema: Mapping[str, Json] | None = None
+    temperature: float | None = None
+    max_reply_tokens: int | None = None
+
+
 class ResolvedAgent(msgspec.Struct, frozen=True):
-    """An agent as a node uses it: its models in the order they are tried, the tools it may call."""
+    """An agent as a node uses it: with what the node says, its models in the order they are tried, its tools."""
 
     agent: Agent
     models: tuple[Model, ...]
@@ -189,8 +202,8 @@ class View(Protocol):
         """`results`, as `complete_when` sees it."""
         ...
 
-    def agent(self, agent: str | Agent, model: str, fallback: tuple[str, ...]) -> ResolvedAgent:
-        """The agent of that name where this workflow stands; a node's own model and fallback win."""
+    def agent(self, use: AgentUse) -> ResolvedAgent:
+        """The agent of that name where this workflow stands. What the node itself names is this workflow's."""
         ...
 
     def enter(self, node: Node, with_: Mapping[str, Json]) -> Scope:

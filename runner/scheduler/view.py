@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 import msgspec
 
@@ -14,7 +16,7 @@ from runner.expression import Expression
 from runner.fold import merge_writes, needed, results_of
 from runner.inputs import InputsInvalid, check_inputs
 from runner.model import Agent, Duration, Json, Node, Workflow
-from runner.nodes.contract import ResolvedAgent, StepFailed
+from runner.nodes.contract import AgentUse, ResolvedAgent, StepFailed
 from runner.scheduler.live import Live
 from runner.state import PENDING, Child, Frame, Nodes, Step, Tally
 from runner.template import Template, ValueTemplate
@@ -238,16 +240,17 @@ class StepView:
         names = scope(self._live, Place(at_end, 1), {})
         return {name: render(value, names) for name, value in self.callee.outputs.items()}
 
-    def agent(self, agent: str | Agent, model: str, fallback: tuple[str, ...]) -> ResolvedAgent:
+    def agent(self, use: AgentUse) -> ResolvedAgent:
         try:
-            found, home = self._live.agent(self.frame, agent)
+            found, home = self._live.agent(self.frame, use.agent)
         except KeyError:
-            raise StepFailed(Failure("agent_not_found", f"there is no agent '{agent}' here")) from None
-        first = self._live.model(self.workflow, model) if model else self._live.model(home, found.model)
-        rest = [self._live.model(self.workflow, name) for name in fallback] or [
-            self._live.model(home, name) for name in found.fallback
-        ]
-        return ResolvedAgent(found, (first, *rest), {name: home.tools[name] for name in found.tools})
+            raise StepFailed(Failure("agent_not_found", f"there is no agent '{use.agent}' here")) from None
+        here = self.workflow
+        first = (here, use.model) if use.model else (home, found.model)
+        rest = [(home, name) for name in found.fallback] if use.fallback is None else [(here, n) for n in use.fallback]
+        models = tuple(self._live.model(workflow, name) for workflow, name in (first, *rest))
+        named = [home.tools[name] for name in found.tools] if use.tools is None else [here.tools[n] for n in use.tools]
+        return ResolvedAgent(_as_used(found, use), models, {tool.name: tool for tool in named})
 
     def enter(self, node: Node, with_: Mapping[str, Json]) -> Scope:
         callee = self._live.workflow.library[node.spec.target]
@@ -261,6 +264,17 @@ class StepView:
         except InputsInvalid as error:
             raise StepFailed(Failure("input_invalid", f"workflow '{callee.name}': {error.message}")) from error
         return Scope(given, {name: key.default for name, key in callee.state.items()}, callee.name)
+
+
+def _as_used(agent: Agent, use: AgentUse) -> Agent:
+    own = {
+        "instructions": use.instructions,
+        "output_schema": use.output_schema,
+        "temperature": use.temperature,
+        "max_reply_tokens": use.max_reply_tokens,
+    }
+    said: dict[str, Any] = {key: value for key, value in own.items() if value is not None}
+    return replace(agent, **said)
 
 
 def draw(*parts: object) -> float:

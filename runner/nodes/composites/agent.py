@@ -13,6 +13,7 @@ from runner.errors import RETRYABLE, Failure
 from runner.model import Agent, Json, Model, Node
 from runner.nodes.composites.reply import parse_reply
 from runner.nodes.contract import (
+    AgentUse,
     Answer,
     Done,
     Ended,
@@ -40,27 +41,27 @@ FALLS_BACK = RETRYABLE | {"credit_exhausted"}
 
 
 class AgentSpec(msgspec.Struct, frozen=True):
-    """Who is asked what. The node's own keys win over the agent's."""
+    """Who is asked what."""
 
-    agent: str | Agent
+    use: AgentUse
     prompt: Template
-    instructions: Template | None
-    model: str
-    fallback: tuple[str, ...]
-    output_schema: Mapping[str, Json] | None
 
 
 def build(reader: NodeReader) -> AgentSpec:
     for key in ("model", "fallback"):
         reader.check_models(key)
-    return AgentSpec(
+    fallback, tools = reader.get("fallback"), reader.get("tools")
+    use = AgentUse(
         reader.agent("agent"),
-        reader.text("prompt"),
-        reader.text("instructions") if reader.get("instructions") is not None else None,
         reader.get("model", default=""),
-        tuple(reader.get("fallback", default=())),
+        None if fallback is None else tuple(fallback),
+        None if tools is None else tuple(reader.tool("tools", position) for position in range(len(tools))),
+        reader.text("instructions") if reader.get("instructions") is not None else None,
         reader.schema("output_schema"),
+        reader.get("temperature"),
+        reader.get("max_reply_tokens"),
     )
+    return AgentSpec(use, reader.text("prompt"))
 
 
 class _Talk(msgspec.Struct):
@@ -85,30 +86,31 @@ def settle(node: Node, view: View, _ended: Ended) -> Answer:
 def _turn(node: Node, view: View) -> Spawn | Done | Failed:
     """Replay the recorded calls of this step, and say what follows them."""
     spec: AgentSpec = node.spec
-    resolved = view.agent(spec.agent, spec.model, spec.fallback)
-    schema = spec.output_schema if spec.output_schema is not None else resolved.agent.output_schema
-    talk = _Talk(_opening(spec, resolved, view))
+    resolved = view.agent(spec.use)
+    talk = _Talk(_opening(spec, resolved.agent, view))
     while (child := view.children.get(_key(talk.calls + 1))) is not None:
         talk.calls += 1
-        answer = _replay(talk, child, resolved, schema, view)
+        answer = _replay(talk, child, resolved, view)
         if answer is not None:
             return answer
-    if talk.calls >= MAX_CALLS:
-        return Failed(Failure("loop_limit", f"the agent made {MAX_CALLS} calls without coming to an end"))
-    return Spawn((_ask(talk, resolved, schema),))
+    return _endless() if talk.calls >= MAX_CALLS else Spawn((_ask(talk, resolved),))
+
+
+def _endless() -> Failed:
+    return Failed(Failure("loop_limit", f"the agent makes more than {MAX_CALLS} calls without coming to an end"))
 
 
 def _key(number: int) -> str:
     return f"call#{number}"
 
 
-def _opening(spec: AgentSpec, resolved: ResolvedAgent, view: View) -> list[dict[str, Json]]:
-    instructions = spec.instructions or resolved.agent.instructions
-    system = [{"role": "system", "content": view.text(instructions)}] if instructions is not None else []
+def _opening(spec: AgentSpec, agent: Agent, view: View) -> list[dict[str, Json]]:
+    told = agent.instructions
+    system = [{"role": "system", "content": view.text(told)}] if told is not None else []
     return [*system, {"role": "user", "content": view.text(spec.prompt)}]
 
 
-def _ask(talk: _Talk, resolved: ResolvedAgent, schema: Mapping[str, Json] | None) -> SubCall:
+def _ask(talk: _Talk, resolved: ResolvedAgent) -> SubCall:
     agent = resolved.agent
     model: Model = resolved.models[talk.fallbacks]
     call = ModelCall(
@@ -117,7 +119,7 @@ def _ask(talk: _Talk, resolved: ResolvedAgent, schema: Mapping[str, Json] | None
         tuple(talk.messages),
         agent.max_reply_tokens or model.max_reply_tokens,
         agent.temperature if agent.temperature is not None else model.temperature,
-        dict(schema) if schema is not None else None,
+        dict(agent.output_schema) if agent.output_schema is not None else None,
         tuple(
             {"name": tool.name, "description": tool.description, "schema": dict(tool.inputs)}
             for tool in resolved.tools.values()
@@ -129,14 +131,13 @@ def _ask(talk: _Talk, resolved: ResolvedAgent, schema: Mapping[str, Json] | None
     return SubCall(_key(talk.calls + 1), call, {"model": model.name, "messages": talk.messages[since + 1 :]})
 
 
-def _replay(
-    talk: _Talk, child: Child, resolved: ResolvedAgent, schema: Mapping[str, Json] | None, view: View
-) -> Spawn | Done | Failed | None:
+def _replay(talk: _Talk, child: Child, resolved: ResolvedAgent, view: View) -> Spawn | Done | Failed | None:
     if child.status != "completed":
         return _after_failure(talk, child, resolved)
     if child.output["tool_calls"]:
         return _tool_round(talk, child.output, resolved, view)
     talk.messages.append({"role": "assistant", "content": child.output["text"]})
+    schema = resolved.agent.output_schema
     if schema is None:
         return Done(child.output["text"])
     value, trouble = parse_reply(child.output["text"], schema)
@@ -165,9 +166,11 @@ def _after_failure(talk: _Talk, child: Child, resolved: ResolvedAgent) -> Failed
     return Failed(Failure(error["type"], error["message"], error["details"]))
 
 
-def _tool_round(talk: _Talk, output: Mapping[str, Json], resolved: ResolvedAgent, view: View) -> Spawn | None:
+def _tool_round(talk: _Talk, output: Mapping[str, Json], resolved: ResolvedAgent, view: View) -> Spawn | Failed | None:
     """The tools that a reply asked for, each a call of its own; their results, once all are there, go to the model."""
     wanted = output["tool_calls"]
+    if talk.calls + len(wanted) > MAX_CALLS:
+        return _endless()
     talk.messages.append({"role": "assistant", "content": output["text"], "tool_calls": wanted})
     pending: list[SubCall] = []
     for asked in wanted:
@@ -186,6 +189,8 @@ def _tool_round(talk: _Talk, output: Mapping[str, Json], resolved: ResolvedAgent
 def _refusal(asked: Mapping[str, Json], resolved: ResolvedAgent, view: View) -> str | None:
     if asked["tool"] not in resolved.tools:
         return f"error: there is no tool '{asked['tool']}'; the tools are: {', '.join(resolved.tools) or 'none'}"
+    if not isinstance(asked["with"], dict):
+        return f"error: the arguments of tool '{asked['tool']}' are to be a JSON object"
     try:
         tool_call(resolved.tools[asked["tool"]], asked["with"], view.folder)
     except StepFailed as error:
