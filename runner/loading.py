@@ -22,7 +22,8 @@ Allowed = Mapping[str, Sequence[str]]
 
 def load(path: str, allow: Allowed | None = None) -> Loaded:
     """Read, check and compile a workflow from a path or `pattern:name`. Raises InvalidWorkflow with every problem."""
-    loaded = _allowed(compile_file(path, BUILDERS, DiskFiles()), allow or {})
+    files = DiskFiles(_resolved((allow or {}).get("read", ())))
+    loaded = _allowed(compile_file(path, BUILDERS, files), allow or {})
     problems = analyse(loaded)
     if any(problem.severity == "error" for problem in problems):
         raise InvalidWorkflow(problems)

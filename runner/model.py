@@ -148,17 +148,30 @@ class Agent(msgspec.Struct, frozen=True):
     max_reply_tokens: int | None = None
 
 
+class Program(msgspec.Struct, frozen=True):
+    """A program and its surroundings. `env` sets variables by template; `pass_env` passes wf's own on."""
+
+    argv: tuple[Template, ...]
+    env: Mapping[str, Template]
+    pass_env: tuple[str, ...]
+    stdin: Template
+    cwd: Template
+    ok_exit: tuple[int, ...]
+    parse: str
+
+
 class Tool(msgspec.Struct, frozen=True):
-    """Something that a node or an agent can call: a Python function, or a command."""
+    """Something that a node or an agent can call: a function of a Python file, or a program.
+
+    `inputs` is the JSON Schema of all its arguments. Of `program` a function has the environment alone.
+    """
 
     name: str
-    kind: Literal["python", "command"]
     description: str
     inputs: Mapping[str, Json]
+    program: Program
     file: str = ""
     function: str = ""
-    argv: tuple[Template, ...] = ()
-    env: Mapping[str, Template] | tuple[str, ...] = ()
     at: JsonPath = ()
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from runner.analysis.findings import Findings
 from runner.errors import did_you_mean
-from runner.model import JsonPath, Node, Workflow
+from runner.model import JsonPath, Node, Program, Workflow
 from runner.programs import is_permitted
 
 Allowed = frozenset[str]
@@ -50,15 +50,20 @@ def _nodes(workflow: Workflow) -> Iterator[Node]:
 
 def _programs(workflow: Workflow) -> Iterator[_Named]:
     for node in _nodes(workflow):
-        if node.verb == "command" and node.spec.argv[0].literal:
-            cwd = node.spec.cwd
-            yield _Named((*node.at, "command", 0), node.spec.argv[0].source, cwd.source if cwd.literal else None)
+        if node.verb == "command":
+            yield from _named(node.spec, node.at)
         elif node.verb == "script":
             yield _Named((*node.at, "script"), SHELL, "")
     for name in _used_tools(workflow):
         tool = workflow.tools[name]
-        if tool.argv and tool.argv[0].literal:
-            yield _Named((*tool.at, "command", 0), tool.argv[0].source, "")
+        yield from _named(tool.program, tool.at)
+
+
+def _named(program: Program, at: JsonPath) -> Iterator[_Named]:
+    """The program, unless a template says which it is; a Python tool has none."""
+    if program.argv and program.argv[0].literal:
+        cwd = program.cwd
+        yield _Named((*at, "command", 0), program.argv[0].source, cwd.source if cwd.literal else None)
 
 
 def _used_tools(workflow: Workflow) -> Iterator[str]:

@@ -8,7 +8,17 @@ from pathlib import Path
 import msgspec
 
 from runner.compiler.bodies import BodyReader, Builders
-from runner.compiler.declarations import AgentReader, inputs, limits, models, permissions, state, tool
+from runner.compiler.declarations import (
+    AgentReader,
+    inputs,
+    limits,
+    models,
+    permissions,
+    readable,
+    state,
+    tool,
+    tool_inputs,
+)
 from runner.compiler.files import PATTERN, Files
 from runner.compiler.reader import Notes, resolve_schema
 from runner.errors import InvalidWorkflow, Problem, WorkflowError
@@ -42,8 +52,15 @@ class Compilation(msgspec.Struct):
         if problems:
             self.problems.extend(problems)
             return
+        if len(self.sources) == 1:
+            self.files.confine(readable(folder_of(key), source.data))
         notes = Notes(source, self.problems)
         self.library[key] = FileReader(self, key, notes).workflow()
+
+
+def folder_of(key: str) -> str:
+    """The folder of a workflow's file; a pattern has none."""
+    return "" if key.startswith(PATTERN) else str(Path(key).parent)
 
 
 class FileReader:
@@ -54,7 +71,7 @@ class FileReader:
         self._key = key
         self._notes = notes
         self._content: Mapping[str, Json] = notes.source.data
-        self._folder = "" if key.startswith(PATTERN) else str(Path(key).parent)
+        self._folder = folder_of(key)
         self._agents = AgentReader(notes, compilation.files, self._folder, self._content)
         self._bodies = BodyReader(notes, self._content, compilation.builders, self._agents, self._workflow_of)
         self._uses: list[Use] = []
@@ -119,19 +136,10 @@ class FileReader:
 
     def _tool(self, name: str, entry: Mapping[str, Json]) -> Tool:
         at = ("tools", name)
-        if "python" in entry:
-            return tool(name, entry, self._folder, self._python_schema(entry, at), {})
-        schema = {
-            "type": "object",
-            "properties": entry.get("inputs", {}),
-            "required": list(entry.get("inputs", {})),
-            "additionalProperties": False,
-        }
         reader = self._bodies.reader(name, "command", entry, at, frozenset(), self._uses)
-        argv = tuple(reader.template("command", position, role="tool") for position in range(len(entry["command"])))
-        env = entry.get("env", ())
-        given = {key: reader.template("env", key, role="tool") for key in env} if isinstance(env, dict) else tuple(env)
-        return tool(name, entry, self._folder, schema, {"argv": argv, "env": given})
+        program = reader.program(reader.argv(role="tool"), role="tool")
+        schema = self._python_schema(entry, at) if "python" in entry else tool_inputs(self._notes, entry, at)
+        return tool(name, entry, self._folder, schema, program)
 
     def _python_schema(self, entry: Mapping[str, Json], at: JsonPath) -> Mapping[str, Json]:
         file, _, function = entry["python"].rpartition(":")
@@ -139,7 +147,7 @@ class FileReader:
             path = str(Path(self._folder, file).resolve())
             return signature_schema(path, self._compilation.files.text(path), function)
         except InvalidWorkflow as error:
-            self._notes.error(error.problems[0].message, (*at, "python"))
+            self._notes.error(error.problems[0].message, (*at, "python"), hint=error.problems[0].hint)
         except WorkflowError as error:
             self._notes.error(error.message, (*at, "python"), hint=error.hint)
         return {}

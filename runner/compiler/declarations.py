@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
 
 from runner.compiler.files import Files
 from runner.compiler.reader import Notes, parse_duration, resolve_schema
 from runner.errors import InvalidWorkflow, TemplateError, did_you_mean
-from runner.model import Agent, Input, Json, JsonPath, Limits, Model, Permissions, Retry, StateKey, Tool
+from runner.model import Agent, Input, Json, JsonPath, Limits, Model, Permissions, Program, Retry, StateKey, Tool
 from runner.programs import anchored
 from runner.schema import CompiledSchema, compile_schema
 from runner.template import Template, compile_template
@@ -144,7 +143,7 @@ class AgentReader:
         except TemplateError as error:
             self._notes.language(error, at, "template")
         except InvalidWorkflow as error:
-            self._notes.error(error.problems[0].message, (*at, "file"))
+            self._notes.error(error.problems[0].message, (*at, "file"), hint=error.problems[0].hint)
         return compile_template("")
 
     def _tool(self, name: str, at: JsonPath) -> str:
@@ -186,6 +185,12 @@ def _roots(folder: str, paths: list[str]) -> tuple[str, ...]:
     return tuple(os.path.realpath(Path(folder, path)) for path in paths)
 
 
+def readable(folder: str, content: Content) -> tuple[str, ...]:
+    """Where the files that a root workflow is made of may lie: its own folder, and what it may read."""
+    own = (os.path.realpath(folder),) if folder else ()
+    return (*own, *_roots(folder, (content.get("permissions") or {}).get("read", [])))
+
+
 def permissions(folder: str, content: Content) -> Permissions:
     """`permissions:` with its paths resolved against the file's folder."""
     return Permissions(
@@ -197,18 +202,25 @@ def permissions(folder: str, content: Content) -> Permissions:
     )
 
 
-def tool(name: str, entry: Content, folder: str, schema: Content, templates: Mapping[str, Any]) -> Tool:
-    """One tool; `schema` is its inputs', `templates` its compiled argv and env."""
-    kind: Literal["python", "command"] = "python" if "python" in entry else "command"
+def tool_inputs(notes: Notes, entry: Content, at: JsonPath) -> Content:
+    """The JSON Schema of a command tool's arguments. As with a workflow's inputs, one without a default is required."""
+    declared: Content = entry.get("inputs", {})
+    properties = {name: resolve_schema(notes, {}, schema, (*at, "inputs", name)) for name, schema in declared.items()}
+    for name, schema in properties.items():
+        _check_default(notes, schema, declared[name], (*at, "inputs", name))
+    required = [name for name, schema in properties.items() if "default" not in schema]
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+
+
+def tool(name: str, entry: Content, folder: str, schema: Content, program: Program) -> Tool:
+    """One tool; `schema` is its inputs'."""
     file, _, function = entry.get("python", "").rpartition(":")
     return Tool(
         name,
-        kind,
         entry.get("description", schema.get("description", "")),
         schema,
+        program,
         str(Path(folder, file).resolve()) if file else "",
         function,
-        templates.get("argv", ()),
-        templates.get("env", ()),
         ("tools", name),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -24,6 +24,10 @@ class Files(Protocol):
 
     def text(self, path: str) -> str:
         """A text file (a prompt, a Python tool), read and remembered. Raises InvalidWorkflow."""
+        ...
+
+    def confine(self, roots: Iterable[str]) -> None:
+        """From now on, only what lies in one of these folders may be read from the disk; resolved paths."""
         ...
 
 
@@ -46,21 +50,38 @@ def shown_as(path: str) -> str:
 
 
 class DiskFiles:
-    """Reads from the disk, and keeps every text it gave, so that a run can be pinned to them."""
+    """Reads from the disk, and keeps every text it gave, so that a run can be pinned to them.
 
-    def __init__(self) -> None:
+    `allowed` are folders that may be read whatever the root file permits.
+    """
+
+    def __init__(self, allowed: Iterable[str] = ()) -> None:
         self.texts: dict[str, str] = {}
+        self._allowed = tuple(allowed)
+        self._roots: tuple[str, ...] = ("/",)
+
+    def confine(self, roots: Iterable[str]) -> None:
+        self._roots = (*roots, *self._allowed)
 
     def source(self, path: str) -> Source:
-        where = pattern_path(path) if path.startswith(PATTERN) else Path(path)
-        source = read(where, shown_as(path))
+        if path.startswith(PATTERN):
+            source = read(pattern_path(path), path)
+        else:
+            self._check(path)
+            source = read(Path(path), shown_as(path))
         self.texts[path] = source.text
         return source
 
     def text(self, path: str) -> str:
         if path not in self.texts:
+            self._check(path)
             self.texts[path] = _read_text(path)
         return self.texts[path]
+
+    def _check(self, path: str) -> None:
+        if not any(Path(path).is_relative_to(root) for root in self._roots):
+            hint = f"move it there, or add its folder: permissions: {{read: [{Path(path).parent}]}}"
+            raise InvalidWorkflow([Problem(f"'{shown_as(path)}' is outside the root file's folder", hint=hint)])
 
 
 def _read_text(path: str) -> str:
@@ -85,6 +106,9 @@ class RecordedFiles:
 
     def source(self, path: str) -> Source:
         return parse(self.text(path), shown_as(path))
+
+    def confine(self, roots: Iterable[str]) -> None:
+        """Nothing is read from the disk."""
 
     def text(self, path: str) -> str:
         if path not in self.texts:

@@ -11,7 +11,7 @@ import msgspec
 from runner.compiler.names import name_trouble
 from runner.errors import ExpressionError, Problem, SourceError, TemplateError, did_you_mean
 from runner.expression import Expression, compile_expression
-from runner.model import Agent, Body, Duration, Json, JsonPath, Use
+from runner.model import Agent, Body, Duration, Json, JsonPath, Program, Use
 from runner.schema import check_schema
 from runner.source import Source
 from runner.template import Template, ValueTemplate, compile_template, compile_value
@@ -128,6 +128,25 @@ class NodeReader(msgspec.Struct):
         content = self.get(*path)
         compiled: ValueTemplate = self._compiled(lambda: compile_value(content), compile_value(None), path, extra, role)
         return compiled
+
+    def program(self, argv: tuple[Template, ...], role: str = "") -> Program:
+        """A program with the surroundings that stand on the node: env, stdin, cwd, ok_exit, parse."""
+        env = self.get("env", default=())
+        return Program(
+            argv,
+            {name: self.template("env", name, role=role) for name in env} if isinstance(env, dict) else {},
+            () if isinstance(env, dict) else tuple(env),
+            self.template("stdin", role=role),
+            self.template("cwd", role=role),
+            tuple(self.get("ok_exit", default=(0,))),
+            self.get("parse", default=""),
+        )
+
+    def argv(self, role: str = "") -> tuple[Template, ...]:
+        """The items under `command`."""
+        return tuple(
+            self.template("command", position, role=role) for position in range(len(self.get("command", default=())))
+        )
 
     def duration(self, *path: str | int) -> Duration | None:
         """The duration at a path, in seconds or as a template."""

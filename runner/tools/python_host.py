@@ -89,7 +89,7 @@ def fault_in(value: Any, depth: int) -> tuple[str, str] | None:
 def fault_of_key(key: Any) -> str:
     if isinstance(key, str):
         return fault_of(key)
-    return f"has the key {key!r}, a {type(key).__name__}; the keys of a JSON object are text"
+    return f"has the key {key!r} of type {type_name(key)}; the keys of a JSON object are text"
 
 
 def fault_of(value: Any) -> str:

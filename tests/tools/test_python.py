@@ -168,7 +168,7 @@ def test_what_is_nearly_json_is_taken(folder: Path) -> None:
     [
         ("date", "the result['when'][0] is of type datetime.date, which is not JSON"),
         ("set", "the result is of type set, which is not JSON"),
-        ("key", "the result['a'] has the key 1, a int; the keys of a JSON object are text"),
+        ("key", "the result['a'] has the key 1 of type int; the keys of a JSON object are text"),
         ("nan", "the result[1] is nan, which JSON can't hold"),
         ("large", "the result does not fit 64 bits; give it as text"),
         ("surrogate", "the result['a'] holds half a surrogate pair, which is no text"),

@@ -5,16 +5,16 @@ from __future__ import annotations
 import msgspec
 
 from runner.compiler import NodeReader
-from runner.model import Node
+from runner.model import Node, Program
 from runner.nodes.contract import Kind, Opened, Perform, View
-from runner.nodes.leaves.command import SHELL, ProgramSpec, program_call, program_spec
+from runner.nodes.leaves.command import SHELL, program_call
 
 
 class ScriptSpec(msgspec.Struct, frozen=True):
     """The text, verbatim, and the program that runs it."""
 
     text: str
-    program: ProgramSpec
+    program: Program
 
 
 def build(reader: NodeReader) -> ScriptSpec:
@@ -22,12 +22,12 @@ def build(reader: NodeReader) -> ScriptSpec:
     if "{{" in text:
         hint = 'a script is not a template: give the value by `env:` and use it as "$NAME", or by `stdin:`'
         reader.error("a script can't hold '{{'", "script", hint=hint, rule="template")
-    return ScriptSpec(text, program_spec(reader, ()))
+    return ScriptSpec(text, reader.program(()))
 
 
 def open_(node: Node, view: View) -> Opened:
     spec: ScriptSpec = node.spec
-    call = program_call(spec.program, view, (SHELL, "-c", spec.text))
+    call = program_call(spec.program, (SHELL, "-c", spec.text), view.folder, view.text)
     return Perform(call, {"script": spec.text})
 
 

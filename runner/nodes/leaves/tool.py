@@ -6,13 +6,14 @@ from collections.abc import Mapping
 
 import msgspec
 
-from runner.calls import AnyCall, CommandCall, PythonCall
+from runner.calls import AnyCall, PythonCall
 from runner.compiler import NodeReader
 from runner.errors import Failure, TemplateError
 from runner.model import Json, Node, Tool
 from runner.nodes.contract import Kind, Opened, Perform, StepFailed, View
+from runner.nodes.leaves.command import program_call
 from runner.schema import compile_schema
-from runner.template import ValueTemplate
+from runner.template import Template, ValueTemplate
 
 
 class ToolSpec(msgspec.Struct, frozen=True):
@@ -27,20 +28,31 @@ def build(reader: NodeReader) -> ToolSpec:
 
 
 def tool_call(tool: Tool, arguments: Mapping[str, Json], folder: str) -> AnyCall:
-    """The call of a tool with checked arguments. Raises StepFailed (`input_invalid`, `template_error`)."""
-    errors = compile_schema(tool.inputs).errors(dict(arguments))
-    if errors:
-        raise StepFailed(Failure("input_invalid", f"tool '{tool.name}' can't take that: {errors[0].message}"))
-    if tool.kind == "python":
-        return PythonCall(tool.name, tool.file, tool.function, dict(arguments), folder)
-    scope = {"inputs": dict(arguments)}
-    env = tool.env if isinstance(tool.env, Mapping) else {}
+    """The call of a tool. Raises StepFailed (`input_invalid`, `template_error`)."""
+    given = _checked(tool, arguments)
+
+    def text(template: Template) -> str:
+        return template.text({"inputs": given})
+
     try:
-        argv = tuple(item.text(scope) for item in tool.argv)
-        given = {name: value.text(scope) for name, value in env.items()}
+        if tool.function:
+            env = {name: text(value) for name, value in tool.program.env.items()}
+            return PythonCall(tool.name, tool.file, tool.function, given, folder, env, tool.program.pass_env)
+        return program_call(tool.program, tuple(map(text, tool.program.argv)), folder, text)
     except TemplateError as error:
         raise StepFailed(Failure("template_error", f"tool '{tool.name}': {error.message}")) from error
-    return CommandCall(argv, folder, given, () if env else tuple(tool.env))
+
+
+def _checked(tool: Tool, arguments: Mapping[str, Json]) -> dict[str, Json]:
+    """What was given, else the defaults; a function has its own."""
+    schema = compile_schema(tool.inputs)
+    declared: Mapping[str, Mapping[str, Json]] = {} if tool.function else tool.inputs["properties"]
+    given = {name: entry["default"] for name, entry in declared.items() if "default" in entry} | dict(arguments)
+    errors = schema.errors(given)
+    if errors:
+        raise StepFailed(Failure("input_invalid", f"tool '{tool.name}' can't take that: {errors[0].message}"))
+    whole: dict[str, Json] = schema.normalise(given)
+    return whole
 
 
 def open_(node: Node, view: View) -> Opened:
