@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from runner.calls import Attempt, CommandCall, Context, Done, Failed, ModelCall, Outcome
 from runner.clock import FixedClock
@@ -17,8 +18,7 @@ HIDDEN = "s3cr3t-value"
 ATTEMPT = Attempt("run", "ask", "ask", "", 1, (0, 0, 0), ModelCall("", "some/model", ()), Permissions(), timeout=0.0)
 
 
-@dataclass(frozen=True)
-class Slow(Script):
+class Slow(Script, frozen=True):
     """A provider that takes a while before it can be asked."""
 
     async def prepare(self, attempt: Attempt, context: Context) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -274,7 +273,7 @@ def _as_used(agent: Agent, use: AgentUse) -> Agent:
         "max_reply_tokens": use.max_reply_tokens,
     }
     said: dict[str, Any] = {key: value for key, value in own.items() if value is not None}
-    return replace(agent, **said)
+    return msgspec.structs.replace(agent, **said)
 
 
 def draw(*parts: object) -> float:
