@@ -103,14 +103,17 @@ class SqliteStore:
         status = rules.status_after(commit)
         origin = self._fork_point(start) if isinstance(start, RunForked) else (None, None)
         row = (commit.run, start.workflow, start.version, start.definition, status, commit.at, commit.epoch, *lease)
-        if not self._session.read(statements.DEFINITION, (start.definition,)):
-            raise rules.no_definition(start.definition)
+        self._require(start.definition)
         with self._session.transaction():
             number = self._insert(commit.run, (*row, *origin))
             self._session.write(statements.INSERT_EVENTS, (number, *packed))
             self._session.write(statements.INSERT_RUN_VERSION, (number, start.definition))
             self._blobs.keep_for(number, apart)
         return size
+
+    def _require(self, definition: str) -> None:
+        if not self._session.read(statements.DEFINITION, (definition,)):
+            raise rules.no_definition(definition)
 
     def _insert(self, run: str, row: Values) -> int:
         inserted = self._session.execute(statements.INSERT_RUN, row)
@@ -124,20 +127,20 @@ class SqliteStore:
         first = next(following, None)
         standing = rules.Standing.after(first)
         assert first is not None, "a run that stands somewhere has a first commit"
+        self._require(standing.definition)
         row = (first.run, standing.workflow, standing.version, standing.definition, standing.status, first.at)
         with self._session.transaction():
             number = self._insert(first.run, (*row, standing.epoch, *[None] * 7))
             self._adopt(number, first, standing)
             for commit in following:
                 standing.add(commit)
+                self._require(standing.definition)
                 self._adopt(number, commit, standing)
             how = (standing.workflow, standing.version, standing.definition, standing.status, standing.epoch)
             self._session.write(statements.SET_STANDING, (*how, number))
 
     def _adopt(self, number: int, commit: Commit, standing: rules.Standing) -> None:
         packed, apart, _ = pack(commit, self._form)
-        if not self._session.read(statements.DEFINITION, (standing.definition,)):
-            raise rules.no_definition(standing.definition)
         self._session.write(statements.INSERT_EVENTS, (number, *packed))
         self._session.write(statements.INSERT_RUN_VERSION, (number, standing.definition))
         self._blobs.keep_for(number, apart)
@@ -318,7 +321,7 @@ class SqliteStore:
     @property
     def upkeep(self) -> SqliteUpkeep:
         """See `Store`."""
-        return SqliteUpkeep(self._session, self._blobs, self.run)
+        return SqliteUpkeep(self._session, self._blobs, self.run, self._numbers)
 
     def close(self) -> None:
         """See `Store`."""

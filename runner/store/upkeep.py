@@ -26,12 +26,13 @@ _MARKED = tuple(map(statements.marked, PROJECTED.values()))
 
 
 class SqliteUpkeep:
-    """What removes from one database. `run` reads how a run stands, and raises RunUnknown."""
+    """What removes from one database. `run` reads how a run stands, and raises RunUnknown; `numbers` are remembered."""
 
-    def __init__(self, session: Session, blobs: Blobs, run: Callable[[str], RunRow]) -> None:
+    def __init__(self, session: Session, blobs: Blobs, run: Callable[[str], RunRow], numbers: dict[str, int]) -> None:
         self._session = session
         self._blobs = blobs
         self._run = run
+        self._numbers = numbers
 
     def weight(self, runs: Sequence[str]) -> int:
         """See `Upkeep`."""
@@ -51,6 +52,7 @@ class SqliteUpkeep:
                 self._session.write(statement, (number,))
             for statement in _BY_ID:
                 self._session.write(statement, (run,))
+        self._numbers.pop(run, None)
 
     def snapshots(self, run: str) -> list[int]:
         """See `Upkeep`."""

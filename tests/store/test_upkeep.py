@@ -16,7 +16,7 @@ from tests.store.samples import DEFINITION, OTHER, OWNER, begin, first, followin
 
 Json = Any
 
-SHARED, OWN = "shared " * LARGE, "own " * LARGE
+SHARED, OWN = "shared " * LARGE, " ".join(map(str, range(4 * LARGE)))
 
 
 def end(store: Store, run: str = "run", **outputs: Json) -> None:
@@ -127,13 +127,13 @@ def test_what_events_and_rows_hold_outlives_the_snapshots_that_held_it_too(store
 def test_large_values_go_with_the_last_run_that_needs_them(store: Store) -> None:
     begin_and_end(store, "a", big=OWN, both=[SHARED, 1])
     begin_and_end(store, "b", both=SHARED)
-    assert store.upkeep.sweep(1.0, 0.0).blobs == 0
+    assert store.upkeep.sweep(1.0, 60.0).blobs == 0
     whole = store.upkeep.space()
     store.upkeep.delete("a", 1)
-    assert store.upkeep.sweep(1.0, 0.0) == Swept(0, 1)
+    assert store.upkeep.sweep(1.0, 60.0) == Swept(0, 1)
     assert list(store.commits("b"))[-1].events == (RunEnded("completed", {"both": SHARED}),)
     store.upkeep.delete("b", 1)
-    assert store.upkeep.sweep(1.0, 0.0) == Swept(0, 1)
+    assert store.upkeep.sweep(1.0, 60.0) == Swept(0, 1)
     store.upkeep.compact()
     assert store.upkeep.space().whole < whole.whole
     assert store.upkeep.space().free == 0
@@ -224,6 +224,7 @@ def test_a_run_from_elsewhere_stands_as_it_stood_there_and_is_nobodys(store: Sto
         (lambda commits: [*commits, Commit("taken in", 7, (), 1.0)], "at least one event"),
         (lambda commits: [*commits, Commit("taken in", 7, (RunResumed(3, "nope", "1"),), 1.0, 3)], "not recorded here"),
     ],
+    ids=["none", "no start", "a gap", "one twice", "a fork first", "no events", "an unknown version"],
 )
 def test_what_is_no_whole_run_is_not_taken_in(store: Store, change: Any, words: str) -> None:
     commits = change(recorded(store))
