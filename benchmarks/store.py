@@ -92,8 +92,7 @@ def record(path: Path, durability: Durability, commits: int, big: str = "") -> f
         projector.add(commit, state)
         if should_snapshot(since, last):
             snapshot = Snapshot(RUN, state.seq, commit.at, encode(state))
-            store.save_snapshot(snapshot, projector.take(), 1)
-            since, last = 0, len(snapshot.state)
+            since, last = 0, store.save_snapshot(snapshot, projector.take(), 1)
     taken = time.perf_counter() - began
     store.close()
     return taken

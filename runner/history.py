@@ -74,7 +74,7 @@ def _followed(store: Store, run: str, snapshot: Snapshot | None, upto: int | Non
         fold(state, commit)
         projector.add(commit, state)
         bytes_since += len(encode(commit.events))
-    return Reopened(state, projector, bytes_since, 0 if snapshot is None else len(snapshot.state))
+    return Reopened(state, projector, bytes_since, 0 if snapshot is None else len(msgspec.json.encode(snapshot.state)))
 
 
 def _own_snapshot(store: Store, run: str) -> Snapshot | None:

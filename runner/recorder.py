@@ -38,11 +38,9 @@ class Recorder:
         return commit
 
     def _save_snapshot(self, commit: Commit, state: RunState) -> None:
-        encoded = encode(state)
-        self._store.save_snapshot(
-            Snapshot(self._run, commit.last, commit.at, encoded), self._projector.take(), self._epoch
-        )
-        self._bytes_since, self._snapshot_bytes = 0, len(encoded)
+        snapshot = Snapshot(self._run, commit.last, commit.at, encode(state))
+        self._snapshot_bytes = self._store.save_snapshot(snapshot, self._projector.take(), self._epoch)
+        self._bytes_since = 0
 
     def heartbeat(self) -> None:
         """Say that this process lives. Raises Fenced when the run has passed to another."""

@@ -1,4 +1,4 @@
-"""A run's state as bytes, and back, exactly: what is shared in memory is written once, and shared again when read."""
+"""A run's state as JSON, and back, exactly: what is shared in memory is written once, and shared again when read."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _APART = ("steps", "frames", "started")
 """What of a run is not plain JSON."""
 
 _UNREADABLE = (msgspec.MsgspecError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
-"""What reading raises when the bytes are not what was written."""
+"""What reading raises when the JSON is not what was written."""
 
 _RECORD_VALUES = ("output", "error", "results")
 
@@ -58,26 +58,26 @@ class _Written(msgspec.Struct):
     values: list[Json]
     states: list[tuple[dict[str, int], list[str]]]
     nodes: list[tuple[dict[str, dict[str, Json]], int | None, str | None]]
-    steps: msgspec.Raw
-    frames: msgspec.Raw
+    steps: Json
+    frames: Json
 
 
-def encode(run: RunState) -> bytes:
-    """A run's state as JSON text."""
+def encode(run: RunState) -> Json:
+    """A run's state as JSON."""
     shared = _Shared()
     steps = [shared.step(step) for step in run.steps.values()]
     frames = [shared.frame(frame) for frame in run.frames.values()]
     plain = {name: value for name, value in vars(run).items() if name not in _APART}
-    raw = (msgspec.Raw(msgspec.json.encode(things)) for things in (steps, frames))
-    return msgspec.json.encode(_Written(VERSION, plain, run.started, shared.values, shared.states, shared.nodes, *raw))
+    written = _Written(VERSION, plain, run.started, shared.values, shared.states, shared.nodes, steps, frames)
+    return msgspec.to_builtins(written)
 
 
-def decode(data: bytes, what: str = "a snapshot") -> RunState:
-    """The inverse of `encode`. Raises StoreError, naming `what`, when the bytes are damaged or of a newer version."""
+def decode(written: Json, what: str = "a snapshot") -> RunState:
+    """The inverse of `encode`. Raises StoreError, naming `what`, when it is damaged or of a newer version."""
     try:
-        if msgspec.json.decode(data, type=_Version).version > VERSION:
+        if msgspec.convert(written, _Version).version > VERSION:
             raise StoreError(f"{what} was written by a newer wf", "update wf to read it")
-        return _read(msgspec.json.decode(data, type=_Written))
+        return _read(msgspec.convert(written, _Written))
     except _UNREADABLE as error:
         raise StoreError(f"{what} is damaged", "`wf doctor` shows what is whole") from error
 
@@ -179,8 +179,8 @@ class _Reader:
     def _record(self, record: dict[str, Json]) -> dict[str, Json]:
         return {**record, **{name: self._value(record[name]) for name in _RECORD_VALUES}}
 
-    def things(self, raw: msgspec.Raw, kind: type[Thing]) -> Thing:
-        return msgspec.json.decode(raw, type=kind, dec_hook=self._look_up)
+    def things(self, written: Json, kind: type[Thing]) -> Thing:
+        return msgspec.convert(written, kind, dec_hook=self._look_up)
 
     def _look_up(self, kind: type, place: int) -> State | Nodes:
         return self._states[place] if kind is State else self._nodes[place]

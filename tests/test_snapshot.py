@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from random import Random
+from typing import Any
 
 import msgspec
 import pytest
@@ -16,6 +17,8 @@ from runner.snapshot import FLOOR, VERSION, decode, encode, should_snapshot
 from runner.state import RunState
 from tests.store.legal import legal_commits
 from tests.store.pictures import picture
+
+Json = Any
 
 
 def folded(commits: list[Commit], state: RunState | None = None) -> RunState:
@@ -53,7 +56,7 @@ def with_branches(value: str, branches: int) -> RunState:
 def test_a_value_that_many_branches_share_is_written_once_and_shared_again() -> None:
     state = with_branches("x" * 100_000, 50)
     written = encode(state)
-    assert len(written) < 300_000  # the start event holds it too
+    assert len(msgspec.json.encode(written)) < 300_000  # the start event holds it too
     read = decode(written)
     assert len({id(frame.state["big"]) for frame in read.frames.values()}) == 1
 
@@ -69,26 +72,29 @@ def test_a_body_of_the_workflow_works_on_the_workflows_own_state_after_reading()
 
 
 def test_a_snapshot_of_a_newer_version_is_refused() -> None:
-    newer = msgspec.json.decode(encode(RunState())) | {"version": VERSION + 1}
     with pytest.raises(StoreError, match="newer wf"):
-        decode(msgspec.json.encode(newer))
+        decode(encode(RunState()) | {"version": VERSION + 1})
 
 
 @given(st.randoms(use_true_random=False), st.data())
 def test_a_damaged_snapshot_is_an_error_or_a_state_never_anything_else(random: Random, data: st.DataObject) -> None:
-    written = bytearray(encode(folded(legal_commits(random, 10))))
+    written = bytearray(msgspec.json.encode(encode(folded(legal_commits(random, 10)))))
     place = data.draw(st.integers(0, len(written) - 1))
     written[place] ^= data.draw(st.integers(1, 255))
     try:
-        assert isinstance(decode(bytes(written)), RunState)
+        damaged = msgspec.json.decode(written)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return  # the store sees to that
+    try:
+        assert isinstance(decode(damaged), RunState)
     except StoreError as error:
         assert "damaged" in str(error) or "newer" in str(error)  # noqa: PT017 - either outcome is right
 
 
-@pytest.mark.parametrize("data", [b"", b"{}", b"[]", b'{"version": 1}', b"\xff", b'{"version": "1"}', b"null"])
-def test_what_is_no_snapshot_is_refused(data: bytes) -> None:
+@pytest.mark.parametrize("written", ["", {}, [], {"version": 1}, {"version": "1"}, None, 7], ids=repr)
+def test_what_is_no_snapshot_is_refused(written: Json) -> None:
     with pytest.raises(StoreError, match="damaged"):
-        decode(data)
+        decode(written)
 
 
 def test_a_snapshot_is_due_once_the_events_outweigh_the_last() -> None:

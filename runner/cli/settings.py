@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 import click
 
 from runner.compiler.reader import parse_duration
 from runner.errors import UsageError
+from runner.store.form import Codec, Compression, Form
 
 FOLDER = Path(".wf")
 CONFIG = FOLDER / "config.toml"
-KNOWN = ("db", "durability", "wait_limit")
+KNOWN = ("db", "durability", "codec", "compression", "wait_limit")
 
 Durability = Literal["full", "normal"]
 
@@ -54,6 +55,21 @@ def durability(flag: str | None) -> Durability:
     if value not in ("full", "normal"):
         raise UsageError(f"durability '{value}' is neither full nor normal")
     return cast(Durability, value)
+
+
+def form() -> Form:
+    """How new events and snapshots are written; those that are there are read in whichever form they have."""
+    return Form(
+        cast(Codec, _one_of("codec", get_args(Codec), "json")),
+        cast(Compression, _one_of("compression", get_args(Compression), "none")),
+    )
+
+
+def _one_of(name: str, values: Sequence[str], default: str) -> str:
+    value = configured(name, None) or default
+    if value not in values:
+        raise UsageError(f"{name} '{value}' is none of {', '.join(values)}")
+    return value
 
 
 def wait_limit(flag: str | None) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from runner.cli.settings import Durability, database
+from runner.cli.settings import Durability, database, form
 from runner.errors import UsageError
 from runner.store.contract import RunRow, RunUnknown, Store
 from runner.store.sqlite import open_store
@@ -33,7 +33,7 @@ def writing(db: str | None, durability: Durability = "full", *, create: bool = F
     path = database(db)
     if not create and not path.exists():
         raise UsageError(f"there are no runs: {path} does not exist", "name another database with --db")
-    store = open_store(path, durability=durability)
+    store = open_store(path, durability=durability, form=form())
     try:
         yield store
     finally:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -89,12 +90,12 @@ class RunRow(msgspec.Struct, frozen=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """A run's whole state after event `seq`, encoded by `runner.snapshot`. A fork's may be its parent's: see `run`."""
+    """A run's whole state after event `seq`, as JSON of `runner.snapshot`. A fork's may be its parent's: see `run`."""
 
     run: str
     seq: int
     at: float
-    state: bytes
+    state: Json
 
 
 MessageKind = Literal["answer", "signal", "cancel", "pause"]
@@ -121,8 +122,64 @@ class Rows(msgspec.Struct, frozen=True):
     tables: Mapping[str, Sequence[Mapping[str, Json]]] = msgspec.field(default_factory=dict)
 
 
+class Space(msgspec.Struct, frozen=True):
+    """How large a store is, and how much of that is free for new rows, in bytes."""
+
+    whole: int
+    free: int
+
+
+class Swept(msgspec.Struct, frozen=True):
+    """How many versions of workflows, and how many files and large values, a sweep removed."""
+
+    versions: int
+    blobs: int
+
+
+class Upkeep(Protocol):
+    """Removes what is not needed any more, while others go on reading and writing. Raises as `Store` does."""
+
+    def weight(self, runs: Sequence[str]) -> int:
+        """About how many bytes these runs take: their own, and those of large values that no other run needs."""
+        ...
+
+    def delete(self, run: str, epoch: int) -> None:
+        """Remove a run and all that is its own.
+
+        Raises RunUnknown; RunBusy if its epoch is another by now; StoreError if it has not ended, or a fork shares its
+        past.
+        """
+        ...
+
+    def snapshots(self, run: str) -> list[int]:
+        """The events after which a run has snapshots of its own, in order."""
+        ...
+
+    def thin(self, run: str, kept: Collection[int]) -> int:
+        """Remove a run's snapshots but those `kept`; how many went. The run must be nobody's."""
+        ...
+
+    def sweep(self, at: float, grace: float) -> Swept:
+        """Remove versions that no run has gone by since a sweep of `grace` seconds before `at`, and blobs not needed.
+
+        A version that is found unused is only marked: a process may have saved it to begin a run.
+        """
+        ...
+
+    def space(self) -> Space:
+        """How large the store is."""
+        ...
+
+    def compact(self) -> None:
+        """Give free space back. Others wait meanwhile, and may give up waiting."""
+        ...
+
+
 class Store(Protocol):
     """Keeps definitions, runs, events, snapshots, and an inbox. All times are epoch seconds given by the caller.
+
+    Large values are kept once, by their hash, however many events, snapshots and rows hold them; the bytes that a
+    method returns are nevertheless those of the whole, before compression.
 
     Every method raises StoreError (with a hint) on a disk or database fault, and nothing is then half written.
     """
@@ -147,6 +204,14 @@ class Store(Protocol):
         """
         ...
 
+    def adopt(self, commits: Iterable[Commit]) -> None:
+        """Take in a whole run that was recorded elsewhere, in one transaction. Nobody owns it.
+
+        Its first commit starts with a RunStarted; a RunForked further on is only a change. UsageError if the id is
+        taken; StoreError if commits don't follow each other, or a definition that they name has not been saved.
+        """
+        ...
+
     def append(self, commit: Commit, taken: Sequence[int] = ()) -> int:
         """Record a commit in one transaction, and remove the inbox messages `taken`; the bytes recorded.
 
@@ -154,10 +219,10 @@ class Store(Protocol):
         """
         ...
 
-    def save_snapshot(self, snapshot: Snapshot, rows: Rows, epoch: int) -> None:
-        """Keep a snapshot and bring the projected tables up to date with it, in one transaction. Raises Fenced.
+    def save_snapshot(self, snapshot: Snapshot, rows: Rows, epoch: int) -> int:
+        """Keep a snapshot and bring the projected tables up to date with it, in one transaction; the snapshot's bytes.
 
-        `snapshot.seq` is the last event of a commit. The same snapshot again changes nothing.
+        `snapshot.seq` is the last event of a commit. The same snapshot again changes nothing. Raises Fenced.
         """
         ...
 
@@ -202,6 +267,15 @@ class Store(Protocol):
 
     def inbox(self, run: str) -> list[Message]:
         """A run's messages, oldest first."""
+        ...
+
+    def moment(self) -> AbstractContextManager[None]:
+        """What is read inside is of one moment, whatever others write meanwhile."""
+        ...
+
+    @property
+    def upkeep(self) -> Upkeep:
+        """What removes runs, and all that is not needed any more."""
         ...
 
     def close(self) -> None:

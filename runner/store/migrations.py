@@ -211,5 +211,23 @@ FORKS = (
     "INSERT INTO run_versions (run, definition) SELECT number, definition FROM runs",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (CREATE_TABLES, FORKS)
+LARGE_VALUES = (
+    # How content is written: 1 as it is, 3 compressed. The hash is that of the content as it is.
+    "ALTER TABLE blobs ADD COLUMN format INTEGER NOT NULL DEFAULT 1",
+    # How a snapshot is written, in the numbers that events have.
+    "ALTER TABLE workflow_checkpoints ADD COLUMN format INTEGER NOT NULL DEFAULT 1",
+    # The large values that a run's events, snapshots and projected rows refer to. None of them may be deleted.
+    """
+    CREATE TABLE run_blobs (
+        run INTEGER NOT NULL REFERENCES runs (number) ON DELETE CASCADE,
+        hash TEXT NOT NULL REFERENCES blobs (hash),
+        PRIMARY KEY (run, hash)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX run_blobs_by_hash ON run_blobs (hash)",
+    # Since when it has been known that no run goes by a version; a process may be about to begin one.
+    "ALTER TABLE workflows ADD COLUMN unused_since REAL",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (CREATE_TABLES, FORKS, LARGE_VALUES)
 """Step n, a row of statements, brings a database from version n to n + 1; `user_version` counts those it has had."""

@@ -1,8 +1,9 @@
-"""A commit's events as the bytes that are kept, and back, with a checksum that finds what a disk has changed."""
+"""A commit's events as the row that is kept, and back, with a checksum that finds what a disk has changed."""
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -10,27 +11,23 @@ import msgspec
 
 from runner.errors import StoreError
 from runner.events import FORMAT as EVENT_FORMAT
-from runner.events import Commit, RunStarted, decode, encode
+from runner.events import Commit, RunStarted, decode
+from runner.store.form import NEWEST, UNREADABLE, UNRECORDABLE, Form, Written, read, write
+from runner.store.large import LARGE, Fetch, Lost, encode, lightened
 
 Json = Any
-
-FORMAT = 1
-"""How payloads are written: 1 is JSON text of event format 1. A higher number is a newer `wf`'s."""
 
 DOCTOR = "`wf doctor` shows what is whole; nothing was changed"
 """What to do about damage."""
 
-UNRECORDABLE = (UnicodeEncodeError, RecursionError, TypeError, msgspec.MsgspecError)
-"""What the encoder raises on a value that JSON can't hold."""
-
-UNREADABLE = (msgspec.MsgspecError, RecursionError, ValueError, TypeError, struct.error)
-"""What reading raises on what is no JSON, or not of the shape it should have."""
+NOT_WHOLE = (*UNREADABLE, Lost, struct.error)
+"""What reading raises on a row that is damaged, or whose large values are."""
 
 _position = struct.Struct("<qqqqd").pack
 
 
 class Packed(NamedTuple):
-    """A commit as a row: `checksum` is the CRC-32 of its position, time, epoch and payload."""
+    """A commit as a row: `checksum` is the CRC-32 of its position, time, epoch, format and payload."""
 
     first: int
     last: int
@@ -41,34 +38,63 @@ class Packed(NamedTuple):
     payload: bytes
 
 
-def pack(commit: Commit) -> Packed:
+Packing = tuple[Packed, Mapping[str, bytes], int]
+"""A commit packed: its row, its large values by hash, and how many bytes its events are in one piece."""
+
+
+def pack(commit: Commit, form: Form) -> Packing:
     """A commit as a row. Raises StoreError when its events hold what JSON can't."""
     first, events, at, epoch = commit.first, commit.events, commit.at, commit.epoch
     last = first + len(events) - 1
     try:
-        payload = encode(events)
+        format_, payload, apart, size = write(events, form)
     except UNRECORDABLE as error:
         raise unrecordable(f"the events of run '{commit.run}'", error) from error
-    checksum = crc32(payload, crc32(_position(first, last, epoch, FORMAT, at)))
-    return Packed(first, last, at, epoch, FORMAT, checksum, payload)
+    checksum = crc32(payload, crc32(_position(first, last, epoch, format_, at)))
+    return Packed(first, last, at, epoch, format_, checksum, payload), apart, size
 
 
-def unpack(run: str, row: Packed, where: str) -> Commit:
+def unpack(run: str, row: Packed, where: str, fetch: Fetch) -> Commit:
     """The inverse of `pack`. Raises StoreError, naming the store `where`, when the row is damaged or newer."""
     first, last, at, epoch, format_, checksum, payload = row
     what = f"events {first}–{last} of run '{run}'"
     try:
-        if format_ > FORMAT:
+        if format_ > NEWEST:
             raise newer(what, where)
         whole = crc32(payload, crc32(_position(first, last, epoch, format_, at))) == checksum
-        events = decode(payload)
-    except UNREADABLE as error:
-        raise damaged(what, where) from error
+        events = decode(read(format_, payload, fetch))
+    except NOT_WHOLE as error:
+        raise damaged(what, where, error) from error
     if not whole or len(events) != last - first + 1:
         raise damaged(what, where)
     if isinstance(events[0], RunStarted) and events[0].format > EVENT_FORMAT:
         raise newer(what, where)
     return Commit(run, first, events, at, epoch)
+
+
+def pack_value(value: Json, what: str, form: Form) -> Written:
+    """Any JSON value in a form. Raises StoreError when it is none."""
+    try:
+        return write(value, form)
+    except UNRECORDABLE as error:
+        raise unrecordable(what, error) from error
+
+
+def unpack_value(format_: int, data: bytes, what: str, where: str, fetch: Fetch) -> Json:
+    """The inverse of `pack_value`. Raises StoreError when the bytes or its large values are damaged."""
+    try:
+        return msgspec.json.decode(read(format_, data, fetch))
+    except NOT_WHOLE as error:
+        raise damaged(what, where, error) from error
+
+
+def pack_column(value: Json, what: str, apart: dict[str, bytes]) -> str:
+    """A value as text that SQL can read; large values in it, or it itself, go to `apart`. Raises StoreError."""
+    try:
+        text = encode(value)
+        return (text if len(text) < LARGE else encode(lightened(value, apart))).decode()
+    except UNRECORDABLE as error:
+        raise unrecordable(what, error) from error
 
 
 def to_json(value: Json, what: str) -> bytes:
@@ -94,9 +120,10 @@ def unrecordable(what: str, error: Exception) -> StoreError:
     return StoreError(f"{what} can't be recorded as JSON: {error}")
 
 
-def damaged(what: str, where: str) -> StoreError:
+def damaged(what: str, where: str, error: Exception | None = None) -> StoreError:
     """What is kept is not what was written."""
-    return StoreError(f"{where} is damaged: {what} can't be read", DOCTOR)
+    why = f": {error}" if isinstance(error, Lost) else ""
+    return StoreError(f"{where} is damaged: {what} can't be read{why}", DOCTOR)
 
 
 def newer(what: str, where: str) -> StoreError:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from runner.errors import RunBusy, StoreError, UsageError, did_you_mean
 from runner.events import Commit, Event, RunEnded, RunForked, RunPaused, RunResumed, RunStarted, RunStatus
 from runner.store.contract import Fenced, HistoryMoved, RunRow, RunUnknown
@@ -16,6 +18,9 @@ _STATUS: dict[type[Event], RunStatus] = {
     RunEnded: "completed",
 }
 """The events that change a run's status, and to what (an end says itself)."""
+
+ENDED = ("completed", "failed", "cancelled")
+"""The statuses of a run to which nothing will be added."""
 
 
 def status_after(commit: Commit) -> RunStatus | None:
@@ -30,6 +35,42 @@ def status_after(commit: Commit) -> RunStatus | None:
 def version_after(commit: Commit) -> RunResumed | None:
     """The resumption in a commit that brought another version of the definition."""
     return next((event for event in commit.events if isinstance(event, RunResumed) and event.definition), None)
+
+
+class Standing(msgspec.Struct):
+    """How a run stands after all commits that were added, the first of which is its start."""
+
+    workflow: str
+    version: str
+    definition: str
+    status: RunStatus
+    at: float
+    epoch: int
+    last: int
+
+    @classmethod
+    def after(cls, commit: Commit | None) -> Standing:
+        """After a run's first commit. Raises StoreError when there is none, or this is none."""
+        if commit is None:
+            raise StoreError("a run has at least one commit")
+        start = started(commit)
+        if isinstance(start, RunForked):
+            raise StoreError(f"run '{commit.run}' can't begin with this: the past that it shares is not here")
+        status = status_after(commit) or "running"
+        return cls(start.workflow, start.version, start.definition, status, commit.at, commit.epoch, commit.last)
+
+    def add(self, commit: Commit) -> None:
+        """After one more. Raises StoreError when it does not follow."""
+        check_order(commit)
+        if commit.first != self.last + 1:
+            raise StoreError(f"run '{commit.run}': event {commit.first} can't follow event {self.last}")
+        for event in commit.events:
+            if isinstance(event, RunForked):
+                self.workflow = event.workflow
+            if isinstance(event, RunForked | RunResumed) and event.definition:
+                self.definition, self.version = event.definition, event.version
+        self.status = status_after(commit) or self.status
+        self.at, self.epoch, self.last = commit.at, commit.epoch, commit.last
 
 
 def started(commit: Commit) -> RunStarted | RunForked:
@@ -87,6 +128,15 @@ def busy(row: RunRow) -> RunBusy:
     """Another process took the run first."""
     by = f"{row.owner}" if row.owner else "another process"
     return RunBusy(f"run '{row.id}' is owned by {by}", f"let it finish, or stop it: `wf pause {row.id}`")
+
+
+def not_deleted(row: RunRow, epoch: int, forks: Sequence[str]) -> StoreError:
+    """Why a run was not removed, given how it stands and which runs share its past."""
+    if row.epoch != epoch:
+        return busy(row)
+    if row.status not in ENDED:
+        return StoreError(f"run '{row.id}' can't be removed: it is {row.status}", f"`wf cancel {row.id}` ends it")
+    return StoreError(f"run '{row.id}' can't be removed: run '{forks[0]}' shares its past", "remove that one first")
 
 
 def not_in_inbox(run: str) -> StoreError:

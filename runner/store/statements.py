@@ -11,14 +11,14 @@ INSERT OR IGNORE INTO events (id, run, first, at, epoch, format, checksum, paylo
     (?1 << 32) + ?3, ?1, ?2, ?4,
     (SELECT epoch FROM runs WHERE number = ?1 AND epoch = ?5 AND (?1 << 32) + ?2 - 1 =
         (SELECT id FROM events WHERE id < (?1 + 1) << 32 ORDER BY id DESC LIMIT 1)),
-    ?6, ?7, CAST(?8 AS TEXT)
+    ?6, ?7, CASE ?6 WHEN 1 THEN CAST(?8 AS TEXT) ELSE ?8 END
 )
 """
 
-# A run's first events: there are none before them to follow.
-FIRST_EVENTS = """
+# A run's first events, which have none before them to follow, or those of a run that nobody can own yet.
+INSERT_EVENTS = """
 INSERT INTO events (id, run, first, at, epoch, format, checksum, payload)
-VALUES ((?1 << 32) + ?3, ?1, ?2, ?4, ?5, ?6, ?7, CAST(?8 AS TEXT))
+VALUES ((?1 << 32) + ?3, ?1, ?2, ?4, ?5, ?6, ?7, CASE ?6 WHEN 1 THEN CAST(?8 AS TEXT) ELSE ?8 END)
 """
 
 # A run, unless its id is taken.
@@ -35,6 +35,11 @@ SET_STATUS = "UPDATE runs SET status = ? WHERE number = ?"
 # The version that a run goes by from now on.
 SET_VERSION = "UPDATE runs SET definition = ?, version = ? WHERE number = ?"
 INSERT_RUN_VERSION = "INSERT INTO run_versions (run, definition) VALUES (?, ?) ON CONFLICT DO NOTHING"
+
+# How a run stands that was recorded elsewhere.
+SET_STANDING = """
+UPDATE runs SET workflow = ?, version = ?, definition = ?, status = ?, epoch = ? WHERE number = ?
+"""
 
 # The versions of workflows, newest first: when runs first and last began with each, and how many runs have gone by it.
 VERSIONS = """
@@ -114,30 +119,96 @@ TAKE = "DELETE FROM signals WHERE run_id = ?1 AND id IN (SELECT value FROM json_
 
 # A snapshot, if the lease still holds and the event is the last of a commit.
 INSERT_SNAPSHOT = """
-INSERT INTO workflow_checkpoints (run_id, seq, at, checksum, state)
-SELECT runs.id, ?2, ?3, ?4, ?5 FROM runs JOIN events ON events.id = (runs.number << 32) + ?2
-WHERE runs.number = ?1 AND runs.epoch = ?6
-ON CONFLICT (run_id, seq) DO UPDATE SET at = excluded.at, checksum = excluded.checksum, state = excluded.state
+INSERT INTO workflow_checkpoints (run_id, seq, at, checksum, format, state)
+SELECT runs.id, ?2, ?3, ?4, ?5, ?6 FROM runs JOIN events ON events.id = (runs.number << 32) + ?2
+WHERE runs.number = ?1 AND runs.epoch = ?7
+ON CONFLICT (run_id, seq) DO UPDATE
+SET at = excluded.at, checksum = excluded.checksum, format = excluded.format, state = excluded.state
 """
 
 # The newest snapshot at or before an event.
 SNAPSHOT = """
-SELECT seq, at, checksum, state FROM workflow_checkpoints WHERE run_id = ? AND seq <= ? ORDER BY seq DESC LIMIT 1
+SELECT seq, at, checksum, format, state
+FROM workflow_checkpoints WHERE run_id = ? AND seq <= ? ORDER BY seq DESC LIMIT 1
 """
 
 # A definition's parts: the same hash again changes nothing.
 INSERT_DEFINITION = """
 INSERT INTO workflows (hash, name, version, file, folder, files) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (hash) DO NOTHING
 """
-INSERT_BLOB = "INSERT INTO blobs (hash, content) VALUES (?, ?) ON CONFLICT (hash) DO NOTHING"
+USE_DEFINITION = "UPDATE workflows SET unused_since = NULL WHERE hash = ? AND unused_since IS NOT NULL"
 INSERT_NODE = "INSERT INTO workflow_nodes (workflow, position, path, id, verb, title) VALUES (?, ?, ?, ?, ?, ?)"
 INSERT_EDGE = "INSERT INTO workflow_edges (workflow, position, source, target, condition) VALUES (?, ?, ?, ?, ?)"
 
 # A definition, read back.
 DEFINITION = "SELECT name, version, file, folder, files FROM workflows WHERE hash = ?"
-BLOB = "SELECT content FROM blobs WHERE hash = ?"
 NODES = "SELECT path, id, verb, title FROM workflow_nodes WHERE workflow = ? ORDER BY position"
 EDGES = "SELECT source, target, condition FROM workflow_edges WHERE workflow = ? ORDER BY position"
+
+# What is kept once by its hash: files of definitions, and large values of runs.
+BLOB = "SELECT format, content FROM blobs WHERE hash = ?"
+HAS_BLOB = "SELECT 1 FROM blobs WHERE hash = ?"
+INSERT_BLOB = "INSERT INTO blobs (hash, format, content) VALUES (?, ?, ?) ON CONFLICT (hash) DO NOTHING"
+
+# That a run needs a large value.
+INSERT_RUN_BLOB = "INSERT INTO run_blobs (run, hash) VALUES (?, ?) ON CONFLICT DO NOTHING"
+
+# A run that has ended, if its epoch is still the one that was looked at, and no fork shares its past.
+DELETE_RUN = """
+DELETE FROM runs WHERE number = ?1 AND epoch = ?2 AND status IN ('completed', 'failed', 'cancelled')
+AND NOT EXISTS (SELECT 1 FROM runs AS forks WHERE forks.parent = ?1)
+"""
+FORKS = "SELECT id FROM runs WHERE parent = ?"
+
+# What belonged to it. (The cascade of `events` would look through the whole table: it has no index by run.)
+DELETE_EVENTS = "DELETE FROM events WHERE id > ?1 << 32 AND id < (?1 + 1) << 32"
+DELETE_RUN_VERSIONS = "DELETE FROM run_versions WHERE run = ?1"
+DELETE_RUN_BLOBS = "DELETE FROM run_blobs WHERE run = ?1"
+DELETE_SIGNALS = "DELETE FROM signals WHERE run_id = ?"
+DELETE_SNAPSHOTS = "DELETE FROM workflow_checkpoints WHERE run_id = ?"
+
+# The events after which a run has snapshots.
+SNAPSHOTS = "SELECT seq FROM workflow_checkpoints WHERE run_id = ? ORDER BY seq"
+
+# The snapshots that are not kept; `?2` is a JSON list of those that are.
+THIN = "DELETE FROM workflow_checkpoints WHERE run_id = ?1 AND seq NOT IN (SELECT value FROM json_each(?2))"
+KEPT_SNAPSHOTS = """
+SELECT format, state FROM workflow_checkpoints
+WHERE run_id = ?1 AND seq IN (SELECT value FROM json_each(?2))
+"""
+
+# The large values that a run does not need any more; `?2` is a JSON list of those that it does.
+THIN_BLOBS = "DELETE FROM run_blobs WHERE run = ?1 AND hash NOT IN (SELECT value FROM json_each(?2))"
+
+# Versions that no run goes by: forget that they were unused, mark those that are, remove those that have long been.
+UNMARK = "UPDATE workflows SET unused_since = NULL WHERE hash IN (SELECT definition FROM run_versions)"
+MARK = """
+UPDATE workflows SET unused_since = ?
+WHERE unused_since IS NULL AND hash NOT IN (SELECT definition FROM run_versions)
+"""
+SWEEP_VERSIONS = "DELETE FROM workflows WHERE unused_since <= ?"
+
+# The blobs that nothing refers to.
+_UNUSED = """
+NOT EXISTS (SELECT 1 FROM run_blobs WHERE run_blobs.hash = blobs.hash)
+AND hash NOT IN (SELECT value FROM workflows, json_each(files))
+"""
+UNUSED_BLOBS = f"SELECT hash FROM blobs WHERE {_UNUSED}"  # noqa: S608 - the text is our own
+
+# Of a JSON list of those, the ones that are still unused.
+SWEEP_BLOBS = f"DELETE FROM blobs WHERE hash IN (SELECT value FROM json_each(?)) AND {_UNUSED}"  # noqa: S608 - as above
+
+# The bytes of a run's events and snapshots.
+EVENT_BYTES = "SELECT total(octet_length(payload)) FROM events WHERE id > ?1 << 32 AND id < (?1 + 1) << 32"
+SNAPSHOT_BYTES = "SELECT total(octet_length(state)) FROM workflow_checkpoints WHERE run_id = ?"
+
+# The bytes of large values that runs need, and no other run does; `?1` is a JSON list of their numbers.
+BLOB_BYTES = """
+WITH these AS (SELECT value AS number FROM json_each(?1))
+SELECT total(octet_length(content)) FROM blobs
+WHERE hash IN (SELECT hash FROM run_blobs WHERE run IN these)
+AND NOT EXISTS (SELECT 1 FROM run_blobs WHERE run_blobs.hash = blobs.hash AND run NOT IN these)
+"""
 
 
 def upsert(table: Table) -> str:
@@ -154,3 +225,22 @@ def upsert(table: Table) -> str:
 def select(table: Table) -> str:
     """A run's rows of a projected table. Every name in the text is our own."""
     return f"SELECT {', '.join(('run_id', *table.columns))} FROM {table.name} WHERE run_id = ?"  # noqa: S608 - names are constants
+
+
+def delete(table: Table) -> str:
+    """Remove a run's rows of a projected table. Every name in the text is our own."""
+    return f"DELETE FROM {table.name} WHERE run_id = ?"  # noqa: S608 - names are constants
+
+
+def row_bytes(table: Table) -> str:
+    """The bytes of the JSON in a run's rows of a projected table. Every name in the text is our own."""
+    lengths = " + ".join(f"total(octet_length({name}))" for name in sorted(table.json))
+    return f"SELECT {lengths} FROM {table.name} WHERE run_id = ?"  # noqa: S608 - names are constants
+
+
+def marked(table: Table) -> str:
+    """The JSON in a run's rows of a projected table that refers to large values. Every name in the text is our own."""
+    return " UNION ALL ".join(
+        f"SELECT {name} FROM {table.name} WHERE run_id = ?1 AND instr({name}, ?2)"  # noqa: S608 - names are constants
+        for name in sorted(table.json)
+    )

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
+from typing import get_args
 
 import pytest
+from msgspec.structs import astuple
 
 from runner.store.contract import Store
+from runner.store.form import Codec, Compression, Form
 from runner.store.memory import MemoryStore
 from runner.store.sqlite import open_store
 from tests.store.samples import DEFINITION
@@ -15,14 +19,19 @@ from tests.store.samples import DEFINITION
 Opener = Callable[[], Store]
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+FORMS = [Form(*form) for form in product(get_args(Codec), get_args(Compression))]
+"""Every way of writing rows; the plain one first."""
+
+
+@pytest.fixture(params=product(["memory", "sqlite"], FORMS), ids=lambda made: f"{made[0]}-{'-'.join(astuple(made[1]))}")
 def another(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opener]:
     """Opens the same store once more, as another process would."""
-    shared = MemoryStore()
+    place, form = request.param
+    shared = MemoryStore(form)
     opened: list[Store] = []
 
     def open_one() -> Store:
-        store = shared if request.param == "memory" else open_store(tmp_path / "wf.db", durability="normal")
+        store = shared if place == "memory" else open_store(tmp_path / "wf.db", durability="normal", form=form)
         opened.append(store)
         return store
 

@@ -81,7 +81,7 @@ def test_an_unknown_definition_is_an_error(store: Store, hash_: str) -> None:
 
 def test_a_run_begins_with_its_first_commit(store: Store) -> None:
     size = store.create(first(), OWNER)
-    assert size == len(encode(first().events))
+    assert 0 < size <= len(encode(first().events))
     assert history(store) == [first()]
     row = store.run("run")
     assert (row.id, row.workflow, row.version, row.definition) == ("run", "flow", "1.0.0", "hash")
@@ -134,7 +134,7 @@ def test_commits_are_read_in_order_as_they_were_written(store: Store) -> None:
     store.create(first(), OWNER)
     written = [Commit("run", 3, events(3) + events(4), 11.25), following(5), following(6)]
     for commit in written:
-        assert store.append(commit) == len(encode(commit.events))
+        assert 0 < store.append(commit) <= len(encode(commit.events))
     assert history(store) == [first(), *written]
     assert store.run("run").events == 6
     assert store.run("run").updated_at == 16.0
@@ -212,7 +212,7 @@ def test_an_unknown_run_is_an_error_everywhere(store: Store, run: str) -> None:
         lambda: store.heartbeat(run, 1, 1.0),
         lambda: store.release(run, 1),
         lambda: store.post(Message(run, "signal", 1.0)),
-        lambda: store.save_snapshot(Snapshot(run, 2, 1.0, b"{}"), Rows(), 1),
+        lambda: store.save_snapshot(Snapshot(run, 2, 1.0, {}), Rows(), 1),
     ]
     for use in uses:
         with pytest.raises(RunUnknown) as error:
@@ -324,7 +324,7 @@ def test_a_process_that_lost_its_lease_writes_nothing_more(store: Store) -> None
         lambda: store.append(following(4)),
         lambda: store.append(Commit("run", 4, (RunEnded("failed"),), 1.0)),
         lambda: store.heartbeat("run", 1, 99.0),
-        lambda: store.save_snapshot(Snapshot("run", 3, 1.0, b"{}"), Rows(), 1),
+        lambda: store.save_snapshot(Snapshot("run", 3, 1.0, {}), Rows(), 1),
     ]
     for write in fenced:
         with pytest.raises(Fenced, match="taken over by process 43 on other") as error:
@@ -439,7 +439,7 @@ def test_a_run_without_snapshots_has_none(store: Store) -> None:
 
 def test_the_newest_snapshot_at_or_before_an_event(store: Store) -> None:
     begin(store, 8)
-    kept = [Snapshot("run", seq, float(seq), f"state {seq}".encode()) for seq in (3, 5, 7)]
+    kept = [Snapshot("run", seq, float(seq), f"state {seq}") for seq in (3, 5, 7)]
     for snapshot in kept:
         store.save_snapshot(snapshot, Rows(), 1)
     assert store.snapshot("run") == kept[2]
@@ -449,9 +449,9 @@ def test_the_newest_snapshot_at_or_before_an_event(store: Store) -> None:
 
 def test_a_snapshot_saved_again_is_still_one(store: Store) -> None:
     begin(store)
-    for state in (b"old", b"new"):
+    for state in ("old", "new"):
         store.save_snapshot(Snapshot("run", 2, 1.0, state), Rows(), 1)
-    assert store.snapshot("run") == Snapshot("run", 2, 1.0, b"new")
+    assert store.snapshot("run") == Snapshot("run", 2, 1.0, "new")
 
 
 @pytest.mark.parametrize("seq", [0, 1, 4, 5, 9])
@@ -459,24 +459,25 @@ def test_a_snapshot_belongs_to_the_end_of_a_commit(store: Store, seq: int) -> No
     begin(store, 3)
     store.append(Commit("run", 4, events(4) * 3, 1.0))
     with pytest.raises(StoreError, match=f"no checkpoint {seq}"):
-        store.save_snapshot(Snapshot("run", seq, 1.0, b""), rows(steps=[{"step": "a"}]), 1)
+        store.save_snapshot(Snapshot("run", seq, 1.0, ""), rows(steps=[{"step": "a"}]), 1)
     assert store.projected("run", "steps") == []
 
 
-def test_a_snapshot_holds_any_bytes(store: Store) -> None:
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: repr(value)[:30])
+def test_a_snapshot_holds_any_json(store: Store, value: Json) -> None:
     begin(store)
-    store.save_snapshot(Snapshot("run", 2, 1.0, bytes(range(256)) * 1000), Rows(), 1)
+    assert store.save_snapshot(Snapshot("run", 2, 1.0, value), Rows(), 1) > 0
     read = store.snapshot("run")
     assert read is not None
-    assert read.state == bytes(range(256)) * 1000
+    assert repr(read.state) == repr(value)
 
 
 def test_a_row_is_brought_up_to_date_column_by_column(store: Store) -> None:
     begin(store, 3)
     started = {"step": "a", "node": "a", "status": "running", "started_seq": 2, "request": {"argv": ["x"]}}
-    store.save_snapshot(Snapshot("run", 2, 1.0, b""), rows(steps=[started]), 1)
+    store.save_snapshot(Snapshot("run", 2, 1.0, ""), rows(steps=[started]), 1)
     ended = {"step": "a", "status": "completed", "output": {"n": 1}, "ended_seq": 3, "node": None}
-    store.save_snapshot(Snapshot("run", 3, 1.0, b""), rows(steps=[ended]), 1)
+    store.save_snapshot(Snapshot("run", 3, 1.0, ""), rows(steps=[ended]), 1)
     (row,) = store.projected("run", "steps")
     assert row == dict.fromkeys(row) | {"run_id": "run"} | started | ended | {"node": "a"}
 
@@ -485,7 +486,7 @@ def test_a_json_column_may_become_null(store: Store) -> None:
     begin(store, 3)
     for seq, value in ((2, 5), (3, None)):
         store.save_snapshot(
-            Snapshot("run", seq, 1.0, b""), rows(workflow_state=[{"key": "k", "value": value, "seq": seq}]), 1
+            Snapshot("run", seq, 1.0, ""), rows(workflow_state=[{"key": "k", "value": value, "seq": seq}]), 1
         )
     assert [(row["value"], row["seq"]) for row in store.projected("run", "workflow_state")] == [(None, 3)]
 
@@ -493,7 +494,7 @@ def test_a_json_column_may_become_null(store: Store) -> None:
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: repr(value)[:30])
 def test_a_json_column_holds_any_json(store: Store, value: Json) -> None:
     begin(store)
-    store.save_snapshot(Snapshot("run", 2, 1.0, b""), rows(workflow_state=[{"key": "k", "value": value}]), 1)
+    store.save_snapshot(Snapshot("run", 2, 1.0, ""), rows(workflow_state=[{"key": "k", "value": value}]), 1)
     (row,) = store.projected("run", "workflow_state")
     assert repr(row["value"]) == repr(value)
 
@@ -501,14 +502,14 @@ def test_a_json_column_holds_any_json(store: Store, value: Json) -> None:
 def test_rows_come_in_the_order_of_what_happened(store: Store) -> None:
     begin(store)
     steps = [{"step": step, "started_seq": seq} for step, seq in (("b", 2), ("a", 9), ("c", 2), ("d", None))]
-    store.save_snapshot(Snapshot("run", 2, 1.0, b""), rows(steps=steps), 1)
+    store.save_snapshot(Snapshot("run", 2, 1.0, ""), rows(steps=steps), 1)
     assert [row["step"] for row in store.projected("run", "steps")] == ["d", "b", "c", "a"]
 
 
 def test_tables_of_one_run_are_not_those_of_another(store: Store) -> None:
     for run in ("a", "b"):
         begin(store, run=run)
-        store.save_snapshot(Snapshot(run, 2, 1.0, b""), rows(steps=[{"step": "s", "node": run}]), 1)
+        store.save_snapshot(Snapshot(run, 2, 1.0, ""), rows(steps=[{"step": "s", "node": run}]), 1)
     assert [row["node"] for row in store.projected("a", "steps")] == ["a"]
 
 
@@ -516,7 +517,7 @@ def test_a_snapshot_whose_rows_are_refused_leaves_nothing(store: Store) -> None:
     begin(store)
     bad = rows(steps=[{"step": "a"}], workflow_state=[{"key": "k", "value": "\ud800"}])
     with pytest.raises(StoreError, match="can't be recorded"):
-        store.save_snapshot(Snapshot("run", 2, 1.0, b""), bad, 1)
+        store.save_snapshot(Snapshot("run", 2, 1.0, ""), bad, 1)
     assert store.snapshot("run") is None
     assert store.projected("run", "steps") == []
 
@@ -569,7 +570,7 @@ def test_any_text_may_be_an_id(store: Store, run: str) -> None:
 def test_a_store_opened_again_holds_what_the_first_wrote(store: Store, another: Opener) -> None:
     begin(store, 5)
     store.post(Message("run", "signal", 1.0, "go"))
-    store.save_snapshot(Snapshot("run", 5, 1.0, b"state"), rows(steps=[{"step": "a"}]), 1)
+    store.save_snapshot(Snapshot("run", 5, 1.0, "state"), rows(steps=[{"step": "a"}]), 1)
     again = another()
     assert history(again) == history(store)
     assert again.run("run") == store.run("run")

@@ -17,7 +17,8 @@ from runner.snapshot import encode
 from runner.store.contract import Message, Rows, RunUnknown, Snapshot, Store
 from runner.store.driver import sqlite3
 from runner.store.faults import explain
-from runner.store.payload import FORMAT, _position
+from runner.store.form import JSON, NEWEST
+from runner.store.payload import _position
 from runner.store.sqlite import SqliteStore, open_store
 from runner.store.tables import PROJECTED
 from tests.store.samples import DEFINITION, begin, following
@@ -218,10 +219,10 @@ def store(path: Path) -> SqliteStore:
 
 def forge(store: SqliteStore, payload: bytes | str, last: int = LENGTH + 1, **given: int) -> None:
     """A row of one event whose checksum is right."""
-    fields = {"first": last, "format": FORMAT} | given
+    fields = {"first": last, "format": JSON} | given
     data = payload if isinstance(payload, bytes) else payload.encode("utf-8", "surrogatepass")
     checksum = crc32(data, crc32(_position(fields["first"], last, 1, fields["format"], 1.0)))
-    store._database.execute(
+    store._session.execute(
         "INSERT INTO events (id, run, first, at, epoch, format, checksum, payload) VALUES (?, 1, ?, 1.0, 1, ?, ?, ?)",
         ((1 << 32) + last, fields["first"], fields["format"], given.get("checksum", checksum), data),
     )
@@ -281,7 +282,7 @@ def test_what_looks_like_a_type_is_data(store: SqliteStore, value: str) -> None:
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"format": FORMAT + 1}, "written by a newer wf"),
+        ({"format": NEWEST + 1}, "written by a newer wf"),
         ({"checksum": 1}, "is damaged"),
         ({"first": LENGTH}, "is damaged"),
         ({"last": LENGTH + 3}, f"events {LENGTH + 1}–{LENGTH + 2} of run 'run' can't be read"),
@@ -299,7 +300,7 @@ def test_a_run_of_a_newer_event_format_is_refused(tmp_path: Path) -> None:
     assert isinstance(store, SqliteStore)
     store.save_definition(DEFINITION)
     begin(store)
-    store._database.execute("DELETE FROM events")
+    store._session.execute("DELETE FROM events")
     started = '[{"type":"run_started","workflow":"f","version":"1","definition":"h","inputs":{},"state":{},"format":2}]'
     forge(store, started, last=1)
     with pytest.raises(StoreError, match="written by a newer wf"):
@@ -308,14 +309,14 @@ def test_a_run_of_a_newer_event_format_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_row_that_says_it_stands_earlier_is_an_error(store: SqliteStore) -> None:
-    store._database.execute("UPDATE events SET first = 0 WHERE id = (1 << 32) + 7")
+    store._session.execute("UPDATE events SET first = 0 WHERE id = (1 << 32) + 7")
     with pytest.raises(StoreError, match="events 0–7 of run 'run' can't be read"):
         list(store.commits("run"))
     store.close()
 
 
 def test_events_that_are_missing_are_noticed(store: SqliteStore) -> None:
-    store._database.execute("DELETE FROM events WHERE id = (1 << 32) + 7")
+    store._session.execute("DELETE FROM events WHERE id = (1 << 32) + 7")
     with pytest.raises(StoreError, match="events 7–7 of run 'run' can't be read"):
         list(store.commits("run"))
     store.close()
@@ -339,7 +340,7 @@ def test_events_that_are_missing_are_noticed(store: SqliteStore) -> None:
     ],
 )
 def test_other_rows_that_are_damaged(store: SqliteStore, path: Path, statement: str, read: Any) -> None:
-    store._database.execute(statement)
+    store._session.execute(statement)
     with pytest.raises(StoreError) as error:
         read(store)
     assert str(path) in error.value.message
@@ -347,7 +348,7 @@ def test_other_rows_that_are_damaged(store: SqliteStore, path: Path, statement: 
 
 
 def test_a_snapshot_that_is_no_state_is_an_error(store: SqliteStore) -> None:
-    store.save_snapshot(Snapshot("run", LENGTH, 1.0, b"{}"), Rows(), 1)
+    store.save_snapshot(Snapshot("run", LENGTH, 1.0, {}), Rows(), 1)
     for read in (lambda: load(store, "run"), lambda: read_table(store, "run", "steps")):
         with pytest.raises(StoreError, match=f"the snapshot of run 'run' after event {LENGTH} is damaged"):
             read()

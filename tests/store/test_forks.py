@@ -42,13 +42,13 @@ def test_a_fork_of_a_fork_shares_both_pasts(store: Store) -> None:
 def test_snapshots_of_the_shared_past_are_found_until_there_is_an_own_one(store: Store) -> None:
     begin(store, 6)
     for seq in (3, 5):
-        store.save_snapshot(Snapshot("run", seq, 1.0, b"%d" % seq), Rows(), 1)
+        store.save_snapshot(Snapshot("run", seq, 1.0, str(seq)), Rows(), 1)
     store.create(forks(4), OWNER)
-    assert store.snapshot("fork") == Snapshot("run", 3, 1.0, b"3")
-    store.save_snapshot(Snapshot("fork", 5, 2.0, b"own"), Rows(), 1)
-    assert store.snapshot("fork") == Snapshot("fork", 5, 2.0, b"own")
-    assert store.snapshot("fork", 4) == Snapshot("run", 3, 1.0, b"3")
-    assert store.snapshot("run") == Snapshot("run", 5, 1.0, b"5")
+    assert store.snapshot("fork") == Snapshot("run", 3, 1.0, "3")
+    store.save_snapshot(Snapshot("fork", 5, 2.0, "own"), Rows(), 1)
+    assert store.snapshot("fork") == Snapshot("fork", 5, 2.0, "own")
+    assert store.snapshot("fork", 4) == Snapshot("run", 3, 1.0, "3")
+    assert store.snapshot("run") == Snapshot("run", 5, 1.0, "5")
 
 
 @pytest.mark.parametrize("at", [1, 4, 7, 100])

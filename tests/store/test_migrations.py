@@ -17,6 +17,7 @@ from tests.store.samples import DEFINITION, begin
 RELEASED = (
     "41b8339c01eb985129375340cb856f4e40c7c3d43048c67a65d89462ab0abb4b",
     "460ee06814871daa0bab1e5bbba57fbe05af5f9ed90d4706114d60eda41807b2",
+    "c16ac917780e560a0be82432e358bd7afea4fee75d29925df1f8f849a73483dc",
 )
 """The SHA-256 of each step, in order. A step that has been released keeps its own; a new step adds one."""
 

@@ -26,7 +26,7 @@ def opened(path: Path) -> SqliteStore:
 
 def is_whole(store: SqliteStore) -> bool:
     checks = ("PRAGMA integrity_check", "PRAGMA foreign_key_check")
-    found = [store._database.execute(check).fetchall() for check in checks]
+    found = [store._session.read(check) for check in checks]
     return found == [[("ok",)], []]
 
 
@@ -120,7 +120,7 @@ def test_a_migration_that_is_killed_leaves_the_old_version(path: Path) -> None:
     again = opened(path)
     assert is_whole(again)
     assert again.run("run").events == 5
-    assert again._database["half"].exists() is False
+    assert again._session.read("SELECT 1 FROM sqlite_master WHERE name = 'half'") == []
     again.close()
 
 

@@ -6,21 +6,26 @@ import os
 import shutil
 import stat
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 
 import pytest
 
 from runner.errors import StoreError
+from runner.events import Commit, RunEnded
 from runner.store import connection, statements
 from runner.store.connection import OLDEST_SQLITE
 from runner.store.contract import Message, Rows, RunUnknown, Snapshot
 from runner.store.driver import sqlite3
+from runner.store.large import LARGE
 from runner.store.sqlite import SqliteStore, open_store
+from runner.store.tables import PROJECTED
 from tests.project import ROOT
 from tests.store.processes import command
 from tests.store.samples import DEFINITION, OWNER, begin, first, following
+
+BIG = "x" * LARGE
 
 
 @pytest.fixture
@@ -42,8 +47,12 @@ def as_sqlite(path: Path, durability: connection.Durability = "full", *, create:
     return opened
 
 
+def asked(store: SqliteStore, question: str) -> object:
+    return store._session.read(question)[0][0]
+
+
 def setting(store: SqliteStore, name: str) -> object:
-    return store._database.execute(f"PRAGMA {name}").fetchone()[0]
+    return asked(store, f"PRAGMA {name}")
 
 
 # --- settings
@@ -162,15 +171,15 @@ def append_endlessly(store: SqliteStore) -> None:
 def test_a_full_disk_is_told_and_harms_nothing(store: SqliteStore, path: Path) -> None:
     begin(store)
     pages = setting(store, "page_count")
-    store._database.execute(f"PRAGMA max_page_count={pages}")
+    store._session.execute(f"PRAGMA max_page_count={pages}")
     with pytest.raises(StoreError, match=f"{path} can't grow: the disk is full"):
         append_endlessly(store)
     number = len(list(store.commits("run"))) + 1
     assert number > 3
     with pytest.raises(StoreError, match="the disk is full"):
-        store.save_snapshot(Snapshot("run", number, 1.0, b"x" * 1_000_000), Rows(), 1)
+        store.save_snapshot(Snapshot("run", number, 1.0, "x" * 1_000_000), Rows(), 1)
     assert store.run("run").events == number
-    store._database.execute("PRAGMA max_page_count=1000000")
+    store._session.execute("PRAGMA max_page_count=1000000")
     store.append(following(number + 1))
     assert setting(store, "integrity_check") == "ok"
 
@@ -181,16 +190,17 @@ def test_a_database_that_another_process_holds_is_told(
     begin(store)
     monkeypatch.setattr(connection, "BUSY_SECONDS", 0.01)
     impatient = as_sqlite(path)
-    store._database.execute("BEGIN IMMEDIATE")
-    for write in (
+    store._session.execute("BEGIN IMMEDIATE")
+    writes: list[Callable[[], object]] = [
         lambda: impatient.append(following(3)),
         lambda: impatient.post(Message("run", "signal", 1.0)),
-        lambda: impatient.save_snapshot(Snapshot("run", 2, 1.0, b""), Rows(), 1),
-    ):
+        lambda: impatient.save_snapshot(Snapshot("run", 2, 1.0, ""), Rows(), 1),
+    ]
+    for write in writes:
         with pytest.raises(StoreError, match="is in use by another process"):
             write()
     assert impatient.run("run").events == 2
-    store._database.rollback()
+    store._session.execute("ROLLBACK")
     impatient.append(following(3))
     impatient.close()
 
@@ -204,26 +214,36 @@ def test_a_store_that_was_closed_says_so(path: Path) -> None:
 
 # --- statements
 
-READING_ALL = {"RUNS", "RUN_IDS"}
+READING_ALL = {"RUNS", "RUN_IDS", "UNUSED_BLOBS", "SWEEP_VERSIONS"}
+WITHOUT_CASCADES = {"DELETE_RUN"}
 TABLES = ("events", "runs", "signals", "workflow_checkpoints", "workflow_nodes", "blobs")
 
 
 @pytest.mark.parametrize("name", [name for name in vars(statements) if name.isupper() and not name.startswith("_")])
-def test_no_statement_reads_a_whole_table_but_the_lists_of_runs(store: SqliteStore, name: str) -> None:
+def test_no_statement_reads_a_whole_table_but_those_that_list_it(store: SqliteStore, name: str) -> None:
     sql = getattr(statements, name)
     values = [None] * 14 if "?1" not in sql else [None] * max(int(digit) for digit in "123456789" if f"?{digit}" in sql)
     values = values[: sql.count("?")] if "?1" not in sql else values
-    plan = [row[3] for row in store._database.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
+    store._session.execute(f"PRAGMA foreign_keys={'OFF' if name in WITHOUT_CASCADES else 'ON'}")
+    plan = [row[3] for row in store._session.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
     scans = [line for line in plan if line.startswith("SCAN") and any(table in line for table in TABLES)]
     assert bool(scans) == (name in READING_ALL), plan
 
 
-def test_deleting_a_run_would_take_all_that_belongs_to_it(store: SqliteStore) -> None:
+def test_a_run_that_is_deleted_leaves_no_row_behind(store: SqliteStore) -> None:
+    begin(store, 5, run="other")
+    tables = [name for (name,) in store._session.read("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    counts = {name: f"SELECT count(*) FROM {name}" for name in tables}  # noqa: S608 - the names are our own
+    before = {name: asked(store, count) for name, count in counts.items() if not name.startswith("sqlite_")}
     begin(store, 5)
     store.post(Message("run", "signal", 1.0))
-    store.save_snapshot(Snapshot("run", 5, 1.0, b""), Rows({"steps": [{"step": "a"}]}), 1)
-    store._database.execute("DELETE FROM runs")
-    counted = ("events", "signals", "workflow_checkpoints", "steps")
-    assert [store._database[table].count for table in counted] == [0, 0, 0, 0]
+    rows = {name: [dict.fromkeys(table.key, 1) | dict.fromkeys(table.json, BIG)] for name, table in PROJECTED.items()}
+    store.save_snapshot(Snapshot("run", 5, 1.0, BIG), Rows(rows), 1)
+    store.append(Commit("run", 6, (RunEnded("completed", {"big": BIG}),), 1.0))
+    store.upkeep.delete("run", 1)
+    store.upkeep.sweep(1.0, 0.0)
+    assert {name: asked(store, counts[name]) for name in before} == before
+    assert store._session.read("PRAGMA foreign_key_check") == []
+    assert setting(store, "foreign_keys") == 1
     begin(store, run="another")
-    assert store._database.execute("SELECT number FROM runs").fetchone() == (2,)
+    assert store._session.read("SELECT max(number) FROM runs") == [(3,)]

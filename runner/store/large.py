@@ -1,0 +1,125 @@
+"""Values too large to be written again and again: kept apart, each once, under the hash of its content."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+
+Json = Any
+
+LARGE = 4 * 1024
+"""Bytes from which on a value is kept apart: characters of a text, JSON text of a list or an object."""
+
+DEEPEST = 16
+"""Levels down to which large values are looked for; what lies deeper stays with the one around it."""
+
+LONGEST = 1_000_000_000
+"""Bytes that values put together may have: as much as SQLite lets one value have."""
+
+MARK = b"\x1a"
+"""What a reference begins with in JSON text (SUB). JSON writes it as \\u001a, so that no value can imitate one."""
+
+_REFERENCE = re.compile(MARK + rb"([0-9a-f]{64})")
+
+Fetch = Callable[[str], bytes]
+"""Gives the content of a value that was kept apart, by its hash. Raises Lost."""
+
+
+class Lost(LookupError):
+    """A value that was kept apart is not there any more, or is not what it was."""
+
+    def __init__(self, hash_: str, how: str) -> None:
+        super().__init__(f"the large value {hash_[:12]} is {how}")
+
+
+class Reference:
+    """Stands in the place of a value that is kept apart."""
+
+    __slots__ = ("hash",)
+
+    def __init__(self, hash_: str) -> None:
+        self.hash = hash_
+
+
+def _marked(thing: object) -> msgspec.Raw:
+    if isinstance(thing, Reference):
+        return msgspec.Raw(MARK + thing.hash.encode())
+    raise TypeError(f"{type(thing).__name__} is no JSON")
+
+
+encode: Callable[[Any], bytes] = msgspec.json.Encoder(enc_hook=_marked).encode
+"""A value that may hold references, as JSON text with marks."""
+
+
+def take_apart(value: Any, apart: dict[str, bytes], deepest: int = DEEPEST) -> Any:
+    """The value with references in the place of the large ones in it; their JSON text goes to `apart`, by hash.
+
+    What becomes of a value depends on nothing around it, so that the same one is always kept under the same hash. One
+    that is large even without the large ones in it is kept apart itself, and refers to them.
+    """
+    if isinstance(value, msgspec.Struct):
+        value = msgspec.to_builtins(value)
+    if isinstance(value, dict):
+        return {key: lightened(inner, apart, deepest) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [lightened(inner, apart, deepest) for inner in value]
+    return value
+
+
+def lightened(value: Any, apart: dict[str, bytes], deepest: int = DEEPEST) -> Any:
+    """As `take_apart`, but a reference if the value is large itself."""
+    if not _is_large(value):
+        return value
+    rest = take_apart(value, apart, deepest - 1) if deepest else value
+    text = encode(rest)
+    if len(text) < LARGE:
+        return rest
+    hash_ = sha256(text).hexdigest()
+    apart[hash_] = text
+    return Reference(hash_)
+
+
+def _is_large(value: Any) -> bool:
+    if isinstance(value, str):
+        return len(value) >= LARGE
+    return isinstance(value, dict | list | tuple | msgspec.Struct) and len(encode(value)) >= LARGE
+
+
+def referred(text: bytes, fetch: Fetch) -> set[str]:
+    """The hashes of all values that JSON text with marks refers to, by way of others too. Raises Lost."""
+    found: set[str] = set()
+    pending = [text]
+    while pending:
+        hashes = {hash_.decode() for hash_ in _REFERENCE.findall(pending.pop())} - found
+        found |= hashes
+        pending += map(fetch, hashes)
+    return found
+
+
+def put_together(text: bytes, fetch: Fetch) -> bytes:
+    """JSON text with the values in the place of the marks. Raises Lost; ValueError when it gets longer than LONGEST."""
+    return _Whole(fetch).text(text) if MARK in text else text
+
+
+class _Whole:
+    """Puts texts together, reading each value once however many refer to it."""
+
+    def __init__(self, fetch: Fetch) -> None:
+        self._fetch = fetch
+        self._known: dict[bytes, bytes] = {}
+
+    def text(self, text: bytes) -> bytes:
+        parts = _REFERENCE.split(text)
+        parts[1::2] = map(self._value, parts[1::2])
+        if sum(map(len, parts)) > LONGEST:
+            raise ValueError("too long to be put together")
+        return b"".join(parts)
+
+    def _value(self, hash_: bytes) -> bytes:
+        if hash_ not in self._known:
+            self._known[hash_] = self.text(self._fetch(hash_.decode()))
+        return self._known[hash_]

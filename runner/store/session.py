@@ -1,0 +1,85 @@
+"""A database in use: statements run on it one at a time, and every fault is worded as a StoreError."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlite_utils import Database
+
+from runner.store.driver import sqlite3
+from runner.store.faults import FAULTS, explain, explained
+from runner.store.large import Lost
+from runner.store.payload import damaged
+
+Json = Any
+Values = Sequence[Json] | dict[str, Json]
+
+
+class Session:
+    """One connection. It may be used from any thread, by one at a time."""
+
+    def __init__(self, database: Database, path: Path) -> None:
+        self._database = database
+        self.path = path
+        self.where = str(path)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing. Its first statement is a write, so that it waits for its turn before it reads."""
+        with explained(self.path), self._database.atomic():
+            yield
+
+    @contextmanager
+    def moment(self) -> Iterator[None]:
+        """What is read inside is of one moment, whatever others write meanwhile."""
+        with explained(self.path):
+            self._database.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._database.rollback()
+
+    def execute(self, statement: str, values: Values = ()) -> sqlite3.Cursor:
+        """Run a statement."""
+        try:
+            return self._database.execute(statement, values)
+        except FAULTS as error:
+            raise explain(error, self.path) from error
+
+    def write(self, statement: str, values: Values = ()) -> int:
+        """How many rows the statement wrote."""
+        return self.execute(statement, values).rowcount
+
+    def write_each(self, statement: str, rows: Iterable[Sequence[Json]]) -> None:
+        """Run a statement for each row, within a transaction."""
+        self._database.conn.executemany(statement, rows)
+
+    def read(self, statement: str, values: Values = ()) -> list[Sequence[Json]]:
+        """All rows that the statement finds."""
+        try:
+            return self._database.execute(statement, values).fetchall()
+        except UnicodeEncodeError:
+            return []  # half a surrogate pair equals nothing that is recorded
+        except FAULTS as error:
+            raise explain(error, self.path) from error
+
+    def stream(self, statement: str, values: Values = ()) -> Iterator[Sequence[Json]]:
+        """The rows that the statement finds, one by one."""
+        with explained(self.path):
+            yield from self._database.execute(statement, values)
+
+    @contextmanager
+    def sound(self, what: str) -> Iterator[str]:
+        """Turn what wrong types in rows bring about into the error that they are damaged."""
+        try:
+            yield what
+        except (TypeError, LookupError, ValueError) as error:
+            raise damaged(what, self.where, error if isinstance(error, Lost) else None) from error
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        with explained(self.path):
+            self._database.close()
