@@ -18,18 +18,28 @@ EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
 EXIT_TERMINATED = 143
 
+MOST_PROBLEMS = 100
+"""How many problems are told of one load: nobody reads more."""
+
+MOST_COMPARED = 200
+"""How many words a misspelt one is compared with: a comparison takes some ten microseconds."""
+
 Severity = Literal["error", "warning"]
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A point in a file. `line` and `column` count from 1; `snippet` is that line; `width` is the caret's length."""
+    """A point in a file. `line` and `column` count from 1; `snippet` is that line; `width` is the caret's length.
+
+    Of a long line, `snippet` is a part, in which the place is at column `shown` (0 where that is `column`).
+    """
 
     file: str
     line: int = 1
     column: int = 1
     snippet: str = ""
     width: int = 1
+    shown: int = 0
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}"
@@ -39,7 +49,16 @@ class Place:
         if not self.snippet.strip():
             return ""
         shown = self.snippet.replace("\t", " ")
-        return f"  {shown}\n  {' ' * (self.column - 1)}{'^' * max(1, self.width)}"
+        return f"  {shown}\n  {' ' * self._before}{'^' * max(1, self.width)}"
+
+    @property
+    def token(self) -> str:
+        """What the caret points at."""
+        return self.snippet[self._before :][: self.width]
+
+    @property
+    def _before(self) -> int:
+        return (self.shown or self.column) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +103,10 @@ class InvalidWorkflow(WorkflowError):
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))
         self.problems = tuple(problems)
+
+
+class TooManyProblems(WorkflowError):
+    """So much is wrong that no more is looked for; what was found is with whoever looked."""
 
 
 class UsageError(WorkflowError):
@@ -177,7 +200,14 @@ class Failure:
         }
 
 
+def nearest(word: str, known: Sequence[str]) -> str:
+    """The known word that was probably meant, or nothing. Of very many words, only those that begin alike count."""
+    if len(known) > MOST_COMPARED:
+        known = [other for other in known if other[:2] == word[:2]][:MOST_COMPARED]
+    return next(iter(get_close_matches(word, known, n=1, cutoff=0.6)), "")
+
+
 def did_you_mean(word: str, known: Sequence[str]) -> str:
     """`; did you mean 'x'?` for the nearest known word, or nothing."""
-    near = get_close_matches(word, known, n=1, cutoff=0.6)
-    return f"; did you mean '{near[0]}'?" if near else ""
+    near = nearest(word, known)
+    return f"; did you mean '{near}'?" if near else ""

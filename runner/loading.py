@@ -8,7 +8,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from runner.analysis import analyse
-from runner.compiler import DiskFiles, RecordedFiles, compile_file
+from runner.compiler import DiskFiles, RecordedFiles, compile_file, in_file_order
 from runner.errors import InvalidWorkflow
 from runner.model import Json, Loaded, Permissions, Workflow
 from runner.nodes import KINDS
@@ -26,9 +26,9 @@ Agents = Mapping[str, str]
 
 def load(path: str, allow: Allowed | None = None, agents: Agents | None = None) -> Loaded:
     """Read, check and compile a workflow from a path or `pattern:name`. Raises InvalidWorkflow with every problem."""
-    files = DiskFiles(_resolved((allow or {}).get("read", ())))
-    loaded = _allowed(compile_file(path, BUILDERS, files, agents), allow or {})
-    problems = analyse(loaded)
+    compiled = compile_file(path, BUILDERS, DiskFiles(_resolved((allow or {}).get("read", ()))), agents)
+    loaded = _allowed(compiled.loaded, allow or {})
+    problems = in_file_order([*compiled.problems, *analyse(loaded)], loaded.sources)
     if any(problem.severity == "error" for problem in problems):
         raise InvalidWorkflow(problems)
     return replace(loaded, warnings=tuple(problems))
@@ -36,7 +36,10 @@ def load(path: str, allow: Allowed | None = None, agents: Agents | None = None) 
 
 def load_recorded(path: str, files: RecordedFiles, options: Mapping[str, Json]) -> Loaded:
     """The workflow that a run is pinned to, from the recorded copy of its files and the run's options."""
-    return _allowed(compile_file(path, BUILDERS, files, options.get("agents")), options.get("allow", {}))
+    loaded, problems = compile_file(path, BUILDERS, files, options.get("agents"))
+    if problems:
+        raise InvalidWorkflow(in_file_order(problems, loaded.sources))
+    return _allowed(loaded, options.get("allow", {}))
 
 
 def _allowed(loaded: Loaded, allow: Allowed) -> Loaded:

@@ -19,6 +19,9 @@ JsonPath = tuple[str | int, ...]
 
 Seconds = float
 
+UNKNOWN = "unknown"
+"""The verb of what stands for a node that can't be read."""
+
 
 class Route(msgspec.Struct, frozen=True):
     """One arrow out of a node. `to` is a node id, or None for `exit`; without `when` it always holds."""
@@ -47,12 +50,16 @@ class Duration(msgspec.Struct, frozen=True):
 
 
 class Use(msgspec.Struct, frozen=True):
-    """One expression or template of a node, with what it may see beside the usual roots."""
+    """One expression or template of a node, with what it may see beside the usual roots.
+
+    `file` is the text file that a template was read from: its key among the loaded texts, empty if it stands in place.
+    """
 
     value: Expression | Template | ValueTemplate
     at: JsonPath
     extra: frozenset[str] = frozenset()
     role: str = ""
+    file: str = ""
 
 
 class Node(msgspec.Struct, frozen=True):
@@ -74,6 +81,16 @@ class Node(msgspec.Struct, frozen=True):
     on_crash: Literal["retry", "fail"] = "retry"
     bodies: Mapping[str, Body] = msgspec.field(default_factory=dict)
     uses: tuple[Use, ...] = ()
+
+    @property
+    def handlers(self) -> tuple[Route, ...]:
+        """Where it may lead when it fails."""
+        return self.on_error if isinstance(self.on_error, tuple) else ()
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """Every arrow out of it."""
+        return (*(self.next or ()), *self.handlers)
 
 
 class Body(msgspec.Struct, frozen=True):
@@ -146,6 +163,7 @@ class Agent(msgspec.Struct, frozen=True):
     tools: tuple[str, ...] = ()
     temperature: float | None = None
     max_reply_tokens: int | None = None
+    uses: tuple[Use, ...] = ()
 
 
 class Program(msgspec.Struct, frozen=True):

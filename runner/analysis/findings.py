@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from runner.errors import Problem, Severity
-from runner.model import JsonPath, Workflow
+from runner.compiler import shown_as
+from runner.errors import MOST_PROBLEMS, Place, Problem, Severity, TooManyProblems
+from runner.model import JsonPath, Loaded, Use, Workflow
+from runner.reference import Reference
+from runner.source import Source, place_in_text
+from runner.template import ValueTemplate
 
 
 class Findings:
-    """The problems found so far. `sources` are the files read, by key."""
+    """The problems found so far in what was loaded. Each adds to it, or raises TooManyProblems."""
 
-    def __init__(self, sources: Mapping[str, Any]) -> None:
-        self._sources = sources
-        self._found: dict[Problem, None] = {}
+    def __init__(self, loaded: Loaded) -> None:
+        self._loaded = loaded
+        self.problems: list[Problem] = []
 
     def add(  # noqa: PLR0913 - a place, words, and how grave it is
         self,
@@ -25,23 +26,32 @@ class Findings:
         rule: str,
         hint: str = "",
         key: bool = False,
-        offset: int | None = None,
         severity: Severity = "error",
     ) -> None:
-        """Note a problem at a path of a workflow's file, or at an offset in the text there."""
-        place = self._sources[workflow.file].place(at, key=key, offset=offset)
-        self._found[Problem(message, place, hint, severity, rule)] = None
+        """Note a problem at a path of a workflow's file."""
+        place = self._loaded.sources[workflow.file].place(at, key=key)
+        self._note(Problem(message, place, hint, severity, rule))
+
+    def refer(self, workflow: Workflow, use: Use, place: JsonPath, reference: Reference, said: tuple[str, str]) -> None:
+        """Note what is wrong with a name, and what to do, where it is read: in the text at `place` within a use."""
+        message, hint = said
+        self._note(Problem(message, self._place(workflow, use, place, reference), hint, rule="name"))
+
+    def _note(self, problem: Problem) -> None:
+        self.problems.append(problem)
+        if len(self.problems) >= MOST_PROBLEMS:
+            raise TooManyProblems("too many problems")
+
+    def _place(self, workflow: Workflow, use: Use, place: JsonPath, reference: Reference) -> Place:
+        value = use.value.templates[place] if isinstance(use.value, ValueTemplate) else use.value
+        written = str(reference)
+        width = len(written if value.source.startswith(written, reference.offset) else reference.path[0])
+        if use.file:
+            return place_in_text(shown_as(use.file), self._loaded.texts[use.file], reference.offset, width)
+        source: Source = self._loaded.sources[workflow.file]
+        return source.place((*use.at, *place), offset=reference.offset, width=width)
 
     def line(self, workflow: Workflow, at: JsonPath) -> int:
         """The line on which a path of a file begins."""
-        return int(self._sources[workflow.file].place(at, key=True).line)
-
-    def in_order(self) -> list[Problem]:
-        """All of them, by file, line and column."""
-        files = {source.file: position for position, source in enumerate(self._sources.values())}
-        return sorted(self._found, key=lambda problem: _place(problem, files))
-
-
-def _place(problem: Problem, files: Mapping[str, int]) -> tuple[int, int, int]:
-    place = problem.place
-    return (files.get(place.file, 0), place.line, place.column) if place is not None else (0, 0, 0)
+        source: Source = self._loaded.sources[workflow.file]
+        return source.place(at, key=True).line

@@ -2,40 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from runner.analysis.findings import Findings
-from runner.model import Body, Node, Route, Workflow
+from runner.model import UNKNOWN, Body, Node, Route, Workflow
 
 
 def check_flow(workflow: Workflow, findings: Findings) -> None:
     """Check every body of a workflow."""
     for body in workflow.bodies.values():
-        reached = _reachable(body)
         for node in body.nodes.values():
-            if node.id not in reached:
-                hint = f"'{body.start}' is the start; let a route lead to '{node.id}', or remove it"
-                findings.add(
-                    workflow, node.at, f"node '{node.id}' can't be reached", rule="unreachable", key=True, hint=hint
-                )
             _check_dead_routes(workflow, node, findings)
-        _check_end(workflow, body, reached, findings)
+        if _is_whole(body):
+            reached = _reachable(body, body.start)
+            _check_reach(workflow, body, reached, findings)
+            _check_end(workflow, body, reached, findings)
+
+
+def _is_whole(body: Body) -> bool:
+    """Whether every node, and every name of one, could be read; else nothing is proved of the body."""
+    if any(node.verb == UNKNOWN for node in body.nodes.values()):
+        return False
+    targets = [route.to for node in body.nodes.values() for route in node.routes if route.to is not None]
+    return body.nodes.keys() >= {body.start, *targets}
+
+
+def _always_ends(node: Node) -> bool:
+    """Whether the node ends the workflow whenever it is reached: its `next` is then never followed."""
+    return node.verb == "end" and node.condition is None
 
 
 def _routes(node: Node) -> tuple[Route, ...]:
-    handlers = node.on_error if isinstance(node.on_error, tuple) else ()
-    return (*(node.next or ()), *handlers)
+    return node.handlers if _always_ends(node) else node.routes
 
 
-def _reachable(body: Body) -> dict[str, None]:
-    found = {body.start: None}
-    waiting = [body.start]
+def _reachable(body: Body, start: str) -> dict[str, None]:
+    found = {start: None}
+    waiting = [start]
     while waiting:
         for route in _routes(body.nodes[waiting.pop()]):
-            if route.to is not None and route.to in body.nodes and route.to not in found:
+            if route.to is not None and route.to not in found:
                 found[route.to] = None
                 waiting.append(route.to)
     return found
+
+
+def _check_reach(workflow: Workflow, body: Body, reached: Collection[str], findings: Findings) -> None:
+    """Report each node that nothing reaches, those to which only others of them lead with the first of these."""
+    lost = [name for name in body.nodes if name not in reached]
+    led_to = {route.to for name in lost for route in _routes(body.nodes[name]) if route.to != name}
+    told: set[str] = set()
+    for name in sorted(lost, key=lambda name: name in led_to):
+        if name in told:
+            continue
+        behind = [other for other in _reachable(body, name) if other in lost and other not in {name, *told}]
+        told |= {name, *behind}
+        words = f"node '{name}' can't be reached"
+        if behind:
+            words += f", nor what only it leads to: {', '.join(behind)}"
+        hint = f"'{body.start}' is the start; let a route lead to '{name}', or remove it"
+        findings.add(workflow, body.nodes[name].at, words, rule="unreachable", key=True, hint=hint)
 
 
 def _leaves(node: Node) -> bool:
@@ -51,13 +77,21 @@ def _check_end(workflow: Workflow, body: Body, reached: Mapping[str, None], find
         more = {name for name in reached if name not in ending and _leads_into(body.nodes[name], ending)}
         growing = bool(more)
         ending |= more
-    stuck = [name for name in reached if name not in ending]
-    if stuck:
-        circle = " → ".join([*stuck, stuck[0]])
+    if stuck := [name for name in reached if name not in ending]:
+        circle = _circle(body, stuck[0])
+        words = f"this can't end: {' → '.join([*circle, circle[0]])}"
         hint = "give one of its nodes a route to `exit`, to a node that leaves, or a max_visits"
-        findings.add(
-            workflow, body.nodes[stuck[0]].at, f"this can't end: {circle}", rule="endless", key=True, hint=hint
-        )
+        findings.add(workflow, body.nodes[circle[0]].at, words, rule="endless", key=True, hint=hint)
+
+
+def _circle(body: Body, start: str) -> list[str]:
+    """The circle into which the first route of each node leads, from a node on that no way leaves."""
+    way = [start]
+    while True:
+        following = next(route.to for route in _routes(body.nodes[way[-1]]) if route.to is not None)
+        if following in way:
+            return way[way.index(following) :]
+        way.append(following)
 
 
 def _leads_into(node: Node, names: set[str]) -> bool:
@@ -65,8 +99,15 @@ def _leads_into(node: Node, names: set[str]) -> bool:
 
 
 def _check_dead_routes(workflow: Workflow, node: Node, findings: Findings) -> None:
-    for routes in (node.next or (), node.on_error if isinstance(node.on_error, tuple) else ()):
-        always = next((position for position, route in enumerate(routes) if route.when is None), None)
-        for route in routes[always + 1 :] if always is not None else ():
-            words = "this route never fires: the one before it has no `when`"
-            findings.add(workflow, route.at, words, rule="dead-route", severity="warning")
+    if _always_ends(node):
+        _warn(workflow, [route for route in node.next or () if route.at != node.at], "the workflow ends here", findings)
+        return
+    for routes in (node.next or (), node.handlers):
+        always = next((position for position, route in enumerate(routes) if route.when is None), len(routes))
+        _warn(workflow, routes[always + 1 :], "the one before it has no `when`", findings)
+
+
+def _warn(workflow: Workflow, routes: Collection[Route], reason: str, findings: Findings) -> None:
+    for route in routes:
+        words = f"this route never fires: {reason}"
+        findings.add(workflow, route.at, words, rule="dead-route", severity="warning")

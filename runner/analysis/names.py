@@ -15,6 +15,15 @@ from runner.template import ValueTemplate
 ROOTS = ("inputs", "state", "run", "visits", "nodes")
 RUN_KEYS = ("id", "name", "steps", "cost_usd", "tokens", "budget_left_usd")
 NODE_KEYS = ("output", "status", "error", "visits", "results")
+_ELSEWHERE = {
+    "output": "a node sees its own output in its `set` and `next`; that of another is nodes.NAME.output",
+    "error": "it is seen in `on_error`, `rescue` and `finally`; what a node failed with is nodes.NAME.error",
+    "item": "it is seen in the `do` of a `for_each`, where `as` may give it another name",
+    "index": "it is seen in the `do` of a `for_each`",
+    "results": "it is seen in `complete_when`; those of a node that has ended are nodes.NAME.results",
+    "env": "there is no environment here: declare an input with `env: NAME`",
+}
+"""Where the names stand that can't be seen from everywhere, or what to write in their place."""
 
 
 class _Sight(msgspec.Struct, frozen=True):
@@ -53,7 +62,7 @@ def _body(workflow: Workflow, body: Body, sight: _Sight, findings: Findings) -> 
 
 def _node(workflow: Workflow, node: Node, sight: _Sight, findings: Findings) -> None:
     own = _Sight({**sight.nodes, node.id: node}, sight.siblings)
-    for use in node.uses:
+    for use in (*node.uses, *_agent_uses(workflow, node)):
         _use(workflow, use, _sight_of(node, use, own), findings)
     for key, _ in node.set:
         _state_key(workflow, key, (*node.at, "set", key), findings)
@@ -67,6 +76,15 @@ def _sight_of(node: Node, use: Use, own: _Sight) -> _Sight:
     """What a part of a node sees; the `if` of a branch sees what the branch does."""
     inside = use.at[len(node.at) :]
     return _branch_sight(node, str(inside[1]), own) if inside[:1] == ("parallel",) else own
+
+
+def _agent_uses(workflow: Workflow, node: Node) -> tuple[Use, ...]:
+    """What the node's agent reads: its instructions are rendered where the node stands."""
+    if node.verb != "agent":
+        return ()
+    agent = node.spec.agent
+    found = workflow.agents.get(agent) if isinstance(agent, str) else agent
+    return found.uses if found is not None else ()
 
 
 def _branch_sight(node: Node, key: str, sight: _Sight) -> _Sight:
@@ -91,24 +109,24 @@ def _state_key(workflow: Workflow, key: str, at: JsonPath, findings: Findings) -
 
 
 def _references(use: Use) -> Iterator[tuple[JsonPath, Reference]]:
-    if not isinstance(use.value, ValueTemplate):
-        yield from ((use.at, reference) for reference in use.value.references)
-        return
-    for path, reference in use.value.references:
-        yield (*use.at, *path), reference
+    """Each name that a use reads, and where in its value."""
+    if isinstance(use.value, ValueTemplate):
+        yield from use.value.references
+    else:
+        yield from (((), reference) for reference in use.value.references)
 
 
 def _use(workflow: Workflow, use: Use, sight: _Sight, findings: Findings) -> None:
-    for at, reference in _references(use):
-        trouble = _trouble(workflow, use, reference, sight)
-        if trouble is not None:
-            words, hint = trouble
-            findings.add(workflow, at, words, rule="name", hint=hint, offset=reference.offset)
+    for place, reference in _references(use):
+        if trouble := _trouble(workflow, use, reference, sight):
+            findings.refer(workflow, use, place, reference, trouble)
 
 
 def _trouble(workflow: Workflow, use: Use, reference: Reference, sight: _Sight) -> tuple[str, str] | None:
     root, *rest = reference.path
     seen = [*ROOTS, *sorted(use.extra)]
+    if root in _ELSEWHERE and root not in seen:
+        return f"'{root}' is not known here", _ELSEWHERE[root]
     if root not in seen:
         return f"'{root}' is not known here{did_you_mean(root, seen)}", f"known are: {', '.join(seen)}"
     if root in use.extra or root == "visits":
@@ -147,9 +165,8 @@ def _node_trouble(rest: Sequence[str], sight: _Sight) -> tuple[str, str] | None:
 def _tool_names(workflow: Workflow, use: Use, findings: Findings) -> None:
     tool = workflow.tools[str(use.at[1])]
     known = list(tool.inputs.get("properties", {}))
-    for at, reference in _references(use):
+    for place, reference in _references(use):
         if reference.path[0] != "inputs" or (len(reference.path) > 1 and reference.path[1] not in known):
             shown = ".".join(reference.path[:2])
             hint = f"a tool sees its own inputs: {', '.join(known) or 'it has none'}"
-            words = f"'{shown}' is not known to tool '{tool.name}'"
-            findings.add(workflow, at, words, rule="name", hint=hint, offset=reference.offset)
+            findings.refer(workflow, use, place, reference, (f"'{shown}' is not known to tool '{tool.name}'", hint))

@@ -2,42 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from runner.compiler.bodies import Builders
 from runner.compiler.compilation import Compilation
-from runner.compiler.files import PATTERN, DiskFiles, Files, RecordedFiles, content_hash
+from runner.compiler.files import PATTERN, DiskFiles, Files, RecordedFiles, content_hash, shown_as
 from runner.compiler.reader import NodeReader, parse_duration
-from runner.errors import InvalidWorkflow, Problem
+from runner.errors import InvalidWorkflow, Problem, TooManyProblems
 from runner.model import Loaded
+from runner.source import Source
 
-__all__ = ["DiskFiles", "Files", "NodeReader", "RecordedFiles", "compile_file", "parse_duration"]
+__all__ = [
+    "Compiled",
+    "DiskFiles",
+    "Files",
+    "NodeReader",
+    "RecordedFiles",
+    "compile_file",
+    "in_file_order",
+    "parse_duration",
+    "shown_as",
+]
+
+
+class Compiled(NamedTuple):
+    """What became of a file, and all that is wrong with it; whatever is, something stands in its place."""
+
+    loaded: Loaded
+    problems: list[Problem]
 
 
 def compile_file(
     path: str, builders: Builders, files: DiskFiles | RecordedFiles, agents: Mapping[str, str] | None = None
-) -> Loaded:
+) -> Compiled:
     """Read, check and compile a workflow (a path, or `pattern:name`) with all that it calls.
 
     `agents` names files, by absolute path, whose agents take the place of the root file's agents of these names.
-    Raises InvalidWorkflow with every problem found, in file order. What analysis can prove comes after this.
+    Raises InvalidWorkflow when too little of it can be read. What analysis can prove comes after this.
     """
     key = path if path.startswith(PATTERN) else str(Path(path).absolute())
     compilation = Compilation(files, builders, key, agents or {})
-    compilation.workflow(key)
-    if compilation.problems:
-        raise InvalidWorkflow(in_file_order(compilation))
-    return Loaded(compilation.library[key], files.texts, content_hash(files.texts, key), compilation.sources)
+    with contextlib.suppress(TooManyProblems):
+        compilation.workflow(key)
+    if key not in compilation.library:
+        raise InvalidWorkflow(in_file_order(compilation.problems, compilation.sources))
+    loaded = Loaded(compilation.library[key], files.texts, content_hash(files.texts, key), compilation.sources)
+    return Compiled(loaded, compilation.problems)
 
 
-def in_file_order(compilation: Compilation) -> list[Problem]:
+def in_file_order(problems: Iterable[Problem], sources: Mapping[str, Source]) -> list[Problem]:
     """The problems of a load, each once, the root file's first."""
-    order = {source.file: position for position, source in enumerate(compilation.sources.values())}
-    unique = dict.fromkeys(compilation.problems)
-    return sorted(
-        unique,
-        key=lambda problem: (
-            (order.get(problem.place.file, 0), problem.place.line, problem.place.column) if problem.place else (0, 0, 0)
-        ),
-    )
+    files = {source.file: position for position, source in enumerate(sources.values())}
+
+    def order(problem: Problem) -> tuple[int, int, int]:
+        place = problem.place
+        return (files.get(place.file, len(files)), place.line, place.column) if place is not None else (0, 0, 0)
+
+    return sorted(dict.fromkeys(problems), key=order)

@@ -6,11 +6,17 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from runner.compiler.declarations import AgentReader, retry
-from runner.compiler.names import EXIT, id_trouble
+from runner.compiler.names import EXIT, name_trouble
 from runner.compiler.reader import NodeReader, Notes
 from runner.errors import did_you_mean
-from runner.model import Body, Json, JsonPath, Node, Route, Use
-from runner.schema import VERBS
+from runner.model import UNKNOWN, Body, Json, JsonPath, Node, Route, Use
+from runner.schema import VERBS, Unknown
+
+_NO_NODES = {
+    "continue": "`continue` stands alone: on_error: continue",
+    **dict.fromkeys(("end", "END", "stop", "done", "finish"), "to end the body write exit"),
+}
+"""What is written where a route should lead, and names no node."""
 
 WITH_DEFAULTS = frozenset({"agent", "command", "script", "tool", "http"})
 Builders = Mapping[str, Callable[[NodeReader], Any]]
@@ -53,13 +59,11 @@ class BodyReader:
             entries: list[_Entry] = [(key, entry, (*at, "nodes", key), None) for key, entry in content["nodes"].items()]
         else:
             entries = self._steps(content["steps"], at)
-        nodes = {
-            key: self._node(key, entry or {}, place, following, variables) for key, entry, place, following in entries
-        }
+        nodes = {key: self._node(key, entry, place, following, variables) for key, entry, place, following in entries}
         start = content.get("start", entries[0][0])
         if start not in nodes:
             self._notes.error(f"node '{start}' does not exist{did_you_mean(start, list(nodes))}", (*at, "start"))
-        body = Body(nodes, start if start in nodes else entries[0][0], at, variables=variables)
+        body = Body(nodes, start, at, variables=variables)
         self._check_targets(body)
         return body
 
@@ -78,7 +82,7 @@ class BodyReader:
 
     def _single(self, content: Json, at: JsonPath, name: str, variables: frozenset[str]) -> Body:
         node = self._node(name, content, at, None, variables)
-        for route in (*(node.next or ()), *(node.on_error if isinstance(node.on_error, tuple) else ())):
+        for route in node.routes:
             if route.to is not None:
                 hint = "it stands alone here; write `nodes:` or `steps:` around it to have several"
                 self._notes.error(f"a single node can't go on to '{route.to}'", route.at, hint=hint)
@@ -87,8 +91,11 @@ class BodyReader:
     def _node(
         self, name: str, content: Mapping[str, Json], at: JsonPath, following: str | None, variables: frozenset[str]
     ) -> Node:
-        if trouble := id_trouble(name):
-            self._notes.error(f"'{name}' can't be an id: {trouble}", at, key=True, hint="choose another name")
+        if trouble := name_trouble(name):
+            place = (*at, "id") if "id" in content else at
+            self._notes.error(f"'{name}' can't be an id: {trouble}", place, key=place == at, hint="choose another name")
+        if isinstance(content, Unknown):
+            return Node(name, UNKNOWN, at, None)
         verb = next((key for key in content if key in VERBS), "none")
         reader = self.reader(name, verb, content, at, variables, [])
         spec = self._builders[verb](reader)
@@ -170,7 +177,8 @@ class BodyReader:
 
     def _check_targets(self, body: Body) -> None:
         for node in body.nodes.values():
-            for route in (*(node.next or ()), *(node.on_error if isinstance(node.on_error, tuple) else ())):
+            for route in node.routes:
                 if route.to is not None and route.to not in body.nodes:
                     near = did_you_mean(route.to, [*body.nodes, EXIT])
-                    self._notes.error(f"node '{route.to}' does not exist{near}", route.at)
+                    hint = "" if near else _NO_NODES.get(route.to, "")
+                    self._notes.error(f"node '{route.to}' does not exist{near}", route.at, hint=hint)

@@ -15,15 +15,15 @@ from runner.compiler.declarations import (
     models,
     permissions,
     readable,
-    state,
     tool,
     tool_inputs,
 )
 from runner.compiler.files import PATTERN, Files
 from runner.compiler.reader import Notes, resolve_schema
+from runner.compiler.state_keys import state
 from runner.errors import InvalidWorkflow, Problem, WorkflowError, did_you_mean
 from runner.model import Agent, Body, Json, JsonPath, Tool, Use, Workflow
-from runner.schema import check_workflow
+from runner.schema import Unknown, check_workflow
 from runner.signature import signature_schema
 from runner.source import Source
 from runner.template import ValueTemplate
@@ -56,14 +56,13 @@ class Compilation(msgspec.Struct):
         self.pending.add(key)
         source = self.files.source(key)
         self.sources[key] = source
-        problems = check_workflow(source)
-        if problems:
-            self.problems.extend(problems)
+        problems, content = check_workflow(source)
+        self.problems.extend(problems)
+        if content is None:
             return
         if len(self.sources) == 1:
-            self.files.confine(readable(folder_of(key), source.data))
-        notes = Notes(source, self.problems)
-        self.library[key] = FileReader(self, key, notes).workflow()
+            self.files.confine(readable(folder_of(key), content))
+        self.library[key] = FileReader(self, key, Notes(source, self.problems), content).workflow()
 
 
 def folder_of(key: str) -> str:
@@ -72,13 +71,13 @@ def folder_of(key: str) -> str:
 
 
 class FileReader:
-    """Compiles one file whose shape has been checked."""
+    """Compiles the content of one file, whose shape has been checked."""
 
-    def __init__(self, compilation: Compilation, key: str, notes: Notes) -> None:
+    def __init__(self, compilation: Compilation, key: str, notes: Notes, content: Mapping[str, Json]) -> None:
         self._compilation = compilation
         self._key = key
         self._notes = notes
-        self._content: Mapping[str, Json] = notes.source.data
+        self._content = content
         self._folder = folder_of(key)
         self._agents = AgentReader(notes, compilation.files, self._folder, self._content)
         self._bodies = BodyReader(notes, self._content, compilation.builders, self._agents, self._workflow_of)
@@ -137,7 +136,8 @@ class FileReader:
         """The agent in a file of its own: with this workflow's models, tools and schemas, and its own folder."""
         source = self._compilation.files.source(file).below("agents", name)
         alone = msgspec.structs.replace(source, data={**_EMPTY, **source.data})
-        if problems := check_workflow(alone):
+        problems, _ = check_workflow(alone)
+        if problems:
             self._notes.problems.extend(problems)
             return Agent(name, "")
         notes = Notes(source, self._notes.problems)
@@ -158,7 +158,7 @@ class FileReader:
     def _side_body(self, key: str) -> Body | None:
         if key not in self._content:
             return None
-        return self._bodies.body(self._content[key] or {}, (key,), key, frozenset({"error"}))
+        return self._bodies.body(self._content[key], (key,), key, frozenset({"error"}))
 
     def _outputs(self) -> dict[str, ValueTemplate]:
         reader = self._bodies.reader("outputs", "none", self._section("outputs"), ("outputs",), frozenset(), self._uses)
@@ -168,8 +168,12 @@ class FileReader:
         at = ("tools", name)
         reader = self._bodies.reader(name, "command", entry, at, frozenset(), self._uses)
         program = reader.program(reader.argv(role="tool"), role="tool")
-        schema = self._python_schema(entry, at) if "python" in entry else tool_inputs(self._notes, entry, at)
-        return tool(name, entry, self._folder, schema, program)
+        return tool(name, entry, self._folder, self._tool_schema(entry, at), program)
+
+    def _tool_schema(self, entry: Mapping[str, Json], at: JsonPath) -> Mapping[str, Json]:
+        if isinstance(entry, Unknown):
+            return {}
+        return self._python_schema(entry, at) if "python" in entry else tool_inputs(self._notes, entry, at)
 
     def _python_schema(self, entry: Mapping[str, Json], at: JsonPath) -> Mapping[str, Json]:
         file, _, function = entry["python"].rpartition(":")

@@ -6,10 +6,10 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from runner.compiler.files import Files
+from runner.compiler.files import Files, shown_as
 from runner.compiler.reader import Notes, parse_duration, resolve_schema
-from runner.errors import InvalidWorkflow, TemplateError, did_you_mean
-from runner.model import Agent, Input, Json, JsonPath, Limits, Model, Permissions, Program, Retry, StateKey, Tool
+from runner.errors import InvalidWorkflow, did_you_mean
+from runner.model import Agent, Input, Json, JsonPath, Limits, Model, Permissions, Program, Retry, Tool, Use
 from runner.programs import anchored
 from runner.schema import CompiledSchema, compile_schema
 from runner.template import Template, compile_template
@@ -20,13 +20,12 @@ Content = Mapping[str, Json]
 def schema_of(notes: Notes, schemas: Content, entry: Content, at: JsonPath, extra: tuple[str, ...]) -> Content:
     """The JSON Schema in an input's or a state key's declaration; `schema: name` refers to one under `schemas:`."""
     content = {key: value for key, value in entry.items() if key not in extra}
-    if isinstance(content.get("schema"), str):
-        named = resolve_schema(notes, schemas, content.pop("schema"), (*at, "schema"))
-        return {**named, **content}
-    return resolve_schema(notes, schemas, content, at)
+    named = content.pop("schema", None)
+    own = resolve_schema(notes, schemas, content, at)
+    return own if named is None else {**resolve_schema(notes, schemas, named, (*at, "schema")), **own}
 
 
-def _check_default(notes: Notes, schema: Content, entry: Content, at: JsonPath) -> Json:
+def checked_default(notes: Notes, schema: Content, entry: Content, at: JsonPath) -> Json:
     default = entry.get("default")
     if "default" not in entry:
         return default
@@ -42,49 +41,10 @@ def inputs(notes: Notes, schemas: Content, content: Content) -> dict[str, Input]
     for name, entry in content.items():
         at = ("inputs", name)
         schema = schema_of(notes, schemas, entry, at, ("secret", "env", "default"))
-        default = _check_default(notes, schema, entry, at)
+        default = checked_default(notes, schema, entry, at)
         found[name] = Input(
             name, schema, "default" not in entry, default, entry.get("env", ""), entry.get("secret", False)
         )
-    return found
-
-
-_JOINED: Mapping[str, tuple[Content, str]] = {
-    **dict.fromkeys(("append", "extend", "union"), ({"type": "array"}, "a list")),
-    "merge": ({"type": "object"}, "an object"),
-    "add": ({"type": "number"}, "a number"),
-    **dict.fromkeys(("min", "max"), ({"type": ["number", "string", "null"]}, "a number, a string or null")),
-    **dict.fromkeys(("max_by", "min_by"), ({"type": ["object", "null"]}, "an object or null")),
-}
-"""What a key with a reducer must hold before the first contribution; `first` and `last` take anything."""
-
-
-def _check_reducer(notes: Notes, reducer: str, default: Json, at: JsonPath) -> None:
-    name = reducer.partition(":")[0]
-    if name not in _JOINED:
-        return
-    schema, words = _JOINED[name]
-    if not compile_schema(schema).fits(default):
-        notes.error(f"reducer '{name}' needs {words} as the default", (*at, "default"), rule="reducer")
-
-
-def _reducer_name(value: Json) -> str:
-    if isinstance(value, dict):
-        [(reducer, field)] = value.items()
-        return f"{reducer}:{field}"
-    return value or "set"
-
-
-def state(notes: Notes, schemas: Content, content: Content) -> dict[str, StateKey]:
-    """`state:` as declared."""
-    found = {}
-    for name, entry in content.items():
-        at = ("state", name)
-        schema = schema_of(notes, schemas, entry, at, ("reducer", "default"))
-        default = _check_default(notes, schema, entry, at)
-        reducer = _reducer_name(entry.get("reducer"))
-        _check_reducer(notes, reducer, default, at)
-        found[name] = StateKey(name, schema, default, reducer)
     return found
 
 
@@ -125,22 +85,24 @@ class AgentReader:
                 f"agent '{name}' has no model", at, key=True, hint="give it `model:`, or set `defaults: {model: …}`"
             )
         schema = entry.get("output_schema")
+        uses: list[Use] = []
         return Agent(
             name,
             model_name,
             tuple(entry.get("fallback", ())),
             entry.get("description", ""),
-            self.text(entry["instructions"], (*at, "instructions")) if "instructions" in entry else None,
+            self._instructions(entry, (*at, "instructions"), uses),
             None if schema is None else resolve_schema(self._notes, self._schemas, schema, (*at, "output_schema")),
             tuple(self._tool(tool, (*at, "tools", position)) for position, tool in enumerate(entry.get("tools", ()))),
             entry.get("temperature"),
             entry.get("max_reply_tokens"),
+            tuple(uses),
         )
 
     def named(self, value: Json, at: JsonPath) -> str | Agent:
         """The agent that a node names, or the one it writes in place."""
         if isinstance(value, dict):
-            return self.agent(str(at[-2]), value, at)
+            return self.agent(str(at[-2] if at[-1] == "agent" else at[-1]), value, at)
         if value not in self._declared:
             self._notes.error(
                 f"agent '{value}' does not exist{did_you_mean(str(value), list(self._declared))}",
@@ -155,17 +117,23 @@ class AgentReader:
             hint = "a model is an alias under models:, or provider/name such as openai/gpt-4o-mini"
             self._notes.error(f"model '{name}' does not exist{did_you_mean(name, list(self._models))}", at, hint=hint)
 
-    def text(self, value: Json, at: JsonPath) -> Template:
-        """A text written in place, or `{file: path}`, as a template."""
+    def text(self, value: Json, at: JsonPath) -> tuple[Template, str]:
+        """A text written in place, or `{file: path}`, as a template; and the file's key among the texts."""
+        if isinstance(value, str):
+            return self._notes.template(value, at), ""
+        path = str(Path(self._folder, value["file"]).resolve())
         try:
-            if isinstance(value, str):
-                return compile_template(value)
-            return compile_template(self._files.text(str(Path(self._folder, value["file"]).resolve())))
-        except TemplateError as error:
-            self._notes.language(error, at, "template")
+            return self._notes.template(self._files.text(path), at, shown_as(path)), path
         except InvalidWorkflow as error:
             self._notes.error(error.problems[0].message, (*at, "file"), hint=error.problems[0].hint)
-        return compile_template("")
+        return compile_template(""), ""
+
+    def _instructions(self, entry: Content, at: JsonPath, uses: list[Use]) -> Template | None:
+        if "instructions" not in entry:
+            return None
+        template, file = self.text(entry["instructions"], at)
+        uses.append(Use(template, at, file=file))
+        return template
 
     def _tool(self, name: str, at: JsonPath) -> str:
         if name not in self._tools:
@@ -228,7 +196,7 @@ def tool_inputs(notes: Notes, entry: Content, at: JsonPath) -> Content:
     declared: Content = entry.get("inputs", {})
     properties = {name: resolve_schema(notes, {}, schema, (*at, "inputs", name)) for name, schema in declared.items()}
     for name, schema in properties.items():
-        _check_default(notes, schema, declared[name], (*at, "inputs", name))
+        checked_default(notes, schema, declared[name], (*at, "inputs", name))
     required = [name for name, schema in properties.items() if "default" not in schema]
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 

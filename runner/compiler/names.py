@@ -23,13 +23,10 @@ ROOT_NAMES = (
 )
 
 
-def id_trouble(name: str) -> str:
-    """Why a name can't be a node's id; empty when it can."""
-    return "'exit' is what a route says to leave the body" if name == EXIT else ""
-
-
 def name_trouble(name: str) -> str:
-    """Why a name can't be an item's, which expressions use as it stands; empty when it can."""
+    """Why a name can't be an id, a branch or an `as`; empty when it can."""
+    if name == EXIT:
+        return "'exit' is what a route says to leave the body"
     if name in RESERVED_WORDS:
         return f"'{name}' is a word of the expression language"
     if name in ROOT_NAMES:

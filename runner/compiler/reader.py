@@ -9,16 +9,28 @@ from typing import Any, Protocol
 import msgspec
 
 from runner.compiler.names import name_trouble
-from runner.errors import ExpressionError, Problem, SourceError, TemplateError, did_you_mean
+from runner.errors import (
+    MOST_PROBLEMS,
+    ExpressionError,
+    Place,
+    Problem,
+    SourceError,
+    TemplateError,
+    TooManyProblems,
+    did_you_mean,
+)
 from runner.expression import Expression, compile_expression
 from runner.model import Agent, Body, Duration, Json, JsonPath, Program, Use
 from runner.schema import check_schema
-from runner.source import Source
+from runner.source import Source, place_in_text
 from runner.template import Template, ValueTemplate, compile_template, compile_value
 
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[smhd]))+")
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhd])")
+
+_UNREADABLE = "{{ '' }}"
+"""Stands for a template that can't be read: one that can't be taken for plain text."""
 
 
 def parse_duration(text: Json) -> float | None:
@@ -32,22 +44,39 @@ class AgentReader(Protocol):
     """What reads a file's agents."""
 
     def named(self, value: Json, at: JsonPath) -> str | Agent: ...
-    def text(self, value: Json, at: JsonPath) -> Template: ...
+    def text(self, value: Json, at: JsonPath) -> tuple[Template, str]: ...
     def check_model(self, name: str, at: JsonPath) -> None: ...
 
 
 class Notes(msgspec.Struct):
-    """What compilation of one file has found so far."""
+    """What compilation of one file has found so far. Each adds to it, or raises TooManyProblems."""
 
     source: Source
     problems: list[Problem] = msgspec.field(default_factory=list)
 
     def error(self, message: str, at: JsonPath, *, hint: str = "", key: bool = False, rule: str = "reference") -> None:
-        self.problems.append(Problem(message, self.source.place(at, key=key), hint, rule=rule))
+        self.note(message, self.source.place(at, key=key), hint, rule)
 
     def language(self, error: SourceError, at: JsonPath, rule: str) -> None:
-        place = self.source.place(at, offset=error.offset)
-        self.problems.append(Problem(error.message, place, error.hint, rule=rule))
+        """A mistake in an expression or template, at its offset in the text at a path."""
+        self.note(error.message, self.source.place(at, offset=error.offset, width=error.width), error.hint, rule)
+
+    def note(self, message: str, place: Place, hint: str, rule: str) -> None:
+        self.problems.append(Problem(message, place, hint, rule=rule))
+        if len(self.problems) >= MOST_PROBLEMS:
+            raise TooManyProblems("too many problems")
+
+    def template(self, text: str, at: JsonPath, file: str = "") -> Template:
+        """The text at a path, or of the file called `file`, as a template; another stands for what can't be read."""
+        try:
+            return compile_template(text)
+        except TemplateError as error:
+            if file:
+                place = place_in_text(file, text, error.offset, error.width)
+                self.note(error.message, place, error.hint, "template")
+            else:
+                self.language(error, at, "template")
+            return compile_template(_UNREADABLE)
 
 
 class NodeReader(msgspec.Struct):
@@ -88,8 +117,12 @@ class NodeReader(msgspec.Struct):
         """Note a mistake at a path below the node."""
         self.notes.error(message, (*self.at, *path), hint=hint, key=key, rule=rule)
 
+    def language(self, error: TemplateError, *path: str | int) -> None:
+        """Note a mistake at its offset in the text at a path below the node."""
+        self.notes.language(error, (*self.at, *path), "template")
+
     def expression(self, *path: str | int, extra: Iterable[str] = (), role: str = "") -> Expression | None:
-        """The expression at a path; None when there is none, or when it does not parse (noted)."""
+        """The expression at a path; None when there is none. One that does not parse is noted; `true` stands for it."""
         text = self.get(*path)
         if text is None:
             return None
@@ -97,24 +130,21 @@ class NodeReader(msgspec.Struct):
             expression = compile_expression(text if isinstance(text, str) else str(text).lower())
         except ExpressionError as error:
             self.notes.language(error, (*self.at, *path), "expression")
-            return None
+            return compile_expression("true")
         self._use(expression, path, extra, role)
         return expression
 
     def template(self, *path: str | int, extra: Iterable[str] = (), role: str = "") -> Template:
         """The template at a path (empty when absent). A number or a bool is taken as its JSON text."""
         value = self.get(*path, default="")
-        text = value if isinstance(value, str) else str(value).lower()
-        compiled: Template = self._compiled(lambda: compile_template(text), compile_template(""), path, extra, role)
+        compiled = self.notes.template(value if isinstance(value, str) else str(value).lower(), (*self.at, *path))
+        self._use(compiled, path, extra, role)
         return compiled
 
     def text(self, *path: str | int) -> Template:
         """A text at a path, written in place or as `{file: path}`, as a template."""
-        value = self.get(*path, default="")
-        if not isinstance(value, dict):
-            return self.template(*path)
-        template = self.agents.text(value, (*self.at, *path))
-        self._use(template, path, (), "")
+        template, file = self.agents.text(self.get(*path, default=""), (*self.at, *path))
+        self._use(template, path, file=file)
         return template
 
     def check_models(self, key: str) -> None:
@@ -125,8 +155,9 @@ class NodeReader(msgspec.Struct):
 
     def value(self, *path: str | int, extra: Iterable[str] = (), role: str = "") -> ValueTemplate:
         """A JSON value at a path whose strings are templates."""
-        content = self.get(*path)
-        compiled: ValueTemplate = self._compiled(lambda: compile_value(content), compile_value(None), path, extra, role)
+        at = (*self.at, *path)
+        compiled = compile_value(self.get(*path), lambda text, place: self.notes.template(text, (*at, *place)))
+        self._use(compiled, path, extra, role)
         return compiled
 
     def program(self, argv: tuple[Template, ...], role: str = "") -> Program:
@@ -183,20 +214,10 @@ class NodeReader(msgspec.Struct):
             self.error(f"tool '{name}' does not exist{did_you_mean(name, list(self.tools))}", *path)
         return name
 
-    def _compiled(
-        self, compile_: Callable[[], Any], empty: Any, path: tuple[str | int, ...], extra: Iterable[str], role: str
-    ) -> Any:
-        try:
-            compiled = compile_()
-        except TemplateError as error:
-            inner = getattr(error, "path", ())
-            self.notes.language(error, (*self.at, *path, *inner), "template")
-            return empty
-        self._use(compiled, path, extra, role)
-        return compiled
-
-    def _use(self, value: Any, path: tuple[str | int, ...], extra: Iterable[str], role: str) -> None:
-        self.uses.append(Use(value, (*self.at, *path), self.variables | frozenset(extra), role))
+    def _use(
+        self, value: Any, path: tuple[str | int, ...], extra: Iterable[str] = (), role: str = "", file: str = ""
+    ) -> None:
+        self.uses.append(Use(value, (*self.at, *path), self.variables | frozenset(extra), role, file))
 
 
 def resolve_schema(notes: Notes, schemas: Mapping[str, Json], value: Json, at: JsonPath) -> Mapping[str, Json]:
@@ -213,4 +234,6 @@ def resolve_schema(notes: Notes, schemas: Mapping[str, Json], value: Json, at: J
     mistakes = check_schema(value)
     for path, message in mistakes:
         notes.error(message, (*at, *path), rule="schema")
-    return {} if mistakes else dict(value)
+    if mistakes or isinstance(value, bool):
+        return {"not": {}} if value is False else {}
+    return dict(value)

@@ -2,6 +2,7 @@
 
 from runner.schema.example import example
 from runner.schema.keys import VERBS
+from runner.schema.mending import Unknown
 from runner.schema.shipped import bundle
 from runner.schema.values import CompiledSchema, SchemaError, UnusableSchema, check_schema, compile_schema
 from runner.schema.workflow import check_workflow
@@ -10,6 +11,7 @@ __all__ = [
     "VERBS",
     "CompiledSchema",
     "SchemaError",
+    "Unknown",
     "UnusableSchema",
     "bundle",
     "check_schema",

@@ -169,11 +169,23 @@ def _explain(error: Error) -> list[Fault]:
         return [Fault("missing", path, f"'{error.message}' is missing", error.message, schema=error.schema)]
     if keyword == WRONG_KEY:
         return [Fault("key", path, str(error.message), str(path[-1]), value=error.instance)]
-    if keyword in ("anyOf", "oneOf") and _said_by_schema(error) is None:
-        return _alternatives(error)
     said = _said_by_schema(error)
-    said = said if said is not None else _WORDS.get(keyword, _not_allowed)(error)
+    if said is not None:
+        return [_ours(error, path, said)]
+    if keyword in ("anyOf", "oneOf"):
+        return _alternatives(error)
+    said = _WORDS.get(keyword, _not_allowed)(error)
     return [Fault("value", path, said, schema=error.schema, value=error.instance)]
+
+
+def _ours(error: Error, path: Path, said: str) -> Fault:
+    """What a shipped schema words itself: of a mapping, that it lacks a key, or has one too many."""
+    if error.validator == "anyOf":
+        return Fault("missing", path, said)
+    if error.validator == "not":
+        last = [key for key in error.instance if key in error.validator_value["required"]][-1]
+        return Fault("clash", (*path, last), said)
+    return Fault("value", path, said, schema=error.schema, value=error.instance)
 
 
 def _said_by_schema(error: Error) -> str | None:

@@ -5,109 +5,59 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
-from runner.errors import Problem, did_you_mean
+from runner.errors import Problem
 from runner.schema import shipped, words
 from runner.schema.fault import Fault
 from runner.schema.keys import VERBS, belongs, verb_keys
 from runner.schema.linked import Path, settled
+from runner.schema.mending import mended, nearest_key
+from runner.schema.owners import is_node, verbs, whole
 from runner.source import Source, in_file_order
 from runner.source.scalars import quoted, resolve
 
 Json = Any
 
-_SECTIONS = {
-    "inputs": "input",
-    "state": "state key",
-    "models": "model",
-    "schemas": "schema",
-    "agents": "agent",
-    "tools": "tool",
-    "outputs": "output",
-}
 _LONGEST_KEY = 60
 _PLAIN = re.compile(r"(?!-(?: |$))[\w/.-]+(?: [\w/.-]+)*")
 
 
-class Owner(NamedTuple):
-    """What a path leads into, in words; the first `depth` steps of the path lead to it."""
+class Checked(NamedTuple):
+    """What is wrong with the shape of a file, and its data as far as it can be gone on with."""
 
-    words: str
-    depth: int
-    is_node: bool = False
+    problems: list[Problem]
+    data: Json
 
 
-def check_workflow(source: Source) -> list[Problem]:
+def check_workflow(source: Source) -> Checked:
     """All that is wrong with the shape of a workflow file, in file order."""
     faults = shipped.definition().faults(source.data)
-    crowded = {path: verbs for path in _node_paths(faults, source.data) if len(verbs := _verbs(source.data, path)) > 1}
-    problems = [_two_verbs(source, path, verbs) for path, verbs in crowded.items()]
+    if not faults:
+        return Checked([], source.data)
+    crowded = {path: found for path in _node_paths(faults, source.data) if len(found := verbs(source.data, path)) > 1}
+    problems = [_two_verbs(source, path, found) for path, found in crowded.items()]
     problems.extend(_problem(source, fault) for fault in faults if not _is_told(fault, faults, crowded, source.data))
-    return sorted(problems, key=in_file_order)
+    return Checked(sorted(problems, key=in_file_order), mended(source, faults))
 
 
 def _problem(source: Source, fault: Fault) -> Problem:
     data, path = source.data, fault.path
     if fault.kind == "missing":
-        message = f"{_whole(path, data)} needs '{fault.name}'"
+        said = f" needs '{fault.name}'" if fault.name else f": {fault.words}"
+        message = f"{whole(path, data)}{said}"
         return Problem(message, source.place(path, key=True), _example(fault))
     if fault.kind == "unknown":
-        name = fault.name[:_LONGEST_KEY]
-        message = f"unknown key '{name}' in {_whole(path[:-1], data)}{_near(fault, data)}"
+        name, near = fault.name[:_LONGEST_KEY], nearest_key(fault, data)
+        said = f"; did you mean '{near}'?" if near else ""
+        message = f"unknown key '{name}' in {whole(path[:-1], data)}{said}"
         return Problem(message, source.place(path, key=True), belongs(name))
+    if fault.kind == "clash":
+        return Problem(f"{whole(path[:-1], data)}: {fault.words}", source.place(path, key=True))
     if fault.kind == "key":
-        return Problem(f"{_whole(path[:-1], data)}: {fault.words}", source.place(path, key=True), _name_for(fault.name))
-    return Problem(f"{_whole(path, data)}: {fault.words}", source.place(path), _mending(source, fault))
-
-
-# What a path leads to, in words.
-
-
-def _whole(path: Path, data: Json) -> str:
-    """`node 'triage'`, `retry of node 'triage'`, `limits.timeout`, `the workflow`."""
-    owner = _owner(path, data)
-    rest = words.path_text(path[owner.depth :])
-    if not owner.depth:
-        return rest or owner.words
-    return f"{rest} of {owner.words}" if rest else owner.words
-
-
-def _owner(path: Path, data: Json) -> Owner:
-    """The innermost thing that has a name on the way along a path."""
-    match path:
-        case (str(section), str(name), *_) if section in _SECTIONS:
-            return Owner(f"{_SECTIONS[section]} '{name}'", 2)
-        case (("rescue" | "finally") as key, *_):
-            owner = Owner(f"'{key}'", 1, True)
-        case _:
-            owner = Owner("the workflow", 0)
-    while inner := _inner(owner, path, data):
-        owner = inner
-    return owner
-
-
-def _inner(owner: Owner, path: Path, data: Json) -> Owner | None:
-    """The node, branch or body that the path enters next within `owner`."""
-    match path[owner.depth :]:
-        case ("nodes", str(name), *_):
-            return Owner(f"node '{name}'", owner.depth + 2, True)
-        case ("parallel", str(name), *_) if owner.is_node:
-            return Owner(f"branch '{name}'", owner.depth + 2, True)
-        case ("steps", int(position), *_):
-            step = _at(data, path[: owner.depth + 2])
-            called = step.get("id", f"s{position + 1}") if isinstance(step, dict) else f"s{position + 1}"
-            return Owner(f"step '{called}'", owner.depth + 2, True)
-        case ("do", *_) if owner.is_node:
-            return Owner(f"'do' of {owner.words}", owner.depth + 1, True)
-        case _:
-            return None
-
-
-def _at(data: Json, path: Path) -> Json:
-    for step in path:
-        data = data[step]
-    return data
+        return Problem(f"{whole(path[:-1], data)}: {fault.words}", source.place(path, key=True), _name_for(fault.name))
+    return Problem(f"{whole(path, data)}: {fault.words}", source.place(path), _mending(source, fault))
 
 
 # Mistakes that show more than once.
@@ -116,42 +66,35 @@ def _at(data: Json, path: Path) -> Json:
 def _node_paths(faults: list[Fault], data: Json) -> list[Path]:
     """The nodes that have a verb for an unknown key."""
     paths = [fault.path[:-1] for fault in faults if fault.kind == "unknown" and fault.name in VERBS]
-    return [path for path in dict.fromkeys(paths) if (owner := _owner(path, data)).is_node and owner.depth == len(path)]
+    return [path for path in dict.fromkeys(paths) if is_node(path, data)]
 
 
-def _verbs(data: Json, path: Path) -> list[str]:
-    return [key for key in _at(data, path) if key in VERBS]
-
-
-def _two_verbs(source: Source, path: Path, verbs: list[str]) -> Problem:
-    whole = _whole(path, source.data)
-    named = f"both {words.both(verbs)}" if len(verbs) == len("ab") else words.both(verbs)
+def _two_verbs(source: Source, path: Path, found: list[str]) -> Problem:
+    named = f"both {words.both(found)}" if len(found) == len("ab") else words.both(found)
     hint = "make two nodes of it, and lead from one to the other by 'next'"
-    place = source.place((*path, verbs[1]), key=True)
-    return Problem(f"a node has at most one verb; {whole} has {named}", place, hint)
+    place = source.place((*path, found[1]), key=True)
+    return Problem(f"a node has at most one verb; {whole(path, source.data)} has {named}", place, hint)
 
 
 def _is_told(fault: Fault, faults: list[Fault], crowded: dict[Path, list[str]], data: Json) -> bool:
-    """Whether another message says it already: a second verb, or the misspelt key that is therefore missing."""
+    """Whether another message says it already: a second verb; or a misspelt key, which is therefore missing, or
+    without whose verb others are unknown."""
+    where = fault.path[:-1] if fault.kind == "unknown" else fault.path
+    beside = [other for other in faults if other.kind == "unknown" and other.path[:-1] == where and other is not fault]
+    meant = [nearest_key(other, data) for other in beside]
     if fault.kind == "missing":
-        misspelt = [other for other in faults if other.kind == "unknown" and other.path[:-1] == fault.path]
-        return fault.path in crowded or any(f"'{fault.name}'" in _near(other, data) for other in misspelt)
-    verbs = crowded.get(fault.path[:-1], []) if fault.kind == "unknown" else []
-    return any(fault.name == verb or fault.name in verb_keys(verb) for verb in verbs)
+        return where in crowded or any(f"'{key}'" in fault.words for key in meant)
+    if fault.kind != "unknown":
+        return False
+    return any(fault.name == key or fault.name in _keys_beside(key) for key in (*crowded.get(where, ()), *meant))
+
+
+def _keys_beside(key: str) -> Collection[str]:
+    """The keys that come with a verb, or with what makes a body."""
+    return verb_keys(key) if key in VERBS else ("start",) if key == "nodes" else ()
 
 
 # What to do.
-
-
-def _near(fault: Fault, data: Json) -> str:
-    """The key that was probably meant instead of an unknown one: on a node without a verb, it may be any verb's."""
-    known = list(fault.known)
-    where = fault.path[:-1]
-    owner = _owner(where, data)
-    if owner.is_node and owner.depth == len(where) and not _verbs(data, where):
-        known += [*VERBS, *(key for verb in VERBS for key in sorted(verb_keys(verb))), "nodes", "steps"]
-    near = did_you_mean(fault.name, known)
-    return f"; did you mean '{known[0]}'?" if not near and len(known) == 1 else near
 
 
 def _name_for(name: str) -> str:
@@ -178,14 +121,13 @@ def _shown_by(schema: dict[str, Any], key: str) -> str:
 def _mending(source: Source, fault: Fault) -> str:
     """How to write a value that was meant well."""
     key = f"{fault.path[-1]}: " if fault.path and isinstance(fault.path[-1], str) else ""
-    owner = _owner(fault.path, source.data)
-    if fault.value is None and owner.is_node and owner.depth == len(fault.path):
+    if fault.value is None and is_node(fault.path, source.data):
         return f"for a node that does nothing write {key}{{}}"
     schema = fault.schema if isinstance(fault.schema, dict) else {}
     wanted = schema.get("type")
     if wanted == "string" and isinstance(fault.value, bool | int | float) and "pattern" not in schema:
         place = source.place(fault.path)
-        return f"put it in quotes: {key}{quoted(place.snippet[place.column - 1 :][: place.width])}"
+        return f"put it in quotes: {key}{quoted(place.token)}"
     if wanted == "array" and isinstance(fault.value, str):
         items = _words_of(fault.value) if key == "command: " else [fault.value]
         return f"write a list: {key}{_yaml(items)}"

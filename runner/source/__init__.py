@@ -65,6 +65,14 @@ class Source(msgspec.Struct, frozen=True):
             data, root = {step: data}, Node(None, root.start, root.end, children={step: root})
         return msgspec.structs.replace(self, data=data, _root=root)
 
+    def alias(self, path: tuple[str | int, ...], key: str, name: str) -> None:
+        """Let the value under `key` of the mapping at `path` be found under `name` as well."""
+        node = self._root
+        for step in path:
+            node = node.children[step]
+        node.children[name] = node.children[key]
+        node.keys[name] = node.keys[key]
+
     def _is_spread(self, node: Node) -> bool:
         """Whether a value has no token of its own: it is empty, or a mapping or list without brackets."""
         is_collection = isinstance(node.value, dict | list) and node.style != "*"
@@ -88,6 +96,11 @@ def read(path: Path, shown: str | None = None) -> Source:
     except ValueError as error:
         raise _cannot_read(name, str(error)) from None
     return parse(content, name)
+
+
+def place_in_text(file: str, text: str, offset: int, width: int) -> Place:
+    """The place of the characters at `offset` in a text file called `file`."""
+    return Text(file, text).place(offset, offset + width)
 
 
 def _content(path: Path) -> bytes:

@@ -35,7 +35,7 @@ class Entry(NamedTuple):
 
 def put_in_quotes(key: str | None, written: str) -> str:
     """The advice to quote a value, showing how; none when it is too long to show."""
-    if not written:
+    if not written or len(written) > LONGEST_ADVICE:
         return ""
     value = quoted(written[1:-1] if _APOSTROPHE.fullmatch(written) else written)
     return f"put it in quotes: {key}: {value}" if key else f"put it in quotes: {value}"

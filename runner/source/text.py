@@ -11,6 +11,8 @@ from runner.errors import Place, Problem
 
 RULE = "yaml"
 LONGEST_SNIPPET = 200
+_MARGIN = 60
+"""How much of a long line is shown before a place far out in it."""
 
 # What a terminal would act upon or hide: controls, directional marks, half surrogate pairs.
 _UNSHOWABLE = r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
@@ -45,19 +47,20 @@ class Text(msgspec.Struct, frozen=True):
         line = bisect_right(self.starts, start)
         column = start - self.starts[line - 1] + 1
         end = min(start + 1 if end is None else end, self.line_end(start))
-        width = min(end - start, LONGEST_SNIPPET - column + 1)
-        return Place(self.file, line, column, snippet(self.line(start), column), max(1, width))
+        shown, before = snippet(self.line(start), column)
+        width = max(1, min(end - start, len(shown) - before))
+        return Place(self.file, line, column, shown, width, before + 1 if before < column - 1 else 0)
 
     def problem(self, message: str, start: int, end: int | None = None, hint: str = "") -> Problem:
         return Problem(message, self.place(start, end), hint, rule=RULE)
 
 
-def snippet(line: str, column: int) -> str:
-    """A line as it can be shown: cut when long, nothing when `column` lies beyond the cut."""
-    if column > LONGEST_SNIPPET:
-        return ""
-    shown = line if len(line) <= LONGEST_SNIPPET else line[:LONGEST_SNIPPET] + "…"
-    return showable(shown)
+def snippet(line: str, column: int) -> tuple[str, int]:
+    """A line as it can be shown, of a long one the part around `column`; and how much of it stands before that."""
+    start = 0 if column <= LONGEST_SNIPPET - _MARGIN else column - 1 - _MARGIN
+    shown = line[start : start + LONGEST_SNIPPET]
+    cut = ("…" if start else "", "…" if start + LONGEST_SNIPPET < len(line) else "")
+    return showable(shown.join(cut)), column - 1 - start + len(cut[0])
 
 
 def showable(text: str) -> str:

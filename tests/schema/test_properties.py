@@ -136,7 +136,7 @@ def test_anything_is_a_schema_or_refused(schema: Any) -> None:
 @given(st.dictionaries(KEYS, SECTIONS, max_size=6))
 def test_any_file_is_checked_at_places(data: dict[str, Any]) -> None:
     source = parse(json.dumps(data), "f.json")
-    for problem in check_workflow(source):
+    for problem in check_workflow(source).problems:
         assert problem.place
         assert problem.message
         assert str(problem)

@@ -157,11 +157,11 @@ def accepts(source: Source) -> bool:
 
 
 def test_a_file_with_every_key_is_accepted() -> None:
-    assert check_workflow(parse(FULL, "f.yaml")) == []
+    assert check_workflow(parse(FULL, "f.yaml")).problems == []
 
 
 def test_the_smallest_file_is_accepted() -> None:
-    assert check_workflow(parse("wf: 1\nname: smallest\nnodes:\n  only: {}\n", "f.yaml")) == []
+    assert check_workflow(parse("wf: 1\nname: smallest\nnodes:\n  only: {}\n", "f.yaml")).problems == []
 
 
 def test_the_bundle_is_a_valid_schema_that_refers_to_nothing_outside() -> None:
@@ -183,7 +183,7 @@ def test_an_editor_and_we_agree_when_a_line_is_missing(removed: str) -> None:
         source = parse(FULL.replace(f"{removed}\n", "", 1), "f.yaml")
     except InvalidWorkflow:
         return
-    assert accepts(source) == (check_workflow(source) == [])
+    assert accepts(source) == (check_workflow(source).problems == [])
 
 
 def paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -209,7 +209,7 @@ def test_an_editor_and_we_agree_about_a_changed_file(
     else:
         parent[path[-1]] = value
     source = parse(json.dumps(changed), "f.json")
-    problems = check_workflow(source)
+    problems = check_workflow(source).problems
     assert accepts(source) == (problems == [])
     assert all(problem.place and problem.message for problem in problems)
 

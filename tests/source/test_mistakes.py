@@ -67,11 +67,15 @@ def test_a_character_that_can_not_stand_in_a_file_is_told(text: str | bytes, sai
     assert said_of(text) == said
 
 
-def test_a_long_line_is_cut_and_a_place_far_out_has_no_snippet() -> None:
+def test_of_a_long_line_the_part_around_the_place_is_shown() -> None:
     assert said_of(f"a: .inf # {'x' * 500}\n").splitlines()[1] == f"  a: .inf # {'x' * 190}…"
     assert said_of(f"a: [{'1, ' * 100}.inf]\n") == (
-        "f.yaml:1:305: error: '.inf' is no JSON number\n  help: put it in quotes: '.inf'"
+        "f.yaml:1:305: error: '.inf' is no JSON number\n"
+        f"  …{'1, ' * 20}.inf]\n"
+        f"  {' ' * 61}^^^^\n"
+        "  help: put it in quotes: '.inf'"
     )
+    assert said_of(f"a: [{'1, ' * 100}.inf{', 1' * 100}]\n").splitlines()[1] == f"  …{'1, ' * 20}.inf{', 1' * 45},…"
 
 
 @pytest.mark.parametrize(

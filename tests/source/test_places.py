@@ -42,7 +42,7 @@ def at(place: Place) -> tuple[int, int]:
 
 def shown(place: Place) -> str:
     """What the caret underlines."""
-    return place.snippet[place.column - 1 :][: place.width]
+    return place.token
 
 
 def test_a_value_and_its_key_have_places() -> None:

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 
 import msgspec
 
+from runner.answers import check_answer
 from runner.compiler import NodeReader
-from runner.errors import Failure
+from runner.errors import Failure, UsageError
+from runner.events import StepWaiting
 from runner.model import Json, Node
 from runner.nodes.contract import Answer, Ask, Done, Kind, Opened, StepFailed, View, Woken, fail
 from runner.template import Template, ValueTemplate
@@ -24,12 +26,30 @@ class HumanSpec(msgspec.Struct, frozen=True):
 
 def build(reader: NodeReader) -> HumanSpec:
     asked = reader.get("human")
-    return HumanSpec(
+    spec = HumanSpec(
         reader.template("human", "prompt"),
         reader.value("human", "choices") if "choices" in asked else None,
         reader.schema("human", "schema"),
         reader.value("human", "otherwise") if "otherwise" in asked else None,
     )
+    if spec.choices is not None and spec.choices.literal and isinstance(spec.choices.source, str):
+        hint = f"write a list: choices: [{spec.choices.source}]"
+        reader.error("expected a list of answers to choose from", "human", "choices", hint=hint, rule="schema")
+    elif spec.otherwise is not None:
+        _check_otherwise(reader, spec, spec.otherwise)
+    return spec
+
+
+def _check_otherwise(reader: NodeReader, spec: HumanSpec, otherwise: ValueTemplate) -> None:
+    """What stands for an answer is one that a person could give."""
+    choices = tuple(spec.choices.source) if spec.choices is not None and spec.choices.literal else ()
+    form = None if spec.schema is None else dict(spec.schema)
+    if not otherwise.literal or (not choices and form is None):
+        return
+    try:
+        check_answer(StepWaiting(reader.id, "person", choices=choices, schema=form), otherwise.source)
+    except UsageError as error:
+        reader.error(error.message, "human", "otherwise", hint=error.hint, rule="schema")
 
 
 def open_(node: Node, view: View) -> Opened:

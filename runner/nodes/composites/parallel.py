@@ -56,16 +56,24 @@ def _check_needs(reader: NodeReader, needs: Mapping[str, tuple[str, ...]]) -> No
                     "needs",
                     position,
                 )
-    for name in needs:
-        if name in _transitive(name, needs):
-            reader.error(
-                f"branch '{name}' needs itself, by way of {' → '.join(needs[name])}",
-                "parallel",
-                name,
-                "needs",
-                rule="cycle",
-            )
-            return
+    if circle := _circle(needs):
+        words = f"the branches need each other: {' → '.join(circle)}" if circle[2:] else f"'{circle[0]}' needs itself"
+        first, second = circle[:2]
+        reader.error(words, "parallel", first, "needs", needs[first].index(second), rule="cycle")
+
+
+def _circle(needs: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """A way along `needs` from a branch back to it, by the fewest others; empty when there is none."""
+    for start in needs:
+        ways = [[start]]
+        seen: set[str] = set()
+        for way in ways:
+            if way[-1] == start and way[1:]:
+                return way
+            further = [other for other in needs.get(way[-1], ()) if other not in seen]
+            seen.update(further)
+            ways.extend([*way, other] for other in further)
+    return []
 
 
 def _transitive(name: str, needs: Mapping[str, tuple[str, ...]]) -> frozenset[str]:

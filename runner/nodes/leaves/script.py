@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from runner.compiler import NodeReader
+from runner.errors import TemplateError
 from runner.model import Node, Program
 from runner.nodes.contract import Kind, Opened, Perform, View
 from runner.nodes.leaves.command import SHELL, program_call
@@ -21,7 +22,7 @@ def build(reader: NodeReader) -> ScriptSpec:
     text = reader.get("script")
     if "{{" in text:
         hint = 'a script is not a template: give the value by `env:` and use it as "$NAME", or by `stdin:`'
-        reader.error("a script can't hold '{{'", "script", hint=hint, rule="template")
+        reader.language(TemplateError("a script can't hold '{{'", text.index("{{"), hint, 2), "script")
     return ScriptSpec(text, reader.program(()))
 
 
