@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 
 from runner.analysis.findings import Findings
 from runner.model import UNKNOWN, Body, Node, Route, Workflow
+
+MOST_NAMED = 10
+"""How many nodes a message names."""
 
 
 def check_flow(workflow: Workflow, findings: Findings) -> None:
@@ -55,11 +58,12 @@ def _check_reach(workflow: Workflow, body: Body, reached: Collection[str], findi
     for name in sorted(lost, key=lambda name: name in led_to):
         if name in told:
             continue
-        behind = [other for other in _reachable(body, name) if other in lost and other not in {name, *told}]
+        behind = [other for other in _reachable(body, name) if other not in reached and other not in {name, *told}]
         told |= {name, *behind}
         words = f"node '{name}' can't be reached"
         if behind:
-            words += f", nor what only it leads to: {', '.join(behind)}"
+            more = ", …" if len(behind) > MOST_NAMED else ""
+            words += f", nor what only it leads to: {', '.join(behind[:MOST_NAMED])}{more}"
         hint = f"'{body.start}' is the start; let a route lead to '{name}', or remove it"
         findings.add(workflow, body.nodes[name].at, words, rule="unreachable", key=True, hint=hint)
 
@@ -70,18 +74,29 @@ def _leaves(node: Node) -> bool:
     return any(route.to is None for route in _routes(node)) or (node.max_visits is not None and node.on_error is None)
 
 
-def _check_end(workflow: Workflow, body: Body, reached: Mapping[str, None], findings: Findings) -> None:
-    ending = {name for name in reached if _leaves(body.nodes[name])}
-    growing = True
-    while growing:
-        more = {name for name in reached if name not in ending and _leads_into(body.nodes[name], ending)}
-        growing = bool(more)
-        ending |= more
+def _check_end(workflow: Workflow, body: Body, reached: Collection[str], findings: Findings) -> None:
+    ending = _ending(body, reached)
     if stuck := [name for name in reached if name not in ending]:
         circle = _circle(body, stuck[0])
         words = f"this can't end: {' → '.join([*circle, circle[0]])}"
         hint = "give one of its nodes a route to `exit`, to a node that leaves, or a max_visits"
         findings.add(workflow, body.nodes[circle[0]].at, words, rule="endless", key=True, hint=hint)
+
+
+def _ending(body: Body, reached: Collection[str]) -> set[str]:
+    """The nodes from which there is a way out of the body."""
+    led_from: dict[str, list[str]] = {}
+    for name in reached:
+        for route in _routes(body.nodes[name]):
+            if route.to is not None:
+                led_from.setdefault(route.to, []).append(name)
+    found = {name for name in reached if _leaves(body.nodes[name])}
+    waiting = list(found)
+    while waiting:
+        more = [name for name in led_from.get(waiting.pop(), ()) if name not in found]
+        found.update(more)
+        waiting.extend(more)
+    return found
 
 
 def _circle(body: Body, start: str) -> list[str]:
@@ -92,10 +107,6 @@ def _circle(body: Body, start: str) -> list[str]:
         if following in way:
             return way[way.index(following) :]
         way.append(following)
-
-
-def _leads_into(node: Node, names: set[str]) -> bool:
-    return any(route.to is not None and route.to in names for route in _routes(node))
 
 
 def _check_dead_routes(workflow: Workflow, node: Node, findings: Findings) -> None:

@@ -61,7 +61,7 @@ def _body(workflow: Workflow, body: Body, sight: _Sight, findings: Findings) -> 
 
 
 def _node(workflow: Workflow, node: Node, sight: _Sight, findings: Findings) -> None:
-    own = _Sight({**sight.nodes, node.id: node}, sight.siblings)
+    own = sight if sight.nodes.get(node.id) is node else _Sight({**sight.nodes, node.id: node}, sight.siblings)
     for use in (*node.uses, *_agent_uses(workflow, node)):
         _use(workflow, use, _sight_of(node, use, own), findings)
     for key, _ in node.set:

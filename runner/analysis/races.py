@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from itertools import combinations
+from itertools import pairwise
 
 from runner.analysis.findings import Findings
 from runner.model import Body, JsonPath, Node, Workflow
@@ -40,23 +39,19 @@ def _unguarded(workflow: Workflow, key: str) -> bool:
 
 
 def _check_branches(workflow: Workflow, node: Node, findings: Findings) -> None:
-    after: Mapping[str, Sequence[str]] = node.spec.after
-    if any(needed not in node.bodies for several in node.spec.needs.values() for needed in several):
-        return
-    writers = {name: _writers(body) for name, body in node.bodies.items()}
-    clashes: dict[str, dict[str, None]] = {}
-    for first, second in combinations(node.bodies, 2):
-        if first in after[second] or second in after[first]:
+    writers = {name: _writers(node.bodies[name]) for name in node.spec.order}
+    for key in dict.fromkeys(key for several in writers.values() for key in several):
+        if not _unguarded(workflow, key):
             continue
-        for key in writers[first].keys() & writers[second].keys():
-            if _unguarded(workflow, key):
-                clashes.setdefault(key, {}).update({first: None, second: None})
-    for key, names in clashes.items():
-        *others, last = sorted(names, key=list(node.bodies).index)
-        lines = [f"branch '{name}' (line {findings.line(workflow, writers[name][key])})" for name in others]
-        words = f"state key '{key}' is written by {', '.join(lines)} and branch '{last}' at the same time"
-        hint = f"give '{key}' a reducer, or order the branches with `needs`"
-        findings.add(workflow, writers[last][key], words, rule="race", key=True, hint=hint)
+        # Branches are ordered one after the other exactly if each, in merge order, comes after the one before it.
+        names = [name for name in writers if key in writers[name]]
+        clashes = [(one, other) for one, other in pairwise(names) if one not in node.spec.after[other]]
+        for first, second in clashes[:1]:
+            line = findings.line(workflow, writers[first][key])
+            who = f"branch '{first}' (line {line}) and branch '{second}'"
+            words = f"state key '{key}' is written by {who} at the same time"
+            hint = f"give '{key}' a reducer, or order the branches with `needs`"
+            findings.add(workflow, writers[second][key], words, rule="race", key=True, hint=hint)
 
 
 def _check_items(workflow: Workflow, node: Node, findings: Findings) -> None:

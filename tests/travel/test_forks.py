@@ -45,11 +45,11 @@ nodes:
         workflow: child.yaml
         with: {n: "{{ state.sum }}"}
         set: {log: "{{ output.text }}"}
-    next: loop
-  loop:
-    command: [echo, loop]
+    next: again
+  again:
+    command: [echo, again]
     set: {sum: 10}
-    next: [{when: visits < 3, to: loop}, {to: last}]
+    next: [{when: visits < 3, to: again}, {to: last}]
   last: {command: [echo, last], set: {sum: "{{ state.bonus * inputs.factor }}"}}
 outputs: {log: "{{ state.log }}", sum: "{{ state.sum }}"}
 """

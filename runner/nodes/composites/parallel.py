@@ -12,6 +12,7 @@ from runner.errors import did_you_mean
 from runner.expression import Expression
 from runner.model import Json, Node
 from runner.nodes.composites.joining import Joining, build_joining, finished, joined
+from runner.nodes.composites.needs import all_before, circle, merge_order
 from runner.nodes.contract import Answer, Branch, Done, Ended, Failed, Kind, Opened, Spawn, Stay, View
 
 
@@ -38,7 +39,7 @@ def build(reader: NodeReader) -> ParallelSpec:
             condition := reader.expression("parallel", name, "if", role="if")
         ):
             conditions[name] = condition
-    after = {name: tuple(other for other in order if other in _transitive(name, needs)) for name in branches}
+    after = all_before(needs, order)
     joining = build_joining(reader)
     if isinstance(joining.join, int) and joining.join > len(branches):
         reader.error(f"join waits for {joining.join} branches, and there are {len(branches)}", "join", rule="join")
@@ -56,50 +57,10 @@ def _check_needs(reader: NodeReader, needs: Mapping[str, tuple[str, ...]]) -> No
                     "needs",
                     position,
                 )
-    if circle := _circle(needs):
-        words = f"the branches need each other: {' → '.join(circle)}" if circle[2:] else f"'{circle[0]}' needs itself"
-        first, second = circle[:2]
+    if way := circle(needs):
+        words = f"the branches need each other: {' → '.join(way)}" if way[2:] else f"'{way[0]}' needs itself"
+        first, second = way[:2]
         reader.error(words, "parallel", first, "needs", needs[first].index(second), rule="cycle")
-
-
-def _circle(needs: Mapping[str, tuple[str, ...]]) -> list[str]:
-    """A way along `needs` from a branch back to it, by the fewest others; empty when there is none."""
-    for start in needs:
-        ways = [[start]]
-        seen: set[str] = set()
-        for way in ways:
-            if way[-1] == start and way[1:]:
-                return way
-            further = [other for other in needs.get(way[-1], ()) if other not in seen]
-            seen.update(further)
-            ways.extend([*way, other] for other in further)
-    return []
-
-
-def _transitive(name: str, needs: Mapping[str, tuple[str, ...]]) -> frozenset[str]:
-    found: set[str] = set()
-    waiting = list(needs[name])
-    while waiting:
-        other = waiting.pop()
-        if other in needs and other not in found:
-            found.add(other)
-            waiting.extend(needs[other])
-    return frozenset(found)
-
-
-def merge_order(needs: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
-    """Branches in file order, each after all that it needs: the earliest in the file among those that are ready."""
-    order: dict[str, None] = {}
-    remaining = dict.fromkeys(needs)
-    while remaining:
-        ready = next(
-            (name for name in remaining if all(other in order or other not in needs for other in needs[name])), None
-        )
-        if ready is None:
-            return tuple(needs)
-        order[ready] = None
-        del remaining[ready]
-    return tuple(order)
 
 
 def open_(node: Node, view: View) -> Opened:
