@@ -82,7 +82,7 @@ def _agent_uses(workflow: Workflow, node: Node) -> tuple[Use, ...]:
     """What the node's agent reads: its instructions are rendered where the node stands."""
     if node.verb != "agent":
         return ()
-    agent = node.spec.agent
+    agent = node.spec.use.agent
     found = workflow.agents.get(agent) if isinstance(agent, str) else agent
     return found.uses if found is not None else ()
 
