@@ -26,11 +26,12 @@ def command(name: str | None) -> int:
         for path in sorted(data("patterns").glob("*.yaml")):
             tell(f"{path.stem}: {load(f'pattern:{path.stem}').workflow.description}")
         return 0
-    workflow = load(f"pattern:{name.removeprefix('pattern:')}").workflow
+    loaded = load(f"pattern:{name.removeprefix('pattern:')}")
+    workflow = loaded.workflow
     tell(f"{workflow.name}: {workflow.description}")
     for entry in workflow.inputs.values():
         tell(f"  -i {entry.name}=…  {_input(entry)}")
-    tell(mermaid(workflow).rstrip())
+    tell(mermaid(loaded).rstrip())
     return 0
 
 
