@@ -78,7 +78,7 @@ def answer_for(step: str, answers: Mapping[str, str]) -> str | None:
 
     `approve` is every visit, `approve#2` the second one, `each[3]/approve` that of one item, `each/approve` of all.
     """
-    fitting = [key for key in answers if _covers(key, step)]
+    fitting = [key for key in answers if names_step(key, step)]
     return answers[max(fitting, key=_precision)] if fitting else None
 
 
@@ -92,7 +92,8 @@ def _segments(path: str) -> list[dict[str, str]]:
     return [match.groupdict(default="") if match else {"node": ""} for match in found]
 
 
-def _covers(key: str, step: str) -> bool:
+def names_step(key: str, step: str) -> bool:
+    """Whether `key` is a step's path, or the end of it, with or without the visit and the item that it was."""
     asked, given = _segments(step), _segments(key)
     return len(given) <= len(asked) and all(map(_includes, given, asked[-len(given) :]))
 

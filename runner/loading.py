@@ -26,7 +26,9 @@ Agents = Mapping[str, str]
 
 def load(path: str, allow: Allowed | None = None, agents: Agents | None = None) -> Loaded:
     """Read, check and compile a workflow from a path or `pattern:name`. Raises InvalidWorkflow with every problem."""
-    compiled = compile_file(path, BUILDERS, DiskFiles(_resolved((allow or {}).get("read", ()))), agents)
+    folders = [str(Path(file).parent) for file in (agents or {}).values()]
+    files = DiskFiles((*_resolved((allow or {}).get("read", ())), *folders))
+    compiled = compile_file(path, BUILDERS, files, agents)
     loaded = _allowed(compiled.loaded, allow or {})
     problems = in_file_order([*compiled.problems, *analyse(loaded)], loaded.sources)
     if any(problem.severity == "error" for problem in problems):

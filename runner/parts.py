@@ -33,9 +33,9 @@ def _models_used(root: Workflow) -> Iterator[str]:
             yield from (agent.model, *agent.fallback)
     for node in _nodes(root):
         if isinstance(node.spec, AgentSpec):
-            inline = node.spec.use.agent
-            yield from (inline.model, *inline.fallback) if isinstance(inline, Agent) else ()
-            yield from (*(node.spec.use.fallback or ()), *([node.spec.use.model] if node.spec.use.model else []))
+            use = node.spec.use
+            yield from (use.agent.model, *use.agent.fallback) if isinstance(use.agent, Agent) else ()
+            yield from (*(use.fallback or ()), *([use.model] if use.model else []))
 
 
 def refuse_unknown_answers(root: Workflow, answers: Mapping[str, str]) -> None:

@@ -45,7 +45,7 @@ EPILOG = """\b
 Examples:
   wf init                                     # a first workflow that runs offline
   wf run flow.yaml -i topic=tea               # run it
-  wf run flow.yaml --mock replies.yaml        # with scripted replies in the place of models
+  wf run flow.yaml -i topic=tea --mock flow.mock.yaml     # with scripted replies in the place of models
   wf answer last approve yes --resume         # answer a question, and go on
 """
 

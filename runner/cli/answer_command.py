@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from runner.answers import parse_answer
+from runner.answers import names_step, parse_answer
 from runner.cli.completing_runs import RUN, STEP
 from runner.cli.driving import Show, Signals, drive, parse_pairs, surroundings
 from runner.cli.printing import resume_command
@@ -41,7 +41,10 @@ Examples:
 @click.option("--json", "as_document", is_flag=True, help="With --resume: one JSON document on stdout.")
 @database_option
 def command(run: str, step: str, value: str, db: str | None, **given: Any) -> int:
-    """Answer STEP of RUN with VALUE: a choice, a form as JSON, or a text. A wrong answer is refused."""
+    """Answer STEP of RUN with VALUE: a choice, a form as JSON, or a text. A wrong answer is refused.
+
+    STEP is a step's path, or the end of it if only one step that waits ends so.
+    """
     show = Show(json=given["as_document"], no_input=given["no_input"])
     secrets = parse_pairs(given["pairs"], "-i NAME=VALUE")
     with writing(db) as store:
@@ -66,11 +69,15 @@ def _asked(state: RunState, row: RunRow, step: str) -> StepWaiting:
     waiting = [
         found for path in state.waiting if (found := state.steps[path].waiting) is not None and found.kind == "person"
     ]
-    for found in waiting:
-        if found.step == step:
-            return found
+    named = [found for found in waiting if names_step(step, found.step)]
+    exact = [found for found in named if found.step == step] or named
+    if len(exact) == 1:
+        return exact[0]
     if state.ended:
         raise UsageError(f"run {row.id} has ended: {state.status}")
+    if exact:
+        several = ", ".join(found.step for found in exact[:9])
+        raise UsageError(f"several steps are '{step}': {several}", "name one by its whole path")
     known = [found.step for found in waiting]
     hint = f"these wait: {', '.join(known)}" if known else "nothing waits for a person"
     raise UsageError(f"step '{step}' does not wait for an answer{did_you_mean(step, known)}", hint)

@@ -13,7 +13,7 @@ Examples:
   wf eval '1 + 2 * 3'
   wf eval 'state.score >= 0.8 && size(state.tags) > 0' --context context.json
   echo '{"x": [1, 2, 3]}' | wf eval 'x.filter(n, n > 1)' --context -
-  wf eval -- '-h + 1' --context context.json  # after --, no word is an option
+  wf eval --context context.json -- '-h + 1'  # after --, no word is an option
 """
 
 

@@ -34,7 +34,7 @@ Examples:
   wf run approval.yaml --no-input --json      # in CI: never asks, one JSON document
   wf run approval.yaml --answer approve=yes   # answers a person's question beforehand
   wf run approval.yaml --answer approve=no --answer 'approve#2=yes'
-  wf run flow.yaml -i topic=tea --agent writer=poet.yaml --model fast=ollama/llama3.2
+  wf run flow.yaml -i topic=tea --agent writer=poet.yaml --model fast=openai/gpt-4o
 \b
 Exit codes: 0 completed, 1 failed, 2 usage or invalid file, 3 paused (waiting), 4 cancelled,
 5 store or environment, 130/143 interrupted.

@@ -99,9 +99,11 @@ def _answered(live: Live, happening: Answered) -> None:
 
 
 def _signalled(live: Live, happening: Signalled) -> None:
-    """Give a signal to the first wait that takes it: what waits longest comes first."""
+    """Give a signal to the first wait for it that takes it: what waits longest comes first."""
     for path in tuple(live.state.waiting):
-        if _wake(live, path, Woken("signal", happening.data, happening.name)):
+        waiting = live.state.steps[path].waiting
+        is_awaited = waiting is not None and happening.name in waiting.signals.values()
+        if is_awaited and _wake(live, path, Woken("signal", happening.data, happening.name)):
             live.taken.append(happening.message)
             return
 

@@ -55,6 +55,16 @@ nodes:
 outputs: {answers: "{{ nodes.each.output }}"}
 """
 
+SIGNALLED = """
+wf: 1
+name: signalled
+nodes:
+  both:
+    parallel:
+      ask: {human: {prompt: "Name?"}}
+      deploy: {wait: {signal: deployed}}
+outputs: {name: "{{ nodes.both.output.ask }}", data: "{{ nodes.both.output.deploy.data }}"}
+"""
 LATER = """
 wf: 1
 name: later
@@ -218,6 +228,13 @@ def test_a_live_run_takes_an_answer_from_another_process_and_goes_on(tmp_path: P
         done = ended(running)
     assert done.code == 0
     assert '"outputs":{"answer":"yes"}' in done.stdout
+
+
+def test_a_signal_is_no_answer(tmp_path: Path) -> None:
+    paused(tmp_path, SIGNALLED)
+    document = wf(tmp_path, "signal", "r", "deployed", '"v1"', "--resume", "--json", code=3).document
+    assert [waiting["step"] for waiting in document["waiting"]] == ["both/ask"]
+    assert wf(tmp_path, "answer", "r", "ask", "Ann", "--resume").stdout == "name: Ann\ndata: v1\n"
 
 
 def test_a_secret_is_supplied_again_with_the_answer(tmp_path: Path) -> None:
