@@ -7,3 +7,4 @@ from runner.errors import StoreError as StoreError
 from runner.errors import UsageError as UsageError
 
 __version__: str
+__all__: list[str]

@@ -12,6 +12,8 @@ import click
 import msgspec
 from msgspec.structs import replace
 
+from runner.cli.annotations import in_actions
+from runner.cli.job_summary import JobSummary
 from runner.cli.printing import EXITS, document, tell_result
 from runner.cli.reporting import as_json
 from runner.cli.settings import concurrency
@@ -82,7 +84,7 @@ def surroundings(
     around = Surroundings(store, manner, engaged=signals.attach, concurrency=concurrency(most))
     if show.in_terminal or show.asks:
         return _terminal(around, show)
-    listeners: list[Listener] = []
+    listeners: list[Listener] = [JobSummary(store)] if in_actions() else []
     if show.events:
         listeners.append(JsonLines(Pipe(sys.stdout)))
     elif not (show.json or show.quiet):

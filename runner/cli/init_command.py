@@ -16,17 +16,18 @@ FIRST = "first.yaml"
 EPILOG = """\b
 Examples:
   wf init                                     # flow.yaml and flow.mock.yaml
+  wf init --pattern review-refine             # review-refine.yaml
   wf init --pattern review-refine review.yaml
 """
 
 
 @click.command("init", epilog=EPILOG)
-@click.argument("file", default="flow.yaml")
+@click.argument("file", required=False)
 @click.option("--pattern", metavar="NAME", help="Copy this bundled pattern.")
 @click.option("--force", is_flag=True, help="Overwrite what is there.")
-def command(file: str, pattern: str | None, force: bool) -> int:
-    """Write FILE (flow.yaml): a workflow of your own to start from."""
-    target = Path(file)
+def command(file: str | None, pattern: str | None, force: bool) -> int:
+    """Write FILE: a workflow of your own to start from (flow.yaml), or a copy of a pattern (NAME.yaml)."""
+    target = Path(file or f"{pattern or 'flow'}.yaml")
     if pattern is not None:
         _write(target, pattern_path(f"pattern:{pattern}").read_text(encoding="utf-8"), force=force)
         say(f"next: wf validate {target}")

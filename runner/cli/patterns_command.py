@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import click
 
 from runner.cli.speaking import tell
-from runner.diagram import mermaid
+from runner.diagram import mermaid, sketch
 from runner.loading import load
 from runner.model import Input
 from runner.resources import data
@@ -21,10 +23,13 @@ Examples:
 @click.command("patterns", epilog=EPILOG)
 @click.argument("name", required=False)
 def command(name: str | None) -> int:
-    """List the bundled patterns; with NAME, show its inputs and draw it."""
+    """List the bundled patterns with a sketch; with NAME, show its inputs and draw it as a Mermaid diagram."""
     if name is None:
         for path in sorted(data("patterns").glob("*.yaml")):
-            tell(f"{path.stem}: {load(f'pattern:{path.stem}').workflow.description}")
+            workflow = load(f"pattern:{path.stem}").workflow
+            tell(f"{path.stem}: {workflow.description}")
+            for line in sketch(workflow):
+                tell(f"    {line}")
         return 0
     loaded = load(f"pattern:{name.removeprefix('pattern:')}")
     workflow = loaded.workflow
@@ -36,5 +41,5 @@ def command(name: str | None) -> int:
 
 
 def _input(entry: Input) -> str:
-    need = "required" if entry.required else f"default {entry.default!r}"
+    need = "required" if entry.required else f"default {json.dumps(entry.default, ensure_ascii=False)}"
     return f"{entry.schema.get('description', '')} ({entry.schema.get('type', 'any')}, {need})"

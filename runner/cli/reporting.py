@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import click
-
 from runner.errors import Problem, UsageError
 from runner.json_text import NotJson, parse_json
-from runner.plain import harmless_json, plain
+from runner.plain import harmless_json
 
 Json = Any
 
@@ -37,28 +33,6 @@ def problem_json(problem: Problem) -> dict[str, Json]:
         "message": problem.message,
         "hint": problem.hint,
     }
-
-
-def annotate(problems: Iterable[Problem], *, err: bool = False) -> None:
-    """Problems as GitHub Actions' annotations, on stdout or stderr."""
-    for problem in problems:
-        place = problem.place
-        where = f"file={_property(place.file)},line={place.line},col={place.column}," if place else ""
-        words = f"{problem.message}. {problem.hint}" if problem.hint else problem.message
-        click.echo(f"::{problem.severity} {where}title=wf::{_message(plain(words))}", err=err)
-
-
-def _message(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _message(text).replace(":", "%3A").replace(",", "%2C")
-
-
-def in_actions() -> bool:
-    """Whether this runs in GitHub Actions."""
-    return os.environ.get("GITHUB_ACTIONS") == "true"
 
 
 def parse_allowed(pairs: tuple[str, ...]) -> dict[str, list[str]]:

@@ -9,9 +9,10 @@ from typing import Any
 
 import click
 
+from runner.cli.annotations import annotate, in_actions
 from runner.cli.completing import FLOW
 from runner.cli.driving import Show, Signals, drive, parse_pairs, surroundings
-from runner.cli.reporting import annotate, in_actions, json_object, parse_allowed
+from runner.cli.reporting import json_object, parse_allowed
 from runner.cli.settings import concurrency_option, database_option, durability, durability_option, wait_limit
 from runner.cli.speaking import say
 from runner.cli.stored import writing

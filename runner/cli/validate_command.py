@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
+from runner.cli.annotations import annotate
 from runner.cli.completing import FLOW
-from runner.cli.reporting import annotate, as_json, parse_allowed, problem_json
+from runner.cli.reporting import as_json, parse_allowed, problem_json
 from runner.errors import EXIT_COMPLETED, EXIT_USAGE, InvalidWorkflow, Problem
 from runner.loading import load
 from runner.plain import plain

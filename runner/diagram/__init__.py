@@ -10,10 +10,11 @@ import msgspec
 from msgspec.structs import replace
 
 from runner.diagram.labels import LONGEST, escape, gist
-from runner.diagram.overlay import COMPOSED, Overlay, address, overlay_of
+from runner.diagram.overlay import COMPOSED, Overlay, address, find_node, overlay_of
+from runner.diagram.sketch import sketch
 from runner.model import Body, Loaded, Node, Route
 
-__all__ = ["Overlay", "mermaid", "overlay_of"]
+__all__ = ["Overlay", "find_node", "mermaid", "overlay_of", "sketch"]
 
 Json = Any
 

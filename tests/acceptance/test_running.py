@@ -349,10 +349,3 @@ def test_foreign_text_steers_no_terminal_and_json_says_it_all_the_same(folder: P
 def test_only_debugging_shows_where_an_error_came_from(folder: Path) -> None:
     with pytest.raises(Exception, match="there is no such file"):
         wf(folder, "run", "missing.yaml", "--debug")
-
-
-def test_in_github_actions_errors_are_annotations_at_their_lines(folder: Path) -> None:
-    write(folder, "broken.yaml", "wf: 1\nname: broken\nnodes: {a: {next: b}}\n")
-    done = wf(folder, "run", "broken.yaml", code=2, environment={"GITHUB_ACTIONS": "true"})
-    assert "::error file=broken.yaml,line=3,col=19,title=wf::node 'b' does not exist" in done.stderr
-    assert done.stdout == ""

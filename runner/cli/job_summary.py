@@ -1,0 +1,77 @@
+"""What a run leaves in a job of GitHub Actions: a summary with its picture and costs, and its failure at its line."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from runner.cli.annotations import annotate
+from runner.diagram import find_node, mermaid, overlay_of
+from runner.errors import Problem
+from runner.events import Commit
+from runner.history import read_table
+from runner.model import Loaded
+from runner.plain import one_line
+from runner.runs import RunResult, pinned, result_of
+from runner.state import RunState
+from runner.store.contract import Store
+from runner.subscribers.lines import dollars
+
+Json = Any
+
+LONGEST_VALUE = 300
+_MARKUP = re.compile(r"[^\w ]", re.ASCII)
+
+
+class JobSummary:
+    """Hears a run, and when it leaves this process tells the job how it stands: a listener."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._run = ""
+        self._state = RunState()
+
+    def heard(self, commit: Commit, state: RunState) -> None:
+        self._run, self._state = commit.run, state
+
+    def close(self) -> None:
+        """Append the summary to the job's, and annotate the node whose failure the run could not take."""
+        if not self._run:
+            return
+        result, loaded = result_of(self._run, self._state), pinned(self._store, self._state)
+        if result.error is not None and result.status == "failed":
+            annotate([_failure(loaded, result.error)], err=True)
+        if path := os.environ.get("GITHUB_STEP_SUMMARY"):
+            steps, calls = (read_table(self._store, self._run, table) for table in ("steps", "model_calls"))
+            overlay = overlay_of(loaded.workflow, f"run {self._run} {result.status}", steps, calls)
+            with suppress(OSError), Path(path).open("a", encoding="utf-8") as summary:  # it is no part of the run
+                summary.write(_summary(result, mermaid(loaded, overlay)))
+
+
+def _failure(loaded: Loaded, error: Mapping[str, Json]) -> Problem:
+    found = find_node(loaded.workflow, str(error["step"]))
+    place = loaded.sources[loaded.workflow.file].place(found[1].at if found else (), key=True)
+    return Problem(f"{error['type']}: {error['message']}", place)
+
+
+def _summary(result: RunResult, picture: str) -> str:
+    used = f", {result.tokens} tokens, {dollars(result.cost_usd)}" if result.tokens else ""
+    lines = [f"### {_literal(result.workflow)}: {result.status}", "", f"Run {result.run}: {result.steps} steps{used}."]
+    if result.error is not None:
+        lines += ["", f"{result.error['type']}: {_literal(one_line(result.error['message'], LONGEST_VALUE))}"]
+    if result.outputs:
+        lines += ["", "| output | value |", "|---|---|"]
+    for name, value in result.outputs.items():
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        lines.append(f"| {_literal(name)} | {_literal(one_line(text, LONGEST_VALUE))} |")
+    return "\n".join([*lines, "", "```mermaid", picture.rstrip(), "```", "", ""])
+
+
+def _literal(text: str) -> str:
+    """Text in Markdown that stays what it is: all that could be markup as an entity."""
+    return _MARKUP.sub(lambda found: f"&#{ord(found.group())};" if found.group().isascii() else found.group(), text)
