@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -30,7 +31,8 @@ def complain(error: Exception, *, as_document: bool) -> int:
     else:
         say(f"internal error: {type(error).__name__}: {error}\n  help: run it again with --debug")
     if as_document:
-        click.echo(as_json(failure(error)))
+        with suppress(OSError):  # stdout itself may be what is wrong
+            click.echo(as_json(failure(error)))
     return code
 
 

@@ -188,6 +188,17 @@ def test_a_followed_log_ends_with_its_run(tmp_path: Path) -> None:
     assert done.stdout.splitlines()[-1].endswith("run completed")
 
 
+@pytest.mark.parametrize("words", [["--json"], []], ids=["json", "words"])
+def test_a_full_disk_under_stdout_is_said_and_the_run_is_kept(tmp_path: Path, words: list[str]) -> None:
+    write(tmp_path, "flow.yaml", 'wf: 1\nname: flow\nnodes: {a: {}}\noutputs: {text: "1"}\n')
+    words = ["run", "flow.yaml", "--run-id", "r", *words]
+    with Path("/dev/full").open("w", encoding="utf-8") as full, started(tmp_path, *words, stdout=full) as run:
+        done = ended(run)
+    assert done.code == 5
+    assert "error: No space left on device" in done.stderr
+    assert wf(tmp_path, "show", "r", "--json").document["status"] == "completed"
+
+
 def test_a_reader_that_goes_away_takes_nothing_from_the_run(tmp_path: Path) -> None:
     write(tmp_path, "flow.yaml", "wf: 1\nname: long\nsteps:\n" + "- {set: {}}\n" * 300)
     with started(tmp_path, "run", "flow.yaml", "--events", "--run-id", "r") as run:
