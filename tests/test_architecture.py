@@ -22,7 +22,7 @@ FLOORS = {
     ),
     "record": (
         *("events", "event_schema", "reducers", "state", "rewinding", "answers", "fold"),
-        *("store", "projection", "snapshot", "history"),
+        *("store", "projection", "snapshot", "history", "retention"),
         *("recorder", "definitions", "differences", "diagram"),
     ),
     "world": ("calls", "secrets", "providers", "tools"),

@@ -12,11 +12,15 @@ import click
 
 from runner.compiler.reader import parse_duration
 from runner.errors import UsageError
+from runner.retention import Rule
 from runner.store.form import Codec, Compression, Form
 
 FOLDER = Path(".wf")
 CONFIG = FOLDER / "config.toml"
-KNOWN = ("db", "durability", "codec", "compression", "wait_limit", "concurrency")
+KNOWN = ("db", "durability", "codec", "compression", "retention", "wait_limit", "concurrency")
+
+MOST_DIGITS = 9
+"""Digits of the largest number of runs that can be kept."""
 
 Durability = Literal["full", "normal"]
 
@@ -72,13 +76,27 @@ def _one_of(name: str, values: Sequence[str], default: str) -> str:
     return value
 
 
+def retention() -> Rule:
+    """Which ended runs `wf gc` removes: those older than a duration, or all but so many."""
+    value = configured("retention", None)
+    if value is None:
+        return Rule()
+    if value.isdecimal() and len(value) <= MOST_DIGITS:
+        return Rule(keep=int(value))
+    return Rule(older_than=seconds("retention", value, "30d, or a number of runs such as 100"))
+
+
 def wait_limit(flag: str | None) -> float:
     """Seconds that a run nobody attends waits for what goes on by itself."""
-    value = configured("wait_limit", flag) or "60s"
-    seconds = parse_duration(value)
-    if seconds is None:
-        raise UsageError(f"wait limit '{value}' is no duration such as 60s or 5m")
-    return seconds
+    return seconds("wait limit", configured("wait_limit", flag) or "60s", "60s or 5m")
+
+
+def seconds(what: str, value: str, such_as: str) -> float:
+    """A duration in seconds. Raises UsageError."""
+    found = parse_duration(value)
+    if found is None:
+        raise UsageError(f"{what} '{value}' is no duration such as {such_as}")
+    return found
 
 
 def concurrency(flag: str | None) -> int | None:

@@ -22,6 +22,10 @@ class HistoryMoved(StoreError):
     """The run's record has other events where this commit would go: it was decided from an old state."""
 
 
+class Needed(StoreError):
+    """A run can't be removed: it has not ended, or a fork shares its past."""
+
+
 class RunUnknown(StoreError):
     """No run bears that id."""
 
@@ -146,8 +150,7 @@ class Upkeep(Protocol):
     def delete(self, run: str, epoch: int) -> None:
         """Remove a run and all that is its own.
 
-        Raises RunUnknown; RunBusy if its epoch is another by now; StoreError if it has not ended, or a fork shares its
-        past.
+        Raises RunUnknown; Needed if it has not ended, or a fork shares its past; RunBusy if its epoch is another.
         """
         ...
 

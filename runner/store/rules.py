@@ -8,7 +8,7 @@ import msgspec
 
 from runner.errors import RunBusy, StoreError, UsageError, did_you_mean
 from runner.events import Commit, Event, RunEnded, RunForked, RunPaused, RunResumed, RunStarted, RunStatus
-from runner.store.contract import Fenced, HistoryMoved, RunRow, RunUnknown
+from runner.store.contract import Fenced, HistoryMoved, Needed, RunRow, RunUnknown
 
 _STATUS: dict[type[Event], RunStatus] = {
     RunStarted: "running",
@@ -135,8 +135,8 @@ def not_deleted(row: RunRow, epoch: int, forks: Sequence[str]) -> StoreError:
     if row.epoch != epoch:
         return busy(row)
     if row.status not in ENDED:
-        return StoreError(f"run '{row.id}' can't be removed: it is {row.status}", f"`wf cancel {row.id}` ends it")
-    return StoreError(f"run '{row.id}' can't be removed: run '{forks[0]}' shares its past", "remove that one first")
+        return Needed(f"run '{row.id}' can't be removed: it is {row.status}", f"`wf cancel {row.id}` ends it")
+    return Needed(f"run '{row.id}' can't be removed: run '{forks[0]}' shares its past", "remove that one first")
 
 
 def not_in_inbox(run: str) -> StoreError:

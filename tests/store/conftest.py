@@ -23,7 +23,10 @@ FORMS = [Form(*form) for form in product(get_args(Codec), get_args(Compression))
 """Every way of writing rows; the plain one first."""
 
 
-@pytest.fixture(params=product(["memory", "sqlite"], FORMS), ids=lambda made: f"{made[0]}-{'-'.join(astuple(made[1]))}")
+PLACES = [*product(["sqlite"], FORMS), *product(["memory"], [FORMS[0], FORMS[-1]])]
+
+
+@pytest.fixture(params=PLACES, ids=lambda made: f"{made[0]}-{'-'.join(astuple(made[1]))}")
 def another(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opener]:
     """Opens the same store once more, as another process would."""
     place, form = request.param
