@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from runner.events import (
@@ -91,6 +91,8 @@ def _run_ended(run: RunState, event: RunEnded) -> None:
     run.status = event.status
     run.outputs = event.outputs
     run.error = event.error
+    root = run.steps.get(ROOT)
+    run.final = None if root is None or root.invocation is None else root.invocation.state
     run.steps.clear()
     run.frames.clear()
     for places in (run.ready, run.queued, run.running, run.retrying, run.waiting, run.homes):
@@ -146,8 +148,7 @@ def _starting_state(owner: Step, outer: Frame, event: FrameOpened) -> State:
         assert final is not None, "a sequential branch keeps its final state"
         return final.branch()
     state = outer.state.branch()
-    for key in event.after:
-        merge_writes(state, owner.children[key].writes)
+    merge(state, contributions(owner.children[key] for key in event.after))
     return state
 
 
@@ -159,10 +160,19 @@ def needed(owner: Step, keys: tuple[str, ...], outer: Nodes) -> Nodes:
     return Nodes(((key, record(child.status, 1, child.output, child.error)) for key, child in children), outer)
 
 
-def merge_writes(state: State, writes: dict[str, list[Write]]) -> None:
-    """Apply one branch's contributions to `state`, in place."""
-    for key, contributions in writes.items():
-        contribute(state, key, contributions[0].how, [write.value for write in contributions])
+def contributions(children: Iterable[Child]) -> dict[str, list[Write]]:
+    """What branches contributed to each state key, one branch after another; of plain writes only the last counts."""
+    gathered: dict[str, list[Write]] = {}
+    for child in children:
+        for key, writes in child.writes.items():
+            gathered.setdefault(key, []).extend(writes)
+    return {key: writes[-1:] if writes[0].how == "set" else writes for key, writes in gathered.items()}
+
+
+def merge(state: State, contributed: dict[str, list[Write]]) -> None:
+    """Apply contributions to `state`, in place: a key's all at once, or a list of many would be copied for each."""
+    for key, writes in contributed.items():
+        contribute(state, key, writes[0].how, [write.value for write in writes])
 
 
 def _frame_ended(run: RunState, event: FrameEnded) -> None:
@@ -322,9 +332,8 @@ def _move(run: RunState, frame: Frame, step: Step | None, event: StepEnded) -> N
     frame.output = event.output
     frame.skipped = event.status == "skipped"
     if step is not None:
-        for key in event.merge:
-            for writes in step.children[key].writes.values():
-                _contribute(frame, writes)
+        for writes in contributions(step.children[key] for key in event.merge).values():
+            _contribute(frame, writes)
     for key, default in event.reset:
         frame.state.reset(key, default)
     for write in event.writes:

@@ -12,14 +12,12 @@ from runner.events import (
     AttemptStarted,
     Commit,
     Event,
-    RunEnded,
-    RunStarted,
     StepEnded,
     StepStarted,
     StepWaiting,
     Usage,
 )
-from runner.fold import apply, fold
+from runner.fold import fold
 from runner.reducers import State
 from runner.state import ROOT, RunState
 from runner.store.contract import Rows
@@ -88,7 +86,7 @@ class Projector:
     def _compare(self, commit: Commit, state: RunState) -> None:
         """Rows for the workflow's state keys whose values this commit has changed."""
         if self._live is None:
-            self._live = _root_state(state) or _root_state(_before_end(commit))
+            self._live = _root_state(state) or state.final
         values = self._values
         for key, value in (self._live or {}).items():
             if key not in values or not _same(values[key], value):
@@ -224,17 +222,6 @@ def _root_state(run: RunState) -> State | None:
     """The workflow's own state, which a run that has ended no longer holds."""
     root = run.steps.get(ROOT)
     return None if root is None or root.invocation is None else root.invocation.state
-
-
-def _before_end(commit: Commit) -> RunState:
-    """The state of a run that began and ended in one commit, right before its end."""
-    run = RunState()
-    if isinstance(commit.events[0], RunStarted):
-        for event in commit.events:
-            if isinstance(event, RunEnded):
-                break
-            apply(run, event)
-    return run
 
 
 def _same(before: Json, now: Json) -> bool:

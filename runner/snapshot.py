@@ -22,8 +22,8 @@ VERSION = 1
 FLOOR = 16 * 1024
 """Bytes of events below which no snapshot is worth its transaction."""
 
-_APART = ("steps", "frames", "started")
-"""What of a run is not plain JSON."""
+_APART = ("steps", "frames", "started", "final")
+"""What of a run is not plain JSON, or no longer wanted."""
 
 _UNREADABLE = (msgspec.MsgspecError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
 """What reading raises when the JSON is not what was written."""

@@ -125,7 +125,10 @@ class Step(msgspec.Struct):
 
 
 class RunState:
-    """A run as its events have made it. `seq` is the number of the last event folded in."""
+    """A run as its events have made it. `seq` is the number of the last event folded in.
+
+    `final` are the values that the workflow had when the run ended in this process; no snapshot keeps them.
+    """
 
     def __init__(self) -> None:
         self.seq = 0
@@ -136,6 +139,7 @@ class RunState:
         self.definition = ""
         self.overrides: dict[str, Json] = {}
         self.outputs: dict[str, Json] = {}
+        self.final: State | None = None
         self.error: dict[str, Json] | None = None
         self.epoch = 1
         self.steps: dict[str, Step] = {}

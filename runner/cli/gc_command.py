@@ -8,9 +8,10 @@ from typing import Any
 import click
 import msgspec
 
-from runner.cli.printing import moment, say, tell
+from runner.cli.printing import moment
 from runner.cli.reporting import as_json
 from runner.cli.settings import database, database_option, retention, seconds
+from runner.cli.speaking import say, tell
 from runner.cli.stored import reading, writing
 from runner.clock import SystemClock
 from runner.retention import Collected, Rule, collect, plan

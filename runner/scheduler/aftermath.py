@@ -9,7 +9,7 @@ import msgspec
 
 from runner.errors import Failure
 from runner.events import Write
-from runner.fold import ended, merge_writes
+from runner.fold import contributions, ended, merge
 from runner.model import Json, Node, Route, StateKey
 from runner.nodes.contract import Done, StepFailed
 from runner.reducers import ReducerError, State, contribute, is_whole
@@ -71,14 +71,12 @@ def aftermath(live: Live, at: Arrival, done: Done) -> Aftermath:
 def _merged(live: Live, at: Arrival, done: Done, declared: Mapping[str, StateKey]) -> State:
     children = live.state.steps[at.step].children
     state = at.frame.state.branch()
-    touched: dict[str, None] = {}
+    contributed = contributions(children[key] for key in done.merge)
     try:
-        for key in done.merge:
-            merge_writes(state, children[key].writes)
-            touched.update(dict.fromkeys(children[key].writes))
+        merge(state, contributed)
     except ReducerError as error:
         raise StepFailed(Failure("state_invalid", str(error))) from error
-    for key in touched:
+    for key in contributed:
         _check(declared[key], state[key])
     return state
 

@@ -12,7 +12,7 @@ from runner.compiler import parse_duration
 from runner.errors import ExpressionError, Failure, TemplateError
 from runner.events import Scope
 from runner.expression import Expression
-from runner.fold import merge_writes, needed, results_of
+from runner.fold import contributions, merge, needed, results_of
 from runner.inputs import InputsInvalid, check_inputs
 from runner.model import Agent, Duration, Json, Node, Workflow
 from runner.nodes.contract import AgentUse, ResolvedAgent, StepFailed
@@ -231,8 +231,7 @@ class StepView:
     def branch_holds(self, condition: Expression, after: tuple[str, ...]) -> bool:
         assert after == () or self._step is not None, "what a branch needs has ended in an open step"
         state = self.frame.state.branch()
-        for key in after:
-            merge_writes(state, self.children[key].writes)
+        merge(state, contributions(self.children[key] for key in after))
         nodes = needed(self._step, after, self.frame.nodes) if self._step else self.frame.nodes
         return self.holds(condition, state=state, nodes=Sight(self.workflow, nodes, self.place))
 

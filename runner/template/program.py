@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import msgspec
@@ -80,8 +80,9 @@ class Program(msgspec.Struct, frozen=True, dict=True):
         return copied(value, scope.budget)
 
 
+@lru_cache(maxsize=256)
 def compile_program(source: str) -> Program:
-    """Parse and check; TemplateError says what is wrong, and at which offset."""
+    """Parse and check; TemplateError says what is wrong, and at which offset. The same text is compiled once."""
     return Program(parse(source))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.test_runs import WF, document, wf
+from tests.travel.test_retries import WF, document, wf
 
 LARGE = """
 wf: 1

@@ -21,6 +21,7 @@ class ParallelSpec(msgspec.Struct, frozen=True):
 
     names: tuple[str, ...]
     needs: Mapping[str, tuple[str, ...]]
+    needed_by: Mapping[str, tuple[str, ...]]
     after: Mapping[str, tuple[str, ...]]
     conditions: Mapping[str, Expression]
     order: tuple[str, ...]
@@ -40,10 +41,15 @@ def build(reader: NodeReader) -> ParallelSpec:
         ):
             conditions[name] = condition
     after = all_before(needs, order)
+    needed_by = {name: tuple(other for other in branches if name in needs[other]) for name in _all_needed(needs)}
     joining = build_joining(reader)
     if isinstance(joining.join, int) and joining.join > len(branches):
         reader.error(f"join waits for {joining.join} branches, and there are {len(branches)}", "join", rule="join")
-    return ParallelSpec(tuple(branches), needs, after, conditions, order, joining)
+    return ParallelSpec(tuple(branches), needs, needed_by, after, conditions, order, joining)
+
+
+def _all_needed(needs: Mapping[str, tuple[str, ...]]) -> frozenset[str]:
+    return frozenset(other for needed in needs.values() for other in needed)
 
 
 def _check_needs(reader: NodeReader, needs: Mapping[str, tuple[str, ...]]) -> None:
@@ -66,7 +72,7 @@ def _check_needs(reader: NodeReader, needs: Mapping[str, tuple[str, ...]]) -> No
 def open_(node: Node, view: View) -> Opened:
     spec: ParallelSpec = node.spec
     done = Done({}, leave=True) if spec.joining.join == "none" else None
-    return replace(_next(spec, view), memory={"order": spec.names}, done=done)
+    return replace(_next(spec, view, spec.names), memory={"order": spec.names}, done=done)
 
 
 def settle(node: Node, view: View, ended: Ended) -> Answer:
@@ -76,13 +82,13 @@ def settle(node: Node, view: View, ended: Ended) -> Answer:
         return verdict
     if verdict == "met":
         return finished(spec.joining, view, _output(spec, view), spec.order)
-    return _next(spec, view)
+    return _next(spec, view, _concerned(spec, ended))
 
 
-def detached(node: Node, view: View, _ended: Ended) -> Answer:
+def detached(node: Node, view: View, ended: Ended) -> Answer:
     """With `join: none` the branches still to come open as before, though the node has ended."""
     spec: ParallelSpec = node.spec
-    return _next(spec, view) if spec.joining.join == "none" else Stay()
+    return _next(spec, view, _concerned(spec, ended)) if spec.joining.join == "none" else Stay()
 
 
 def _output(spec: ParallelSpec, view: View) -> dict[str, Json]:
@@ -90,14 +96,22 @@ def _output(spec: ParallelSpec, view: View) -> dict[str, Json]:
     return {name: ended[name].output for name in spec.names if name in ended and ended[name].status == "completed"}
 
 
-def _next(spec: ParallelSpec, view: View) -> Spawn:
-    room = (spec.joining.max_concurrency or len(spec.names)) - len(view.open)
+def _concerned(spec: ParallelSpec, ended: Ended) -> tuple[str, ...]:
+    """The branches that may open now that one has ended: those that need it; if they waited for room, any."""
+    return spec.needed_by.get(ended.key, ()) if spec.joining.max_concurrency is None else spec.names
+
+
+def _next(spec: ParallelSpec, view: View, names: tuple[str, ...]) -> Spawn:
+    children, running = view.children, view.open
+    if len(children) + len(running) == len(spec.names):
+        return Spawn()
+    room = (spec.joining.max_concurrency or len(spec.names)) - len(running)
     opened: list[Branch] = []
     skipped, omitted = [], []
-    for name in spec.names:
-        if name in view.children or name in view.open or not all(other in view.children for other in spec.needs[name]):
+    for name in names:
+        if name in children or name in running or not all(other in children for other in spec.needs[name]):
             continue
-        if any(view.children[other].status not in ("completed", "skipped") for other in spec.needs[name]):
+        if any(children[other].status not in ("completed", "skipped") for other in spec.needs[name]):
             omitted.append(name)
         elif name in spec.conditions and not view.branch_holds(spec.conditions[name], spec.after[name]):
             skipped.append(name)
