@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from benchmarks.measuring import stopwatch
 from runner.events import Commit
 from runner.loading import load
-from runner.runs import Choices, Surroundings, start
+from runner.runs import Choices, Surroundings, prepare, start
 from runner.state import RunState
 from runner.store.connection import Durability
 from runner.store.sqlite import open_store
@@ -80,7 +80,7 @@ nodes:
 
 def named(branches: int) -> str:
     """As many named branches, each adding to a list in the state."""
-    branch = '      b{n}: {{set: {{found: "{{{{ {n} + 0 }}}}"}}}}\n'
+    branch = "      b{n}: {{set: {{found: {n}}}}}\n"
     head = f"""\
 wf: 1
 name: named
@@ -104,6 +104,9 @@ class Until:
         if not self._left:
             raise KeyboardInterrupt
 
+    def close(self) -> None:
+        """Nothing is held open."""
+
 
 def seconds(text: str, durability: Durability, folder: Path | None = None, until: int | None = None) -> float:
     """How long a new run takes, until it ends or `until` commits are made. Reading the file is not part of it."""
@@ -112,8 +115,9 @@ def seconds(text: str, durability: Durability, folder: Path | None = None, until
         (here / "flow.yaml").write_text(text, encoding="utf-8")
         loaded = load(str(here / "flow.yaml"))
         store = open_store(here / "wf.db", durability=durability)
-        listeners = () if until is None else (Until(until),)
+        around = Surroundings(store, listeners=[] if until is None else [Until(until)])
+        prepared = prepare(loaded, {}, Choices(run=RUN), around.environment, around.clock)
         with stopwatch() as taken, suppress(KeyboardInterrupt):
-            asyncio.run(start(loaded, {}, Choices(run=RUN), Surroundings(store, listeners=listeners)))
+            asyncio.run(start(prepared, around))
         store.close()
     return taken()

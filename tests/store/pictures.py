@@ -41,5 +41,5 @@ class _Eye:
 
 
 def picture(run: RunState) -> Json:
-    """All of a run's state."""
-    return _Eye().look(vars(run))
+    """All of a run's state that a snapshot keeps."""
+    return _Eye().look({name: value for name, value in vars(run).items() if name != "final"})
