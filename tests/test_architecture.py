@@ -25,7 +25,7 @@ FLOORS = {
         *("store", "projection", "snapshot", "history", "retention"),
         *("recorder", "definitions", "differences", "diagram"),
     ),
-    "world": ("calls", "secrets", "providers", "tools"),
+    "world": ("calls", "endings", "secrets", "providers", "tools"),
     "kinds": ("nodes", "loading", "parts"),
     "engine": ("scheduler", "executor", "engine", "versions", "runs", "forks"),
     "listeners": ("subscribers",),

@@ -42,6 +42,8 @@ def inputs(notes: Notes, schemas: Content, content: Content) -> dict[str, Input]
         at = ("inputs", name)
         schema = schema_of(notes, schemas, entry, at, ("secret", "env", "default"))
         default = checked_default(notes, schema, entry, at)
+        if entry.get("secret") and schema.get("type", "string") != "string":
+            notes.error("a secret is text", (*at, "type"), hint="write type: string", rule="schema")
         found[name] = Input(
             name, schema, "default" not in entry, default, entry.get("env", ""), entry.get("secret", False)
         )

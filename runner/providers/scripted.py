@@ -8,11 +8,11 @@ from typing import Any
 
 import msgspec
 
-from runner.calls import AnyCall, Attempt, CommandCall, Context, Done, Failed, ModelCall, Outcome
+from runner.calls import AnyCall, Attempt, CommandCall, Context, Done, Failed, ModelCall, Outcome, ReadCall, WriteCall
+from runner.endings import judged
 from runner.errors import Failure, Place, Problem, did_you_mean
 from runner.events import Usage
 from runner.providers.contract import Reply, ToolCall, model_call
-from runner.providers.printed import judged
 
 Json = Any
 
@@ -49,7 +49,9 @@ class Script(msgspec.Struct, frozen=True):
         return outcome
 
     def reply(self, attempt: Attempt) -> Outcome | None:
-        """What the script has for a call. None for a command or tool that it does not name: that runs for real."""
+        """What the script has for a call. None for a command or tool that it does not name, and for files: all real."""
+        if isinstance(attempt.call, ReadCall | WriteCall):
+            return None
         is_named = any(key in self.replies for key in _keys(attempt))
         return self._next(attempt) if is_named or isinstance(attempt.call, ModelCall) else None
 
@@ -69,7 +71,7 @@ class Script(msgspec.Struct, frozen=True):
         if isinstance(attempt.call, ModelCall):
             return Done(_said(form, index), _usage(form, attempt.call))
         if isinstance(attempt.call, CommandCall) and "reply" not in form:
-            return judged(attempt.call, **form)
+            return _printed(form, attempt.call)
         return Done(form["reply"])
 
     def _used_up(self, key: str, attempt: Attempt) -> Failed:
@@ -126,6 +128,11 @@ def _form(entry: Json, call: AnyCall) -> dict[str, Json]:
     if not isinstance(entry, str):
         return dict(entry)
     return {"stdout": entry} if isinstance(call, CommandCall) else {"reply": entry}
+
+
+def _printed(form: Mapping[str, Json], call: CommandCall) -> Outcome:
+    stdout, stderr = (form.get(name, "").encode("utf-8", "surrogatepass") for name in ("stdout", "stderr"))
+    return judged(call, stdout, stderr, form.get("exit_code", 0))
 
 
 def _misfit(form: Mapping[str, Json], call: AnyCall) -> str:

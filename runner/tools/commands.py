@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
-from runner.calls import Attempt, CommandCall, Context, Done, Failed, Outcome
-from runner.errors import Failure
-from runner.json_text import NotJson, parse_json
+from runner.calls import Attempt, CommandCall, Context, Failed, Outcome
+from runner.endings import judged
 from runner.programs import is_permitted, locate, not_permitted
 from runner.tools.child import Finished, Launch, run
 from runner.tools.environment import check_argument, child_environment, encoded, passed, search_path
-from runner.tools.exits import decoded, details, exit_code, how_ended, last_words, not_started
 from runner.tools.paths import check_text
 from runner.tools.refusal import Refusal
-
-Json = Any
+from runner.tools.starts import not_started
 
 
 async def perform_command(attempt: Attempt, context: Context) -> Outcome:
@@ -28,7 +24,7 @@ async def perform_command(attempt: Attempt, context: Context) -> Outcome:
         finished = await _run(launch, context.grace)
     except Refusal as refusal:
         return Failed(refusal.failure)
-    return _judged(call, finished)
+    return judged(call, finished.written["stdout"], finished.written["stderr"], finished.code)
 
 
 def _permitted(call: CommandCall, attempt: Attempt, context: Context) -> Launch:
@@ -66,37 +62,3 @@ async def _run(launch: Launch, grace: float) -> Finished:
         return await run(launch, grace)
     except OSError as error:
         raise not_started(launch, error) from error
-
-
-def _judged(call: CommandCall, finished: Finished) -> Outcome:
-    program = call.argv[0]
-    stdout = decoded(finished.written["stdout"])
-    output = {
-        "stdout": stdout,
-        "stderr": decoded(finished.written["stderr"]),
-        "text": stdout.removesuffix("\n"),
-        "exit_code": exit_code(finished),
-    }
-    if output["exit_code"] not in call.ok_exit:
-        message = how_ended(f"'{program}'", finished) + last_words(finished)
-        return Failed(Failure("tool_failed", message, {"program": program, **details(finished)}), output)
-    if call.parse == "lines":
-        return Done({**output, "lines": lines(stdout)})
-    return _parsed(program, finished, output) if call.parse == "json" else Done(output)
-
-
-def lines(text: str) -> list[str]:
-    """The lines of a text without their ends (`\\n` or `\\r\\n`); none of an empty one."""
-    found = text.split("\n")
-    return [line.removesuffix("\r") for line in (found if found[-1] else found[:-1])]
-
-
-def _parsed(program: str, finished: Finished, output: dict[str, Json]) -> Outcome:
-    try:
-        return Done({**output, "json": parse_json(finished.written["stdout"].decode())})
-    except UnicodeDecodeError as error:
-        reason = f"byte {error.start} is not UTF-8"
-    except NotJson as error:
-        reason = str(error)
-    message = f"what '{program}' printed is not JSON: {reason}"
-    return Failed(Failure("output_invalid", message, {"program": program}), output)

@@ -7,14 +7,15 @@ import sys
 from pathlib import Path
 
 from runner.calls import Attempt, Context, Done, Failed, Outcome, PythonCall
+from runner.endings import decoded, details, how_ended
 from runner.errors import Failure
 from runner.json_text import NotJson, parse_json
 from runner.plain import head, tail
 from runner.tools.child import Finished, Launch, run
 from runner.tools.environment import child_environment, passed
-from runner.tools.exits import decoded, details, how_ended, not_started
 from runner.tools.paths import check_text, near_names
 from runner.tools.refusal import Refusal
+from runner.tools.starts import not_started
 
 HOST = str(Path(__file__).with_name("python_host.py"))
 OPTIONS = ("-P", "-B", "-X", "utf8", "-X", "faulthandler")
@@ -79,10 +80,10 @@ def _judged(call: PythonCall, finished: Finished) -> Outcome:
     except NotJson:  # it ended before it had reported, or while it did
         facts = {
             "tool": call.tool,
-            **details(finished),
+            **details(finished.code),
             "stderr": tail(decoded(finished.written["stderr"]), _LONGEST_TRACEBACK),
         }
-        return Failed(Failure("tool_failed", f"{how_ended(name, finished)} before it gave a result", facts))
+        return Failed(Failure("tool_failed", f"{how_ended(name, finished.code)} before it gave a result", facts))
     match report:
         case {"result": result}:
             return Done(result)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.travel.test_retries import WF, document, wf
+from tests.acceptance.command_line import WF, wf
 
 LARGE = """
 wf: 1
@@ -23,6 +24,10 @@ outputs: {size: "{{ state.text | length }}"}
 """
 
 FAILING = "wf: 1\nname: failing\nnodes: {stop: {end: failed, message: no}}\n"
+
+
+def document(folder: Path, *words: str) -> Any:
+    return wf(folder, *words, "--json").document
 
 
 @pytest.fixture

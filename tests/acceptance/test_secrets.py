@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from tests.acceptance.command_line import wf
+from tests.acceptance.test_leaves import refused
 
 HIDDEN = "s3cr3t/Value+42"
 
@@ -61,3 +62,8 @@ def test_a_secret_is_in_nothing_that_is_kept_or_shown(tmp_path: Path) -> None:
     assert [HIDDEN in done.stdout + done.stderr for done in shown] == [False] * len(shown)
     assert [HIDDEN.encode() in content for content in kept] == [False] * len(kept)
     assert (tmp_path / "out.txt").read_text(encoding="utf-8") == HIDDEN
+
+
+def test_a_secret_is_text(tmp_path: Path) -> None:
+    flow = "inputs: {pin: {type: integer, secret: true}}\nnodes: {a: {}}"
+    assert refused(tmp_path, flow) == ["a secret is text"]

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
+from tests.acceptance.test_runs import document
 
 from runner import run
 from runner.runs import RunResult
-from tests.acceptance.test_runs import document
 from tests.project import ROOT, make_repository
 
 Json = Any

@@ -13,7 +13,18 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from runner import run
-from runner.calls import AnyCall, Attempt, CommandCall, Context, Done, Failed, ModelCall, PythonCall
+from runner.calls import (
+    AnyCall,
+    Attempt,
+    CommandCall,
+    Context,
+    Done,
+    Failed,
+    ModelCall,
+    PythonCall,
+    ReadCall,
+    WriteCall,
+)
 from runner.clock import FixedClock
 from runner.errors import ErrorType, InvalidWorkflow
 from runner.events import Usage
@@ -151,7 +162,8 @@ def test_a_commands_reply_is_judged_as_if_it_had_run() -> None:
 
     assert printed == Done({"stdout": "a\nb\n", "stderr": "", "text": "a\nb", "exit_code": 0})
     assert isinstance(failed, Failed)
-    assert failed.failure.message == "'git' ended with exit code 2"
+    assert failed.failure.message == "'git' ended with exit code 2: no"
+    assert failed.failure.details == {"program": "git", "exit_code": 2}
     assert failed.output == {"stdout": "", "stderr": "no", "text": "", "exit_code": 2}
     assert isinstance(parsed, Done)
     assert parsed.output["json"] == {"n": 1}
@@ -176,6 +188,11 @@ def test_a_tools_reply_is_what_it_returns() -> None:
 
 def test_commands_and_tools_that_are_not_named_run_for_real() -> None:
     assert script(review=["text"]).reply(attempt("log", call=COMMAND, node="log")) is None
+
+
+def test_files_are_read_and_written_for_real() -> None:
+    for call in (ReadCall("/f", "/"), WriteCall("/f", "text", "/")):
+        assert script(file=["text"]).reply(attempt("file", call=call, node="file")) is None
 
 
 def test_a_tool_that_an_agent_calls_is_never_given_what_the_model_says() -> None:

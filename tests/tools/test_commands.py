@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from runner.calls import CommandCall, Failed
+from runner.endings import lines
 from runner.model import Permissions
-from runner.tools.commands import lines
 from tests.tools.performing import OWN, RUN, command, done, failed, perform, python, script
 
 HOSTILE = [
