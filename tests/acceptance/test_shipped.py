@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
-from tests.acceptance.test_runs import document
 
 from runner import run
 from runner.runs import RunResult
+from tests.acceptance.command_line import wf
 from tests.project import ROOT, make_repository
 
 Json = Any
@@ -96,7 +96,7 @@ def triaged(tmp_path: Path, replies: Mapping[str, Json], *words: str) -> tuple[J
     make_repository(tmp_path, ROOT / "workflows")
     shipped: Json = YAML(typ="safe").load(tmp_path / "workflows" / "bug_triage" / "mock.yaml")
     (tmp_path / "mock.json").write_text(json.dumps({**shipped, **replies}), encoding="utf-8")
-    result = document(tmp_path, "run", "workflows/bug_triage.yaml", "--mock", "mock.json", *words)
+    result = wf(tmp_path, "run", "workflows/bug_triage.yaml", "--mock", "mock.json", *words, "--json").document
     return result, (tmp_path / "workflows" / "out" / "triage.md").read_text(encoding="utf-8")
 
 
