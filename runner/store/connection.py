@@ -109,12 +109,22 @@ def _make_private(path: Path) -> None:
         if not folder.exists():
             folder.mkdir(0o700, exist_ok=True)
             folder.chmod(0o700)
+            _keep_names(folder.parent)
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         return
     os.fchmod(descriptor, 0o600)
     os.close(descriptor)
+
+
+def _keep_names(folder: Path) -> None:
+    """Make durable what has been given a name in a folder: SQLite does so for its own files, and not further up."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _stands_still(path: Path) -> bool:
