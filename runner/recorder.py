@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from runner.clock import Clock
+from runner.errors import StoreError
 from runner.events import AnyEvent, Commit, RunForked, RunStarted
 from runner.history import Reopened
 from runner.snapshot import encode, should_snapshot
@@ -51,5 +53,6 @@ class Recorder:
         return self._store.inbox(self._run)
 
     def close(self) -> None:
-        """Give the lease back."""
-        self._store.release(self._run, self._epoch)
+        """Give the lease back. Where that fails it lapses by itself; what made the run stop is not covered up."""
+        with suppress(StoreError):
+            self._store.release(self._run, self._epoch)
