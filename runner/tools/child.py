@@ -12,6 +12,7 @@ from typing import IO
 
 import msgspec
 
+from runner.tools.environment import ATTEMPT
 from runner.tools.processes import Process, Tree, alive, signal_all
 from runner.tools.refusal import Refusal
 
@@ -181,7 +182,7 @@ async def run(launch: Launch, grace: float) -> Finished:
     finally:
         try:
             if not child.is_over:
-                await end(Tree(launch.key, child.id), grace)
+                await end(Tree(launch.key, child.id, launch.environment[ATTEMPT]), grace)
         finally:
             child.close()
     return child.finished()

@@ -12,6 +12,7 @@ KEPT = ("HOME", "LANG", "LANGUAGE", "LOGNAME", "PATH", "TMPDIR", "TZ", "USER")
 KEPT_PREFIX = "LC_"
 DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 KEY = "WF_IDEMPOTENCY_KEY"
+ATTEMPT = "WF_ATTEMPT"
 LONGEST = 131_072
 """Linux refuses a single argument or variable of so many bytes, its closing NUL included."""
 
@@ -86,5 +87,10 @@ def child_environment(
 
 
 def identity(attempt: Attempt) -> dict[str, str]:
-    """The variables that tell a child which step it is; leftovers of a crash are found by them."""
-    return {"WF_RUN_ID": attempt.run, "WF_STEP": attempt.step, KEY: attempt.idempotency_key}
+    """The variables that tell a child which step and attempt it is; leftovers of a crash are found by them."""
+    return {
+        "WF_RUN_ID": attempt.run,
+        "WF_STEP": attempt.step,
+        KEY: attempt.idempotency_key,
+        ATTEMPT: str(attempt.number),
+    }

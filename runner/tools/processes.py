@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from signal import Signals
 
 import msgspec
 
-from runner.tools.environment import KEY
+from runner.tools.environment import ATTEMPT, KEY
 
 PROC = "/proc"
 _ENDED = (b"Z", b"X")
@@ -53,12 +53,15 @@ class Entry(msgspec.Struct, frozen=True):
 class Tree(msgspec.Struct, frozen=True):
     """A step's processes: the group of the one it started, all that carry its key, and the descendants of all these.
 
+    With `attempt`, only those of that one: when a run has passed to another process, both may attempt the step.
+
     A process that left the group, lost its parent and cleared its environment is not found. Where the system has no
     /proc, the group is all there is.
     """
 
     key: str
     leader: int | None = None
+    attempt: str = ""
 
     def members(self) -> set[Process]:
         """Those that have not ended."""
@@ -67,9 +70,13 @@ class Tree(msgspec.Struct, frozen=True):
             return {group} if group and group.is_alive else set()
         entries = list(living())
         spared = _own_line(entries)
-        roots = {entry.process.id for entry in entries if entry.group == self.leader or carries(entry, self.key)}
+        roots = {entry.process.id for entry in entries if entry.group == self.leader or self._owns(entry)}
         found = _with_descendants(roots - spared, entries) - spared
         return {entry.process for entry in entries if entry.process.id in found}
+
+    def _owns(self, entry: Entry) -> bool:
+        marks = {KEY: self.key, **({ATTEMPT: self.attempt} if self.attempt else {})}
+        return carries(entry, marks)
 
 
 def look_up(process: int) -> Entry | None:
@@ -87,10 +94,10 @@ def living() -> Iterator[Entry]:
             yield entry
 
 
-def carries(entry: Entry, key: str) -> bool:
-    """Whether a process was started by the step with this idempotency key."""
+def carries(entry: Entry, marks: Mapping[str, str]) -> bool:
+    """Whether a process was started with these variables."""
     environment = _read(entry.process.id, "environ").split(b"\0")
-    return f"{KEY}={key}".encode("utf-8", "surrogateescape") in environment
+    return all(f"{name}={value}".encode("utf-8", "surrogateescape") in environment for name, value in marks.items())
 
 
 def _read(process: int, name: str) -> bytes:

@@ -45,13 +45,14 @@ class Surroundings:
     own: Mapping[str, str] = field(default_factory=lambda: OWN)
     grace: float = 5.0
     step: str = "build"
+    number: int = 1
     permissions: Permissions = Permissions(commands=PROGRAMS)  # noqa: RUF009 - frozen
 
 
 async def starting(call: AnyCall, **surroundings: Any) -> Outcome:
     """What the engine awaits."""
     around = Surroundings(**surroundings)
-    attempt = Attempt(RUN, around.step, "build", "", 1, (0, 0, 0), call, around.permissions)
+    attempt = Attempt(RUN, around.step, "build", "", around.number, (0, 0, 0), call, around.permissions)
     return await PERFORMERS[type(call)](attempt, Context(FixedClock(), around.own, grace=around.grace))
 
 

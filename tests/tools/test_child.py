@@ -142,6 +142,21 @@ def test_a_process_in_the_background_that_holds_nothing_lives_on_until_the_step_
     in_time(scenario())
 
 
+def test_an_attempt_that_is_cancelled_leaves_a_later_one_of_its_step_alone(notices: Notices) -> None:
+    async def scenario() -> None:
+        text = f"echo $$ > {notices.path}; sleep 1000"
+        later = asyncio.ensure_future(starting(script(text), number=2))
+        process = await notices.process()
+        await cancelled(starting(script(text), number=1), notices.process)
+        assert look_up(process)
+        later.cancel()
+        with suppress(asyncio.CancelledError):
+            await later
+        assert look_up(process) is None
+
+    in_time(scenario())
+
+
 def test_leftovers_that_ignore_the_request_are_killed(notices: Notices) -> None:
     async def scenario() -> None:
         inner = DEAF.format(notices=notices.path)

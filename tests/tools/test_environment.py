@@ -32,4 +32,5 @@ def test_no_call_takes_the_place_of_its_steps_identity() -> None:
     call = CommandCall(("true",), "/")
     attempt = Attempt("r1", "build", "build", "", 1, (0, 0, 0), call, Permissions())
     seen = child_environment({}, {"WF_STEP": "other", "WF_IDEMPOTENCY_KEY": "x", "PATH": "/mine"}, {}, attempt)
-    assert seen == {"PATH": "/mine", "WF_RUN_ID": "r1", "WF_STEP": "build", "WF_IDEMPOTENCY_KEY": "r1/build"}
+    own = {"WF_RUN_ID": "r1", "WF_STEP": "build", "WF_IDEMPOTENCY_KEY": "r1/build", "WF_ATTEMPT": "1"}
+    assert seen == {"PATH": "/mine", **own}
