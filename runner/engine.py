@@ -12,7 +12,7 @@ import msgspec
 from runner.answers import answer_for, check_answer, parse_answer
 from runner.calls import Attempt
 from runner.clock import Clock
-from runner.errors import UsageError
+from runner.errors import StoreError, UsageError
 from runner.events import AttemptFailed, AttemptStarted, Commit, StepStarted, StepWaiting
 from runner.executor import World, perform
 from runner.recorder import Recorder
@@ -30,14 +30,12 @@ from runner.scheduler.happenings import (
 )
 from runner.state import RunState, Step
 from runner.store.contract import Message
+from runner.store.lease import BEATS, LEASE_SECONDS
 
 Json = Any
 
 POLL = 0.25
 """Seconds between looks into the inbox, for what other processes sent."""
-
-HEARTBEAT = 5.0
-"""Seconds between signs of life in the lease."""
 
 BREATH = 64
 """Commits between two moments given to the event loop while nothing waits."""
@@ -67,13 +65,15 @@ class Unattended(Exception):
 class Manner(msgspec.Struct, frozen=True):
     """How this process drives the run. `ask` puts a question to a person at the terminal; None: nobody is there.
 
-    `answers` are given beforehand, by the end of a step's path; `wait_limit` and `grace` are in seconds.
+    `answers` are given beforehand, by the end of a step's path; `wait_limit` and `grace` are in seconds, as is `lease`:
+    who is silent for so long may lose the run to another process.
     """
 
     ask: Asker | None = None
     answers: dict[str, str] = msgspec.field(default_factory=dict)
     wait_limit: float = 60.0
     grace: float = 10.0
+    lease: float = LEASE_SECONDS
 
 
 class Engine:
@@ -95,7 +95,9 @@ class Engine:
         self._asking: dict[str, asyncio.Task[None]] = {}
         self._timers: list[tuple[float, str]] = []
         self._taken: list[int] = []
-        self._looked = self._beaten = 0.0
+        self._looked = 0.0
+        self._beaten = self._clock.monotonic()
+        self._lost: StoreError | None = None
         self._stopping: Literal["no", "graceful", "now"] = "no"
         self._stop_by = 0.0
         self._why_stopping = "interrupted"
@@ -209,6 +211,12 @@ class Engine:
     async def _attempt(self, attempt: Attempt, previous: asyncio.Task[None] | None) -> None:
         if previous is not None:
             await asyncio.wait([previous])
+        try:
+            self._beat()  # whoever was stopped meanwhile, and has lost the run, must not do what is another's now
+        except StoreError as error:
+            self._lost = error
+            self._inbox.put_nowait(_CONTINUE)
+            return
         outcome = await perform(attempt, self._world)
         self._inbox.put_nowait(AttemptEnded(attempt.step, attempt.number, outcome))
 
@@ -245,10 +253,7 @@ class Engine:
         return happenings + [TimeSpent(home) for home, left in time_left(self._live, now) if left <= 0]
 
     def _posted(self) -> list[Happening]:
-        moment = self._clock.monotonic()
-        if moment - self._beaten >= HEARTBEAT:
-            self._recorder.heartbeat()
-            self._beaten = moment
+        moment = self._beat()
         if moment - self._looked < POLL:
             return []
         self._looked = moment
@@ -260,6 +265,19 @@ class Engine:
                 self._taken.append(message.id)
                 happenings += self._read(message)
         return happenings
+
+    def _beat(self) -> float:
+        """Say in time that this process lives, and learn so whether the run is still its own; this moment.
+
+        Raises StoreError, Fenced.
+        """
+        if self._lost is not None:
+            raise self._lost
+        moment = self._clock.monotonic()
+        if moment - self._beaten >= self._manner.lease / BEATS:
+            self._recorder.heartbeat()
+            self._beaten = moment
+        return moment
 
     def _signalled(self, message: Message) -> list[Happening]:
         """A signal stays in the inbox until a wait takes it."""

@@ -14,7 +14,7 @@ from runner.compiler import RecordedFiles
 from runner.compiler.files import shown_as
 from runner.definitions import definition_of, texts_of
 from runner.engine import Engine, Listener, Manner
-from runner.errors import RunBusy, UsageError
+from runner.errors import UsageError
 from runner.events import RunStarted, StepWaiting
 from runner.executor import World
 from runner.history import Reopened, reopen
@@ -32,8 +32,9 @@ from runner.scheduler import Live
 from runner.scheduler.happenings import Begin, Fork, Resumed
 from runner.secrets import Secrets, reference
 from runner.state import RunState, Step
-from runner.store.contract import RunRow, Store
+from runner.store.contract import Store
 from runner.store.lease import current_owner, may_take_over
+from runner.store.rules import busy
 from runner.tools.child import kill_leftovers
 from runner.tools.performers import PERFORMERS
 from runner.versions import compare, refuse_changes
@@ -172,8 +173,8 @@ async def resume(
     state = load_state(store, run)
     if state.ended:
         raise UsageError(f"run {run} has ended: {state.status}", "to run the workflow again: wf run")
-    if not may_take_over(row, around.clock.now()):
-        raise RunBusy(*_owned_by(row))
+    if not may_take_over(row, around.clock.now(), around.manner.lease):
+        raise busy(row)
     loaded = _accepted(store, run, state, changed) if changed else pinned(store, state)
     refuse_unknown_models(loaded.workflow, models or {})
     refuse_unknown_answers(loaded.workflow, around.manner.answers)
@@ -201,12 +202,6 @@ def _accepted(store: Store, run: str, state: RunState, file: str) -> Loaded:
     refuse_changes(visits, run, shown_as(changed.workflow.file))
     store.save_definition(definition_of(changed))
     return changed
-
-
-def _owned_by(row: RunRow) -> tuple[str, str]:
-    owner = row.owner
-    who = f"process {owner.pid} on {owner.host}" if owner else "another process"
-    return f"run {row.id} belongs to {who}, which is alive", "wait for it, or stop it first"
 
 
 def secrets_again(workflow: Workflow, state: RunState, given: Mapping[str, Json], around: Surroundings) -> Secrets:

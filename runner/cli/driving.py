@@ -16,7 +16,7 @@ from runner.cli.annotations import in_actions
 from runner.cli.job_summary import JobSummary
 from runner.cli.printing import EXITS, document, tell_result
 from runner.cli.reporting import as_json
-from runner.cli.settings import concurrency
+from runner.cli.settings import concurrency, lease
 from runner.cli.speaking import say
 from runner.clock import SystemClock
 from runner.engine import Engine, Listener, Manner
@@ -80,7 +80,7 @@ def surroundings(
     store: Store, show: Show, answers: tuple[str, ...], wait_limit: float, signals: Signals, most: str | None = None
 ) -> Surroundings:
     """What this process lends to a run, by how it is shown. `most` is the flag that says how much runs at once."""
-    manner = Manner(None, parse_pairs(answers, "--answer STEP=VALUE"), wait_limit)
+    manner = Manner(None, parse_pairs(answers, "--answer STEP=VALUE"), wait_limit, lease=lease())
     around = Surroundings(store, manner, engaged=signals.attach, concurrency=concurrency(most))
     if show.in_terminal or show.asks:
         return _terminal(around, show)

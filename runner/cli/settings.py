@@ -14,10 +14,11 @@ from runner.compiler.reader import parse_duration
 from runner.errors import UsageError
 from runner.retention import Rule
 from runner.store.form import Codec, Compression, Form
+from runner.store.lease import LEASE_SECONDS
 
 FOLDER = Path(".wf")
 CONFIG = FOLDER / "config.toml"
-KNOWN = ("db", "durability", "codec", "compression", "retention", "wait_limit", "concurrency")
+KNOWN = ("db", "durability", "codec", "compression", "retention", "wait_limit", "concurrency", "lease")
 
 MOST_DIGITS = 9
 """Digits of the largest number of runs that can be kept."""
@@ -89,6 +90,12 @@ def retention() -> Rule:
 def wait_limit(flag: str | None) -> float:
     """Seconds that a run nobody attends waits for what goes on by itself."""
     return seconds("wait limit", configured("wait_limit", flag) or "60s", "60s or 5m")
+
+
+def lease() -> float:
+    """Seconds of silence after which a run may be taken over from its owner."""
+    value = configured("lease", None)
+    return LEASE_SECONDS if value is None else seconds("lease", value, "30s or 1m")
 
 
 def seconds(what: str, value: str, such_as: str) -> float:

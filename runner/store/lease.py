@@ -8,11 +8,11 @@ from pathlib import Path
 
 from runner.store.contract import Owner, RunRow
 
-HEARTBEAT_SECONDS = 5.0
-"""How often an owner says that it lives."""
-
 LEASE_SECONDS = 30.0
 """After so long without a heartbeat a run may be taken over, whatever became of its owner: the epoch fences it out."""
+
+BEATS = 6
+"""How often an owner says in the time of a lease that it lives."""
 
 PROC = Path("/proc")
 
@@ -42,12 +42,12 @@ def is_alive(owner: Owner, proc: Path = PROC) -> bool | None:
     return found is not None and found[1] == owner.started and found[0] not in _DEAD_STATES
 
 
-def may_take_over(row: RunRow, now: float, proc: Path = PROC) -> bool:
+def may_take_over(row: RunRow, now: float, lease: float = LEASE_SECONDS, proc: Path = PROC) -> bool:
     """Whether another process may claim the run: nobody owns it, its owner is dead, or has been silent too long."""
     if row.owner is None or is_alive(row.owner, proc) is False:
         return True
     last_word = row.created_at if row.heartbeat is None else row.heartbeat
-    return now - last_word > LEASE_SECONDS
+    return now - last_word > lease
 
 
 def _boot(proc: Path) -> str:

@@ -123,12 +123,12 @@ def test_where_there_is_no_proc_the_pid_alone_tells(tmp_path: Path, sleeper: sub
 
 
 def test_a_run_without_an_owner_may_be_taken(proc: Path) -> None:
-    assert may_take_over(row(None), 100.0, proc)
+    assert may_take_over(row(None), 100.0, proc=proc)
 
 
 def test_a_dead_owners_run_may_be_taken_at_once(proc: Path) -> None:
     dead = replace(current_owner(proc), pid=999_999_999)
-    assert may_take_over(row(dead), 100.0, proc)
+    assert may_take_over(row(dead), 100.0, proc=proc)
 
 
 @pytest.mark.parametrize("host", ["", "elsewhere"])
@@ -140,10 +140,10 @@ def test_an_owner_that_lives_or_may_live_keeps_its_run_while_its_heart_beats(
 ) -> None:
     owner = current_owner(proc)
     owner = replace(owner, host=host or owner.host)
-    assert may_take_over(row(owner), 100.0 + silence, proc) is taken
+    assert may_take_over(row(owner), 100.0 + silence, proc=proc) is taken
 
 
 def test_a_heart_that_never_beat_counts_from_the_runs_begin(proc: Path) -> None:
     unheard = row(current_owner(proc), None)
-    assert not may_take_over(unheard, 50.0 + LEASE_SECONDS, proc)
-    assert may_take_over(unheard, 51.0 + LEASE_SECONDS, proc)
+    assert not may_take_over(unheard, 50.0 + LEASE_SECONDS, proc=proc)
+    assert may_take_over(unheard, 51.0 + LEASE_SECONDS, proc=proc)
