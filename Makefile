@@ -7,7 +7,7 @@ PYTHON := python3.11 python3.12 python3.13 python3
 COMPILE_LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format docs bench lock
+.PHONY: help demo test torture lint format docs bench lock
 
 help: ## list these words
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
@@ -20,6 +20,11 @@ demo: $(READY) ## run the bug triage example, offline
 test: lint ## check everything; CI runs this very command
 	@echo "==> Running the tests"
 	$(BIN)/python -m pytest
+
+torture: $(READY) ## try the whole crash programme (ROWS=R1,R3 some rows, SEED=7 other chances)
+	@command -v strace >/dev/null && command -v faketime >/dev/null || echo "==> Some rows need: apt install strace faketime"
+	$(BIN)/python -m pytest tests/torture --torture "$(or $(ROWS),all)" --seed "$(or $(SEED),0)" || failed=1; \
+	$(BIN)/python -m cogapp -r -I . docs/crash-programme.md; exit $${failed:-0}
 
 lint: $(READY) ## check format, rules and types
 	@echo "==> Checking format, rules and types"

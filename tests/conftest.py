@@ -12,6 +12,14 @@ settings.register_profile("wf", deadline=None, derandomize=True, database=None)
 settings.register_profile("search", deadline=None, max_examples=5_000)
 settings.load_profile("wf")
 
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The crash programme's options: pytest looks for options here alone."""
+    group = parser.getgroup("crash programme (tests/torture)")
+    group.addoption("--torture", metavar="ROWS", help="try all of these rows (R1,R3 …, or `all`), not a sample")
+    group.addoption("--seed", type=int, default=0, metavar="N", help="where seeded trials begin")
+
+
 KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY")
 
 

@@ -1,0 +1,91 @@
+"""The crash programme: its rows, what the last `make torture` found, and the table of the documents made of both."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).with_name("results.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One fault that is tried: what is done to a run, and what must hold."""
+
+    name: str
+    fault: str
+    holds: str
+
+
+ROWS = {
+    row.name: row
+    for row in (
+        Row(
+            "R1",
+            "`SIGKILL` at every write, sync, unlink and start of a child of a whole run",
+            "resuming completes it; what was told is recorded, and nothing that had completed runs again",
+        ),
+        Row("R3", "`SIGKILL` at every one of them again, while the killed run is resumed", "the same, crash by crash"),
+        Row(
+            "R4",
+            "power is lost: writes that were not synced are lost, torn or reordered, new names too",
+            "the database opens; what was told is recorded; resuming completes the run",
+        ),
+        Row(
+            "R5",
+            "the same on a disk that lies about syncing, and with `durability: normal`",
+            "the checker of R4 finds the losses; `normal` loses the end of a run, never its beginning",
+        ),
+        Row(
+            "R6",
+            "writing, syncing, cutting or removing a file fails (`EIO`, `ENOSPC`), once or from then on, at every call",
+            "exit code 5 with one message, or no harm at all; resuming completes the run",
+        ),
+        Row("R7", "the disk is full", "exit code 5; with more space, resuming completes the run"),
+        Row("R8", "files may not grow (`ulimit -f`)", "the same; no death by `SIGXFSZ`"),
+        Row("R9", "the file system can only be read", "runs are shown, none begins: exit code 5 before the first step"),
+        Row(
+            "R17",
+            "eight processes resume one run at the same moment",
+            "one has it; the others exit with 5 at once and say whose it is; every step is done once",
+        ),
+        Row(
+            "R18",
+            "the owner is stopped at any write (`SIGSTOP`), another takes the run over, the owner wakes",
+            "the owner records and starts nothing more, says why, and leaves the other's children alone",
+        ),
+        Row(
+            "R19",
+            "the owner's process number belongs to another process, the machine was restarted, the owner is elsewhere",
+            "a dead owner's run is taken over at once, a living one's never",
+        ),
+        Row(
+            "R25",
+            "random workflows, nested and failing, in random order, killed before and after any commit, paused",
+            "statuses, outputs and errors are those of a plain reference interpreter; the record gives the same state",
+        ),
+    )
+}
+
+
+def table() -> str:
+    """The rows as a Markdown table, with what the last full run of each found."""
+    return "\n".join(_lines(json.loads(RESULTS.read_text(encoding="utf-8"))["rows"]))
+
+
+def _lines(results: dict[str, Any]) -> Iterator[str]:
+    yield "| row | fault | what holds | tried | result | again by |"
+    yield "|---|---|---|---|---|---|"
+    for row in ROWS.values():
+        found = results.get(row.name, {"tried": 0, "result": "not yet tried in full"})
+        again = f"`make torture ROWS={row.name}`"
+        yield f"| {row.name} | {row.fault} | {row.holds} | {found['tried']:,} | {found['result']} | {again} |"
+
+
+def surroundings() -> str:
+    """When and with what the last full run was made."""
+    found = json.loads(RESULTS.read_text(encoding="utf-8"))
+    return f"Last run on {found['day']}: Python {found['python']}, SQLite {found['sqlite']}, {found['system']}."

@@ -1,0 +1,168 @@
+"""A run through the scheduler and a store in memory: events in any order, killed at any commit and taken up again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from runner.calls import Done, Failed
+from runner.definitions import definition_of
+from runner.errors import Failure
+from runner.events import (
+    AttemptStarted,
+    BranchPassed,
+    Commit,
+    Event,
+    FrameEnded,
+    FrameOpened,
+    RunStarted,
+    decode,
+    encode,
+)
+from runner.history import reopen
+from runner.model import Loaded
+from runner.projection import Projector
+from runner.scheduler import Live, advance, due_time
+from runner.scheduler.happenings import AttemptEnded, Begin, Continue, Happening, Paused, Resumed, TimeReached
+from runner.snapshot import encode as write_snapshot
+from runner.state import RunState, Step
+from runner.store.contract import Owner, Snapshot
+from runner.store.memory import MemoryStore
+from tests.torture.reference import Outcome
+
+Json = Any
+
+OWNER = Owner("here", 1, 1.0, "boot")
+RUN = "run"
+
+
+@dataclass(frozen=True, slots=True)
+class Odds:
+    """How often, at a commit, a process is killed before it is recorded, or after; pauses; keeps a snapshot."""
+
+    killed_before: float = 0.0
+    killed_after: float = 0.0
+    paused: float = 0.0
+    snapshot: float = 0.3
+
+
+@dataclass
+class Simulated:
+    """One run, and the chance that drives it."""
+
+    loaded: Loaded
+    outcome: Outcome
+    random: Random
+    odds: Odds
+    store: MemoryStore = field(default_factory=MemoryStore)
+    now: float = 1000.0
+    epoch: int = 1
+    kills: int = 0
+    starts: Counter[str] = field(default_factory=Counter)
+
+    def run(self) -> RunState:
+        """Drive it to its end."""
+        self.store.save_definition(definition_of(self.loaded))
+        self._begin()
+        for _ in range(20_000):
+            if self.live.state.ended:
+                return self.live.state
+            self._take(self._next())
+        raise AssertionError("the run does not end")
+
+    def _begin(self) -> None:
+        state = RunState()
+        self.live = Live(RUN, self.loaded.workflow, state)
+        self.projector = Projector(state)
+        workflow = self.loaded.workflow
+        values = {name: key.default for name, key in workflow.state.items()}
+        self._take([Begin(RunStarted(workflow.name, workflow.version, self.loaded.hash, {}, values))])
+
+    def _take(self, happenings: Sequence[Happening]) -> None:
+        """Let the scheduler decide, and record what it decided, unless the process is killed before."""
+        first = self.live.state.seq + 1
+        decision = advance(self.live, happenings, self.now)
+        if not decision.events:
+            return
+        if self._chance(self.odds.killed_before):
+            self._taken_up_again()
+            return
+        commit = Commit(RUN, first, decode(encode(decision.events)), self.now, self.epoch)
+        self._record(commit)
+        if self._chance(self.odds.killed_after):
+            self._taken_up_again()
+
+    def _chance(self, odds: float) -> bool:
+        return self.random.random() < odds
+
+    def _record(self, commit: Commit) -> None:
+        if commit.first == 1:
+            self.store.create(commit, OWNER)
+        else:
+            self.store.append(commit)
+        self.projector.add(commit, self.live.state)
+        if self._chance(self.odds.snapshot):
+            content = write_snapshot(self.live.state)
+            self.store.save_snapshot(Snapshot(RUN, commit.last, commit.at, content), self.projector.take(), self.epoch)
+
+    def _taken_up_again(self) -> None:
+        """Another process goes on from what is recorded."""
+        self.kills += 1
+        if not self.store.runs():
+            self._begin()
+            return
+        self.epoch = self.store.claim(RUN, OWNER, self.now, self.epoch)
+        reopened = reopen(self.store, RUN)
+        self.live, self.projector = Live(RUN, self.loaded.workflow, reopened.state), reopened.projector
+        if not self.live.state.ended:
+            self._take([Resumed(self.epoch)])
+
+    def _next(self) -> list[Happening]:
+        state = self.live.state
+        if state.status == "paused":
+            self._taken_up_again()
+            return []
+        if self._chance(self.odds.paused):
+            return [Paused("interrupted")]
+        if state.ready:
+            return [Continue()]
+        running = list(state.running)
+        if running and self._chance(0.9):
+            ended = self.random.sample(running, self.random.randint(1, len(running)))
+            return [self._ended(state.steps[path]) for path in ended]
+        due = {step.path: time for step in state.steps.values() if (time := due_time(step)) is not None}
+        self.now += self.random.choice((0.0, 0.5, 5.0))
+        return [TimeReached(tuple(path for path, time in due.items() if time <= self.now))]
+
+    def _ended(self, step: Step) -> AttemptEnded:
+        self.starts[step.path] += 1
+        error = self.outcome(step.path, step.failures + 1)
+        if error:
+            return AttemptEnded(step.path, step.attempt, Failed(Failure(error, "as told")))  # type: ignore[arg-type]  # one of the types
+        return AttemptEnded(step.path, step.attempt, Done({"text": step.path}))
+
+    def order(self) -> dict[tuple[str, int], list[tuple[str, str]]]:
+        """In which order the branches of each attempt at a composite ended, and how."""
+        found: dict[tuple[str, int], list[tuple[str, str]]] = {}
+        attempts: dict[str, int] = {}
+        owners: dict[str, tuple[str, str]] = {}
+        for event in self.events():
+            match event:
+                case FrameOpened():
+                    owners[event.frame] = (event.owner, event.key)
+                case AttemptStarted():
+                    attempts[event.step] = event.attempt
+                case FrameEnded():
+                    owner, key = owners[event.frame]
+                    found.setdefault((owner, attempts.get(owner, 1)), []).append((key, event.status))
+                case BranchPassed():
+                    place = (event.owner, attempts.get(event.owner, 1))
+                    found.setdefault(place, []).append((event.key, event.status))
+        return found
+
+    def events(self) -> list[Event]:
+        """All that was recorded."""
+        return [event for commit in self.store.commits(RUN) for event in commit.events]

@@ -1,0 +1,68 @@
+"""`wf` is killed at every write that it makes, and again while it recovers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.torture.conftest import Share, spread
+from tests.torture.flows import SIX
+from tests.torture.tracing import Point, counting, injecting, needs_strace, points
+from tests.torture.trial import Crash, Trial
+
+pytestmark = needs_strace
+
+KILL = "signal=KILL"
+
+FIRST_KILLS = 6
+"""From so many crashes every recovery is killed at every write."""
+
+
+@pytest.mark.row("R1", parts=12)
+def test_a_run_that_is_killed_at_any_write_is_completed_by_resuming(share: Share, place: Path) -> None:
+    passed = points_of_a_run(place)
+    for point in share.of(passed, sample=3):
+        trial = Trial(place / str(point), SIX)
+        killed_at(point, trial)
+        trial.recover()
+        trial.check()
+
+
+@pytest.mark.row("R3", parts=FIRST_KILLS)
+def test_a_resumption_that_is_killed_at_any_write_is_completed_by_the_next(share: Share, place: Path) -> None:
+    for first in share.of(spread(points_of_a_run(place), FIRST_KILLS), sample=1):
+        trial = Trial(place / "crashed", SIX)
+        killed_at(first, trial)
+        crash = Crash(trial, place / "kept")
+        passed = points_of_recovery(crash, place / "counted")
+        for point in passed if share.whole else spread(passed, 1):
+            share.tried()
+            again = crash.again()
+            again.resume(injecting(point, KILL))
+            again.recover()
+            again.check()
+
+
+def points_of_a_run(folder: Path) -> list[Point]:
+    """All writes of a whole run."""
+    log = folder / "counted"
+    trial = Trial(folder / "whole", SIX)
+    assert trial.begin(counting(log)).code == 0
+    trial.check()
+    return points(log)
+
+
+def killed_at(point: Point, trial: Trial) -> None:
+    """Begin the run, and be killed. (A slow machine may make a few writes less, and end before.)"""
+    ended = trial.begin(injecting(point, KILL))
+    assert ended.code in {-9, 0}, ended
+
+
+def points_of_recovery(crash: Crash, log: Path) -> list[Point]:
+    """All writes of a recovery that nothing disturbs."""
+    trial = crash.again()
+    trial.resume(counting(log))
+    trial.recover()
+    trial.check()
+    return points(log)
