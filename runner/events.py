@@ -11,6 +11,9 @@ Json = Any
 FORMAT = 1
 """The version of the event format; a store refuses a newer one."""
 
+TIMED_OUT = "its timeout"
+"""What ended a workflow's body when the `timeout` of the node that called it had passed."""
+
 StepStatus = Literal["running", "waiting", "completed", "failed", "cancelled", "skipped", "omitted"]
 EndStatus = Literal["completed", "failed", "cancelled", "skipped", "omitted"]
 RunStatus = Literal["pending", "running", "paused", "completed", "failed", "cancelled"]
@@ -87,6 +90,13 @@ class RunEnded(Event, frozen=True, tag="run_ended"):
     error: dict[str, Json] | None = None
 
 
+class Ending(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How a workflow ends: with its outputs, or an error. Settled before its `finally`, which can't change it."""
+
+    outputs: dict[str, Json] = {}
+    error: dict[str, Json] | None = None
+
+
 class Scope(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a workflow's own frames start from: its inputs and its initial state."""
 
@@ -100,6 +110,7 @@ class FrameOpened(Event, frozen=True, tag="frame_opened"):
 
     A branch starts from the owner's frame's state; `after` names siblings whose writes it sees, in order; `follows` the
     sibling whose final state it takes over; `shared` frames (a workflow's own bodies) work on the workflow's state.
+    `ending` comes with a workflow's `finally`.
     """
 
     frame: str
@@ -110,12 +121,13 @@ class FrameOpened(Event, frozen=True, tag="frame_opened"):
     after: tuple[str, ...] = ()
     follows: str = ""
     shared: bool = False
+    ending: Ending | None = None
 
 
 class FrameEnded(Event, frozen=True, tag="frame_ended"):
     """A body has ended. Its output is its last step's; `error` is that of the step that failed it.
 
-    `by` names what ended it out of turn: an `end` node's step, or `cancel`.
+    `by` names what ended it out of turn: an `end` node's step, `cancel`, or `its timeout`.
     """
 
     frame: str
@@ -125,11 +137,17 @@ class FrameEnded(Event, frozen=True, tag="frame_ended"):
 
 
 class BranchPassed(Event, frozen=True, tag="branch_passed"):
-    """A branch of `owner` ended without ever opening: its `if` was false, or it became needless."""
+    """Child `key` of `owner` has its status without a frame that ends.
+
+    A branch's `if` was false or failed, or the branch became needless; or a workflow whose body has ended was stopped
+    while it waited for what that left running.
+    """
 
     owner: str
     key: str
-    status: Literal["skipped", "omitted"]
+    status: Literal["skipped", "omitted", "failed", "cancelled"]
+    error: dict[str, Json] | None = None
+    by: str = ""
 
 
 class StepStarted(Event, frozen=True, tag="step_started"):
@@ -173,11 +191,17 @@ class StepWaiting(Event, frozen=True, tag="step_waiting"):
 
 
 class AttemptStarted(Event, frozen=True, tag="attempt_started"):
-    """An attempt begins once this is committed. `again`: the one before was interrupted, and its replies count anew."""
+    """An attempt begins once this is committed. `again`: the one before was interrupted, and its replies count anew.
+
+    A composite begins anew with what it opens with: `memory`, `scope` and `due` as in `StepStarted`.
+    """
 
     step: str
     attempt: int
     again: bool = False
+    memory: dict[str, Json] = {}
+    scope: Scope | None = None
+    due: float | None = None
 
 
 class Usage(msgspec.Struct, frozen=True, omit_defaults=True):

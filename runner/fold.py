@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from runner.events import (
+    TIMED_OUT,
     AttemptFailed,
     AttemptStarted,
     BranchPassed,
@@ -19,6 +20,7 @@ from runner.events import (
     RunPaused,
     RunResumed,
     RunStarted,
+    Scope,
     StepClosed,
     StepEnded,
     StepStarted,
@@ -26,9 +28,19 @@ from runner.events import (
     Usage,
     Write,
 )
+from runner.node_records import arrived, ended, needed
 from runner.reducers import State, contribute
 from runner.rewinding import rewind
-from runner.state import PENDING, ROOT, Child, Frame, Invocation, Nodes, RunState, Step, record
+from runner.state import (
+    ROOT,
+    Child,
+    Frame,
+    Invocation,
+    Nodes,
+    RunState,
+    Step,
+    without_attempts,
+)
 
 Json = Any
 
@@ -115,20 +127,13 @@ def _shared_frame(run: RunState, owner: Step, event: FrameOpened) -> Frame:
         return Frame(event.frame, owner.path, event.key, event.body, owner.path, invocation.state, invocation.nodes)
     invocation.steps = 0
     invocation.active_since = run.active
+    invocation.ending = event.ending
+    if event.ending is not None:
+        owner.due = None
     nodes = Nodes(outer=invocation.nodes, body=event.body)
-    apart = event.key == "finally"
-    state = invocation.state.branch() if apart else invocation.state
-    writes: dict[str, list[Write]] | None = {} if apart else None
+    variables = event.variables
     return Frame(
-        event.frame,
-        owner.path,
-        event.key,
-        event.body,
-        owner.path,
-        state,
-        nodes,
-        variables=event.variables,
-        writes=writes,
+        event.frame, owner.path, event.key, event.body, owner.path, invocation.state, nodes, variables=variables
     )
 
 
@@ -150,14 +155,6 @@ def _starting_state(owner: Step, outer: Frame, event: FrameOpened) -> State:
     state = outer.state.branch()
     merge(state, contributions(owner.children[key] for key in event.after))
     return state
-
-
-def needed(owner: Step, keys: tuple[str, ...], outer: Nodes) -> Nodes:
-    """What a branch sees around it: the branches that it needs, as nodes, and what its composite sees."""
-    if not keys:
-        return outer
-    children = [(key, owner.children[key]) for key in keys]
-    return Nodes(((key, record(child.status, 1, child.output, child.error)) for key, child in children), outer)
 
 
 def contributions(children: Iterable[Child]) -> dict[str, list[Write]]:
@@ -188,11 +185,13 @@ def _frame_ended(run: RunState, event: FrameEnded) -> None:
 
 
 def _branch_passed(run: RunState, event: BranchPassed) -> None:
-    _settle_child(run.steps[event.owner], event.key, Child(event.status))
+    _settle_child(run.steps[event.owner], event.key, Child(event.status, error=event.error, by=event.by))
 
 
 def _settle_child(owner: Step, key: str, child: Child) -> None:
     owner.children[key] = child
+    if child.by == TIMED_OUT:
+        owner.due = None
     owner.tally[child.status] = owner.tally.get(child.status, 0) + 1
 
 
@@ -212,11 +211,7 @@ def _step_started(run: RunState, event: StepStarted) -> None:
         counted=run.counted,
     )
     run.steps[event.step] = step
-    if event.scope is not None:
-        run.homes[event.step] = None
-        step.invocation = Invocation(
-            event.scope.inputs, State(event.scope.state), event.scope.workflow, active_since=run.active
-        )
+    _enter(run, step, event.scope)
     if event.frame is not None:
         frame = run.frames[event.frame]
         step.home = frame.home
@@ -224,9 +219,17 @@ def _step_started(run: RunState, event: StepStarted) -> None:
         _arrive(run, frame, event.node, event.visit)
         frame.nodes[event.node] = arrived(frame.nodes, event.node, "running", event.visit)
     else:
-        run.steps[event.owner].open[event.key] = event.step
+        owner = run.steps[event.owner]
+        owner.open[event.key] = event.step
+        step.home = owner.home
     if event.verb not in COMPOSITES:
         _begin(run, step, event.attempt, again=False)
+
+
+def _enter(run: RunState, step: Step, scope: Scope | None) -> None:
+    if scope is not None:
+        run.homes[step.path] = None
+        step.invocation = Invocation(scope.inputs, State(scope.state), scope.workflow, active_since=run.active)
 
 
 def _arrive(run: RunState, frame: Frame, node: str, visit: int) -> None:
@@ -236,11 +239,6 @@ def _arrive(run: RunState, frame: Frame, node: str, visit: int) -> None:
     run.count_steps(frame, 1)
 
 
-def arrived(nodes: Nodes, node: str, status: str, visit: int) -> dict[str, Json]:
-    """A node's record as a visit begins: what the visit before gave stays until this one ends."""
-    return {**nodes.get(node, PENDING), "status": status, "visits": visit}
-
-
 def _begin(run: RunState, step: Step, attempt: int, *, again: bool) -> None:
     step.attempt = attempt
     step.retry_at = None
@@ -248,11 +246,18 @@ def _begin(run: RunState, step: Step, attempt: int, *, again: bool) -> None:
         run.queued[step.path] = None
         return
     run.queued.pop(step.path, None)
-    run.running[step.path] = None
-    if not again and (step.agent or step.frame is not None):
-        asker = step if step.frame is not None else run.steps[step.owner]
-        step.turn = (asker.asked, _count(run, f"node:{step.node}"), _count(run, f"agent:{step.agent}"))
-        asker.asked += 1
+    if step.path not in run.running:
+        run.running[step.path] = None
+        run.count_running(step, 1)
+    scripted = run.options.get("mock") is not None
+    if scripted and not again and (step.agent or step.frame is not None):
+        _take_turn(run, step)
+
+
+def _take_turn(run: RunState, step: Step) -> None:
+    """Which of the scripted replies an attempt is given: that of its step, its node, or its agent."""
+    asker = without_attempts(step.path if step.frame is not None else step.owner)
+    step.turn = (_count(run, f"step:{asker}"), _count(run, f"node:{step.node}"), _count(run, f"agent:{step.agent}"))
 
 
 def _count(run: RunState, key: str) -> int:
@@ -273,8 +278,9 @@ def _attempt_started(run: RunState, event: AttemptStarted) -> None:
     step = run.steps[event.step]
     run.retrying.pop(event.step, None)
     if step.verb in COMPOSITES:
-        step.attempt = event.attempt
-        step.retry_at = None
+        step.attempt, step.retry_at = event.attempt, None
+        step.memory, step.due = event.memory, event.due
+        _enter(run, step, event.scope)
         return
     _begin(run, step, event.attempt, again=event.again)
 
@@ -283,11 +289,13 @@ def _attempt_failed(run: RunState, event: AttemptFailed) -> None:
     if event.usage is not None:
         _charge(run, event.usage)
     step = run.steps[event.step]
-    run.running.pop(event.step, None)
+    run.halt(step)
+    run.homes.pop(event.step, None)
     run.retrying[event.step] = None
     step.attempt = event.attempt
     step.failures += 1
     step.retry_at = event.retry_at
+    step.waiting = step.due = step.invocation = None
     step.children = {}
     step.tally = {}
 
@@ -301,7 +309,10 @@ def _charge(run: RunState, usage: Usage) -> None:
 def _step_ended(run: RunState, event: StepEnded) -> None:
     step = run.steps.get(event.step)
     if step is not None:
-        _close(run, event.step, leave=event.leave)
+        run.halt(step)
+        if not event.leave:
+            run.steps.pop(event.step, None)
+            run.homes.pop(event.step, None)
     if event.usage is not None:
         _charge(run, event.usage)
     if event.frame is None:
@@ -324,13 +335,13 @@ def _move(run: RunState, frame: Frame, step: Step | None, event: StepEnded) -> N
     if step is None:
         _arrive(run, frame, event.node, event.visit)
     elif event.leave:
+        step.due = None
         step.base = copy.copy(frame)
         step.base.state = frame.state.branch()
         step.base.nodes = Nodes(frame.nodes.items(), frame.nodes.outer, frame.nodes.body)
         run.home(frame).strays[step.path] = None
     frame.nodes[event.node] = ended(step, event.status, event.visit, event.output, event.error)
     frame.output = event.output
-    frame.skipped = event.status == "skipped"
     if step is not None:
         for writes in contributions(step.children[key] for key in event.merge).values():
             _contribute(frame, writes)
@@ -345,26 +356,10 @@ def _move(run: RunState, frame: Frame, step: Step | None, event: StepEnded) -> N
 
 def _step_closed(run: RunState, event: StepClosed) -> None:
     step = run.steps.pop(event.step)
+    run.homes.pop(event.step, None)
     home = run.steps[step.home].invocation
     assert home is not None, "strays belong to a workflow"
     home.strays.pop(event.step, None)
-
-
-def ended(step: Step | None, status: str, visit: int, output: Json, error: Json) -> dict[str, Json]:
-    """A node's record when its step has ended."""
-    branches = step is not None and step.verb in ("parallel", "for_each")
-    return record(status, visit, output, error, results_of(step) if step is not None and branches else None)
-
-
-def results_of(step: Step) -> Json:
-    """A composite's `results`: what its ended branches gave, in the order of the file, or of the items as a list."""
-    entries = {
-        key: {"status": child.status, "output": child.output, "error": child.error}
-        for key, child in step.children.items()
-    }
-    if step.verb == "for_each":
-        return [entries[key] for key in sorted(entries, key=int)]
-    return {key: entries[key] for key in step.memory["order"] if key in entries}
 
 
 def _contribute(frame: Frame, writes: list[Write]) -> None:

@@ -31,22 +31,22 @@ class Route(msgspec.Struct, frozen=True):
     at: JsonPath = ()
 
 
-class Retry(msgspec.Struct, frozen=True):
-    """How often and when a failed attempt is tried again. Intervals in seconds; `max_attempts` includes the first."""
-
-    max_attempts: int = 1
-    initial_interval: Seconds = 1.0
-    backoff: float = 2.0
-    max_interval: Seconds = 30.0
-    jitter: bool = True
-    errors: frozenset[str] = frozenset({"timeout", "network", "rate_limit", "llm_down", "provider_unavailable"})
-
-
 class Duration(msgspec.Struct, frozen=True):
     """A length of time: seconds, or a template that gives a duration's text."""
 
     seconds: Seconds | None = None
     template: Template | None = None
+
+
+class Retry(msgspec.Struct, frozen=True):
+    """How often and when a failed attempt is tried again. `max_attempts` includes the first."""
+
+    max_attempts: int = 1
+    initial_interval: Duration = Duration(1.0)
+    backoff: float = 2.0
+    max_interval: Duration = Duration(30.0)
+    jitter: bool = True
+    errors: frozenset[str] = frozenset({"timeout", "network", "rate_limit", "llm_down", "provider_unavailable"})
 
 
 class Use(msgspec.Struct, frozen=True):
@@ -194,10 +194,10 @@ class Tool(msgspec.Struct, frozen=True):
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """What the runner enforces. The defaults are the documented ones; times in seconds."""
+    """What the runner enforces. The defaults are the documented ones. `timeout` may depend on the inputs."""
 
     max_steps: int = 1000
-    timeout: Seconds | None = None
+    timeout: Duration | None = None
     max_concurrency: int = 8
     max_depth: int = 10
 

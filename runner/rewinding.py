@@ -56,9 +56,7 @@ def _before(arrived: dict[str, Json], visits: int) -> dict[str, Json]:
 
 def _discard(run: RunState, step: Step) -> None:
     """Drop a step and all below it, as if it had never been opened."""
-    run.steps.pop(step.path)
-    for places in (run.queued, run.running, run.retrying, run.waiting, run.homes):
-        places.pop(step.path, None)
+    run.halt(step)
     strays = step.invocation.strays if step.invocation is not None else {}
     for path in (*step.open.values(), *strays):
         frame = run.frames.get(path)
@@ -69,6 +67,8 @@ def _discard(run: RunState, step: Step) -> None:
         run.ready.pop(path, None)
         for inner in [other for other in run.steps.values() if other.frame == path and not other.detached]:
             _discard(run, inner)
+    run.steps.pop(step.path)
+    run.homes.pop(step.path, None)
 
 
 def _delay(step: Step, seconds: float) -> None:

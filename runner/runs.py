@@ -19,16 +19,17 @@ from runner.events import RunStarted, StepWaiting
 from runner.executor import World
 from runner.history import Reopened, reopen
 from runner.history import load as load_state
-from runner.inputs import check_inputs, parse_input
+from runner.inputs import InputsInvalid, check_inputs, parse_input
 from runner.loading import load as load_file
 from runner.loading import load_recorded, settled
 from runner.model import Json, Loaded, Workflow
+from runner.nodes.contract import StepFailed
 from runner.parts import refuse_unknown_answers, refuse_unknown_models
 from runner.projection import Projector
 from runner.providers import live as live_models
 from runner.providers.scripted import Script
 from runner.recorder import Recorder
-from runner.scheduler import Live
+from runner.scheduler import Live, time_limit
 from runner.scheduler.happenings import Begin, Fork, Resumed
 from runner.secrets import Secrets, reference
 from runner.state import RunState, Step
@@ -104,6 +105,7 @@ def prepare(
     """Check all that a run is given. Raises InputsInvalid, UsageError; no run is made, and no database."""
     refuse_unknown_models(loaded.workflow, choices.models)
     inputs, secrets = resolve_inputs(loaded.workflow, given, environment, clock.fresh_id())
+    _check_time_limit(loaded.workflow, inputs)
     return Prepared(loaded, inputs, secrets, choices)
 
 
@@ -126,6 +128,13 @@ async def start(prepared: Prepared, around: Surroundings) -> RunResult:
     state_of_run = RunState()
     new = Reopened(state_of_run, Projector(state_of_run), 0, 0)
     return await drive(Live(run, workflow, state_of_run), 1, Begin(started), prepared.secrets, around, new)
+
+
+def _check_time_limit(workflow: Workflow, inputs: Mapping[str, Json]) -> None:
+    try:
+        time_limit(workflow, inputs)
+    except StepFailed as error:
+        raise InputsInvalid(f"limits.timeout: {error.message}") from error
 
 
 def resolve_inputs(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
-from runner.events import RunStarted, RunStatus, StepWaiting, Write
+from runner.events import Ending, RunStarted, RunStatus, StepWaiting, Write
 from runner.reducers import State
 
 Json = Any
+
+_ATTEMPT, _VISIT = re.compile(r"~\d+"), re.compile(r"#\d+")
 
 ROOT = ""
 """The path of the run itself: a step of kind `workflow` whose frames are the workflow's bodies."""
@@ -23,6 +26,16 @@ def record(status: str, visits: int, output: Json = None, error: Json = None, re
 
 PENDING = record("pending", 0)
 """The record of a node that did not run."""
+
+
+def without_attempts(path: str) -> str:
+    """A step's address as it is in the first attempt of the composites around it: `fan/scan` of `fan~2/scan`."""
+    return _ATTEMPT.sub("", path)
+
+
+def without_visits(path: str) -> str:
+    """A step's address, whichever visit it is: `each/review` of `each#2/review#3`."""
+    return _VISIT.sub("", path)
 
 
 class Nodes(dict[str, Json]):
@@ -53,15 +66,17 @@ class Child(msgspec.Struct):
 
 
 class Invocation(msgspec.Struct):
-    """A workflow being executed: what its bodies share."""
+    """A workflow being executed: what its bodies share. `running` counts the attempts in flight in it."""
 
     inputs: dict[str, Json]
     state: State
     workflow: str = ""
     nodes: Nodes = msgspec.field(default_factory=Nodes)
     steps: int = 0
+    running: int = 0
     active_since: float = 0.0
     strays: dict[str, None] = {}
+    ending: Ending | None = None
 
 
 class Frame(msgspec.Struct):
@@ -79,7 +94,6 @@ class Frame(msgspec.Struct):
     variables: dict[str, Json] = {}
     writes: dict[str, list[Write]] | None = None
     output: Json = None
-    skipped: bool = False
 
 
 class Tally(msgspec.Struct, frozen=True):
@@ -103,7 +117,6 @@ class Step(msgspec.Struct):
     attempt: int = 0
     failures: int = 0
     agent: str = ""
-    asked: int = 0
     turn: tuple[int, int, int] = (0, 0, 0)
     waiting: StepWaiting | None = None
     retry_at: float | None = None
@@ -172,9 +185,14 @@ class RunState:
     def ended(self) -> bool:
         return self.status in ("completed", "failed", "cancelled")
 
+    @property
+    def works(self) -> bool:
+        """Whether more goes on than waiting for people and times: an attempt is in flight, or will be tried again."""
+        return bool(self.running or self.retrying)
+
     def tick(self, at: float) -> None:
-        """Let the time be `at`: it counts as running time while an attempt is in flight."""
-        self.last_interval = max(0.0, at - self.at) if self.running else 0.0
+        """Let the time be `at`: it counts as running time while the run works."""
+        self.last_interval = max(0.0, at - self.at) if self.works else 0.0
         self.active += self.last_interval
         self.at = at
 
@@ -184,12 +202,12 @@ class RunState:
         assert invocation is not None, "a frame's home is a workflow step"
         return invocation
 
-    def homes_of(self, frame: Frame) -> list[Step]:
-        """The workflow steps that a frame stands in, innermost first."""
-        home = self.steps[frame.home]
+    def homes_of(self, place: Frame | Step) -> list[Step]:
+        """The workflow steps that a frame or a step stands in, innermost first."""
+        home = self.steps[place.home]
         homes = [home]
-        while home.frame is not None:
-            home = self.steps[self.frames[home.frame].home]
+        while home.path != ROOT:
+            home = self.steps[home.home]
             homes.append(home)
         return homes
 
@@ -199,3 +217,17 @@ class RunState:
         for home in self.homes_of(frame):
             if home.invocation is not None:
                 home.invocation.steps += more
+
+    def count_running(self, step: Step, more: int) -> None:
+        """Count attempts in flight, for each workflow that a step stands in."""
+        for home in self.homes_of(step):
+            if home.invocation is not None:
+                home.invocation.running += more
+
+    def halt(self, step: Step) -> None:
+        """Nothing of a step is in flight, waits or is to come any more."""
+        if step.path in self.running:
+            del self.running[step.path]
+            self.count_running(step, -1)
+        for places in (self.queued, self.retrying, self.waiting):
+            places.pop(step.path, None)

@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from runner.calls import AnyCall, Done, Failed, Outcome
@@ -37,7 +38,7 @@ Reply = Callable[[AnyCall, Step], Outcome]
 Order = Callable[[Sequence[str]], str]
 
 
-def succeed(_call: AnyCall, step: Step) -> Outcome:
+def succeed(_call: AnyCall, step: Step) -> Done:
     """Every call succeeds; its text is its step's path."""
     return Done(
         {"text": step.path, "stdout": f"{step.path}\n", "stderr": "", "exit_code": 0, "tool_calls": [], "finish": ""}
@@ -57,11 +58,13 @@ def fail_at(*paths: str, type_: Any = "tool_failed", times: int = 1000) -> Reply
     return reply
 
 
-def compiled(text: str) -> Loaded:
-    """A workflow from YAML text, checked as `wf validate` checks it."""
+def compiled(text: str, files: Mapping[str, str] = MappingProxyType({})) -> Loaded:
+    """A workflow from YAML text, checked as `wf validate` checks it; `files` are those that it may call."""
     with tempfile.TemporaryDirectory() as folder:
+        for name, content in {**files, "flow.yaml": text}.items():
+            called = "simulated" if name == "flow.yaml" else Path(name).stem
+            Path(folder, name).write_text(f"wf: 1\nname: {called}\n{textwrap.dedent(content)}", encoding="utf-8")
         path = Path(folder, "flow.yaml")
-        path.write_text("wf: 1\nname: simulated\n" + textwrap.dedent(text), encoding="utf-8")
         return load(str(path), {"commands": PROGRAMS})
 
 
@@ -105,6 +108,7 @@ class Simulation:
 def simulate(  # noqa: PLR0913 - what a test may vary
     text: str,
     *,
+    files: Mapping[str, str] = MappingProxyType({}),
     inputs: Mapping[str, Any] | None = None,
     reply: Reply = succeed,
     answers: Mapping[str, Any] | None = None,
@@ -113,7 +117,7 @@ def simulate(  # noqa: PLR0913 - what a test may vary
     crash: bool = False,
 ) -> Simulation:
     """Run a workflow to its end. `crash`: after every commit the state goes through a snapshot to a new scheduler."""
-    loaded = compiled(text)
+    loaded = compiled(text, files)
     workflow = loaded.workflow
     given = check_inputs(workflow.inputs, inputs or {})
     state = {name: key.default for name, key in workflow.state.items()}

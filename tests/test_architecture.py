@@ -21,7 +21,7 @@ FLOORS = {
         *("model", "meaning", "inputs", "compiler", "analysis"),
     ),
     "record": (
-        *("events", "event_schema", "reducers", "state", "rewinding", "answers", "fold"),
+        *("events", "event_schema", "reducers", "state", "node_records", "rewinding", "answers", "fold"),
         *("store", "projection", "snapshot", "history", "retention"),
         *("recorder", "definitions", "differences", "diagram"),
     ),

@@ -49,6 +49,8 @@ def check_names(workflow: Workflow, findings: Findings) -> None:
     for use in workflow.uses:
         if use.role == "tool":
             _tool_names(workflow, use, findings)
+        elif use.role == "limits":
+            _limit_names(workflow, use, findings)
         else:
             _use(workflow, use, at_end, findings)
 
@@ -160,6 +162,15 @@ def _node_trouble(rest: Sequence[str], sight: _Sight) -> tuple[str, str] | None:
     if key and key[0] not in NODE_KEYS:
         return f"a node has no '{key[0]}'{did_you_mean(key[0], NODE_KEYS)}", f"it has: {', '.join(NODE_KEYS)}"
     return None
+
+
+def _limit_names(workflow: Workflow, use: Use, findings: Findings) -> None:
+    for place, reference in _references(use):
+        trouble = _trouble(workflow, use, reference, _Sight({}))
+        if reference.path[0] != "inputs":
+            trouble = f"'{reference.path[0]}' is not known here", "a limit may depend on inputs alone"
+        if trouble is not None:
+            findings.refer(workflow, use, place, reference, trouble)
 
 
 def _tool_names(workflow: Workflow, use: Use, findings: Findings) -> None:

@@ -129,6 +129,7 @@ class BodyReader:
     def _assemble(self, reader: NodeReader, spec: Any, following: str | None) -> Node:
         content = reader.content
         own = self._defaults if reader.verb in WITH_DEFAULTS else {}
+        shared = self.reader("defaults", "none", own, ("defaults",), reader.variables, reader.uses)
         routes = self._routes(reader, "next", ("output",))
         if routes is None and following is not None:
             routes = (Route(following, None, reader.at),)
@@ -145,20 +146,16 @@ class BodyReader:
             on_error="continue"
             if content.get("on_error") == "continue"
             else self._routes(reader, "on_error", ("error",)),
-            retry=retry(own.get("retry", {}), content.get("retry", {})),
-            timeout=reader.duration("timeout") or self._default_timeout(own),
+            retry=retry(
+                own.get("retry", {}),
+                content.get("retry", {}),
+                lambda key: reader.duration("retry", key) or shared.duration("retry", key),
+            ),
+            timeout=reader.duration("timeout") or shared.duration("timeout"),
             max_visits=content.get("max_visits"),
             on_crash=content.get("on_crash", "retry"),
             bodies=reader.bodies,
             uses=tuple(reader.uses),
-        )
-
-    def _default_timeout(self, defaults: Mapping[str, Json]) -> Any:
-        if "timeout" not in defaults:
-            return None
-        at: JsonPath = ("defaults",)
-        return self.reader("defaults", "none", {"timeout": defaults["timeout"]}, at, frozenset(), []).duration(
-            "timeout"
         )
 
     def _routes(self, reader: NodeReader, key: str, extra: tuple[str, ...]) -> tuple[Route, ...] | None:

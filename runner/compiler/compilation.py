@@ -22,7 +22,7 @@ from runner.compiler.files import PATTERN, Files
 from runner.compiler.reader import Notes, resolve_schema
 from runner.compiler.state_keys import state
 from runner.errors import InvalidWorkflow, Problem, WorkflowError, did_you_mean
-from runner.model import Agent, Body, Json, JsonPath, Tool, Use, Workflow
+from runner.model import Agent, Body, Duration, Json, JsonPath, Tool, Use, Workflow
 from runner.schema import Unknown, check_workflow
 from runner.signature import signature_schema
 from runner.source import Source
@@ -103,7 +103,7 @@ class FileReader:
             agents=self._declared_agents(),
             tools={name: self._tool(name, entry) for name, entry in self._section("tools").items()},
             schemas=schemas,
-            limits=limits(self._section("limits")),
+            limits=limits(self._section("limits"), self._time_limit()),
             permissions=permissions(self._folder, content["permissions"])
             if content.get("permissions") is not None
             else None,
@@ -159,6 +159,10 @@ class FileReader:
         if key not in self._content:
             return None
         return self._bodies.body(self._content[key], (key,), key, frozenset({"error"}))
+
+    def _time_limit(self) -> Duration | None:
+        reader = self._bodies.reader("limits", "none", self._section("limits"), ("limits",), frozenset(), self._uses)
+        return reader.duration("timeout", role="limits")
 
     def _outputs(self) -> dict[str, ValueTemplate]:
         reader = self._bodies.reader("outputs", "none", self._section("outputs"), ("outputs",), frozenset(), self._uses)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from runner.compiler.files import Files, shown_as
-from runner.compiler.reader import Notes, parse_duration, resolve_schema
+from runner.compiler.reader import Notes, resolve_schema
 from runner.errors import InvalidWorkflow, did_you_mean
-from runner.model import Agent, Input, Json, JsonPath, Limits, Model, Permissions, Program, Retry, Tool, Use
+from runner.model import Agent, Duration, Input, Json, JsonPath, Limits, Model, Permissions, Program, Retry, Tool, Use
 from runner.programs import anchored
 from runner.schema import CompiledSchema, compile_schema
 from runner.template import Template, compile_template
@@ -101,10 +101,10 @@ class AgentReader:
             tuple(uses),
         )
 
-    def named(self, value: Json, at: JsonPath) -> str | Agent:
-        """The agent that a node names, or the one it writes in place."""
+    def named(self, value: Json, at: JsonPath, name: str) -> str | Agent:
+        """The agent that a node names, or the one it writes in place, which is then called `name`."""
         if isinstance(value, dict):
-            return self.agent(str(at[-2] if at[-1] == "agent" else at[-1]), value, at)
+            return self.agent(name, value, at)
         if value not in self._declared:
             self._notes.error(
                 f"agent '{value}' does not exist{did_you_mean(str(value), list(self._declared))}",
@@ -143,30 +143,26 @@ class AgentReader:
         return name
 
 
-def _seconds(value: Json) -> float | None:
-    return None if value is None else parse_duration(value)
-
-
-def limits(content: Content) -> Limits:
+def limits(content: Content, timeout: Duration | None) -> Limits:
     """`limits:` over the documented defaults."""
     known = Limits()
     return Limits(
         content.get("max_steps", known.max_steps),
-        _seconds(content.get("timeout")),
+        timeout,
         content.get("max_concurrency", known.max_concurrency),
         content.get("max_depth", known.max_depth),
     )
 
 
-def retry(defaults: Content, content: Content) -> Retry:
-    """A node's retry policy: its own keys over those of `defaults`."""
+def retry(defaults: Content, content: Content, interval: Callable[[str], Duration | None]) -> Retry:
+    """A node's retry policy: its own keys over those of `defaults`. `interval` reads one that is there."""
     merged = {**defaults, **content}
     known = Retry()
     return Retry(
         merged.get("max_attempts", known.max_attempts),
-        _seconds(merged.get("initial_interval")) or known.initial_interval,
+        interval("initial_interval") or known.initial_interval,
         merged.get("backoff", known.backoff),
-        _seconds(merged.get("max_interval")) or known.max_interval,
+        interval("max_interval") or known.max_interval,
         merged.get("jitter", known.jitter),
         frozenset(merged.get("errors", known.errors)),
     )

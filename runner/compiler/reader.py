@@ -43,7 +43,7 @@ def parse_duration(text: Json) -> float | None:
 class AgentReader(Protocol):
     """What reads a file's agents."""
 
-    def named(self, value: Json, at: JsonPath) -> str | Agent: ...
+    def named(self, value: Json, at: JsonPath, name: str) -> str | Agent: ...
     def text(self, value: Json, at: JsonPath) -> tuple[Template, str]: ...
     def check_model(self, name: str, at: JsonPath) -> None: ...
 
@@ -179,13 +179,13 @@ class NodeReader(msgspec.Struct):
             self.template("command", position, role=role) for position in range(len(self.get("command", default=())))
         )
 
-    def duration(self, *path: str | int) -> Duration | None:
+    def duration(self, *path: str | int, role: str = "") -> Duration | None:
         """The duration at a path, in seconds or as a template."""
         text = self.get(*path)
         if text is None:
             return None
         seconds = parse_duration(text)
-        return Duration(seconds) if seconds is not None else Duration(None, self.template(*path))
+        return Duration(seconds) if seconds is not None else Duration(None, self.template(*path, role=role))
 
     def body(self, key: str, *path: str | int, name: str = "", variables: Iterable[str] = ()) -> Body:
         """Compile the body at a path, and give it to the node under `key`. A single node is called `name`."""
@@ -194,9 +194,9 @@ class NodeReader(msgspec.Struct):
         self.bodies[key] = body
         return body
 
-    def agent(self, *path: str | int) -> str | Agent:
-        """The agent at a path: a declared name, or one written in place."""
-        return self.agents.named(self.get(*path), (*self.at, *path))
+    def agent(self, *path: str, name: str = "") -> str | Agent:
+        """The agent at a path: a declared name, or one written in place, called `name`, else as the node."""
+        return self.agents.named(self.get(*path), (*self.at, *path), name or self.id)
 
     def workflow(self, *path: str | int) -> str:
         """The key, in the library, of the workflow named at a path: `self`, `pattern:name`, or a file."""

@@ -10,7 +10,7 @@ import msgspec
 from runner.calls import AnyCall
 from runner.compiler.reader import NodeReader
 from runner.errors import Failure, WorkflowError
-from runner.events import Scope, Usage
+from runner.events import Ending, Scope, Usage
 from runner.expression import Expression
 from runner.model import Agent, Duration, Json, Model, Node, Tool, Workflow
 from runner.state import Child
@@ -42,6 +42,15 @@ class Branch(msgspec.Struct, frozen=True):
     after: tuple[str, ...] = ()
     follows: str = ""
     shared: bool = False
+    ending: Ending | None = None
+
+
+class Passed(msgspec.Struct, frozen=True):
+    """A branch that never opens: skipped or failed by its `if`, or needless."""
+
+    key: str
+    status: Literal["skipped", "omitted", "failed"]
+    failure: Failure | None = None
 
 
 class SubCall(msgspec.Struct, frozen=True):
@@ -83,14 +92,12 @@ class Done(msgspec.Struct, frozen=True):
 
 
 class Spawn(msgspec.Struct, frozen=True):
-    """Open children (those already open or ended are passed over). `skipped`, `omitted` ones never open.
+    """Open children (those already open or ended are left alone).
 
-    `memory` is kept with the step, once, when it opens;
-    `done` ends the step right after."""
+    `memory` is kept with the step, once, when it opens; `done` ends the step right after."""
 
     children: tuple[Branch | SubCall, ...] = ()
-    skipped: tuple[str, ...] = ()
-    omitted: tuple[str, ...] = ()
+    passed: tuple[Passed, ...] = ()
     memory: Mapping[str, Json] = msgspec.field(default_factory=dict)
     done: Done | None = None
 
@@ -182,7 +189,12 @@ class View(Protocol):
 
     @property
     def strays(self) -> int:
-        """How many composites of a `workflow` step's own have left something running."""
+        """How many steps in a `workflow` step's own frames have left something running."""
+        ...
+
+    @property
+    def ending(self) -> Ending | None:
+        """How a `workflow` step ends, once its `finally` has begun."""
         ...
 
     def text(self, template: Template, **extra: Json) -> str: ...

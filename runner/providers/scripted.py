@@ -13,6 +13,7 @@ from runner.endings import judged
 from runner.errors import Failure, Place, Problem, did_you_mean
 from runner.events import Usage
 from runner.providers.contract import Reply, ToolCall, model_call
+from runner.state import without_attempts
 
 Json = Any
 
@@ -107,13 +108,14 @@ def _keys(attempt: Attempt) -> dict[str, int]:
     `review#2/call#3`); a tool that an agent calls has only its own path, since the others name what the model says.
     """
     of_step, of_node, of_agent = attempt.turn
+    path = without_attempts(attempt.step)
     if isinstance(attempt.call, ModelCall):
-        step = attempt.step.rpartition("/call#")[0] or attempt.step
+        step = path.rpartition("/call#")[0] or path
         keys = {step: of_step, attempt.node: of_node, attempt.agent: of_agent}
     elif _is_agents(attempt):
-        keys = {attempt.step: attempt.number - 1}
+        keys = {path: attempt.number - 1}
     else:
-        keys = {attempt.step: of_step, attempt.node: of_node}
+        keys = {path: of_step, attempt.node: of_node}
     return {key: index for key, index in keys.items() if key}
 
 

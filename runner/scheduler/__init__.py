@@ -9,11 +9,11 @@ import msgspec
 
 from runner.calls import Done as CallDone
 from runner.errors import Failure
-from runner.events import AnyEvent, AttemptStarted, FrameOpened, RunPaused, RunResumed
+from runner.events import TIMED_OUT, AnyEvent, AttemptStarted, FrameOpened, RunPaused, RunResumed
 from runner.nodes.composites.workflow import BODY
 from runner.nodes.contract import Done, Failed, Stay, StepFailed, Woken
 from runner.scheduler.aftermath import arrival_of
-from runner.scheduler.ending import complete, end_body, end_call, fail, fail_call, take
+from runner.scheduler.ending import complete, end_body, end_call, fail, fail_call
 from runner.scheduler.happenings import (
     Answered,
     AttemptEnded,
@@ -29,11 +29,23 @@ from runner.scheduler.happenings import (
     TimeSpent,
 )
 from runner.scheduler.live import Live
-from runner.scheduler.starting import attempt_timeout, call_of, pump, time_left
-from runner.scheduler.view import StepView
+from runner.scheduler.settling import settle_all, take
+from runner.scheduler.starting import call_of, pump
+from runner.scheduler.timing import attempt_timeout, due_time, time_left
+from runner.scheduler.view import StepView, time_limit
 from runner.state import ROOT, Step
 
-__all__ = ["Decision", "Happening", "Live", "advance", "attempt_timeout", "call_of", "due_time", "time_left"]
+__all__ = [
+    "Decision",
+    "Happening",
+    "Live",
+    "advance",
+    "attempt_timeout",
+    "call_of",
+    "due_time",
+    "time_left",
+    "time_limit",
+]
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -51,6 +63,7 @@ def advance(live: Live, happenings: Iterable[Happening], at: float, *, draining:
     for happening in happenings:
         if not live.state.ended:
             HAPPENS[type(happening)](live, happening)
+            settle_all(live)
     if not draining and live.state.status == "running":
         pump(live)
     return Decision(tuple(live.events), tuple(live.stopped), tuple(live.taken))
@@ -123,16 +136,27 @@ def _wake(live: Live, path: str, woken: Woken) -> bool:
 
 def _time_reached(live: Live, happening: TimeReached) -> None:
     for path in happening.steps:
+        settle_all(live)
         step = live.state.steps.get(path)
         if step is None:
             continue
         if step.due is not None and step.due <= live.state.at:
-            fail(live, arrival_of(live, step), Failed(Failure("timeout", f"'{step.node}' did not end in time")))
+            _out_of_time(live, step)
         elif step.waiting is not None and step.waiting.until is not None and step.waiting.until <= live.state.at:
             _wake(live, path, Woken("time"))
 
 
+def _out_of_time(live: Live, step: Step) -> None:
+    failure = Failure("timeout", f"'{step.node}' did not end in time")
+    if step.invocation is None:
+        fail(live, arrival_of(live, step), Failed(failure))
+    else:
+        end_body(live, step, failure.as_error(step.path, step.attempt), TIMED_OUT)
+
+
 def _time_spent(live: Live, happening: TimeSpent) -> None:
+    if dict(time_left(live, live.state.at)).get(happening.home, 1) > 0:
+        return  # what came before in the same commit has ended it
     error = Failure("timeout", "the workflow ran longer than limits.timeout allows").as_error(happening.home, 1)
     end_body(live, live.state.steps[happening.home], error, "")
 
@@ -145,6 +169,7 @@ def _cancel(live: Live, happening: CancelRequested) -> None:
 def _resumed(live: Live, happening: Resumed) -> None:
     live.emit(RunResumed(happening.epoch, happening.definition, happening.version, dict(happening.options)))
     for path in tuple(live.state.running):
+        settle_all(live)
         step = live.state.steps.get(path)
         if step is None:
             continue
@@ -172,9 +197,3 @@ HAPPENS: dict[type, Callable[[Live, Any], None]] = {
     Resumed: _resumed,
     Paused: _paused,
 }
-
-
-def due_time(step: Step) -> float | None:
-    """When a step next needs the clock (epoch s); None when it does not."""
-    times = (step.retry_at, step.due, step.waiting.until if step.waiting is not None else None)
-    return min((time for time in times if time is not None), default=None)

@@ -9,8 +9,9 @@ import msgspec
 
 from runner.errors import Failure
 from runner.events import Write
-from runner.fold import contributions, ended, merge
+from runner.fold import contributions, merge
 from runner.model import Json, Node, Route, StateKey
+from runner.node_records import ended
 from runner.nodes.contract import Done, StepFailed
 from runner.reducers import ReducerError, State, contribute, is_whole
 from runner.scheduler.live import Live
@@ -48,8 +49,8 @@ def arrival_of(live: Live, step: Step) -> Arrival:
     return Arrival(live.frame_of(step), live.node(step), step.visit, step.path)
 
 
-def aftermath(live: Live, at: Arrival, done: Done) -> Aftermath:
-    """Evaluate `reset`, `set` and `next`. Raises StepFailed; nothing is written then."""
+def aftermath(live: Live, at: Arrival, done: Done, *, routed: bool = True) -> Aftermath:
+    """Evaluate `reset`, `set` and, if it is `routed`, `next`. Raises StepFailed; nothing is written then."""
     node = at.node
     if not (node.set or node.reset or done.merge or node.next):
         return Aftermath()
@@ -58,14 +59,14 @@ def aftermath(live: Live, at: Arrival, done: Done) -> Aftermath:
     names = scope_after(live, at, "completed", done.output)
     names["state"] = state
     if not (node.set or node.reset):
-        return Aftermath(next=route(node, names))
+        return Aftermath(next=route(node, names) if routed else None)
     reset = tuple([(key, declared[key].default) for key in node.reset])
     changed = _reset(state, reset)
     names["state"] = changed if reset else state
     writes = tuple([_write(declared[key], render(value, names)) for key, value in node.set])
     _apply(changed, writes, declared)
     names["state"] = changed
-    return Aftermath(reset, writes, route(node, names))
+    return Aftermath(reset, writes, route(node, names) if routed else None)
 
 
 def _merged(live: Live, at: Arrival, done: Done, declared: Mapping[str, StateKey]) -> State:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from runner.events import FrameEnded, StepClosed, StepEnded
 from runner.model import Json
+from runner.nodes.composites.workflow import BODY, FINALLY
 from runner.scheduler.live import Live
 from runner.state import Frame, Step
 
 
 def cut_children(live: Live, step: Step) -> None:
-    """Cut off all that a composite still has open."""
-    for path in tuple(step.open.values()):
+    """Cut off all that a composite still has open; but a `finally` that has begun is gone through with."""
+    for key, path in tuple(step.open.items()):
+        if step.invocation is not None and key == FINALLY:
+            continue
         if path in live.state.frames and live.state.frames[path].owner == step.path:
             cut_frame(live, live.state.frames[path])
         else:
@@ -33,13 +36,26 @@ def _cut_step(live: Live, step: Step, frame: Frame | None) -> None:
     if step.path in live.state.running:
         live.stopped.append(step.path)
     place = None if frame is None else frame.path
-    live.emit(StepEnded(step.path, "cancelled", step.node, place, step.verb, step.visit))
+    leave = _has_to_finish(live, step)
+    live.emit(StepEnded(step.path, "cancelled", step.node, place, step.verb, step.visit, leave=leave))
     live.calls.pop(step.path, None)
+    if leave and BODY in step.children:
+        live.ended(step, BODY)
+
+
+def _has_to_finish(live: Live, step: Step) -> bool:
+    """Whether a workflow that is cut off still has its `finally` to run, or something below it has."""
+    if step.invocation is None:
+        return False
+    pending = live.callee(step).finally_ is not None and FINALLY not in step.children
+    return pending or not live.is_over(step)
 
 
 def cut_strays(live: Live, home: Step) -> None:
-    """Cut off what a workflow's composites left running."""
+    """Cut off what the steps of a workflow have left running; but what was cut off already, and finishes, is let be."""
     assert home.invocation is not None, "strays belong to a workflow"
     for path in tuple(home.invocation.strays):
-        cut_children(live, live.state.steps[path])
-        live.emit(StepClosed(path))
+        step = live.state.steps[path]
+        if step.invocation is None:
+            cut_children(live, step)
+            live.emit(StepClosed(path))

@@ -1,27 +1,17 @@
-"""How steps and frames end: output, set, route; retry, on_error, and what becomes of those around."""
+"""How steps and frames end: output, set, route; retry, `on_error`, `end`."""
 
 from __future__ import annotations
 
-from runner.errors import ErrorType, Failure
-from runner.events import (
-    AttemptFailed,
-    BranchPassed,
-    EndStatus,
-    FrameEnded,
-    FrameOpened,
-    RunEnded,
-    StepClosed,
-    StepEnded,
-    StepStarted,
-)
-from runner.model import Json, Node
-from runner.nodes.composites.workflow import BODY, FINALLY, RESCUE
-from runner.nodes.contract import Answer, Branch, Done, End, Ended, Failed, Spawn, Stay, StepFailed, SubCall
+from runner.errors import Failure
+from runner.events import AttemptFailed, BranchPassed, EndStatus, FrameEnded, StepEnded
+from runner.model import Json, Node, Route
+from runner.nodes.composites.workflow import BODY, FINALLY
+from runner.nodes.contract import Done, End, Failed, StepFailed
 from runner.scheduler.aftermath import Aftermath, Arrival, aftermath, arrival_of, first_holding, route, scope_after
 from runner.scheduler.cutting import cut_children, cut_frame, cut_strays
-from runner.scheduler.live import CALL, Live, join
+from runner.scheduler.live import Live
 from runner.scheduler.view import StepView, draw
-from runner.state import ROOT, Frame, Step
+from runner.state import Frame, Step
 
 
 def complete(live: Live, at: Arrival, done: Done) -> None:
@@ -32,9 +22,16 @@ def complete(live: Live, at: Arrival, done: Done) -> None:
     try:
         after = aftermath(live, at, done)
     except StepFailed as error:
-        fail(live, at, Failed(error.failure), final=True)
+        fail(live, at, Failed(error.failure, done.output if _prints(live, at) else None), final=True)
         return
     _end_step(live, at, "completed", done, after)
+
+
+def _prints(live: Live, at: Arrival) -> bool:
+    """Whether a step runs a program: what that printed is there, however the step ends."""
+    if at.node.verb == "tool":
+        return bool(live.workflow_of(at.frame).tools[at.node.spec.tool].program.argv)
+    return at.node.verb in ("command", "script")
 
 
 def skip(live: Live, at: Arrival) -> None:
@@ -54,18 +51,18 @@ def fail(live: Live, at: Arrival, failed: Failed, *, final: bool = False) -> Non
     error = failed.error or failed.failure.as_error(at.step, max(1, attempt))
     if step is not None:
         cut_children(live, step)
-    if step is not None and not final and _retry(live, at.node, step, failed, error):
-        return
-    if at.node.on_error is None:
-        _fail_unhandled(live, at, failed.output, error)
-        return
     try:
-        to = _handled(live, at, failed.output, error)
+        if step is not None and not final and _retry(live, at.node, step, failed, error):
+            return
+        taken = _handler(live, at, failed.output, error)
     except StepFailed as mistake:
-        _fail_unhandled(live, at, failed.output, mistake.failure.as_error(at.step, max(1, attempt)))
-        return
-    _emit_ended(live, at, "failed", Done(failed.output), Aftermath(next=to), error)
-    if to is None:
+        taken, handled = None, error
+        error = mistake.failure.as_error(at.step, max(1, attempt))
+        error["details"]["error"] = handled
+    _emit_ended(live, at, "failed", Done(failed.output), Aftermath(next=taken.to if taken else None), error)
+    if taken is None:
+        end_frame(live, at.frame, "failed", error)
+    elif taken.to is None:
         _end_body(live, at, "failed")
 
 
@@ -73,7 +70,8 @@ def _retry(live: Live, node: Node, step: Step, failed: Failed, error: dict[str, 
     policy, failure = node.retry, failed.failure
     if failure.type not in policy.errors or step.failures + 1 >= policy.max_attempts or step.verb == "agent":
         return False
-    wait = min(policy.initial_interval * policy.backoff**step.failures, policy.max_interval)
+    view = StepView.of(live, step)
+    wait = min(view.seconds(policy.initial_interval) * policy.backoff**step.failures, view.seconds(policy.max_interval))
     if policy.jitter:
         wait *= 0.5 + draw(live.run, step.path, step.attempt) / 2
     if failure.retry_after is not None:
@@ -82,28 +80,25 @@ def _retry(live: Live, node: Node, step: Step, failed: Failed, error: dict[str, 
     return True
 
 
-def _handled(live: Live, at: Arrival, output: Json, error: dict[str, Json]) -> str | None:
-    handler = at.node.on_error
+def _handler(live: Live, at: Arrival, output: Json, error: dict[str, Json]) -> Route | None:
+    """The route that `on_error` takes; None when it takes none. Raises StepFailed."""
+    if at.node.on_error is None:
+        return None
     names = scope_after(live, at, "failed", output, error)
-    if handler == "continue":
-        return route(at.node, names)
-    assert isinstance(handler, tuple), "on_error is routes or `continue`"
-    taken = first_holding(handler, names)
-    if taken is None:
-        raise StepFailed(Failure(error["type"], error["message"], error["details"]))
-    return taken.to
-
-
-def _fail_unhandled(live: Live, at: Arrival, output: Json, error: dict[str, Json]) -> None:
-    _emit_ended(live, at, "failed", Done(output), Aftermath(), error)
-    end_frame(live, at.frame, "failed", error)
+    if at.node.on_error == "continue":
+        return Route(route(at.node, names))
+    return first_holding(at.node.on_error, names)
 
 
 def fail_call(live: Live, step: Step, failed: Failed) -> None:
     """A composite's call has failed: its node's retry policy applies, then the composite decides."""
     error = failed.error or failed.failure.as_error(step.path, max(1, step.attempt))
-    if not _retry(live, live.node(step), step, failed, error):
-        end_call(live, step, "failed", Done(failed.output, usage=failed.usage), error)
+    try:
+        if _retry(live, live.node(step), step, failed, error):
+            return
+    except StepFailed as mistake:
+        error = mistake.failure.as_error(step.path, max(1, step.attempt))
+    end_call(live, step, "failed", Done(failed.output, usage=failed.usage), error)
 
 
 def end_call(live: Live, step: Step, status: EndStatus, done: Done, error: dict[str, Json] | None) -> None:
@@ -112,7 +107,7 @@ def end_call(live: Live, step: Step, status: EndStatus, done: Done, error: dict[
         StepEnded(step.path, status, step.node, None, step.verb, output=done.output, error=error, usage=done.usage)
     )
     live.calls.pop(step.path, None)
-    settle(live, live.state.steps[step.owner], step.key)
+    live.ended(live.state.steps[step.owner], step.key)
 
 
 def _end_step(live: Live, at: Arrival, status: EndStatus, done: Done, after: Aftermath) -> None:
@@ -155,152 +150,46 @@ def end_frame(live: Live, frame: Frame, status: EndStatus, error: dict[str, Json
     """A body has ended: its composite settles."""
     owner = live.state.steps[frame.owner]
     live.emit(FrameEnded(frame.path, status, error, by))
-    if frame.key == BODY and owner.verb == "workflow" and (status != "completed" or by):
+    if owner.invocation is not None and frame.key != FINALLY and (status != "completed" or by or frame.key != BODY):
         cut_strays(live, owner)
-    settle(live, owner, frame.key)
-
-
-def settle(live: Live, step: Step, key: str) -> None:
-    """A child of a composite has ended: its kind says what follows."""
-    kind, node, view = live.kind(step), live.node(step), StepView.of(live, step)
-    ended = Ended(key, step.children[key])
-    try:
-        answer: Answer = (kind.detached if step.detached else kind.settle)(node, view, ended)
-    except StepFailed as error:
-        answer = Failed(error.failure, error.output)
-    if step.detached:
-        _settle_detached(live, step, answer)
-    else:
-        take(live, step, answer)
-
-
-def take(live: Live, step: Step, answer: Answer) -> None:
-    """Do what a kind answered for an open step."""
-    match answer:
-        case Stay():
-            return
-        case Spawn():
-            spawn(live, step, answer)
-        case Done():
-            _finish(live, step, answer)
-        case Failed():
-            _finish(live, step, answer)
-
-
-def _finish(live: Live, step: Step, answer: Done | Failed) -> None:
-    if step.path == ROOT:
-        _end_run(live, answer)
-    elif isinstance(answer, Done):
-        complete(live, arrival_of(live, step), answer)
-    else:
-        fail(live, arrival_of(live, step), answer)
-
-
-def _end_run(live: Live, answer: Done | Failed) -> None:
-    if isinstance(answer, Done):
-        live.emit(RunEnded("completed", answer.output))
-        return
-    error = answer.error or answer.failure.as_error(ROOT, 1)
-    live.emit(RunEnded("cancelled" if error["type"] == "cancelled" else "failed", {}, error))
-
-
-def _settle_detached(live: Live, step: Step, answer: Answer) -> None:
-    if isinstance(answer, Spawn):
-        spawn(live, step, answer)
-    if step.open or step.path not in live.state.steps:
-        return
-    home = live.state.steps[step.home]
-    live.emit(StepClosed(step.path))
-    if not home.open and home.invocation is not None and not home.invocation.strays:
-        settle(live, home, BODY)
-
-
-def spawn(live: Live, step: Step, spawned: Spawn) -> None:
-    """Open a composite's children."""
-    for child in spawned.children:
-        if child.key in step.open or child.key in step.children:
-            continue
-        if isinstance(child, Branch):
-            live.emit(_frame_opened(live, step, child))
-        else:
-            _start_call(live, step, child)
-    passed = [(key, "skipped") for key in spawned.skipped] + [(key, "omitted") for key in spawned.omitted]
-    for key, status in passed:
-        live.emit(BranchPassed(step.path, key, "skipped" if status == "skipped" else "omitted"))
-    for key, _ in passed:
-        if live.state.steps.get(step.path) is step:
-            settle(live, step, key)
-    if spawned.done is not None:
-        _finish(live, step, spawned.done)
-
-
-def prefix(step: Step) -> str:
-    """Where a composite's children have their addresses: a retried one's apart from those of the attempt before."""
-    return step.path if step.attempt <= 1 else f"{step.path}~{step.attempt}"
-
-
-def _frame_opened(live: Live, step: Step, child: Branch) -> FrameOpened:
-    if step.verb == "for_each":
-        path = f"{prefix(step)}[{child.key}]"
-    elif step.verb == "workflow" and child.key == BODY:
-        path = f"{prefix(step)}/" if step.path else ROOT
-    else:
-        path = join(prefix(step), child.key)
-    return FrameOpened(
-        path,
-        step.path,
-        child.key,
-        _body_of(live, step, child),
-        dict(child.variables),
-        child.after,
-        child.follows,
-        child.shared,
-    )
-
-
-def _body_of(live: Live, step: Step, child: Branch) -> str:
-    if step.verb != "workflow":
-        return live.node(step).bodies[child.body].key
-    callee = live.callee(step)
-    body = {BODY: callee.body, RESCUE: callee.rescue, FINALLY: callee.finally_}[child.body]
-    assert body is not None, "a workflow opens only bodies that it has"
-    return body.key
-
-
-def _start_call(live: Live, step: Step, child: SubCall) -> None:
-    path = join(prefix(step), child.key)
-    agent = getattr(child.call, "agent", "")
-    live.emit(StepStarted(path, step.node, CALL, None, step.path, child.key, agent=agent, request=dict(child.request)))
-    live.calls[path] = child.call
+    live.ended(owner, frame.key)
 
 
 def end_workflow(live: Live, at: Arrival, end: End) -> None:
-    """An `end` node: the frames on its own path merge, up to its workflow's body; the others are cut off."""
-    _emit_ended(live, at, "completed", Done(), Aftermath(), None)
+    """An `end` node: the frames on its own path merge, up to its workflow's body, or to the stray that it ends."""
+    try:
+        after = aftermath(live, at, Done(), routed=False)
+    except StepFailed as error:
+        fail(live, at, Failed(error.failure), final=True)
+        return
+    _emit_ended(live, at, "completed", Done(), after, None)
     frame = at.frame
-    while frame.owner != frame.home:
+    while frame.owner != frame.home and not live.state.steps[frame.owner].detached:
         owner = live.state.steps[frame.owner]
         live.emit(FrameEnded(frame.path, "completed", None, at.step))
-        if owner.detached:
-            _settle_detached(live, owner, Stay())
-            return
         cut_children(live, owner)
         above = arrival_of(live, owner)
         _emit_ended(live, above, "completed", Done(merge=(frame.key,)), Aftermath(), None)
         frame = above.frame
-    error = None
-    if end.status != "completed" and frame.key != FINALLY:
-        type_: ErrorType = "cancelled" if end.status == "cancelled" else "workflow_failed"
-        words = end.message or (
-            "the workflow was cancelled" if end.status == "cancelled" else "the workflow ended as failed"
-        )
-        error = Failure(type_, words).as_error(at.step, 1)
-    end_frame(live, frame, end.status, error, at.step)
+    end_frame(live, frame, end.status, _error_of(end, at.step), at.step)
+
+
+def _error_of(end: End, step: str) -> dict[str, Json] | None:
+    match end.status:
+        case "completed":
+            return None
+        case "failed":
+            return Failure("workflow_failed", end.message or "the workflow ended as failed").as_error(step, 1)
+        case "cancelled":
+            return Failure("cancelled", "the workflow was cancelled").as_error(step, 1)
 
 
 def end_body(live: Live, home: Step, error: dict[str, Json], by: str) -> None:
-    """End what a workflow is executing from outside: a limit was reached (`by` empty), or it was cancelled."""
-    for key, path in tuple(home.open.items()):
+    """End what a workflow is executing from outside: a limit was reached (`by` empty), or see `FrameEnded.by`."""
+    executed = tuple(home.open.values())
+    for path in executed:
         cut_frame(live, live.state.frames[path], error, by)
-        cut_strays(live, home)
-        settle(live, home, key)
+    cut_strays(live, home)
+    if not executed and home.invocation is not None and home.invocation.ending is None and not home.detached:
+        live.emit(BranchPassed(home.path, BODY, "cancelled" if error["type"] == "cancelled" else "failed", error, by))
+    live.ended(home, BODY)

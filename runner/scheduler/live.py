@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -33,16 +34,27 @@ class Live:
         self.moved: set[str] = set()
         self.taken: list[int] = []
         self.calls: dict[str, AnyCall] = {}
+        self.time_limits: dict[tuple[str, int], float | None] = {}
+        self.unsettled: deque[tuple[Step, str]] = deque()
 
     def emit(self, event: AnyEvent) -> None:
         """Record a fact, and fold it into the state at once."""
         self.events.append(event)
         apply(self.state, event)
 
+    def ended(self, step: Step, key: str) -> None:
+        """Note that child `key` of a composite has ended: the composite is to settle."""
+        self.unsettled.append((step, key))
+
     @property
     def options(self) -> Mapping[str, Json]:
         """What the run was started with beside its inputs."""
         return self.state.options
+
+    @staticmethod
+    def is_over(step: Step) -> bool:
+        """Whether nothing below a composite's step runs any more, its own frames' strays included."""
+        return not step.open and not (step.invocation is not None and step.invocation.strays)
 
     def body(self, frame: Frame) -> Body:
         """The graph that a frame executes."""
@@ -96,9 +108,10 @@ class Live:
         callers = self.permissions(self.frame_of(home))
         return callers if own is None else intersection(own, callers)
 
-    def depth(self, frame: Frame) -> int:
-        """How many workflows a frame stands in."""
-        return sum(1 for _ in self.state.homes_of(frame))
+    def depth_limit(self, frame: Frame) -> int | None:
+        """The limit that one more workflow inside a frame would pass; None when it may be opened."""
+        limits = (self.callee(home).limits.max_depth for home in self.state.homes_of(frame))
+        return next((limit for depth, limit in enumerate(limits, 1) if depth >= limit), None)
 
     def agent(self, frame: Frame, agent: str | Agent) -> tuple[Agent, Workflow]:
         """An agent as seen from a frame, and the workflow whose models and tools it uses. Raises KeyError."""

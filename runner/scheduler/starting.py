@@ -10,14 +10,16 @@ import msgspec
 from runner.calls import AnyCall
 from runner.errors import Failure
 from runner.events import AttemptStarted, StepStarted, StepWaiting
-from runner.fold import COMPOSITES, arrived
+from runner.fold import COMPOSITES
 from runner.model import Node
+from runner.node_records import arrived
 from runner.nodes import KINDS
 from runner.nodes.composites.workflow import BODY
 from runner.nodes.contract import Ask, Branch, Done, End, Enter, Failed, Opened, Perform, Spawn, StepFailed, SubCall
 from runner.scheduler.aftermath import Arrival, arrival_of
-from runner.scheduler.ending import complete, end_body, end_workflow, fail, skip, spawn
+from runner.scheduler.ending import complete, end_body, end_workflow, fail, skip
 from runner.scheduler.live import Live
+from runner.scheduler.settling import settle_all, spawn
 from runner.scheduler.view import Place, StepView
 from runner.state import Frame, Step
 
@@ -36,6 +38,7 @@ def pump(live: Live) -> None:
         for path in waiting:
             if path in live.state.ready:
                 _consider(live, live.state.frames[path], settled)
+                settle_all(live)
     _start_queued(live)
 
 
@@ -55,19 +58,27 @@ def _start_due(live: Live) -> None:
         if step.retry_at is None or step.retry_at > live.state.at:
             continue
         if step.verb in COMPOSITES:
-            live.emit(AttemptStarted(path, step.attempt + 1))
             _open(live, arrival_of(live, step), step)
-        elif _has_room(live):
+            settle_all(live)
+        elif _has_room(live, step):
             live.emit(AttemptStarted(path, step.attempt + 1))
 
 
 def _start_queued(live: Live) -> None:
-    while live.state.queued and _has_room(live):
-        live.emit(AttemptStarted(next(iter(live.state.queued)), 1))
+    for path in tuple(live.state.queued):
+        step = live.state.steps[path]
+        if _has_room(live, step):
+            live.emit(AttemptStarted(path, 1))
+        elif len(live.state.running) >= live.most:
+            return
 
 
-def _has_room(live: Live) -> bool:
-    return len(live.state.running) < live.most
+def _has_room(live: Live, place: Frame | Step) -> bool:
+    """Whether one more attempt may run in each of the workflows that a place stands in, and in this process."""
+    return len(live.state.running) < live.most and all(
+        home.invocation is None or home.invocation.running < live.callee(home).limits.max_concurrency
+        for home in live.state.homes_of(place)
+    )
 
 
 def _start(live: Live, frame: Frame, node: Node) -> None:
@@ -99,9 +110,12 @@ def _over_limits(live: Live, at: Arrival) -> bool:
 
 
 def _out_of_steps(live: Live, frame: Frame) -> Step | None:
+    """The workflow that may take no more steps. The `finally` of one that was cut off has limits of its own alone."""
     for home in live.state.homes_of(frame):
         if home.invocation is not None and home.invocation.steps >= live.callee(home).limits.max_steps:
             return home
+        if home.detached:
+            return None
     return None
 
 
@@ -115,7 +129,9 @@ def _open(live: Live, at: Arrival, step: Step | None) -> None:
     except StepFailed as error:
         fail(live, at, Failed(error.failure, error.output), final=True)
         return
-    _take_opened(live, at, opened, due)
+    if isinstance(opened, Perform | Spawn | Enter | Ask):
+        live.emit(_started(live, at, opened, due) if step is None else _started_anew(step, opened, due))
+    _take_opened(live, at, opened)
 
 
 def _deadline(live: Live, at: Arrival, seconds: float) -> float | None:
@@ -123,7 +139,7 @@ def _deadline(live: Live, at: Arrival, seconds: float) -> float | None:
     return live.state.at + seconds if timed else None
 
 
-def _take_opened(live: Live, at: Arrival, opened: Opened, due: float | None) -> None:
+def _take_opened(live: Live, at: Arrival, opened: Opened) -> None:
     match opened:
         case Done():
             complete(live, at, opened)
@@ -133,30 +149,28 @@ def _take_opened(live: Live, at: Arrival, opened: Opened, due: float | None) -> 
             end_workflow(live, at, opened)
         case Perform():
             live.calls[at.step] = opened.call
-            _emit_started(live, at, opened, due)
         case Spawn():
-            spawn(live, _emit_started(live, at, opened, due), opened)
+            spawn(live, live.state.steps[at.step], opened)
         case Enter():
-            spawn(live, _emit_started(live, at, opened, due), Spawn((Branch(BODY, BODY, shared=True),)))
+            spawn(live, live.state.steps[at.step], Spawn((Branch(BODY, BODY, shared=True),)))
         case Ask():
-            _emit_started(live, at, opened, due)
             schema = dict(opened.schema) if opened.schema is not None else None
             waits = (dict(opened.times), dict(opened.signals))
             live.emit(StepWaiting(at.step, opened.kind, opened.until, opened.prompt, opened.choices, schema, *waits))
 
 
-def _emit_started(live: Live, at: Arrival, opened: Perform | Spawn | Enter | Ask, due: float | None) -> Step:
-    if at.step not in live.state.steps:
-        started = StepStarted(at.step, at.node.id, at.node.verb, at.frame.path, visit=at.visit, due=due)
-        live.emit(_with_details(live, started, opened))
-    return live.state.steps[at.step]
+def _started_anew(step: Step, opened: Perform | Spawn | Enter | Ask, due: float | None) -> AttemptStarted:
+    memory = dict(opened.memory) if isinstance(opened, Spawn) else {}
+    scope = opened.scope if isinstance(opened, Enter) else None
+    return AttemptStarted(step.path, step.attempt + 1, memory=memory, scope=scope, due=due)
 
 
-def _with_details(live: Live, started: StepStarted, opened: Perform | Spawn | Enter | Ask) -> StepStarted:
+def _started(live: Live, at: Arrival, opened: Perform | Spawn | Enter | Ask, due: float | None) -> StepStarted:
+    started = StepStarted(at.step, at.node.id, at.node.verb, at.frame.path, visit=at.visit, due=due)
     match opened:
         case Perform():
             details = {
-                "attempt": int(_has_room(live)),
+                "attempt": int(_has_room(live, at.frame)),
                 "input_hash": input_hash(opened.call),
                 "request": dict(opened.request),
             }
@@ -185,24 +199,3 @@ def call_of(live: Live, step: Step) -> AnyCall:
             calls = {child.key: child.call for child in opened.children if isinstance(child, SubCall)}
             live.calls[step.path] = calls[step.key]
     return live.calls[step.path]
-
-
-def attempt_timeout(live: Live, step: Step) -> float | None:
-    """Seconds that one attempt of a call may take."""
-    duration = live.node(step).timeout
-    return None if duration is None else StepView.as_begun(live, step).seconds(duration)
-
-
-def time_left(live: Live, now: float) -> list[tuple[str, float]]:
-    """For each workflow with `limits.timeout`, while something runs: its step, and the seconds it has left."""
-    state = live.state
-    if not state.running:
-        return []
-    active = state.active + max(0.0, now - state.at)
-    left = []
-    for path in state.homes:
-        home = state.steps[path]
-        limit = live.callee(home).limits.timeout
-        if limit is not None and home.invocation is not None:
-            left.append((path, limit - (active - home.invocation.active_since)))
-    return left

@@ -10,11 +10,12 @@ import msgspec
 
 from runner.compiler import parse_duration
 from runner.errors import ExpressionError, Failure, TemplateError
-from runner.events import Scope
+from runner.events import Ending, Scope
 from runner.expression import Expression
-from runner.fold import contributions, merge, needed, results_of
+from runner.fold import contributions, merge
 from runner.inputs import InputsInvalid, check_inputs
 from runner.model import Agent, Duration, Json, Node, Workflow
+from runner.node_records import needed, results_of
 from runner.nodes.contract import AgentUse, ResolvedAgent, StepFailed
 from runner.scheduler.live import Live
 from runner.state import PENDING, Child, Frame, Nodes, Step, Tally
@@ -111,6 +112,32 @@ def render(value: ValueTemplate, names: Mapping[str, Json]) -> Json:
         raise StepFailed(_language_failure("template_error", error, "")) from error
 
 
+def text(template: Template, names: Mapping[str, Json]) -> str:
+    """Rendered text. Raises StepFailed (`template_error`)."""
+    try:
+        return template.text(names)
+    except TemplateError as error:
+        raise StepFailed(_language_failure("template_error", error, template.source[:200])) from error
+
+
+def seconds(duration: Duration, names: Mapping[str, Json]) -> float:
+    """A duration in seconds. Raises StepFailed (`template_error`)."""
+    if duration.seconds is not None:
+        return duration.seconds
+    assert duration.template is not None, "a duration has seconds or a template"
+    written = text(duration.template, names)
+    length = parse_duration(written)
+    if length is None:
+        raise StepFailed(Failure("template_error", f"'{written[:80]}' is no duration such as 250ms, 90s, 1h30m, 2d"))
+    return length
+
+
+def time_limit(workflow: Workflow, inputs: Mapping[str, Json]) -> float | None:
+    """Seconds that a workflow may run, given its inputs. Raises StepFailed (`template_error`)."""
+    limit = workflow.limits.timeout
+    return None if limit is None else seconds(limit, {"inputs": inputs})
+
+
 def _language_failure(type_: str, error: ExpressionError | TemplateError, source: str) -> Failure:
     details: dict[str, Json] = {"source": source} if source else {}
     hint = f" ({error.hint})" if error.hint else ""
@@ -194,17 +221,17 @@ class StepView:
         invocation = self._step.invocation if self._step else None
         return len(invocation.strays) if invocation else 0
 
+    @property
+    def ending(self) -> Ending | None:
+        invocation = self._step.invocation if self._step else None
+        return invocation.ending if invocation else None
+
     def scope(self, **extra: Json) -> dict[str, Json]:
         """The names that expressions and templates see at this step."""
         return scope(self._live, self.place, extra)
 
     def text(self, template: Template, **extra: Json) -> str:
-        if template.literal:
-            return template.source
-        try:
-            return template.text(self.scope(**extra))
-        except TemplateError as error:
-            raise StepFailed(_language_failure("template_error", error, template.source[:200])) from error
+        return template.source if template.literal else text(template, self.scope(**extra))
 
     def value(self, value: ValueTemplate, **extra: Json) -> Json:
         return render(value, self.scope(**extra))
@@ -219,14 +246,7 @@ class StepView:
         return results_of(self._step) if self._step else {}
 
     def seconds(self, duration: Duration) -> float:
-        if duration.seconds is not None:
-            return duration.seconds
-        assert duration.template is not None, "a duration has seconds or a template"
-        text = self.text(duration.template)
-        seconds = parse_duration(text)
-        if seconds is None:
-            raise StepFailed(Failure("template_error", f"'{text[:80]}' is no duration such as 250ms, 90s, 1h30m, 2d"))
-        return seconds
+        return duration.seconds if duration.seconds is not None else seconds(duration, self.scope())
 
     def branch_holds(self, condition: Expression, after: tuple[str, ...]) -> bool:
         assert after == () or self._step is not None, "what a branch needs has ended in an open step"
@@ -257,15 +277,14 @@ class StepView:
 
     def enter(self, node: Node, with_: Mapping[str, Json]) -> Scope:
         callee = self._live.workflow.library[node.spec.target]
-        limit = self._live.workflow.limits.max_depth
-        if self._live.depth(self.frame) >= limit:
-            raise StepFailed(
-                Failure("depth_limit", f"workflows are nested {limit} deep; limits.max_depth allows no more")
-            )
+        if (limit := self._live.depth_limit(self.frame)) is not None:
+            words = f"workflows are nested {limit} deep; limits.max_depth allows no more"
+            raise StepFailed(Failure("depth_limit", words))
         try:
             given = check_inputs(callee.inputs, with_)
         except InputsInvalid as error:
             raise StepFailed(Failure("input_invalid", f"workflow '{callee.name}': {error.message}")) from error
+        time_limit(callee, given)
         return Scope(given, {name: key.default for name, key in callee.state.items()}, callee.name)
 
 

@@ -37,6 +37,7 @@ Json = Any
 STATE: dict[str, Json] = {"n": 0, "log": [], "total": 0, "tags": [], "once": None, "most": None, "big": "x" * 300}
 REDUCERS = {"n": "set", "log": "append", "total": "add", "tags": "union", "once": "first", "most": "max", "big": "set"}
 COMPOSITE = ("parallel", "for_each", "workflow", "agent", "human", "wait")
+MEMORY: dict[str, dict[str, Json]] = {"parallel": {"order": [*"01234"]}, "for_each": {"items": [None] * 5}}
 ERROR: dict[str, Json] = {"type": "timeout", "message": "too slow", "details": {}}
 
 ENDS: tuple[EndStatus, ...] = ("completed", "completed", "failed", "cancelled")
@@ -153,7 +154,7 @@ class Legal:
             verb = "command"
         attempt = 0 if verb in COMPOSITE else self.random.randint(0, 1)
         scope = Scope({"k": 1}, {**STATE, "n": 5}, "child") if verb == "workflow" else None
-        memory = {"order": [str(key) for key in range(9)]} if verb == "parallel" else {}
+        memory = MEMORY.get(verb, {})
         self.emit(StepStarted(step, node, verb, path, "", "", visit, attempt, memory=memory, scope=scope))
         if verb == "workflow":
             self.emit(FrameOpened(f"{step}:body", step, "body", "child", shared=True))

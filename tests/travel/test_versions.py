@@ -24,6 +24,7 @@ nodes:
   ask: {human: {prompt: "Go on?", choices: ["yes", "no"]}, next: fan}
   fan:
     for_each: "[1, 2]"
+    sequential: true
     do: {script: "echo $N >> effects", env: {N: "{{ item }}"}}
     next: last
   last: {script: "echo last >> effects"}

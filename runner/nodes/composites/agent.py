@@ -133,7 +133,7 @@ def _ask(talk: _Talk, resolved: ResolvedAgent) -> SubCall:
 
 def _replay(talk: _Talk, child: Child, resolved: ResolvedAgent, view: View) -> Spawn | Done | Failed | None:
     if child.status != "completed":
-        return _after_failure(talk, child, resolved)
+        return _after_failure(talk, child, resolved, view)
     if child.output["tool_calls"]:
         return _tool_round(talk, child.output, resolved, view)
     talk.messages.append({"role": "assistant", "content": child.output["text"]})
@@ -158,12 +158,12 @@ def _replay(talk: _Talk, child: Child, resolved: ResolvedAgent, view: View) -> S
     return None
 
 
-def _after_failure(talk: _Talk, child: Child, resolved: ResolvedAgent) -> Failed | None:
+def _after_failure(talk: _Talk, child: Child, resolved: ResolvedAgent, view: View) -> Failed | None:
     error = child.error or {}
     talk.fallbacks += 1
     if error["type"] in FALLS_BACK and talk.fallbacks < len(resolved.models):
         return None
-    return Failed(Failure(error["type"], error["message"], error["details"]))
+    return Failed(Failure(error["type"], error["message"], error["details"]), error={**error, "step": view.step})
 
 
 def _tool_round(talk: _Talk, output: Mapping[str, Json], resolved: ResolvedAgent, view: View) -> Spawn | Failed | None:

@@ -43,12 +43,12 @@ def build(reader: NodeReader) -> ForEachSpec:
 
 def open_(node: Node, view: View) -> Opened:
     spec: ForEachSpec = node.spec
-    items = view.memory.get("items") if view.memory else _items(spec, view)
-    if not items:
-        verdict = joined(spec.joining, view, 0, None)
-        return verdict if isinstance(verdict, Failed) else Done([])
+    items = _items(spec, view)
+    verdict = joined(spec.joining, view, len(items), None)
+    if isinstance(verdict, Failed):
+        return verdict
     opened = _next(spec, view, items)
-    return replace(opened, done=Done([None] * len(items), leave=True)) if spec.joining.join == "none" else opened
+    return opened if verdict == "open" else replace(opened, done=Done([None] * len(items), leave=bool(items)))
 
 
 def _items(spec: ForEachSpec, view: View) -> list[Json]:

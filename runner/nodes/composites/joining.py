@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+from itertools import islice
 from typing import Literal
 
 import msgspec
@@ -19,7 +21,7 @@ class Joining(msgspec.Struct, frozen=True):
 
     join: Join
     tolerate: int
-    tolerate_share: float | None
+    tolerate_share: Fraction | None
     complete_when: Expression | None
     cancel_rest: bool
     max_concurrency: int | None
@@ -31,7 +33,7 @@ class Joining(msgspec.Struct, frozen=True):
             return self.join
         return 1 if self.join == "any" else None
 
-    def tolerated(self, total: int) -> float:
+    def tolerated(self, total: int) -> int | Fraction:
         """How many branches may fail."""
         return self.tolerate if self.tolerate_share is None else self.tolerate_share * total
 
@@ -39,7 +41,7 @@ class Joining(msgspec.Struct, frozen=True):
 def build_joining(reader: NodeReader) -> Joining:
     """Read the keys that `parallel` and `for_each` share."""
     tolerate = reader.get("tolerate", default=0)
-    share = float(tolerate.rstrip("%")) / 100 if isinstance(tolerate, str) else None
+    share = Fraction(tolerate.rstrip("%")) / 100 if isinstance(tolerate, str) else None
     return Joining(
         reader.get("join", default="all"),
         0 if share is not None else tolerate,
@@ -63,35 +65,39 @@ def joined(joining: Joining, view: View, total: int, ended: Ended | None) -> Lit
     over = sum(view.tally.values()) >= total
     needed = joining.needed
     if needed is not None:
-        return _counted(view, total, needed, ended)
-    failed = view.tally.get("failed", 0)
-    if failed > joining.tolerated(total):
-        return _failure_of(ended, f"{failed} of {total} branches failed")
+        return _counted(view, total, needed)
+    if view.tally.get("failed", 0) > joining.tolerated(total):
+        return _failure_of(view, "too many branches failed")
     return "met" if over else "open"
 
 
-def _counted(view: View, total: int, needed: int, ended: Ended | None) -> Literal["met", "open"] | Failed:
+def _counted(view: View, total: int, needed: int) -> Literal["met", "open"] | Failed:
     completed = view.tally.get("completed", 0)
     if completed >= needed:
         return "met"
     possible = completed + total - sum(view.tally.values())
     if possible >= needed:
         return "open"
-    return _failure_of(ended, f"{needed} of {total} branches were to complete; at most {possible} can")
+    return _failure_of(view, f"{needed} of {total} branches were to complete; at most {possible} can")
 
 
-def _failure_of(ended: Ended | None, words: str) -> Failed:
-    """The node's error is that of the branch that decided; without one, the words."""
-    if ended is None or ended.child.error is None:
+def _failure_of(view: View, words: str) -> Failed:
+    """The node's error is that of the branch that decided: the last that failed. Where none did, the words."""
+    errors = [child.error for child in view.children.values() if child.error is not None]
+    if not errors:
         return Failed(Failure("workflow_failed", words))
-    error = ended.child.error
-    failure = Failure(error["type"], error["message"], {**error["details"], "branch": ended.key})
-    return Failed(failure, error={**error, "details": dict(failure.details)})
+    error = errors[-1]
+    return Failed(Failure(error["type"], error["message"], error["details"]), error=error)
+
+
+def completed(joining: Joining, view: View) -> frozenset[str]:
+    """The branches that count: those that completed, of a join by number the first so many."""
+    found = (key for key, child in view.children.items() if child.status == "completed")
+    return frozenset(islice(found, joining.needed))
 
 
 def finished(joining: Joining, view: View, output: object, order: tuple[str, ...]) -> Done:
     """The composite's end: the contributions of exactly the branches that completed, in `order`."""
-    merge = tuple(key for key in order if key in view.children and view.children[key].status == "completed")
-    if joining.join == "none":
-        merge = ()
-    return Done(output, merge, leave=bool(view.open) and (joining.join == "none" or not joining.cancel_rest))
+    ended = completed(joining, view)
+    merge = tuple(key for key in order if key in ended)
+    return Done(output, merge, leave=bool(view.open) and not joining.cancel_rest)

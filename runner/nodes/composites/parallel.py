@@ -13,7 +13,20 @@ from runner.expression import Expression
 from runner.model import Json, Node
 from runner.nodes.composites.joining import Joining, build_joining, finished, joined
 from runner.nodes.composites.needs import all_before, circle, merge_order
-from runner.nodes.contract import Answer, Branch, Done, Ended, Failed, Kind, Opened, Spawn, Stay, View
+from runner.nodes.contract import (
+    Answer,
+    Branch,
+    Done,
+    Ended,
+    Failed,
+    Kind,
+    Opened,
+    Passed,
+    Spawn,
+    Stay,
+    StepFailed,
+    View,
+)
 
 
 class ParallelSpec(msgspec.Struct, frozen=True):
@@ -37,7 +50,7 @@ def build(reader: NodeReader) -> ParallelSpec:
     for name, content in branches.items():
         reader.body(name, "parallel", name, name=name, variables=())
         if ("nodes" in (content or {}) or "steps" in (content or {})) and (
-            condition := reader.expression("parallel", name, "if", role="if")
+            condition := reader.expression("parallel", name, "if", role="branch")
         ):
             conditions[name] = condition
     after = all_before(needs, order)
@@ -107,17 +120,27 @@ def _next(spec: ParallelSpec, view: View, names: tuple[str, ...]) -> Spawn:
         return Spawn()
     room = (spec.joining.max_concurrency or len(spec.names)) - len(running)
     opened: list[Branch] = []
-    skipped, omitted = [], []
+    passed: list[Passed] = []
     for name in names:
         if name in children or name in running or not all(other in children for other in spec.needs[name]):
             continue
-        if any(children[other].status not in ("completed", "skipped") for other in spec.needs[name]):
-            omitted.append(name)
-        elif name in spec.conditions and not view.branch_holds(spec.conditions[name], spec.after[name]):
-            skipped.append(name)
+        if (passing := _passing(spec, view, name)) is not None:
+            passed.append(passing)
         elif len(opened) < room:
             opened.append(Branch(name, name, after=spec.after[name]))
-    return Spawn(tuple(opened), tuple(skipped), tuple(omitted))
+    return Spawn(tuple(opened), tuple(passed))
+
+
+def _passing(spec: ParallelSpec, view: View, name: str) -> Passed | None:
+    """Why a branch never opens; None when it may."""
+    if any(view.children[other].status not in ("completed", "skipped") for other in spec.needs[name]):
+        return Passed(name, "omitted")
+    if name not in spec.conditions:
+        return None
+    try:
+        return None if view.branch_holds(spec.conditions[name], spec.after[name]) else Passed(name, "skipped")
+    except StepFailed as error:
+        return Passed(name, "failed", error.failure)
 
 
 KIND = Kind("parallel", build, open_, settle, detached=detached)

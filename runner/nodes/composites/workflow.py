@@ -8,6 +8,7 @@ import msgspec
 
 from runner.compiler import NodeReader
 from runner.errors import Failure
+from runner.events import TIMED_OUT, Ending
 from runner.model import Agent, Json, Node
 from runner.nodes.contract import (
     Answer,
@@ -41,7 +42,7 @@ def build(reader: NodeReader) -> WorkflowSpec:
     return WorkflowSpec(
         reader.workflow("workflow"),
         {name: reader.value("with", name) for name in reader.get("with", default={})},
-        {name: reader.agent("agents", name) for name in reader.get("agents", default={})},
+        {name: reader.agent("agents", name, name=name) for name in reader.get("agents", default={})},
     )
 
 
@@ -50,51 +51,60 @@ def open_(node: Node, view: View) -> Opened:
     return Enter(view.enter(node, {name: view.value(value) for name, value in spec.arguments.items()}))
 
 
-def settle(_node: Node, view: View, ended: Ended) -> Answer:
-    """After the body: `rescue` if it failed on its own; when no stray runs any more, `finally`; then the outcome."""
-    if ended.key == BODY and _wants_rescue(view):
-        return Spawn((_side(RESCUE, ended.child.error),))
+def settle(_node: Node, view: View, _ended: Ended) -> Answer:
+    """After the body: `rescue` if it failed on its own; when no stray runs any more, `finally`; then the end."""
+    if _wants_rescue(view):
+        return Spawn((Branch(RESCUE, RESCUE, {"error": view.children[BODY].error}, shared=True),))
     if view.strays:
         return Stay()
-    outcome = _outcome(view)
+    ending = view.ending or _ending(view)
     if view.callee.finally_ is not None and FINALLY not in view.children:
-        return Spawn((_side(FINALLY, _error_of(view, outcome)),))
-    return outcome
+        return Spawn((_finally(ending),))
+    return Done(ending.outputs) if ending.error is None else _failed(view, ending.error)
 
 
-def _side(key: str, error: Json) -> Branch:
-    return Branch(key, key, {"error": error}, shared=True)
+def detached(_node: Node, view: View, _ended: Ended) -> Answer:
+    """A workflow that was cut off: its `finally` runs all the same, once no stray runs any more."""
+    if view.strays or view.callee.finally_ is None or FINALLY in view.children:
+        return Stay()
+    return Spawn((_finally(Ending(error=cut_off(view.step))),))
+
+
+def _finally(ending: Ending) -> Branch:
+    return Branch(FINALLY, FINALLY, {"error": ending.error}, shared=True, ending=ending)
+
+
+def cut_off(step: str) -> dict[str, Json]:
+    """The error of what is cut off from outside."""
+    return Failure("cancelled", "this was cut off before it had ended").as_error(step, 1)
 
 
 def _wants_rescue(view: View) -> bool:
     body = view.children[BODY]
-    return body.status == "failed" and not body.by and view.callee.rescue is not None
+    return body.status == "failed" and not body.by and view.callee.rescue is not None and RESCUE not in view.children
 
 
-def _outcome(view: View) -> Done | Failed:
+def _ending(view: View) -> Ending:
     body = view.children[BODY]
     rescue = view.children.get(RESCUE)
     last = rescue if rescue is not None and rescue.by else body
     if last.status != "completed":
-        return _failed(view, last.error or {})
+        return Ending(error=last.error)
     try:
-        return Done(view.outputs())
+        return Ending(view.outputs())
     except StepFailed as error:
-        return Failed(error.failure)
+        return Ending(error=error.failure.as_error(view.step, 1))
 
 
 def _failed(view: View, error: dict[str, Json]) -> Failed:
-    if view.step == ROOT or error["type"] == "cancelled":
-        return Failed(Failure(error["type"], error["message"]), error=error)
-    return Failed(
-        Failure("workflow_failed", f"workflow '{view.callee.name}' failed: {error['message']}", {"error": error})
-    )
+    """The run's own error, and the step's when its time was up, stand as they are; a caller sees `workflow_failed`."""
+    if view.step == ROOT or any(child.by == TIMED_OUT for child in view.children.values()):
+        return Failed(Failure(error["type"], error["message"], error["details"]), error=error)
+    cause = error
+    while cause["type"] == "workflow_failed" and "error" in cause["details"]:
+        cause = cause["details"]["error"]
+    words = f"workflow '{view.callee.name}' failed at '{cause['step']}': {cause['message']}"
+    return Failed(Failure("workflow_failed", words, {"error": error}))
 
 
-def _error_of(view: View, outcome: Done | Failed) -> Json:
-    if isinstance(outcome, Done):
-        return None
-    return view.children[BODY].error or outcome.failure.as_error(view.step, 1)
-
-
-KIND = Kind("workflow", build, open_, settle)
+KIND = Kind("workflow", build, open_, settle, detached=detached)
