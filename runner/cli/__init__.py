@@ -36,7 +36,7 @@ COMMANDS = {
     "schema": "Print the JSON Schema of workflow files, for editors.",
     "patterns": "List the bundled patterns, or show one.",
     "init": "Write a first workflow, or a copy of a pattern.",
-    "gc": "Remove ended runs that need not be kept, and what nothing needs.",
+    "gc": "Remove old runs, and what nothing needs.",
     "doctor": "Check this machine and the database.",
     "completion": "Print the completion script of a shell.",
 }

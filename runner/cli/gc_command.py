@@ -26,7 +26,7 @@ Examples:
   wf gc --older-than 30d
   wf gc --keep 100                            # all ended runs but the 100 newest
   wf gc --status failed --older-than 7d
-  WF_RETENTION=30d wf gc                      # or retention = "30d" in .wf/config.toml; "100" keeps so many
+  wf gc                                       # by WF_RETENTION, or retention = "30d" in .wf/config.toml
 """
 
 

@@ -144,7 +144,7 @@ def test_a_paused_run_is_cancelled_here(tmp_path: Path) -> None:
 def test_a_run_that_another_process_drives_is_refused_and_says_whose_it_is(tmp_path: Path) -> None:
     with running(tmp_path, ENDING) as run:
         done = wf(tmp_path, "resume", "r", "--json", code=5)
-        assert f"run r belongs to process {run.pid} on" in done.stderr
+        assert f"run 'r' is owned by process {run.pid} on" in done.stderr
         assert done.document["status"] == "error"
         (tmp_path / "gate").write_text("go\n", encoding="utf-8")
         assert ended(run).code == 0

@@ -319,5 +319,6 @@ def test_a_child_sees_a_minimal_environment_what_it_is_given_and_its_step() -> N
         "TOKEN": "t",
         "WF_RUN_ID": RUN,
         "WF_STEP": "fan/a#2",
+        "WF_ATTEMPT": "1",
         "WF_IDEMPOTENCY_KEY": f"{RUN}/fan/a#2",
     }

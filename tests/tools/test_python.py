@@ -306,7 +306,15 @@ def test_a_tool_sees_what_a_command_sees(folder: Path) -> None:
     assert failed(perform(made, own=own))[0] == "permission_denied"
     seen = done(perform(made, own=own, permissions=Permissions(env=frozenset({"TOKEN"}))))
     key = f"{RUN}/build"
-    assert seen == {**OWN, "A": "1", "TOKEN": "t", "WF_RUN_ID": RUN, "WF_STEP": "build", "WF_IDEMPOTENCY_KEY": key}
+    assert seen == {
+        **OWN,
+        "A": "1",
+        "TOKEN": "t",
+        "WF_RUN_ID": RUN,
+        "WF_STEP": "build",
+        "WF_ATTEMPT": "1",
+        "WF_IDEMPOTENCY_KEY": key,
+    }
 
 
 def test_a_tool_is_run_by_the_interpreter_that_runs_wf(tmp_path: Path) -> None:
