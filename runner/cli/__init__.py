@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from importlib import import_module
@@ -51,6 +52,10 @@ Examples:
 """
 
 
+GARBAGE = 100_000
+"""How many more objects are made than dropped before the collector looks: a start makes many, and hardly any cycle."""
+
+
 @click.group(cls=Lazy, commands_help=COMMANDS, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="wf", prog_name="wf")
 def root() -> None:
@@ -59,6 +64,7 @@ def root() -> None:
 
 def main() -> None:
     """The console script: every error becomes words on stderr and an exit code; no traceback without `--debug`."""
+    gc.set_threshold(GARBAGE, 50, 50)
     debug, code = "--debug" in sys.argv, 0
     try:
         _make_writable()

@@ -88,7 +88,7 @@ def check_braces(text: str) -> None:
     """Refuse a template's braces, which would read as a map for the key of a map."""
     if "{{" not in text:
         return
-    opened = [found.start() for found in _SKIPPED.finditer(text) if found[0] == "{"]
+    opened = [found.start() for found in re.finditer(_SKIPPED, text) if found[0] == "{"]
     start = next((place for place in opened if place + 1 in opened), None)
     if start is not None:
         hint = "write state.x, not {{ state.x }}"
@@ -158,15 +158,13 @@ def _closed(text: str, offset: int, expected: Set[str]) -> ExpressionError:
     return ExpressionError(f"expected {_wanted(expected)}, found '{sign}'", offset, _advice(expected))
 
 
-_SKIPPED = re.compile(
-    r"'''[\s\S]*?'''|\"\"\"[\s\S]*?\"\"\"|'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"|//[^\r\n]*|[(){}\[\]]"
-)
+_SKIPPED = r"'''[\s\S]*?'''|\"\"\"[\s\S]*?\"\"\"|'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"|//[^\r\n]*|[(){}\[\]]"
 
 
 def _brackets(text: str) -> int:
     """Where the last bracket that is still open stands, or -1."""
     opened: list[int] = []
-    for found in _SKIPPED.finditer(text):
+    for found in re.finditer(_SKIPPED, text):
         if found[0] in _OPENING:
             opened.append(found.start())
         elif found[0] in _OPENING.values() and opened:

@@ -18,13 +18,14 @@ _MINUTES = 60
 _FIRST_SECOND = -62_135_596_800
 _LAST_SECOND = 253_402_300_799
 
-_TIMESTAMP = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:Z|([+-])(\d\d):(\d\d))", re.ASCII)
+# Patterns are compiled when they are first used: few expressions hold times, and every start would pay for it.
+_TIMESTAMP = r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:Z|([+-])(\d\d):(\d\d))"
 _UNITS = {"h": 3600 * SECOND, "m": 60 * SECOND, "s": SECOND, "ms": 1_000_000, "us": 1000, "ns": 1}
-_AMOUNT = re.compile(r"(\d*)(?:\.(\d*))?(h|ms|m|s|us|ns)", re.ASCII)
-_DURATION = re.compile(r"[+-]?(?:0|(?:(?:\d+\.?\d*|\.\d+)(?:h|ms|m|s|us|ns))+)", re.ASCII)
+_AMOUNT = r"(\d*)(?:\.(\d*))?(h|ms|m|s|us|ns)"
+_DURATION = r"[+-]?(?:0|(?:(?:\d+\.?\d*|\.\d+)(?:h|ms|m|s|us|ns))+)"
 _LONGEST = 64
-_OFFSET = re.compile(r"([+-]?)(\d{1,2}):(\d\d)", re.ASCII)
-_ZONE = re.compile(r"[A-Z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*", re.ASCII)
+_OFFSET = r"([+-]?)(\d{1,2}):(\d\d)"
+_ZONE = r"[A-Z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*"
 
 
 def timestamp(seconds: int, nanoseconds: int = 0) -> Timestamp:
@@ -40,7 +41,7 @@ def duration(nanoseconds: int) -> Duration:
 
 
 def parse_timestamp(text: str) -> Timestamp:
-    found = _TIMESTAMP.fullmatch(text)
+    found = re.fullmatch(_TIMESTAMP, text, re.ASCII)
     if not found:
         raise Fault("this text is not a time of RFC 3339", 'write it like "2025-01-31T08:00:00Z"')
     try:
@@ -60,10 +61,10 @@ def format_timestamp(value: Timestamp) -> str:
 
 def parse_duration(text: str) -> Duration:
     text = text.replace("\u00b5", "u").replace("\u03bc", "u")  # both letters are seen for micro
-    if len(text) > _LONGEST or not _DURATION.fullmatch(text):
+    if len(text) > _LONGEST or not re.fullmatch(_DURATION, text, re.ASCII):
         hint = 'write it like "1h30m"; a day is "24h"'
         raise Fault("this text is not a duration: its units are h, m, s, ms, us, ns", hint)
-    amounts = _AMOUNT.findall(text)
+    amounts = re.findall(_AMOUNT, text, re.ASCII)
     nanoseconds = sum(_amount(whole, fraction, _UNITS[unit]) for whole, fraction, unit in amounts)
     return duration(-nanoseconds if text.startswith("-") else nanoseconds)
 
@@ -108,9 +109,9 @@ def _zone_offset(sign: str, hours: str, minutes: str) -> timedelta:
 @lru_cache(maxsize=256)
 def _zone(name: str) -> tzinfo:
     try:
-        if found := _OFFSET.fullmatch(name):
+        if found := re.fullmatch(_OFFSET, name, re.ASCII):
             return timezone(_zone_offset(*found.groups()))
-        if _ZONE.fullmatch(name):
+        if re.fullmatch(_ZONE, name, re.ASCII):
             return UTC if name == "UTC" else _named(name)
     except (ValueError, KeyError, OSError):
         pass
