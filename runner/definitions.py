@@ -14,7 +14,7 @@ from runner.store.contract import Definition
 def definition_of(loaded: Loaded) -> Definition:
     """What the store keeps of a workflow."""
     workflow = loaded.workflow
-    folder = workflow.folder or str(Path.cwd())
+    folder = folder_of(workflow)
     files = {_place(path, folder): text for path, text in loaded.texts.items()}
     nodes: list[Mapping[str, Json]] = []
     edges: list[Mapping[str, Json]] = []
@@ -23,6 +23,11 @@ def definition_of(loaded: Loaded) -> Definition:
         edges.extend(_edges(path, body, node))
     file = _place(workflow.file, folder)
     return Definition(loaded.hash, workflow.name, workflow.version, file, folder, files, nodes, edges)
+
+
+def folder_of(workflow: Workflow) -> str:
+    """The folder that a run of it works in: its root file's; of a bundled pattern the current one."""
+    return workflow.folder or str(Path.cwd())
 
 
 def texts_of(definition: Definition) -> tuple[str, dict[str, str]]:

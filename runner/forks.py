@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from runner.definitions import definition_of
+from runner.definitions import definition_of, folder_of
 from runner.errors import UsageError, did_you_mean
 from runner.events import RunForked, StepEnded
 from runner.history import fork_of, load
@@ -94,7 +94,7 @@ async def _fork(run: str, at: int, retried: tuple[str, ...], changes: Changes, a
         loaded.hash,
         _edited_state(workflow, state, changes.state),
         _edited_inputs(workflow, state, changes.inputs),
-        options if loaded is before else {**options, "folder": workflow.folder},
+        options if loaded is before else {**options, "folder": folder_of(workflow)},
         max(0.0, around.clock.now() - state.at),
         _begun_anew(run, state, before, loaded, _calls_for(state, retried)),
     )

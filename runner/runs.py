@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from runner.calls import Context, Streamer
 from runner.clock import Clock, SystemClock
 from runner.compiler import RecordedFiles
 from runner.compiler.files import shown_as
-from runner.definitions import definition_of, texts_of
+from runner.definitions import definition_of, folder_of, texts_of
 from runner.engine import Engine, Listener, Manner
 from runner.errors import UsageError
 from runner.events import RunStarted, StepWaiting
@@ -115,7 +115,7 @@ async def start(prepared: Prepared, around: Surroundings) -> RunResult:
     run = choices.run or around.clock.fresh_id()
     around.store.save_definition(definition_of(loaded))
     options = {
-        "folder": workflow.folder or str(Path.cwd()),
+        "folder": folder_of(workflow),
         "models": dict(choices.models),
         "allow": settled(choices.allow),
         "agents": dict(choices.agents),
@@ -194,14 +194,20 @@ async def resume(
         await kill_leftovers(f"{run}/{step}", GRACE)
     live = Live(run, loaded.workflow, reopened.state)
     version = (loaded.hash, loaded.workflow.version) if changed else ("", "")
-    options = {"models": {**state.options.get("models", {}), **models}} if models else {}
+    options: dict[str, Json] = {"models": {**state.options.get("models", {}), **models}} if models else {}
+    if changed:
+        options["folder"] = folder_of(loaded.workflow)
     resumed = Resumed(epoch, *version, options)
     return await drive(live, epoch, resumed, secrets, around, reopened)
 
 
 def pinned(store: Store, state: RunState, definition: str = "") -> Loaded:
-    """The version that a run goes by now, or another that it went by before, as it was recorded."""
-    path, texts = texts_of(store.definition(definition or state.definition))
+    """The version that a run goes by now, or another that it went by before, as it was recorded.
+
+    It stands in the run's own folder: others may have recorded the same version from elsewhere.
+    """
+    found = store.definition(definition or state.definition)
+    path, texts = texts_of(replace(found, folder=state.options.get("folder") or found.folder))
     return load_recorded(path, RecordedFiles(texts), state.options)
 
 
@@ -246,7 +252,7 @@ async def drive(
     around.engaged(engine)
     await engine.drive([first])
     result = result_of(live.run, live.state)
-    return result if engine.refused is None else msgspec.structs.replace(result, refused=str(engine.refused))
+    return result if engine.refused is None else replace(result, refused=str(engine.refused))
 
 
 def _mock_of(first: Begin | Fork | Resumed, state: RunState) -> Json:
