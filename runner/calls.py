@@ -121,12 +121,16 @@ Streamer = Callable[[str, str], None]
 
 
 class Context(msgspec.Struct, frozen=True):
-    """What a performer may use of its surroundings. `environment` is wf's own, to pass on from by permission."""
+    """What a performer may use of its surroundings. `environment` is wf's own, to pass on from by permission.
+
+    `mark` tells this run's processes from those of a run that bears the same id in another database.
+    """
 
     clock: Clock
     environment: Mapping[str, str]
     stream: Streamer = msgspec.field(default=lambda _step, _text: None)
     grace: float = 2.0
+    mark: str = ""
 
 
 Performer = Callable[[Attempt, Context], Awaitable[Outcome]]

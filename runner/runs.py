@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 
@@ -191,7 +192,7 @@ async def resume(
     epoch = store.claim(run, current_owner(), around.clock.now(), row.epoch)
     reopened = reopen(store, run)
     for step in reopened.state.running:
-        await kill_leftovers(f"{run}/{step}", GRACE)
+        await kill_leftovers(mark_of(run, secrets), f"{run}/{step}", GRACE)
     live = Live(run, loaded.workflow, reopened.state)
     version = (loaded.hash, loaded.workflow.version) if changed else ("", "")
     options: dict[str, Json] = {"models": {**state.options.get("models", {}), **models}} if models else {}
@@ -245,7 +246,12 @@ async def drive(
     script = Script.from_data(mock) if mock else None
     if around.concurrency is not None:
         live.most = min(around.concurrency, live.most)
-    context = Context(around.clock, around.environment, lambda step, text: around.stream(step, str(secrets.mask(text))))
+    context = Context(
+        around.clock,
+        around.environment,
+        lambda step, text: around.stream(step, str(secrets.mask(text))),
+        mark=mark_of(live.run, secrets),
+    )
     world = World(script or live_models.Live(), PERFORMERS, script, secrets, context)
     recorder = Recorder(around.store, live.run, current_owner(), epoch, around.clock, reopened)
     engine = Engine(live, recorder, world, around.manner, around.listeners)
@@ -253,6 +259,11 @@ async def drive(
     await engine.drive([first])
     result = result_of(live.run, live.state)
     return result if engine.refused is None else replace(result, refused=str(engine.refused))
+
+
+def mark_of(run: str, secrets: Secrets) -> str:
+    """What marks a run's processes. Its nonce is not told by it: who knows that can write references to secrets."""
+    return hashlib.sha256(f"{run}\0{secrets.nonce}".encode()).hexdigest()[:16]
 
 
 def _mock_of(first: Begin | Fork | Resumed, state: RunState) -> Json:

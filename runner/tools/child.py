@@ -12,7 +12,7 @@ from typing import IO
 
 import msgspec
 
-from runner.tools.environment import ATTEMPT
+from runner.tools.environment import ATTEMPT, KEY, MARK
 from runner.tools.processes import Process, Tree, alive, signal_all
 from runner.tools.refusal import Refusal
 
@@ -33,7 +33,6 @@ class Launch(msgspec.Struct, frozen=True):
     executable: str
     cwd: str
     environment: Mapping[str, str]
-    key: str
     stdin: bytes = b""
     result: bool = False
 
@@ -182,15 +181,16 @@ async def run(launch: Launch, grace: float) -> Finished:
     finally:
         try:
             if not child.is_over:
-                await end(Tree(launch.key, child.id, launch.environment[ATTEMPT]), grace)
+                marks = {name: launch.environment[name] for name in (MARK, KEY, ATTEMPT)}
+                await end(Tree(marks, child.id), grace)
         finally:
             child.close()
     return child.finished()
 
 
-async def kill_leftovers(key: str, grace: float) -> int:
-    """End what a crash of wf has left of the step with this idempotency key, before it runs again; says how many."""
-    tree = Tree(key)
+async def kill_leftovers(mark: str, key: str, grace: float) -> int:
+    """End what a crash of wf has left of a step of the run so marked, before it runs again; says how many."""
+    tree = Tree({MARK: mark, KEY: key})
     found = len(tree.members())
     if found:
         await end(tree, grace)

@@ -34,14 +34,13 @@ def _permitted(call: CommandCall, attempt: Attempt, context: Context) -> Launch:
     passed_on = passed(call.pass_env, attempt.permissions.env, own)
     for position, argument in enumerate(call.argv):
         check_argument(argument, position)
-    environment = child_environment(own, call.env, passed_on, attempt)
+    environment = child_environment(context, call.env, passed_on, attempt)
     return Launch(
         f"'{call.argv[0]}'",
         call.argv,
         executable,
         call.cwd,
         environment,
-        attempt.idempotency_key,
         encoded(call.stdin, "stdin"),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from runner.calls import Attempt
+from runner.calls import Attempt, Context
 from runner.errors import did_you_mean
 from runner.tools.refusal import Refusal
 
@@ -12,6 +12,7 @@ KEPT = ("HOME", "LANG", "LANGUAGE", "LOGNAME", "PATH", "TMPDIR", "TZ", "USER")
 KEPT_PREFIX = "LC_"
 DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 KEY = "WF_IDEMPOTENCY_KEY"
+MARK = "WF_RUN_MARK"
 ATTEMPT = "WF_ATTEMPT"
 LONGEST = 131_072
 """Linux refuses a single argument or variable of so many bytes, its closing NUL included."""
@@ -77,18 +78,19 @@ def encoded(text: str, what: str) -> bytes:
 
 
 def child_environment(
-    own: Mapping[str, str], given: Mapping[str, str], passed_on: Mapping[str, str], attempt: Attempt
+    context: Context, given: Mapping[str, str], passed_on: Mapping[str, str], attempt: Attempt
 ) -> dict[str, str]:
     """All that a child sees; later ones win: the minimal set, what is passed on, what its call sets, its step."""
-    environment = {**minimal(own), **passed_on, **given, **identity(attempt)}
+    environment = {**minimal(context.environment), **passed_on, **given, **identity(attempt, context.mark)}
     for name, value in environment.items():
         check_variable(name, value)
     return environment
 
 
-def identity(attempt: Attempt) -> dict[str, str]:
+def identity(attempt: Attempt, mark: str) -> dict[str, str]:
     """The variables that tell a child which step and attempt it is; leftovers of a crash are found by them."""
     return {
+        MARK: mark,
         "WF_RUN_ID": attempt.run,
         "WF_STEP": attempt.step,
         KEY: attempt.idempotency_key,

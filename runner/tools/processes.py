@@ -1,4 +1,4 @@
-"""Finding and signalling what is left of a step: by group, by descent, and by the step's key in the environment."""
+"""Finding and signalling what is left of a step: by group, by descent, and by the step's marks in the environment."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from contextlib import suppress
 from signal import Signals
 
 import msgspec
-
-from runner.tools.environment import ATTEMPT, KEY
 
 PROC = "/proc"
 _ENDED = (b"Z", b"X")
@@ -51,17 +49,17 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Tree(msgspec.Struct, frozen=True):
-    """A step's processes: the group of the one it started, all that carry its key, and the descendants of all these.
+    """A step's processes: the group of the one it started, all that carry its marks, and the descendants of all these.
 
-    With `attempt`, only those of that one: when a run has passed to another process, both may attempt the step.
+    The marks are variables of the environment. With that of the attempt among them, it is only the processes of that
+    one: when a run has passed to another process, both may attempt the step.
 
     A process that left the group, lost its parent and cleared its environment is not found. Where the system has no
     /proc, the group is all there is.
     """
 
-    key: str
+    marks: Mapping[str, str]
     leader: int | None = None
-    attempt: str = ""
 
     def members(self) -> set[Process]:
         """Those that have not ended."""
@@ -70,13 +68,9 @@ class Tree(msgspec.Struct, frozen=True):
             return {group} if group and group.is_alive else set()
         entries = list(living())
         spared = _own_line(entries)
-        roots = {entry.process.id for entry in entries if entry.group == self.leader or self._owns(entry)}
+        roots = {entry.process.id for entry in entries if entry.group == self.leader or carries(entry, self.marks)}
         found = _with_descendants(roots - spared, entries) - spared
         return {entry.process for entry in entries if entry.process.id in found}
-
-    def _owns(self, entry: Entry) -> bool:
-        marks = {KEY: self.key, **({ATTEMPT: self.attempt} if self.attempt else {})}
-        return carries(entry, marks)
 
 
 def look_up(process: int) -> Entry | None:

@@ -49,8 +49,7 @@ def _permitted(call: PythonCall, attempt: Attempt, context: Context) -> Launch:
         (sys.executable, *OPTIONS, HOST),
         sys.executable,
         call.cwd,
-        child_environment(context.environment, call.env, passed_on, attempt),
-        attempt.idempotency_key,
+        child_environment(context, call.env, passed_on, attempt),
         json.dumps(request).encode(),
         result=True,
     )

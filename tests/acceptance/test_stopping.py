@@ -178,6 +178,21 @@ def test_a_killed_run_is_seen_as_left_and_following_its_log_ends(tmp_path: Path)
     assert not sleeper_is_alive(tmp_path)
 
 
+def test_a_run_of_the_same_id_elsewhere_is_left_alone(tmp_path: Path) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    there.mkdir()
+    with running(there, ENDING) as other:
+        with running(here, STUBBORN) as run:
+            run.kill()
+            run.wait()
+        wf(here, "cancel", "r")
+        assert not sleeper_is_alive(here)
+        assert sleeper_is_alive(there)
+        (there / "gate").write_text("go\n", encoding="utf-8")
+        assert ended(other).code == 0
+
+
 def test_a_followed_log_ends_with_its_run(tmp_path: Path) -> None:
     with running(tmp_path, ENDING) as run, started(tmp_path, "logs", "-f", "r") as following:
         lines_until(following, "slow [script]")

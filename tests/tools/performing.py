@@ -21,8 +21,9 @@ T = TypeVar("T")
 DEADLINE = 20.0
 """Seconds after which a test has failed; none takes as many."""
 
-RUN = f"r{os.getpid()}"
-"""Leftovers are found by run and step: tests that run side by side must not find each other's."""
+RUN = "r"
+MARK = f"mark-{os.getpid()}"
+"""Leftovers are found by it: tests that run side by side must not find each other's."""
 
 OWN = {"PATH": os.environ["PATH"], "HOME": "/home/me", "LANG": "C.UTF-8"}
 PROGRAMS = frozenset({"sh", "cat", "true", "yes", "git", "env", sys.executable})
@@ -53,7 +54,7 @@ async def starting(call: AnyCall, **surroundings: Any) -> Outcome:
     """What the engine awaits."""
     around = Surroundings(**surroundings)
     attempt = Attempt(RUN, around.step, "build", "", around.number, (0, 0, 0), call, around.permissions)
-    return await PERFORMERS[type(call)](attempt, Context(FixedClock(), around.own, grace=around.grace))
+    return await PERFORMERS[type(call)](attempt, Context(FixedClock(), around.own, grace=around.grace, mark=MARK))
 
 
 def perform(call: AnyCall, **surroundings: Any) -> Outcome:

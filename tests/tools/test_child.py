@@ -16,7 +16,7 @@ from runner.calls import Outcome
 from runner.tools import processes
 from runner.tools.child import MAX_OUTPUT, kill_leftovers
 from runner.tools.processes import look_up
-from tests.tools.performing import RUN, Notices, done, failed, in_time, perform, python, script, starting
+from tests.tools.performing import MARK, RUN, Notices, done, failed, in_time, perform, python, script, starting
 
 DEAF = 'trap "" TERM; echo $$ > {notices}; while :; do sleep 1000; done'
 
@@ -133,10 +133,10 @@ def test_a_process_in_the_background_that_holds_nothing_lives_on_until_the_step_
         text = f"sleep 1000 > /dev/null 2>&1 & echo $! > {notices.path}; echo started"
         assert done(await starting(script(text), step="serve#2"))["text"] == "started"
         process = await notices.process()
-        assert await kill_leftovers(f"{RUN}/serve", 5.0) == 0
-        assert await kill_leftovers(f"{RUN}/serve#22", 5.0) == 0
+        assert await kill_leftovers(MARK, f"{RUN}/serve", 5.0) == 0
+        assert await kill_leftovers(MARK, f"{RUN}/serve#22", 5.0) == 0
         assert look_up(process)
-        assert await kill_leftovers(f"{RUN}/serve#2", 5.0) == 1
+        assert await kill_leftovers(MARK, f"{RUN}/serve#2", 5.0) == 1
         assert look_up(process) is None
 
     in_time(scenario())
@@ -162,14 +162,14 @@ def test_leftovers_that_ignore_the_request_are_killed(notices: Notices) -> None:
         inner = DEAF.format(notices=notices.path)
         await starting(script(f"sh -c '{inner}' > /dev/null 2>&1 &"), grace=0.05)
         process = await notices.process()
-        assert await kill_leftovers(f"{RUN}/build", 0.05) >= 1
+        assert await kill_leftovers(MARK, f"{RUN}/build", 0.05) >= 1
         assert look_up(process) is None
 
     in_time(scenario())
 
 
 def test_without_leftovers_there_is_nothing_to_kill() -> None:
-    assert in_time(kill_leftovers(f"{RUN}/build", 5.0)) == 0
+    assert in_time(kill_leftovers(MARK, f"{RUN}/build", 5.0)) == 0
 
 
 @pytest.mark.parametrize(("redirect", "stream"), [("", "stdout"), (">&2", "stderr")])
@@ -248,7 +248,7 @@ def test_a_system_without_proc_ends_the_group(
             monkeypatch.setattr(processes, "PROC", str(tmp_path / "none"))
 
         await cancelled(starting(script(f"sh -c '{inner}' & {inner}"), grace=0.05), all_started)
-        assert await kill_leftovers(f"{RUN}/build", 5.0) == 0
+        assert await kill_leftovers(MARK, f"{RUN}/build", 5.0) == 0
         monkeypatch.undo()
 
     with suppress(ProcessLookupError):

@@ -15,7 +15,7 @@ from hypothesis import strategies as some
 from runner.calls import CommandCall, Failed
 from runner.endings import lines
 from runner.model import Permissions
-from tests.tools.performing import OWN, RUN, command, done, failed, perform, python, script
+from tests.tools.performing import MARK, OWN, RUN, command, done, failed, perform, python, script
 
 HOSTILE = [
     "$(touch CANARY)",
@@ -317,6 +317,7 @@ def test_a_child_sees_a_minimal_environment_what_it_is_given_and_its_step() -> N
         "TZ": "UTC",
         "A": "1",
         "TOKEN": "t",
+        "WF_RUN_MARK": MARK,
         "WF_RUN_ID": RUN,
         "WF_STEP": "fan/a#2",
         "WF_ATTEMPT": "1",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from runner.calls import Attempt, CommandCall
+from runner.calls import Attempt, CommandCall, Context
+from runner.clock import FixedClock
 from runner.model import Permissions
 from runner.tools.environment import DEFAULT_PATH, child_environment, minimal, passed
 from runner.tools.refusal import Refusal
@@ -31,6 +32,7 @@ def test_programs_are_found_even_where_no_path_is_set() -> None:
 def test_no_call_takes_the_place_of_its_steps_identity() -> None:
     call = CommandCall(("true",), "/")
     attempt = Attempt("r1", "build", "build", "", 1, (0, 0, 0), call, Permissions())
-    seen = child_environment({}, {"WF_STEP": "other", "WF_IDEMPOTENCY_KEY": "x", "PATH": "/mine"}, {}, attempt)
-    own = {"WF_RUN_ID": "r1", "WF_STEP": "build", "WF_IDEMPOTENCY_KEY": "r1/build", "WF_ATTEMPT": "1"}
-    assert seen == {"PATH": "/mine", **own}
+    context = Context(FixedClock(), {}, mark="m")
+    seen = child_environment(context, {"WF_STEP": "other", "WF_IDEMPOTENCY_KEY": "x", "PATH": "/mine"}, {}, attempt)
+    step = {"WF_RUN_ID": "r1", "WF_STEP": "build", "WF_ATTEMPT": "1", "WF_IDEMPOTENCY_KEY": "r1/build"}
+    assert seen == {"PATH": "/mine", "WF_RUN_MARK": "m", **step}

@@ -12,7 +12,7 @@ import pytest
 from runner.calls import Failed, Outcome, PythonCall
 from runner.model import Permissions
 from runner.tools.processes import look_up
-from tests.tools.performing import OWN, RUN, Notices, done, failed, in_time, perform, starting
+from tests.tools.performing import MARK, OWN, RUN, Notices, done, failed, in_time, perform, starting
 
 TOOLS = """
 import asyncio, ctypes, datetime, enum, json, os, sys, threading, time, typing
@@ -306,15 +306,8 @@ def test_a_tool_sees_what_a_command_sees(folder: Path) -> None:
     assert failed(perform(made, own=own))[0] == "permission_denied"
     seen = done(perform(made, own=own, permissions=Permissions(env=frozenset({"TOKEN"}))))
     key = f"{RUN}/build"
-    assert seen == {
-        **OWN,
-        "A": "1",
-        "TOKEN": "t",
-        "WF_RUN_ID": RUN,
-        "WF_STEP": "build",
-        "WF_ATTEMPT": "1",
-        "WF_IDEMPOTENCY_KEY": key,
-    }
+    step = {"WF_RUN_MARK": MARK, "WF_RUN_ID": RUN, "WF_STEP": "build", "WF_IDEMPOTENCY_KEY": key, "WF_ATTEMPT": "1"}
+    assert seen == {**OWN, "A": "1", "TOKEN": "t", **step}
 
 
 def test_a_tool_is_run_by_the_interpreter_that_runs_wf(tmp_path: Path) -> None:
