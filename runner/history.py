@@ -102,10 +102,10 @@ def read_table(store: Store, run: str, table: str) -> list[dict[str, Json]]:
 
 def values(store: Store, run: str, upto: int | None = None) -> dict[str, Json]:
     """The workflow's state values by key, now or after event `upto`; once the run has ended, those it ended with."""
-    if upto is None or upto == store.run(run).events:
-        return {row["key"]: row["value"] for row in read_table(store, run, "workflow_state")}
-    root = load(store, run, upto).steps[ROOT].invocation
-    return {} if root is None else dict(sorted(root.state.items()))
+    root = load(store, run, upto).steps.get(ROOT)
+    if root is not None and root.invocation is not None:
+        return dict(sorted(root.invocation.state.items()))
+    return {row["key"]: row["value"] for row in read_table(store, run, "workflow_state")}
 
 
 def _restored(snapshot: Snapshot | None) -> RunState:

@@ -19,7 +19,7 @@ Thing = TypeVar("Thing")
 VERSION = 1
 """The version of this format; a newer one is refused."""
 
-FLOOR = 16 * 1024
+FLOOR = 8 * 1024
 """Bytes of events below which no snapshot is worth its transaction."""
 
 _APART = ("steps", "frames", "started", "final")
