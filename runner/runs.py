@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
@@ -40,6 +41,8 @@ from runner.store.rules import busy
 from runner.tools.child import kill_leftovers
 from runner.tools.performers import PERFORMERS
 from runner.versions import compare, refuse_changes
+
+RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 GRACE = 2.0
 """Seconds that what a crash left behind is given to end by itself."""
@@ -136,6 +139,18 @@ def _check_time_limit(workflow: Workflow, inputs: Mapping[str, Json]) -> None:
         time_limit(workflow, inputs)
     except StepFailed as error:
         raise InputsInvalid(f"limits.timeout: {error.message}") from error
+
+
+def checked_run_id(given: str | None) -> str:
+    """A run's id as given, or nothing. Raises UsageError."""
+    if given is not None and not RUN_ID.fullmatch(given):
+        raise UsageError(
+            f"'{given[:80]}' can't be a run's id",
+            "letters, digits, `_`, `.` and `-`, at most 64, none of these three first",
+        )
+    if given == "last":
+        raise UsageError("'last' can't be a run's id: it stands for the newest run")
+    return given or ""
 
 
 def resolve_inputs(

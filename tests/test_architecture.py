@@ -22,12 +22,12 @@ FLOORS = {
     ),
     "record": (
         *("events", "event_schema", "reducers", "state", "node_records", "rewinding", "answers", "fold"),
-        *("store", "projection", "snapshot", "history", "retention"),
+        *("store", "projection", "snapshot", "history", "exports", "retention"),
         *("recorder", "definitions", "differences", "diagram"),
     ),
     "world": ("calls", "endings", "secrets", "providers", "tools"),
     "kinds": ("nodes", "loading", "parts"),
-    "engine": ("scheduler", "executor", "engine", "versions", "runs", "forks"),
+    "engine": ("scheduler", "executor", "engine", "versions", "runs", "forks", "imports"),
     "listeners": ("subscribers",),
     "doors": ("runner", "api", "cli"),
 }

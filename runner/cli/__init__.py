@@ -37,6 +37,8 @@ COMMANDS = {
     "schema": "Print the JSON Schema of workflow files, for editors.",
     "patterns": "List the bundled patterns, or show one.",
     "init": "Write a first workflow, or a copy of a pattern.",
+    "export": "Write a run to a file.",
+    "import": "Take in a run that was exported.",
     "gc": "Remove old runs, and what nothing needs.",
     "doctor": "Check this machine and the database.",
     "completion": "Print the completion script of a shell.",

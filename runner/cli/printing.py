@@ -115,4 +115,7 @@ def _say_waiting(result: RunResult) -> None:
 
 def moment(at: float) -> str:
     """A time as text: UTC, to the second."""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    try:
+        return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    except (OverflowError, ValueError, OSError):
+        return "a time past all calendars"

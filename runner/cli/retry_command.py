@@ -9,10 +9,10 @@ import click
 from runner.cli.changing import changes_of, changing_options
 from runner.cli.completing_runs import RUN
 from runner.cli.driving import Show, Signals, drive, surroundings
-from runner.cli.run_command import checked_run_id
 from runner.cli.settings import durability, wait_limit
 from runner.cli.stored import find_run, writing
 from runner.forks import retry
+from runner.runs import checked_run_id
 
 EPILOG = """\b
 Examples:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +16,14 @@ from runner.cli.settings import concurrency_option, database_option, durability,
 from runner.cli.speaking import say
 from runner.cli.stored import writing
 from runner.clock import SystemClock
-from runner.errors import InvalidWorkflow, UsageError
+from runner.errors import InvalidWorkflow
 from runner.inputs import parse_input
 from runner.loading import load
 from runner.model import Json, Loaded
 from runner.parts import refuse_unknown_answers, unused_replies
 from runner.providers.mock_file import read_script
 from runner.providers.scripted import Script
-from runner.runs import Choices, Prepared, prepare, start
-
-RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+from runner.runs import Choices, Prepared, checked_run_id, prepare, start
 
 EPILOG = """\b
 Examples:
@@ -121,15 +118,3 @@ def _script(mock: str | None, loaded: Loaded) -> Script | None:
     for warning in unused_replies(loaded.workflow, script):
         say(str(warning))
     return script
-
-
-def checked_run_id(given: str | None) -> str:
-    """A run's id as given, or nothing. Raises UsageError."""
-    if given is not None and not RUN_ID.fullmatch(given):
-        raise UsageError(
-            f"'{given[:80]}' can't be a run's id",
-            "letters, digits, `_`, `.` and `-`, at most 64, none of these three first",
-        )
-    if given == "last":
-        raise UsageError("'last' can't be a run's id: it stands for the newest run")
-    return given or ""

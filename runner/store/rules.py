@@ -90,7 +90,7 @@ def check_order(commit: Commit) -> None:
 
 def taken_id(run: str) -> UsageError:
     """A new run wants the id of one that is there."""
-    return UsageError(f"run '{run}' exists already", "choose another --run-id, or leave it out")
+    return UsageError(f"run '{run}' exists already", "name another by --run-id")
 
 
 def unknown(run: str, known: Sequence[str]) -> RunUnknown:

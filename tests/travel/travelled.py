@@ -1,0 +1,38 @@
+"""Runs to export, and what takes them in."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from pathlib import Path
+
+from runner.clock import SystemClock
+from runner.exports import exported
+from runner.forks import Changes, fork
+from runner.history import checkpoints
+from runner.imports import Export, check, take_in
+from runner.loading import load
+from runner.runs import Choices, Surroundings, prepare, start
+from runner.store.contract import Store
+from runner.store.memory import MemoryStore
+from tests.travel.test_forks import workflow
+
+
+def travelled_store(folder: Path) -> Store:
+    """A run of nested branches, loops and a child workflow; a fork of it, and one of that."""
+    store = MemoryStore()
+    prepared = prepare(load(str(workflow(folder))), {}, Choices(run="run"), {}, SystemClock())
+    asyncio.run(start(prepared, Surroundings(store)))
+    points = [checkpoint.seq for checkpoint in checkpoints(store, "run")]
+    for run, at, name in (("run", points[9], "fork"), ("fork", points[4], "again")):
+        changes = Changes(state={"bonus": 2}, choices=Choices(run=name))
+        asyncio.run(fork(run, at, changes, Surroundings(store)))
+    return store
+
+
+def text_of(store: Store, run: str) -> bytes:
+    return b"".join(exported(store, run))
+
+
+def taken_in(store: Store, content: bytes, run: str = "", folder: str = "/elsewhere") -> str:
+    return take_in(store, check(Export(io.BytesIO(content), "run.jsonl", run, folder))).id
