@@ -29,7 +29,7 @@ EPILOG = """\b
 Examples:
   wf import run.jsonl
   wf import run.jsonl --run-id copy           # where a run of that id is already
-  ssh host wf export last | wf import -
+  wf export last | wf import - --db other.db
 """
 
 
