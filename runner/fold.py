@@ -29,7 +29,7 @@ from runner.events import (
     Write,
 )
 from runner.node_records import arrived, ended, needed
-from runner.reducers import State, contribute
+from runner.reducers import ReducerError, State, contribute
 from runner.rewinding import rewind
 from runner.state import (
     ROOT,
@@ -46,6 +46,9 @@ Json = Any
 
 COMPOSITES = frozenset({"parallel", "for_each", "workflow", "agent", "human", "wait"})
 """The verbs whose steps are no attempt of their own: they live by their children, or by an answer or a time."""
+
+IMPOSSIBLE = (LookupError, AssertionError, TypeError, AttributeError, ValueError, ReducerError, RecursionError)
+"""What folding raises on events that do not follow from those before."""
 
 
 def apply(run: RunState, event: Event) -> None:

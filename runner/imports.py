@@ -18,12 +18,11 @@ from runner.definitions import definition_of, texts_of
 from runner.errors import InvalidWorkflow, StoreError, UsageError
 from runner.events import AnyEvent, Commit, FrameOpened, RunForked, RunResumed, RunStarted, StepEnded, StepStarted
 from runner.exports import FORMAT, End, Header, Line, Recorded, Version, versions_named
-from runner.fold import apply
+from runner.fold import IMPOSSIBLE, apply
 from runner.loading import load_recorded
 from runner.model import Loaded
 from runner.plain import one_line
 from runner.projection import Projector
-from runner.reducers import ReducerError
 from runner.runs import checked_run_id
 from runner.scheduler import Live
 from runner.snapshot import encode
@@ -44,10 +43,6 @@ DEEPEST = 300
 
 LONGEST_PATH = 1024
 LARGEST_INTEGER = 2**63 - 1
-
-_IMPOSSIBLE = (LookupError, AssertionError, TypeError, AttributeError, ValueError, ReducerError, RecursionError)
-"""What folding raises on events that do not follow from those before."""
-
 
 _decode: Callable[[bytes], Line] = msgspec.json.Decoder(Line).decode
 
@@ -257,7 +252,7 @@ class _Follower:
         try:
             self._follow(commit)
             self._fold(commit)
-        except _IMPOSSIBLE:
+        except IMPOSSIBLE:
             self._export.refuse("its events do not follow from those before")
         except StoreError as error:
             self._export.refuse(error.message)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
 import msgspec
@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from runner.errors import StoreError
 from runner.events import RunStarted, Write
 from runner.reducers import State
-from runner.state import Child, Frame, Nodes, RunState, Step
+from runner.state import Child, Frame, Invocation, Nodes, RunState, Step
 
 Json = Any
 Thing = TypeVar("Thing")
@@ -80,6 +80,25 @@ def decode(written: Json, what: str = "a snapshot") -> RunState:
         return _read(msgspec.convert(written, _Written))
     except _UNREADABLE as error:
         raise StoreError(f"{what} is damaged", "`wf doctor` shows what is whole") from error
+
+
+def same(one: RunState, other: RunState) -> bool:
+    """Whether two states are the same, but for what no snapshot keeps, and for what is shared in memory."""
+    return bool(_kept(one) == _kept(other))
+
+
+def _kept(run: RunState) -> Json:
+    plain = {name: value for name, value in vars(run).items() if name != "final"}
+    invocations = [step.invocation for step in run.steps.values() if step.invocation is not None]
+    places: list[Frame | Invocation] = [*run.frames.values(), *invocations]
+    return plain, [(place.state.written, list(_line(place.nodes))) for place in places]
+
+
+def _line(nodes: Nodes | None) -> Iterator[Json]:
+    """Node records with those that enclose them, which a comparison of the records alone would not see."""
+    while nodes is not None:
+        yield nodes.body, nodes
+        nodes = nodes.outer
 
 
 class _Shared:

@@ -23,7 +23,7 @@ FLOORS = {
     "record": (
         *("events", "event_schema", "reducers", "state", "node_records", "rewinding", "answers", "fold"),
         *("store", "projection", "snapshot", "history", "exports", "retention"),
-        *("recorder", "definitions", "differences", "diagram"),
+        *("recorder", "definitions", "soundness", "differences", "diagram"),
     ),
     "world": ("calls", "endings", "secrets", "providers", "tools"),
     "kinds": ("nodes", "loading", "parts"),

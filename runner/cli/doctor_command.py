@@ -5,15 +5,19 @@ from __future__ import annotations
 import platform
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import metadata
+from itertools import chain
 
 import click
+import msgspec
 
+from runner.cli.examining import examine
+from runner.cli.reporting import as_json
 from runner.cli.settings import database, database_option
 from runner.cli.speaking import tell
 from runner.errors import EXIT_COMPLETED, EXIT_STORE, StoreError
-from runner.store.health import check_store, sqlite_version
+from runner.store.health import Finding, sound_sqlite, wrong
 
 BANNED = ("1.82.7", "1.82.8")
 """Releases of litellm that carried malware (March 2026)."""
@@ -22,29 +26,47 @@ EPILOG = """\b
 Examples:
   wf doctor
   wf doctor --db /somewhere/wf.db
+  wf doctor --json
 """
 
 
 @click.command("doctor", epilog=EPILOG)
+@click.option("--json", "as_document", is_flag=True, help="As a JSON list.")
 @database_option
-def command(db: str | None) -> int:
-    """Check Python, SQLite, litellm, the programs that examples use, and the database."""
+def command(as_document: bool, db: str | None) -> int:
+    """Check Python, SQLite, litellm, the programs that examples use, and the database with each of its runs.
+
+    Only reads, also while runs go on. Each line is `ok` or `WRONG`; with anything wrong the exit code is 5.
+    """
+    found = []
+    for finding in chain(_machine(), examine(database(db))):
+        found.append(finding)
+        if not as_document:
+            _tell(finding)
+    if as_document:
+        click.echo(as_json([msgspec.to_builtins(finding) for finding in found]))
+    return EXIT_COMPLETED if all(finding.ok for finding in found) else EXIT_STORE
+
+
+def _tell(finding: Finding) -> None:
+    tell(f"{'ok   ' if finding.ok else 'WRONG'}  {finding.name}: {finding.words}")
+    if finding.help:
+        tell(f"         help: {finding.help}")
+
+
+def _machine() -> Iterator[Finding]:
     checks: dict[str, Callable[[], str]] = {
         "python": lambda: f"{platform.python_version()} at {sys.executable}",
-        "sqlite": sqlite_version,
+        "sqlite": sound_sqlite,
         "litellm": _litellm,
         "programs": _programs,
         "terminal": lambda: "yes" if sys.stdout.isatty() else "no: plain lines are printed",
-        "database": lambda: check_store(database(db)),
     }
-    trouble = False
     for name, check in checks.items():
         try:
-            tell(f"ok     {name}: {check()}")
+            yield Finding(name, check())
         except StoreError as error:
-            trouble = True
-            tell(f"WRONG  {name}: {error}")
-    return EXIT_STORE if trouble else EXIT_COMPLETED
+            yield wrong(name, error)
 
 
 def _litellm() -> str:

@@ -24,6 +24,9 @@ OLDEST_SQLITE = (3, 51, 3)
 BUSY_SECONDS = 10.0
 """How long a statement waits for another process's write to end."""
 
+STILL = "mode=ro&immutable=1"
+"""How a file is opened that nobody can be writing."""
+
 SMALLEST = 512
 """Bytes of the smallest database that there can be."""
 
@@ -41,25 +44,52 @@ _SETTINGS = (
 
 def connect(path: Path, durability: Durability, *, create: bool) -> Database:
     """A database that is ours and up to date. Raises StoreError otherwise; a file that is not ours stays as it is."""
-    _require_sqlite()
+    require_sqlite()
     with explained(path):
-        _refuse_odd_size(path, create=create)
+        _refuse_odd_file(path, create=create)
         if create:
             _make_private(path)
         still = _stands_still(path)
-        database = Database(_open(path, still=still), recursive_triggers=False, execute_plugins=False)
-        try:
+        with _opened(path, STILL if still else "mode=rw") as database:
             _set_up(database, durability)
             _migrate(database, path, create=create)
             if not still:
                 _use_wal(database, path)
-        except BaseException:
-            database.close()
+    return database
+
+
+def look_into(path: Path) -> tuple[Database, int]:
+    """A database that is ours, and its version, opened so that neither it nor its log is changed. Raises StoreError.
+
+    Where a log or a journal is left of a process that was killed, SQLite must not be able to do what these are for:
+    to write them into the database when it is opened or closed. Without one it makes files of its own, which go again
+    only if it could have written.
+    """
+    require_sqlite()
+    with explained(path):
+        _refuse_odd_file(path, create=False)
+        left = [suffix for suffix in ("-journal", "-wal") if _size(Path(f"{path}{suffix}"))]
+        how = STILL if _stands_still(path) else f"mode={'ro' if left else 'rw'}"
+        with _opened(path, how) as database, _reading(path, cut_off="-journal" in left):
+            _set_up(database, "full")
+            database.execute("PRAGMA query_only=ON")
+            return database, _version(database, path, create=False)
+
+
+@contextmanager
+def _reading(path: Path, *, cut_off: bool) -> Iterator[None]:
+    """Say why a database can't be read where that takes writing."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if not cut_off or getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_READONLY:
             raise
-        return database
+        hint = "`wf runs`, like any command that may write to the file, takes it back"
+        raise StoreError(f"{path} holds half of a write that was cut off", hint) from error
 
 
-def _require_sqlite() -> None:
+def require_sqlite() -> None:
+    """Refuse a SQLite library that is too old. Raises StoreError."""
     if sqlite3.sqlite_version_info < OLDEST_SQLITE:
         oldest = ".".join(str(part) for part in OLDEST_SQLITE)
         raise StoreError(
@@ -68,11 +98,13 @@ def _require_sqlite() -> None:
         )
 
 
-def _refuse_odd_size(path: Path, *, create: bool) -> None:
+def _refuse_odd_file(path: Path, *, create: bool) -> None:
     """A missing or empty file is a new database, but only where one is to be made and no log of an older one is left.
 
     By its size alone: to open and close the file here would drop the locks that SQLite holds on it in this process.
     """
+    if path.exists() and not path.is_file():
+        raise StoreError(f"{path} is no file", "name a file by --db; nothing was changed")
     log = Path(f"{path}-wal")
     if log.exists() and log.stat().st_size and not _size(path):
         raise StoreError(f"{path} is empty or missing, but {log.name} is not", f"put both back, or remove {log.name}")
@@ -83,7 +115,7 @@ def _refuse_odd_size(path: Path, *, create: bool) -> None:
 
 
 def _emptied(path: Path) -> StoreError:
-    return StoreError(f"{path} is empty: the runs it held are gone", "put it back from a copy, or remove it")
+    return StoreError(f"{path} is empty: if it held runs, they are gone", "put it back from a copy, or remove it")
 
 
 def _size(path: Path) -> int:
@@ -135,10 +167,17 @@ def _stands_still(path: Path) -> bool:
     return not os.access(path.parent, os.W_OK) and not Path(f"{path}-wal").exists()
 
 
-def _open(path: Path, *, still: bool) -> sqlite3.Connection:
-    options = "mode=ro&immutable=1" if still else "mode=rw"
-    uri = f"file:{quote(str(path.absolute()))}?{options}"
-    return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+@contextmanager
+def _opened(path: Path, how: str) -> Iterator[Database]:
+    """The database, which stays open unless what is done inside fails."""
+    uri = f"file:{quote(str(path.absolute()))}?{how}"
+    connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    database = Database(connection, recursive_triggers=False, execute_plugins=False)
+    try:
+        yield database
+    except BaseException:
+        database.close()
+        raise
 
 
 def _set_up(database: Database, durability: Durability) -> None:

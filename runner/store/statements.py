@@ -84,6 +84,11 @@ ENDS_COMMIT = "SELECT 1 FROM events WHERE id = (?1 << 32) + ?2"
 # The ids that an unknown one may have been meant for.
 RUN_IDS = "SELECT id FROM runs ORDER BY created_at DESC LIMIT 1000"
 
+# Names in order, a page at a time.
+RUNS_AFTER = "SELECT id FROM runs WHERE id > ? ORDER BY id LIMIT 1000"
+VERSIONS_AFTER = "SELECT hash FROM workflows WHERE hash > ? ORDER BY hash LIMIT 1000"
+BLOBS_AFTER = "SELECT hash FROM blobs WHERE hash > ? ORDER BY hash LIMIT 1000"
+
 # The number of a run's last event.
 LAST_EVENT = "SELECT last FROM events WHERE id > ?1 << 32 AND id < (?1 + 1) << 32 ORDER BY id DESC LIMIT 1"
 
