@@ -40,11 +40,10 @@ class SystemClock:
     def __init__(self) -> None:
         self._offset = time.time() - time.monotonic()
 
+    monotonic = staticmethod(time.monotonic)
+
     def now(self) -> float:
         return time.monotonic() + self._offset
-
-    def monotonic(self) -> float:
-        return time.monotonic()
 
     def fresh_id(self) -> str:
         chance = int.from_bytes(os.urandom(8), "big")

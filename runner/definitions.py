@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from runner.compiler.files import PATTERN
-from runner.model import Body, Json, Loaded, Node, Workflow
+from runner.model import Json, Loaded, Node, Workflow
 from runner.store.contract import Definition
 
 
@@ -18,9 +18,11 @@ def definition_of(loaded: Loaded) -> Definition:
     files = {_place(path, folder): text for path, text in loaded.texts.items()}
     nodes: list[Mapping[str, Json]] = []
     edges: list[Mapping[str, Json]] = []
-    for path, body, node in _walk(workflow):
-        nodes.append({"path": path, "id": node.id, "verb": node.verb, "title": node.title})
-        edges.extend(_edges(path, body, node))
+    for body in workflow.bodies.values():
+        paths = {node.id: "/".join(map(str, node.at)) for node in body.nodes.values()}
+        for node in body.nodes.values():
+            nodes.append({"path": paths[node.id], "id": node.id, "verb": node.verb, "title": node.title})
+            edges.extend(_edges(node, paths))
     file = _place(workflow.file, folder)
     return Definition(loaded.hash, workflow.name, workflow.version, file, folder, files, nodes, edges)
 
@@ -44,15 +46,10 @@ def _key(place: str, folder: str) -> str:
     return place if place.startswith(PATTERN) else os.path.normpath(Path(folder, place))
 
 
-def _walk(workflow: Workflow) -> Iterator[tuple[str, Body, Node]]:
-    for body in workflow.bodies.values():
-        for node in body.nodes.values():
-            yield "/".join(map(str, node.at)), body, node
-
-
-def _edges(path: str, body: Body, node: Node) -> Iterator[Mapping[str, Json]]:
+def _edges(node: Node, paths: Mapping[str, str]) -> Iterator[Mapping[str, Json]]:
+    """A node's arrows to others in its body, whose paths are `paths`."""
     handlers = node.on_error if isinstance(node.on_error, tuple) else ()
     for kind, routes in (("next", node.next or ()), ("on_error", handlers)):
         for route in routes:
-            to = "/".join(map(str, body.nodes[route.to].at)) if route.to else "exit"
-            yield {"from": path, "to": to, "kind": kind, "condition": route.when.source if route.when else ""}
+            to = paths[route.to] if route.to else "exit"
+            yield {"from": paths[node.id], "to": to, "kind": kind, "condition": route.when.source if route.when else ""}

@@ -138,7 +138,7 @@ class Engine:
         self._remember_timers()
         while True:
             self._advance(happenings)
-            if state.ended or state.status == "paused":
+            if state.status != "running":
                 return
             commits += 1
             if commits % BREATH == 0:
@@ -222,18 +222,21 @@ class Engine:
 
     def _gather(self) -> list[Happening]:
         """What has happened by now; nothing when there is nothing to do but wait."""
-        happenings = [*self._received(), *self._due(), *self._posted()]
+        happenings = self._received() if self._heard or not self._inbox.empty() else []
+        if self._timers or self._live.state.running:
+            happenings += self._due()
+        moment = self._beat()
+        if moment - self._looked >= POLL:
+            happenings += self._posted(moment)
         if not happenings and self._stopping == "no" and self._can_go_on():
             return [_CONTINUE]
         return happenings
 
     def _can_go_on(self) -> bool:
-        state = self.state
+        state = self._live.state
         return bool(state.ready) or (bool(state.queued) and not state.running)
 
     def _received(self) -> list[Happening]:
-        if not self._heard and self._inbox.empty():
-            return []
         while not self._inbox.empty():
             self._heard.append(self._inbox.get_nowait())
         happenings, self._heard = self._heard, []
@@ -243,8 +246,6 @@ class Engine:
         return happenings
 
     def _due(self) -> list[Happening]:
-        if not self._timers and not self.state.running:
-            return []
         now = self._clock.now()
         due: dict[str, None] = {}
         while self._timers and self._timers[0][0] <= now:
@@ -252,10 +253,8 @@ class Engine:
         happenings: list[Happening] = [TimeReached(tuple(due))] if due else []
         return happenings + [TimeSpent(home) for home, left in time_left(self._live, now) if left <= 0]
 
-    def _posted(self) -> list[Happening]:
-        moment = self._beat()
-        if moment - self._looked < POLL:
-            return []
+    def _posted(self, moment: float) -> list[Happening]:
+        """What other processes have sent by now."""
         self._looked = moment
         happenings: list[Happening] = []
         for message in self._recorder.inbox():

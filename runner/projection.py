@@ -12,6 +12,8 @@ from runner.events import (
     AttemptStarted,
     Commit,
     Event,
+    RunForked,
+    RunStarted,
     StepEnded,
     StepStarted,
     StepWaiting,
@@ -25,6 +27,11 @@ from runner.store.tables import PROJECTED
 
 Json = Any
 Row = dict[str, Json]
+
+_FEW = 8
+"""State keys that are all compared sooner than it is found out which of them a commit has written."""
+
+_WRITING = (StepEnded, RunStarted, RunForked)
 
 CALL = "call"
 """The verb of the recorded calls that a composite makes: a model's have an agent."""
@@ -87,8 +94,10 @@ class Projector:
         """Rows for the workflow's state keys whose values this commit has changed."""
         if self._live is None:
             self._live = _root_state(state) or state.final
+        live: Mapping[str, Json] = self._live or {}
         values = self._values
-        for key, value in (self._live or {}).items():
+        for key in live if len(live) <= _FEW else _written(commit.events, live):
+            value = live[key]
             if key not in values or not _same(values[key], value):
                 values[key] = value
                 self._rows["workflow_state"][key] = {"key": key, "value": value, "seq": commit.last, "at": commit.at}
@@ -171,8 +180,9 @@ class Projector:
             "ended_at": moment.at,
             "ended_seq": moment.seq,
         }
-        if before is None:
-            row |= _at_once(event, moment)
+        if before is None:  # it took no time, and so has no start of its own
+            row["node"], row["verb"], row["frame"], row["visit"] = event.node, event.verb, event.frame, event.visit
+            row["attempt"], row["started_at"], row["started_seq"] = 0, moment.at, moment.seq
         self._put("steps", event.step, row)
         if before is not None and before.attempt:
             self._end_attempt(event.step, before.attempt, moment, {"status": event.status, "error": event.error})
@@ -212,16 +222,22 @@ def project(commits: Iterable[Commit], state: RunState | None = None) -> Rows:
     return projector.take()
 
 
-def _at_once(event: StepEnded, moment: _Moment) -> Row:
-    """How a step began that took no time, and so has no start of its own."""
-    place = {"node": event.node, "verb": event.verb, "frame": event.frame, "visit": event.visit, "attempt": 0}
-    return {**place, "started_at": moment.at, "started_seq": moment.seq}
-
-
 def _root_state(run: RunState) -> State | None:
     """The workflow's own state, which a run that has ended no longer holds."""
     root = run.steps.get(ROOT)
     return None if root is None or root.invocation is None else root.invocation.state
+
+
+def _written(events: Iterable[Event], live: Mapping[str, Json]) -> Iterable[str]:
+    """The state keys that events may have written; where they do not name them, all."""
+    found: dict[str, None] = {}
+    for event in events:
+        if isinstance(event, StepEnded) and not event.merge:
+            found.update([(write.key, None) for write in event.writes])
+            found.update([(key, None) for key, _ in event.reset])
+        elif isinstance(event, _WRITING):
+            return live
+    return [key for key in found if key in live]
 
 
 def _same(before: Json, now: Json) -> bool:

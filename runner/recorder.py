@@ -13,6 +13,9 @@ from runner.snapshot import encode, should_snapshot
 from runner.state import RunState
 from runner.store.contract import Message, Owner, Snapshot, Store
 
+_STARTS = (RunStarted, RunForked)
+"""The events that a run begins with."""
+
 
 class Recorder:
     """Writes one run, under the lease that this process holds."""
@@ -30,12 +33,12 @@ class Recorder:
     def record(self, events: tuple[AnyEvent, ...], state: RunState, taken: Sequence[int]) -> Commit:
         """Commit what a decision made; `state` has it folded in. Raises StoreError, Fenced."""
         commit = Commit(self._run, state.seq - len(events) + 1, events, state.at, self._epoch)
-        if isinstance(events[0], RunStarted | RunForked):
+        if isinstance(events[0], _STARTS):
             self._bytes_since += self._store.create(commit, self._owner)
         else:
             self._bytes_since += self._store.append(commit, taken)
         self._projector.add(commit, state)
-        if state.ended or state.status == "paused" or should_snapshot(self._bytes_since, self._snapshot_bytes):
+        if state.status != "running" or should_snapshot(self._bytes_since, self._snapshot_bytes):
             self._save_snapshot(commit, state)
         return commit
 

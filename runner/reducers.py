@@ -10,7 +10,7 @@ from typing import Any
 Json = Any
 
 KEYED = ("max_by", "min_by")
-_WHOLE = frozenset({"set", "first", "last", "min", "max", *KEYED})
+_WHOLE = frozenset({"set", "first", "last", "min", "max"})
 
 
 class ReducerError(Exception):
@@ -53,7 +53,7 @@ def kind_of(value: Json) -> str:
 
 def is_whole(how: str) -> bool:
     """Whether a contribution is a value such as the key itself holds, and not a part of one."""
-    return how.partition(":")[0] in _WHOLE
+    return how in _WHOLE or how.partition(":")[0] in KEYED
 
 
 def _need(value: Json, expected: str, reducer: str) -> None:
@@ -165,6 +165,9 @@ def reduce(how: str, old: Json, values: list[Json]) -> Json:
 
 def contribute(state: State, key: str, how: str, values: list[Json]) -> None:
     """Write contributions to one key of `state`, in place. Raises ReducerError."""
+    if how == "set":
+        state[key] = values[-1]
+        return
     if how == "first" and key in state.written:
         return
     state[key] = reduce(how, state.get(key), values)

@@ -96,16 +96,24 @@ def _apply(changed: State, writes: tuple[Write, ...], declared: Mapping[str, Sta
         except ReducerError as error:
             raise StepFailed(Failure("state_invalid", f"state.{write.key}: {error}")) from error
     for write in writes:
-        if not is_whole(write.how):
+        if not is_whole(write.how) and not _has_grown_well(declared[write.key], write, changed[write.key]):
             _check(declared[write.key], changed[write.key])
+
+
+def _has_grown_well(entry: StateKey, write: Write, value: Json) -> bool:
+    """Whether a list fits its schema with what was added to it: the rest need not be looked at again."""
+    if write.how not in ("append", "extend"):
+        return False
+    return compile_schema(entry.schema).fits_grown(value, 1 if write.how == "append" else len(write.value))
 
 
 def _write(entry: StateKey, value: Json) -> Write:
     """A contribution as it is recorded: numbers as the key's schema has them; a whole value is checked here."""
+    schema = compile_schema(entry.schema)
     if entry.reducer == "append":
-        [value] = compile_schema(entry.schema).normalise([value])
+        [value] = schema.normalise([value])
     else:
-        value = compile_schema(entry.schema).normalise(value)
+        value = schema.normalise(value)
     if is_whole(entry.reducer):
         _check(entry, value)
     return Write(entry.name, entry.reducer, value)

@@ -26,20 +26,26 @@ from runner.state import Frame, Step
 PURE = frozenset({"none", "end"})
 """The verbs whose steps need no attempt: they end in the commit in which they start."""
 
+_AT_ONCE = (Done, Failed, End)
+"""The answers that end a step without its having been open."""
+
 
 def pump(live: Live) -> None:
     """Start whatever may start now.
 
     A step is one commit: a frame whose step has ended in this one may still start a step that does not end at once.
     """
-    _start_due(live)
+    state = live.state
+    if state.retrying:
+        _start_due(live)
     settled: set[str] = set()
-    while waiting := [path for path in live.state.ready if path not in settled]:
-        for path in waiting:
-            if path in live.state.ready:
-                _consider(live, live.state.frames[path], settled)
+    while not settled.issuperset(state.ready):
+        for path in tuple(state.ready):
+            if path in state.ready and path not in settled:
+                _consider(live, state.frames[path], settled)
                 settle_all(live)
-    _start_queued(live)
+    if state.queued:
+        _start_queued(live)
 
 
 def _consider(live: Live, frame: Frame, settled: set[str]) -> None:
@@ -129,7 +135,7 @@ def _open(live: Live, at: Arrival, step: Step | None) -> None:
     except StepFailed as error:
         fail(live, at, Failed(error.failure, error.output), final=True)
         return
-    if isinstance(opened, Perform | Spawn | Enter | Ask):
+    if not isinstance(opened, _AT_ONCE):
         live.emit(_started(live, at, opened, due) if step is None else _started_anew(step, opened, due))
     _take_opened(live, at, opened)
 

@@ -19,6 +19,9 @@ Json = Any
 
 MOST_KEPT = 512
 
+_BY_ITEM = frozenset({"type", "items", "minItems", "maxItems"})
+"""The keywords that say of a list nothing but its length, and what each of its items is."""
+
 
 class SchemaError(NamedTuple):
     """One thing wrong with a value. `message` begins with the path, if there is one."""
@@ -46,12 +49,22 @@ class CompiledSchema(msgspec.Struct, frozen=True):
 
     _link: Link
     _checker: Checker
+    _frame: Checker
     _has_doubles: bool
     _forms: dict[int, Checker] = msgspec.field(default_factory=dict)
 
     def fits(self, value: Json) -> bool:
         """Whether the value fits."""
         return self._checker.fits(value)
+
+    def fits_grown(self, value: list[Json], added: int) -> bool:
+        """Whether a list fits of which all but the last `added` items are a list that does."""
+        form = self._link.schema
+        if isinstance(form, bool) or not form.keys() <= _BY_ITEM:
+            return self.fits(value)
+        items = form.get("items", True)
+        new = value[len(value) - added :]
+        return self._frame.fits(value) and (items is True or all(self._form_fits(items, item) for item in new))
 
     def errors(self, value: Json, *, secret: bool = False) -> list[SchemaError]:
         """All that is wrong with the value, up to a bound; of a secret one, without showing it."""
@@ -118,4 +131,11 @@ def _compiled(schema: Json) -> CompiledSchema:
     ready = link(schema)
     if ready.problems:
         raise UnusableSchema(ready.problems)
-    return CompiledSchema(ready, checker(ready), speaks_of_doubles(ready.schema))
+    return CompiledSchema(ready, checker(ready), _frame(ready), speaks_of_doubles(ready.schema))
+
+
+def _frame(ready: Link) -> Checker:
+    """What a schema says of a list beside what it says of each item alone."""
+    if isinstance(ready.schema, bool) or "items" not in ready.schema:
+        return checker(ready)
+    return checker(ready, {keyword: said for keyword, said in ready.schema.items() if keyword != "items"})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from runner.store import statements
@@ -13,21 +13,25 @@ from runner.store.tables import PROJECTED, Table
 
 Json = Any
 
-UPSERTS = {name: statements.upsert(table) for name, table in PROJECTED.items()}
 SELECTS = {name: statements.select(table) for name, table in PROJECTED.items()}
 
 
 def written(
     table: Table, run: str, rows: Iterable[Mapping[str, Json]], apart: dict[str, bytes]
-) -> Iterator[list[Json]]:
-    """Rows as a statement's parameters, NULL for what a row leaves out; their large values go to `apart`, by hash."""
-    places = [(place, name) for place, name in enumerate(table.columns, start=1) if name in table.json]
+) -> dict[str, list[list[Json]]]:
+    """The statements that write rows, each with its parameters; the large values in them go to `apart`, by hash.
+
+    A statement names the columns that its rows give, and no other: a parameter that is NULL takes as long as ten.
+    """
+    found: dict[str, list[list[Json]]] = {}
     for row in rows:
-        whole = [run, *map(row.get, table.columns)]
-        for place, name in places:
-            if name in row:
-                whole[place] = pack_column(row[name], f"a row of {table.name}", apart)
-        yield whole
+        given = [name for name, value in row.items() if value is not None or name in table.json]
+        values = [
+            pack_column(row[name], f"a row of {table.name}", apart) if name in table.json else row[name]
+            for name in given
+        ]
+        found.setdefault(statements.upsert(table.name, table.key, tuple(given)), []).append([run, *values])
+    return found
 
 
 def read(table: Table, values: Sequence[Json], what: str, where: str, fetch: Fetch) -> dict[str, Json]:

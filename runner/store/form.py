@@ -53,6 +53,8 @@ def write(value: Any, form: Form) -> Written:
     size = len(data)
     if size >= LARGE:
         return _write_large(value, size, form)
+    if form.compression == "none":
+        return format_, data, _NONE, size
     added, data = compressed(data, form)
     return format_ + added, data, _NONE, size
 

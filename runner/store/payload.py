@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -12,6 +12,7 @@ import msgspec
 from runner.errors import StoreError
 from runner.events import FORMAT as EVENT_FORMAT
 from runner.events import Commit, RunStarted, decode
+from runner.store.form import JSON as PLAIN
 from runner.store.form import NEWEST, UNREADABLE, UNRECORDABLE, Form, Written, read, write
 from runner.store.large import LARGE, Fetch, Lost, encode, lightened
 
@@ -52,6 +53,11 @@ def pack(commit: Commit, form: Form) -> Packing:
         raise unrecordable(f"the events of run '{commit.run}'", error) from error
     checksum = crc32(payload, crc32(_position(first, last, epoch, format_, at)))
     return Packed(first, last, at, epoch, format_, checksum, payload), apart, size
+
+
+def bound(packed: Packed) -> Sequence[Json]:
+    """The row as parameters of a statement: text is bound as text, which SQL can read, and twice as fast as bytes."""
+    return (*packed[:-1], packed.payload.decode()) if packed.format == PLAIN else packed
 
 
 def unpack(run: str, row: Packed, where: str, fetch: Fetch) -> Commit:

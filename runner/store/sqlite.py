@@ -19,7 +19,7 @@ from runner.store.connection import Durability, connect
 from runner.store.contract import Definition, Message, Owner, Rows, RunRow, Snapshot, Store, VersionRow
 from runner.store.form import Form
 from runner.store.memory import NoStore
-from runner.store.payload import Packed, damaged, from_json, pack, pack_value, to_json, unpack, unpack_value
+from runner.store.payload import Packed, bound, damaged, from_json, pack, pack_value, to_json, unpack, unpack_value
 from runner.store.session import Session, Values
 from runner.store.tables import PROJECTED
 from runner.store.upkeep import SqliteUpkeep
@@ -67,12 +67,11 @@ class SqliteStore:
             self._save_graph(definition)
 
     def _save_graph(self, definition: Definition) -> None:
-        for position, node in enumerate(definition.nodes):
-            row = (definition.hash, position, node["path"], node["id"], node["verb"], node["title"])
-            self._session.write(statements.INSERT_NODE, row)
-        for position, edge in enumerate(definition.edges):
-            arrow = (definition.hash, position, edge["from"], edge["to"], edge["condition"])
-            self._session.write(statements.INSERT_EDGE, arrow)
+        of = definition.hash
+        nodes = ((of, i, one["path"], one["id"], one["verb"], one["title"]) for i, one in enumerate(definition.nodes))
+        edges = ((of, i, one["from"], one["to"], one["condition"]) for i, one in enumerate(definition.edges))
+        self._session.write_each(statements.INSERT_NODE, nodes)
+        self._session.write_each(statements.INSERT_EDGE, edges)
 
     def definition(self, hash: str) -> Definition:
         """See `Store`."""
@@ -106,7 +105,7 @@ class SqliteStore:
         self._require(start.definition)
         with self._session.transaction():
             number = self._insert(commit.run, (*row, *origin))
-            self._session.write(statements.INSERT_EVENTS, (number, *packed))
+            self._session.write(statements.INSERT_EVENTS, (number, *bound(packed)))
             self._session.write(statements.INSERT_RUN_VERSION, (number, start.definition))
             self._blobs.keep_for(number, apart)
         return size
@@ -141,7 +140,7 @@ class SqliteStore:
 
     def _adopt(self, number: int, commit: Commit, standing: rules.Standing) -> None:
         packed, apart, _ = pack(commit, self._form)
-        self._session.write(statements.INSERT_EVENTS, (number, *packed))
+        self._session.write(statements.INSERT_EVENTS, (number, *bound(packed)))
         self._session.write(statements.INSERT_RUN_VERSION, (number, standing.definition))
         self._blobs.keep_for(number, apart)
 
@@ -163,7 +162,7 @@ class SqliteStore:
         """See `Store`."""
         rules.check_order(commit)
         packed, apart, size = pack(commit, self._form)
-        values = (self._number(commit.run), *packed)
+        values = (self._number(commit.run), *bound(packed))
         status = rules.status_after(commit)
         if status is None and not taken and not apart:
             self._append(commit, values)
@@ -196,15 +195,12 @@ class SqliteStore:
         format_, data, large, size = pack_value(snapshot.state, what, self._form)
         kept = (number, snapshot.seq, snapshot.at, crc32(data), format_, data, epoch)
         apart = dict(large)
-        changed = [
-            (name, list(columns.written(PROJECTED[name], snapshot.run, table, apart)))
-            for name, table in rows.tables.items()
-        ]
+        changed = [columns.written(PROJECTED[name], snapshot.run, table, apart) for name, table in rows.tables.items()]
         with self._session.transaction():
             if not self._session.write(statements.INSERT_SNAPSHOT, kept):
                 raise self._why_no_snapshot(snapshot, epoch)
-            for name, whole in changed:
-                self._session.write_each(columns.UPSERTS[name], whole)
+            for statement, values in (one for written in changed for one in written.items()):
+                self._session.write_each(statement, values)
             self._blobs.keep_for(number, apart)
         return size
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from runner.store.tables import Table
 
 # The hot path, in one statement: `epoch` comes out NULL, which the table refuses and IGNORE passes over, unless the
@@ -11,14 +13,14 @@ INSERT OR IGNORE INTO events (id, run, first, at, epoch, format, checksum, paylo
     (?1 << 32) + ?3, ?1, ?2, ?4,
     (SELECT epoch FROM runs WHERE number = ?1 AND epoch = ?5 AND (?1 << 32) + ?2 - 1 =
         (SELECT id FROM events WHERE id < (?1 + 1) << 32 ORDER BY id DESC LIMIT 1)),
-    ?6, ?7, CASE ?6 WHEN 1 THEN CAST(?8 AS TEXT) ELSE ?8 END
+    ?6, ?7, ?8
 )
 """
 
 # A run's first events, which have none before them to follow, or those of a run that nobody can own yet.
 INSERT_EVENTS = """
 INSERT INTO events (id, run, first, at, epoch, format, checksum, payload)
-VALUES ((?1 << 32) + ?3, ?1, ?2, ?4, ?5, ?6, ?7, CASE ?6 WHEN 1 THEN CAST(?8 AS TEXT) ELSE ?8 END)
+VALUES ((?1 << 32) + ?3, ?1, ?2, ?4, ?5, ?6, ?7, ?8)
 """
 
 # A run, unless its id is taken.
@@ -216,14 +218,13 @@ AND NOT EXISTS (SELECT 1 FROM run_blobs WHERE run_blobs.hash = blobs.hash AND ru
 """
 
 
-def upsert(table: Table) -> str:
-    """Write a projected row, its values in column order; a NULL keeps what is there. Every name in it is our own."""
-    columns = ("run_id", *table.columns)
-    key = ("run_id", *table.key)
-    updates = ", ".join(f"{name} = coalesce(excluded.{name}, {name})" for name in columns if name not in key)
+@lru_cache
+def upsert(table: str, key: tuple[str, ...], columns: tuple[str, ...]) -> str:
+    """Write these columns of a projected row, and leave the others as they are. Every name in the text is our own."""
+    updates = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in key)
     return (
-        f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))}) "  # noqa: S608 - names are constants
-        f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {updates}"
+        f"INSERT INTO {table} (run_id, {', '.join(columns)}) VALUES (?{', ?' * len(columns)}) "  # noqa: S608 - names are constants
+        f"ON CONFLICT (run_id, {', '.join(key)}) DO {f'UPDATE SET {updates}' if updates else 'NOTHING'}"
     )
 
 

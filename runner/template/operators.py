@@ -155,7 +155,9 @@ def sliced(budget: Budget, value: Any, start: Any, stop: Any, step: Any) -> Any:
     return value[start:stop:step]
 
 
-def _are_numbers(left: object, right: object) -> bool:
+def _are_numbers(left: Any, right: Any) -> bool:
+    if type(left) is int and type(right) is int and MIN_INTEGER <= left <= MAX_INTEGER >= right >= MIN_INTEGER:
+        return True
     return is_number(left) and is_number(right) and in_range(left) is left and in_range(right) is right
 
 

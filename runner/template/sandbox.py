@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from jinja2 import Undefined, pass_context
 from jinja2.exceptions import TemplateSyntaxError
 from jinja2.lexer import TokenStream
+from jinja2.nodes import EvalContext
 from jinja2.runtime import Context, LoopContext, Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace, missing
@@ -37,7 +38,14 @@ class Scope(Context):
     """The names of one rendering, and its budget. Data is looked up by `data[name]`, and comes before functions."""
 
     def __init__(self, environment: Sandbox, data: Mapping[str, Any], budget: Budget) -> None:
-        super().__init__(environment, {}, None, {})
+        """Sets what Jinja's own would, but for what no template here uses: that takes longer than most templates do."""
+        self.environment = environment
+        self.eval_ctx = environment.evaluation
+        self.name = None
+        self.parent: dict[str, Any] = {}
+        self.vars: dict[str, Any] = {}
+        self.exported_vars: set[str] = set()
+        self.blocks: dict[str, Any] = {}
         self.data = data
         self.budget = budget
 
@@ -65,6 +73,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             optimized=False,
             cache_size=0,
         )
+        self.evaluation = EvalContext(self)
         self.globals = {**FUNCTIONS, "namespace": _NAMESPACE}
         self.filters = {name: _in_budget(filter, name in _TAKE_MISSING) for name, filter in FILTERS.items()}
         self.filters |= {name: _in_budget(filter) for name, filter in INTERNAL.items()}
@@ -115,7 +124,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
             budget.leave()
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        _need_existing(left, right)
+        if isinstance(left, Undefined) or isinstance(right, Undefined):
+            _need_existing(left, right)
         return BINARY[operator](context.budget, left, right)
 
     def call_unop(self, context: Any, operator: str, arg: Any) -> Any:

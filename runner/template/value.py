@@ -35,6 +35,8 @@ class ValueTemplate(msgspec.Struct, frozen=True):
 
     def render(self, scope: Mapping[str, Any]) -> Any:
         """The structure with every text rendered; a lone `{{ … }}` keeps its type. Raises TemplateError."""
+        if type(self.source) is str:
+            return self.templates[()].render(scope)
         return self._rendered(self.source, (), scope)
 
     def _rendered(self, value: Any, place: Place, scope: Mapping[str, Any]) -> Any:
