@@ -21,6 +21,7 @@ _SIGNAL_HINTS: Mapping[str, str] = {
     "SIGXFSZ": "; it wrote a file larger than it may",
 }
 _SHELL_BASE = 128
+_REQUESTS = frozenset({"SIGINT", "SIGTERM", "SIGHUP"})
 
 
 def judged(call: CommandCall, stdout: bytes, stderr: bytes, code: int) -> Outcome:
@@ -34,6 +35,11 @@ def judged(call: CommandCall, stdout: bytes, stderr: bytes, code: int) -> Outcom
     if call.parse == "lines":
         return Done({**output, "lines": lines(printed)})
     return _parsed(program, stdout, output) if call.parse == "json" else Done(output)
+
+
+def was_asked_to_end(outcome: Outcome) -> bool:
+    """Whether a program was ended by a signal by which one asks for that: Ctrl-C's, that of `kill`, a hang-up."""
+    return isinstance(outcome, Failed) and outcome.failure.details.get("signal") in _REQUESTS
 
 
 def lines(text: str) -> list[str]:

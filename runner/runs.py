@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import re
@@ -35,8 +36,8 @@ from runner.scheduler import Live, time_limit
 from runner.scheduler.happenings import Begin, Fork, Resumed
 from runner.secrets import Secrets, reference
 from runner.state import RunState, Step
-from runner.store.contract import Store
-from runner.store.lease import current_owner, may_take_over
+from runner.store.contract import RunRow, Store
+from runner.store.lease import BEATS, current_owner, is_still_heard, may_take_over
 from runner.store.rules import busy
 from runner.tools.child import kill_leftovers
 from runner.tools.performers import PERFORMERS
@@ -200,6 +201,8 @@ async def resume(
         raise UsageError(f"run {run} has ended: {state.status}", "to run the workflow again: wf run")
     if not may_take_over(row, around.clock.now(), around.manner.lease):
         raise busy(row)
+    if is_still_heard(row) and await _speaks(store, row, around.manner.lease):
+        raise busy(store.run(run))
     loaded = _accepted(store, run, state, changed) if changed else pinned(store, state)
     refuse_unknown_models(loaded.workflow, models or {})
     refuse_unknown_answers(loaded.workflow, around.manner.answers)
@@ -215,6 +218,15 @@ async def resume(
         options["folder"] = folder_of(loaded.workflow)
     resumed = Resumed(epoch, *version, options)
     return await drive(live, epoch, resumed, secrets, around, reopened)
+
+
+async def _speaks(store: Store, row: RunRow, lease: float) -> bool:
+    """Whether an owner that seems to be silent says that it lives, while one waits for it.
+
+    It may seem so where the clocks of two machines differ, or this one's was set: such an owner loses nothing.
+    """
+    await asyncio.sleep(2 * lease / BEATS)
+    return store.run(row.id).heartbeat != row.heartbeat
 
 
 def pinned(store: Store, state: RunState, definition: str = "") -> Loaded:

@@ -74,8 +74,6 @@ def main() -> None:
         code = root.main(args=words, prog_name="wf", standalone_mode=False)
     except click.exceptions.Abort:
         code = EXIT_INTERRUPTED
-    except BrokenPipeError:
-        code = EXIT_BROKEN_PIPE
     except Exception as error:
         if debug:
             raise

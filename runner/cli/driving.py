@@ -62,18 +62,27 @@ class Signals:
 
     def __init__(self) -> None:
         self.exit_code: int | None = None
+        self._engine: Engine | None = None
 
-    def attach(self, engine: Engine) -> None:
+    def heed(self) -> None:
+        """Listen, from before the run is there: asyncio itself would cancel what is only about to drive it."""
         loop = asyncio.get_running_loop()
         for number, code in SIGNALS.items():
             if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
-                loop.add_signal_handler(number, self._stop, engine, code)
+                loop.add_signal_handler(number, self._stop, code)
 
-    def _stop(self, engine: Engine, code: int) -> None:
+    def attach(self, engine: Engine) -> None:
+        """Stop this engine from now on; at once, if that was asked for before."""
+        self._engine = engine
+        if self.exit_code is not None:
+            engine.stop()
+
+    def _stop(self, code: int) -> None:
         if self.exit_code is None:
             say("stopping: what runs may end first; once more to stop at once")
         self.exit_code = code
-        engine.stop()
+        if self._engine is not None:
+            self._engine.stop()
 
 
 def surroundings(
@@ -105,7 +114,7 @@ def _terminal(around: Surroundings, show: Show) -> Surroundings:
 
 def drive(work: Coroutine[object, object, RunResult], show: Show, signals: Signals) -> int:
     """Run it to its end or its pause, print how it stands, and give the exit code."""
-    result = asyncio.run(work)
+    result = asyncio.run(_heeding(work, signals))
     if show.json:
         click.echo(as_json(document(result)))
     else:
@@ -116,6 +125,11 @@ def drive(work: Coroutine[object, object, RunResult], show: Show, signals: Signa
     if result.status == "paused" and signals.exit_code is not None:
         return signals.exit_code
     return EXITS[result.status]
+
+
+async def _heeding(work: Coroutine[object, object, RunResult], signals: Signals) -> RunResult:
+    signals.heed()
+    return await work
 
 
 def parse_pairs(pairs: tuple[str, ...], form: str) -> dict[str, str]:

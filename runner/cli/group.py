@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
 import click
 
-from runner.errors import did_you_mean
+from runner.errors import EXIT_BROKEN_PIPE, did_you_mean
 
 
 class Lazy(click.Group):
@@ -17,6 +18,14 @@ class Lazy(click.Group):
     def __init__(self, *args: Any, commands_help: Mapping[str, str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._helps = commands_help
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        with _unread():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _unread():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self._helps)
@@ -38,3 +47,12 @@ class Lazy(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(self._helps.items()))
+
+
+@contextmanager
+def _unread() -> Iterator[None]:
+    """A reader that has gone away is told by an exit code of its own; click itself would exit with 1."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise click.exceptions.Exit(EXIT_BROKEN_PIPE) from None

@@ -66,7 +66,7 @@ def _step(step: Row, call: Row | None) -> str:
 def _seconds(row: Row) -> float | None:
     if row["ended_at"] is None or row["started_at"] is None or row["ended_at"] == row["started_at"]:
         return None
-    return float(row["ended_at"] - row["started_at"])
+    return float(max(0.0, row["ended_at"] - row["started_at"]))  # by two clocks, where another process went on with it
 
 
 def _used(call: Row) -> str:

@@ -50,6 +50,11 @@ def may_take_over(row: RunRow, now: float, lease: float = LEASE_SECONDS, proc: P
     return now - last_word > lease
 
 
+def is_still_heard(row: RunRow, proc: Path = PROC) -> bool:
+    """Whether the run has an owner that is not known to be dead, and may yet say that it lives."""
+    return row.owner is not None and row.heartbeat is not None and is_alive(row.owner, proc) is not False
+
+
 def _boot(proc: Path) -> str:
     """What tells this boot, and this container's view of processes, from others: `<boot id>/<pid namespace>`."""
     try:

@@ -50,7 +50,7 @@ class Teller:
             case RunResumed():
                 return f"run {commit.run}: resumed"
             case StepEnded() if event.frame is not None or event.verb == "call":
-                return _ended(event, commit.at - self._began.pop(event.step, commit.at))
+                return _ended(event, max(0.0, commit.at - self._began.pop(event.step, commit.at)))
             case StepWaiting() if event.kind != "timer":
                 return f"… {plain(event.step)} waits for {_awaited(event)}"
             case AttemptFailed():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.torture.trial import Flow
+from tests.torture.trial import WF, Flow
 
 MARK = """'echo "$WF_STEP" >> effects; echo "$WF_STEP"'"""
 
@@ -63,6 +63,26 @@ outputs: {{last: "{{{{ nodes.last.output.text }}}}"}}
 )
 """Its second step goes on only when there is a file `go`."""
 
+TREE = """'(trap "" TERM; exec setsid sleep 300) & echo $WF_STEP >> effects; sleep 0.1; kill -9 $!; echo $WF_STEP'"""
+
+STUBBORN = Flow(
+    files={
+        "flow.yaml": f"""
+wf: 1
+name: stubborn
+permissions: {{commands: [sh]}}
+steps:
+  - {{id: first, script: {TREE}}}
+  - {{id: both, parallel: {{one: {{script: {TREE}}}, two: {{script: {TREE}}}}}}}
+  - {{id: last, script: {TREE}}}
+outputs: {{last: "{{{{ nodes.last.output.text }}}}"}}
+""",
+    },
+    outputs={"last": "last"},
+    effects=dict.fromkeys(("first", "both/one", "both/two", "last"), 1),
+)
+"""Each step has, for a moment, a process that left its session and does not listen to requests to end."""
+
 FILLING = Flow(
     files={
         "flow.yaml": f"""
@@ -84,3 +104,71 @@ outputs: {{count: "{{{{ state.count }}}}", size: "{{{{ state.texts | length }}}}
     effects={"first": 1, "last": 1},
 )
 """It records some 600 kB."""
+
+KINDS = Flow(
+    files={
+        "flow.yaml": f"""
+wf: 1
+name: kinds
+permissions: {{commands: [sh], read: [.], write: [.]}}
+models: {{fast: openai/gpt-4o-mini}}
+agents: {{helper: {{model: fast, tools: [mark, double]}}}}
+tools:
+  mark: {{command: [sh, -c, {MARK}]}}
+  double: {{python: ./tools.py:double}}
+steps:
+  - {{id: ask, agent: helper, prompt: Double two and leave a mark}}
+  - {{id: program, command: [sh, -c, {MARK}]}}
+  - {{id: command_tool, tool: mark}}
+  - {{id: python_tool, tool: double, with: {{number: 4}}}}
+  - {{id: save, write: note.txt, content: "{{{{ nodes.python_tool.output }}}}"}}
+  - {{id: back, read: note.txt}}
+  - {{id: approve, human: {{prompt: "Go on?", choices: ["yes", "no"]}}}}
+  - {{id: pause, wait: {{for: 5ms}}}}
+  - {{id: post, script: '"{WF}" signal "$WF_RUN_ID" go 7'}}
+  - {{id: signalled, wait: {{signal: go}}}}
+  - id: flaky
+    script: '[ "$WF_ATTEMPT" != 1 ]'
+    retry: {{max_attempts: 2, initial_interval: 1ms, errors: [tool_failed]}}
+  - {{id: last, script: {MARK}}}
+finally: {{steps: [{{id: clean, script: {MARK}}}]}}
+outputs:
+  asked: "{{{{ nodes.ask.output }}}}"
+  note: "{{{{ nodes.back.output.text }}}}"
+  answer: "{{{{ nodes.approve.output }}}}"
+  signal: "{{{{ nodes.signalled.output.data }}}}"
+""",
+        "tools.py": "def double(number: int) -> int:\n    return 2 * number\n",
+        "mock.yaml": """
+ask:
+  - {tool_calls: [{tool: double, with: {number: 2}}]}
+  - {tool_calls: [{tool: mark, with: {}}]}
+  - done
+""",
+    },
+    outputs={"asked": "done", "note": "8", "answer": "yes", "signal": 7},
+    effects=dict.fromkeys(("ask/call#4", "program", "command_tool", "last", "finally/clean"), 1),
+    given=("--mock", "mock.yaml"),
+    answers=("--answer", "approve=yes"),
+    writes=frozenset({"note.txt"}),
+)
+"""A node of every kind that does not nest, an agent with tools among them."""
+
+MANY = Flow(
+    files={
+        "flow.yaml": f"""
+wf: 1
+name: many
+permissions: {{commands: [sh]}}
+limits: {{max_concurrency: 40}}
+steps:
+  - {{id: first, script: {MARK}}}
+  - {{id: each, for_each: {list(range(40))}, do: {{script: {MARK}}}}}
+  - {{id: last, script: {MARK}}}
+outputs: {{count: "{{{{ nodes.each.output | length }}}}"}}
+""",
+    },
+    outputs={"count": 40},
+    effects=dict.fromkeys(("first", *(f"each[{number}]" for number in range(40)), "last"), 1),
+)
+"""Forty programs at once."""

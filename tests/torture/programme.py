@@ -28,6 +28,9 @@ ROWS = {
             "`SIGKILL` at every write, sync, unlink and start of a child of a whole run",
             "resuming completes it; what was told is recorded, and nothing that had completed runs again",
         ),
+        Row(
+            "R2", "the same in a run with a step of every kind that does not nest, and an agent with tools", "the same"
+        ),
         Row("R3", "`SIGKILL` at every one of them again, while the killed run is resumed", "the same, crash by crash"),
         Row(
             "R4",
@@ -48,6 +51,16 @@ ROWS = {
         Row("R8", "files may not grow (`ulimit -f`)", "the same; no death by `SIGXFSZ`"),
         Row("R9", "the file system can only be read", "runs are shown, none begins: exit code 5 before the first step"),
         Row(
+            "R15",
+            "`SIGINT`, `SIGTERM` or `SIGHUP` at every write, once; Ctrl-C in a terminal, once or twice",
+            "exit code 130, 143 or 129; the run is paused, no process is left; one signal to `wf` cuts no step off",
+        ),
+        Row(
+            "R16",
+            "whoever reads what `wf` prints goes away (`| head -1`)",
+            "a run completes; commands that only read end with 0 or 141, without a word",
+        ),
+        Row(
             "R17",
             "eight processes resume one run at the same moment",
             "one has it; the others exit with 5 at once and say whose it is; every step is done once",
@@ -63,9 +76,29 @@ ROWS = {
             "a dead owner's run is taken over at once, a living one's never",
         ),
         Row(
+            "R20",
+            "the clock is two days off, runs ten times as fast, stands, jumps; another one after a kill; winter comes",
+            "no step times out or takes less than no time; nobody else gets a living owner's run; it completes",
+        ),
+        Row(
+            "R22",
+            "few files may be open, few processes run (`ulimit -n`, a pids cgroup), while many steps run at once",
+            "a step waits or fails in a clear word, or exit code 5; with more of them, it completes when taken up",
+        ),
+        Row(
+            "R23",
+            "a step's program, or `wf` itself, is killed for the memory that it takes (a memory cgroup)",
+            "the step's error says so; a killed `wf` is as in R1",
+        ),
+        Row(
             "R25",
             "random workflows, nested and failing, in random order, killed before and after any commit, paused",
             "statuses, outputs and errors are those of a plain reference interpreter; the record gives the same state",
+        ),
+        Row(
+            "R26",
+            "a run is exported, and its database copied by SQLite's backup, at any moment while it goes on",
+            "every copy is whole and holds the run up to a commit; an export can be imported and gone on with",
         ),
     )
 }

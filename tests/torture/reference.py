@@ -242,7 +242,7 @@ class Reference:
             if branch.over:
                 frame.state.write(branch.log)
                 raise Over(branch.over)
-            if met := is_met(node, total, ended, branch):
+            if met := is_met(node, total, ended):
                 break
         if not met:
             assert total == 0, f"the join of {path} was never met"
@@ -316,8 +316,8 @@ def handled(node: Node, broken: Broken, frame: Frame, visit: int) -> str:
     raise broken
 
 
-def is_met(node: Node, total: int, ended: dict[str, Branch], last: Branch) -> bool:
-    """Whether a join is met. Raises Broken when it can't be any more."""
+def is_met(node: Node, total: int, ended: dict[str, Branch]) -> bool:
+    """Whether a join is met. Raises Broken when it can't be any more, with the error of the last branch that failed."""
     if "complete_when" in node and len(ended) >= int(node["complete_when"].rpartition(" ")[2]):
         return True
     completed = sum(branch.status == "completed" for branch in ended.values())
@@ -331,7 +331,7 @@ def is_met(node: Node, total: int, ended: dict[str, Branch], last: Branch) -> bo
         impossible = failed > (total / 2 if tolerated == "50%" else tolerated)
         over = len(ended) == total
     if impossible:
-        raise Broken(last.error or "workflow_failed")
+        raise Broken(next((branch.error for branch in reversed(ended.values()) if branch.error), "workflow_failed"))
     return bool(over)
 
 

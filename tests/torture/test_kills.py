@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.torture.conftest import Share, spread
-from tests.torture.flows import SIX
+from tests.torture.flows import KINDS, SIX
 from tests.torture.tracing import Point, counting, injecting, needs_strace, points
-from tests.torture.trial import Crash, Trial
+from tests.torture.trial import Crash, Flow, Trial
 
 pytestmark = needs_strace
 
@@ -21,17 +21,27 @@ FIRST_KILLS = 6
 
 @pytest.mark.row("R1", parts=12)
 def test_a_run_that_is_killed_at_any_write_is_completed_by_resuming(share: Share, place: Path) -> None:
-    passed = points_of_a_run(place)
-    for point in share.of(passed, sample=3):
-        trial = Trial(place / str(point), SIX)
-        killed_at(point, trial)
-        trial.recover()
-        trial.check()
+    for point in share.of(points_of_a_run(place, SIX), sample=3):
+        recovers(point, Trial(place / str(point), SIX))
+
+
+@pytest.mark.row("R2", parts=12)
+def test_a_step_of_any_kind_that_is_killed_at_any_write_is_completed_by_resuming(share: Share, place: Path) -> None:
+    for point in share.of(points_of_a_run(place, KINDS), sample=2):
+        recovers(point, Trial(place / str(point), KINDS))
+
+
+def recovers(point: Point, trial: Trial) -> None:
+    """Kill it there, go on with it, and see that all is well."""
+    killed_at(point, trial)
+    trial.recover()
+    trial.check()
+    trial.remove()
 
 
 @pytest.mark.row("R3", parts=FIRST_KILLS)
 def test_a_resumption_that_is_killed_at_any_write_is_completed_by_the_next(share: Share, place: Path) -> None:
-    for first in share.of(spread(points_of_a_run(place), FIRST_KILLS), sample=1):
+    for first in share.of(spread(points_of_a_run(place, SIX), FIRST_KILLS), sample=1):
         trial = Trial(place / "crashed", SIX)
         killed_at(first, trial)
         crash = Crash(trial, place / "kept")
@@ -44,10 +54,10 @@ def test_a_resumption_that_is_killed_at_any_write_is_completed_by_the_next(share
             again.check()
 
 
-def points_of_a_run(folder: Path) -> list[Point]:
+def points_of_a_run(folder: Path, flow: Flow) -> list[Point]:
     """All writes of a whole run."""
     log = folder / "counted"
-    trial = Trial(folder / "whole", SIX)
+    trial = Trial(folder / "whole", flow)
     assert trial.begin(counting(log)).code == 0
     trial.check()
     return points(log)

@@ -32,7 +32,7 @@ ODDS = (Odds(), Odds(killed_before=0.1, killed_after=0.1, paused=0.05), Odds(kil
 @pytest.mark.row("R25", parts=16)
 def test_a_random_run_ends_as_the_reference_says(share: Share, place: Path) -> None:
     refused = 0
-    for seed in share.seeds(10_000, sample=20):
+    for seed in share.seeds(3_000, sample=20):
         files = Chance(chance(seed)).flow()
         try:
             loaded = compiled(files, place)

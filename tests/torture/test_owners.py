@@ -198,7 +198,7 @@ def test_an_owner_is_judged_by_more_than_its_number(share: Share, place: Path) -
         change, code = OWNERS[name]
         trial = crash.again().open_gate()
         give_to(trial, current_owner(), change)
-        ended = trial.resume()
+        ended = trial.resume(env=SHORT)
         assert ended.code == code, f"{name}: {ended}"
         if code:
             assert f"run '{trial.run}' is owned by process" in ended.stderr

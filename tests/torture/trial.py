@@ -39,11 +39,18 @@ _numbers = itertools.count(1)
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """A workflow to be tried: its files, its outputs, and how often each of its steps leaves its mark."""
+    """A workflow to be tried: its files, its outputs, and how often each of its steps leaves its mark.
+
+    `given` are the words that begin it beside its file, `answers` those that every command has which drives it;
+    `writes` are the files that it leaves.
+    """
 
     files: Mapping[str, str]
     outputs: Mapping[str, Any]
     effects: Mapping[str, int]
+    given: tuple[str, ...] = ()
+    answers: tuple[str, ...] = ()
+    writes: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +87,12 @@ class Trial:
     @property
     def beginning(self) -> tuple[str, ...]:
         """The words that begin the run."""
-        return ("run", "flow.yaml", "--run-id", self.run, "--events")
+        return ("run", "flow.yaml", "--run-id", self.run, "--events", *self.flow.given, *self.flow.answers)
+
+    @property
+    def resumption(self) -> tuple[str, ...]:
+        """The words that go on with it."""
+        return ("resume", self.run, "--events", *self.flow.answers)
 
     def begin(self, before: Sequence[str] = (), **how: Any) -> Ended:
         """`wf run`, behind what is to happen to it; what it tells is remembered."""
@@ -88,7 +100,7 @@ class Trial:
 
     def resume(self, before: Sequence[str] = (), **how: Any) -> Ended:
         """`wf resume`, likewise."""
-        return self.heed(self.wf("resume", self.run, "--events", before=before, **how))
+        return self.heed(self.wf(*self.resumption, before=before, **how))
 
     def wf(self, *words: str, before: Sequence[str] = (), env: Mapping[str, str] | None = None) -> Ended:
         """One `wf` command, to its end."""
@@ -139,7 +151,7 @@ class Trial:
 
     def recover(self) -> None:
         """What a user does after a crash: resume, or run it again if it had not come as far as being a run."""
-        ended = self.heed(self.here("resume", self.run, "--events"))
+        ended = self.heed(self.here(*self.resumption))
         if ended.code == 2 and ("no run" in ended.stderr or "there are no runs" in ended.stderr):
             assert self.told == [], "a run that told something is gone"
             ended = self.heed(self.here(*self.beginning))
@@ -159,7 +171,7 @@ class Trial:
         self._check_end(recorded)
         assert processes_of(self.run) == []
         found = {str(path.relative_to(self.folder)) for path in self.folder.rglob("*")}
-        assert found - {"go"} == {".wf", ".wf/wf.db", "effects", *self.flow.files}
+        assert found - {"go"} == {".wf", ".wf/wf.db", "effects", *self.flow.files, *self.flow.writes}
 
     def open_gate(self) -> Trial:
         """Let the run go on where it waits for that."""
@@ -204,7 +216,7 @@ class Trial:
     def _check_effects(self, recorded: Iterable[Mapping[str, Any]]) -> None:
         attempts, ends = Counter[str](), Counter[str]()
         for event in recorded:
-            if event["type"] == "step_started" and event.get("attempt") and event["verb"] == "script":
+            if event["type"] == "step_started" and event.get("attempt"):
                 attempts[event["step"]] += 1
             elif event["type"] == "attempt_started":
                 assert not ends[event["step"]], f"{event['step']} had completed, and was started again"
