@@ -12,6 +12,7 @@ import msgspec
 from runner.answers import answer_for, check_answer, parse_answer
 from runner.calls import Attempt
 from runner.clock import Clock
+from runner.endings import was_asked_to_end
 from runner.errors import StoreError, UsageError
 from runner.events import AttemptFailed, AttemptStarted, Commit, StepStarted, StepWaiting
 from runner.executor import World, perform
@@ -218,7 +219,11 @@ class Engine:
             self._inbox.put_nowait(_CONTINUE)
             return
         outcome = await perform(attempt, self._world)
-        self._inbox.put_nowait(AttemptEnded(attempt.step, attempt.number, outcome))
+        ended: Happening = AttemptEnded(attempt.step, attempt.number, outcome)
+        if self._stopping != "no" and was_asked_to_end(outcome):
+            ended = _CONTINUE  # who stops this process asked its programs too: the step was cut off, and has not failed
+            self._attempts.pop(attempt.step, None)
+        self._inbox.put_nowait(ended)
 
     def _gather(self) -> list[Happening]:
         """What has happened by now; nothing when there is nothing to do but wait."""
@@ -333,7 +338,7 @@ class Engine:
 
     async def _wind_down(self) -> list[Happening]:
         left = self._stop_by - self._clock.monotonic()
-        if self._stopping == "now" or left <= 0 or not self.state.running:
+        if self._stopping == "now" or left <= 0 or not self._attempts:
             return [Paused(self._why_stopping)]
         await self._listen(min(left, POLL))
         return self._received()
