@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
+from unittest.mock import patch
+
+from hypothesis import given
+from hypothesis import strategies as st
 
 from runner.events import (
     AnyEvent,
@@ -21,6 +26,7 @@ from runner.events import (
 from runner.fold import fold
 from runner.projection import Projector, project
 from runner.state import RunState
+from tests.store.legal import legal_commits
 
 Json = Any
 
@@ -154,6 +160,14 @@ def test_a_value_that_only_looks_the_same_is_another() -> None:
     found = rows("workflow_state", write("on", 1))
     assert [(row["key"], row["value"], row["seq"]) for row in found] == [("n", 0, 2), ("on", 1, 3)]
     assert found[1]["value"] is not True
+
+
+@given(st.randoms(use_true_random=False), st.integers(1, 30))
+def test_the_keys_that_events_name_are_those_that_have_changed(random: Random, length: int) -> None:
+    made = legal_commits(random, length)
+    with patch("runner.projection._FEW", 0):
+        named = project(made)
+    assert named == project(made)
 
 
 def test_the_state_is_kept_when_the_run_ends_even_in_its_first_commit() -> None:

@@ -110,6 +110,20 @@ def test_our_verdict_is_that_of_jsonschema(schema: Any, value: Any) -> None:
     assert (compiled.errors(value) == []) == expected
 
 
+LISTED = st.fixed_dictionaries({}, optional={"type": TYPES, "items": SCHEMAS, "minItems": COUNTS, "maxItems": COUNTS})
+
+
+@given(
+    WHOLE | LISTED.map(lambda schema: {**schema, "$defs": {"d": {"type": "integer"}}}),
+    st.lists(VALUES, max_size=3),
+    st.lists(VALUES, max_size=2),
+)
+def test_a_list_that_has_grown_fits_as_if_all_of_it_were_new(schema: Any, items: list[Any], added: list[Any]) -> None:
+    compiled = compile_schema(schema)
+    if compiled.fits(items):
+        assert compiled.fits_grown([*items, *added], len(added)) == compiled.fits([*items, *added])
+
+
 @given(WHOLE, VALUES)
 def test_what_is_made_normal_fits_and_stays_so(schema: Any, value: Any) -> None:
     compiled = compile_schema(schema)
