@@ -18,15 +18,16 @@ from runner.events import (
     Event,
     FrameEnded,
     FrameOpened,
+    RunForked,
     RunStarted,
     decode,
     encode,
 )
-from runner.history import reopen
+from runner.history import fork_of, reopen
 from runner.model import Loaded
 from runner.projection import Projector
 from runner.scheduler import Live, advance, due_time
-from runner.scheduler.happenings import AttemptEnded, Begin, Continue, Happening, Paused, Resumed, TimeReached
+from runner.scheduler.happenings import AttemptEnded, Begin, Continue, Fork, Happening, Paused, Resumed, TimeReached
 from runner.snapshot import encode as write_snapshot
 from runner.state import RunState, Step
 from runner.store.contract import Owner, Snapshot
@@ -62,6 +63,18 @@ class Simulated:
     epoch: int = 1
     kills: int = 0
     starts: Counter[str] = field(default_factory=Counter)
+    name: str = RUN
+    origin: tuple[str, int] | None = None
+    begun: bool = False
+
+    def forked(self, at: int, random: Random, odds: Odds) -> Simulated:
+        """A run that is to go on from the past of this one up to an event."""
+        origin = (self.name, at)
+        fork = Simulated(
+            self.loaded, self.outcome, random, odds, self.store, self.now, name=f"fork-{at}", origin=origin
+        )
+        fork.starts = Counter(self.starts)
+        return fork
 
     def run(self) -> RunState:
         """Drive it to its end."""
@@ -74,12 +87,21 @@ class Simulated:
         raise AssertionError("the run does not end")
 
     def _begin(self) -> None:
+        if self.origin is not None:
+            self._fork(*self.origin)
+            return
         state = RunState()
-        self.live = Live(RUN, self.loaded.workflow, state)
+        self.live = Live(self.name, self.loaded.workflow, state)
         self.projector = Projector(state)
         workflow = self.loaded.workflow
         values = {name: key.default for name, key in workflow.state.items()}
         self._take([Begin(RunStarted(workflow.name, workflow.version, self.loaded.hash, {}, values))])
+
+    def _fork(self, parent: str, at: int) -> None:
+        workflow = self.loaded.workflow
+        past = fork_of(self.store, parent, at)
+        self.live, self.projector = Live(self.name, workflow, past.state), past.projector
+        self._take([Fork(RunForked(parent, at, workflow.name, workflow.version, self.loaded.hash))])
 
     def _take(self, happenings: Sequence[Happening]) -> None:
         """Let the scheduler decide, and record what it decided, unless the process is killed before."""
@@ -90,7 +112,7 @@ class Simulated:
         if self._chance(self.odds.killed_before):
             self._taken_up_again()
             return
-        commit = Commit(RUN, first, decode(encode(decision.events)), self.now, self.epoch)
+        commit = Commit(self.name, first, decode(encode(decision.events)), self.now, self.epoch)
         self._record(commit)
         if self._chance(self.odds.killed_after):
             self._taken_up_again()
@@ -99,24 +121,27 @@ class Simulated:
         return self.random.random() < odds
 
     def _record(self, commit: Commit) -> None:
-        if commit.first == 1:
+        if not self.begun:
             self.store.create(commit, OWNER)
+            self.begun = True
         else:
             self.store.append(commit)
         self.projector.add(commit, self.live.state)
         if self._chance(self.odds.snapshot):
             content = write_snapshot(self.live.state)
-            self.store.save_snapshot(Snapshot(RUN, commit.last, commit.at, content), self.projector.take(), self.epoch)
+            self.store.save_snapshot(
+                Snapshot(self.name, commit.last, commit.at, content), self.projector.take(), self.epoch
+            )
 
     def _taken_up_again(self) -> None:
         """Another process goes on from what is recorded."""
         self.kills += 1
-        if not self.store.runs():
+        if not self.begun:
             self._begin()
             return
-        self.epoch = self.store.claim(RUN, OWNER, self.now, self.epoch)
-        reopened = reopen(self.store, RUN)
-        self.live, self.projector = Live(RUN, self.loaded.workflow, reopened.state), reopened.projector
+        self.epoch = self.store.claim(self.name, OWNER, self.now, self.epoch)
+        reopened = reopen(self.store, self.name)
+        self.live, self.projector = Live(self.name, self.loaded.workflow, reopened.state), reopened.projector
         if not self.live.state.ended:
             self._take([Resumed(self.epoch)])
 
@@ -165,4 +190,4 @@ class Simulated:
 
     def events(self) -> list[Event]:
         """All that was recorded."""
-        return [event for commit in self.store.commits(RUN) for event in commit.events]
+        return [event for commit in self.store.commits(self.name) for event in commit.events]
