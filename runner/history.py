@@ -7,13 +7,14 @@ from typing import Any
 
 import msgspec
 
-from runner.errors import UsageError
+from runner.errors import StoreError, UsageError
 from runner.events import StepEnded, encode
 from runner.fold import fold
 from runner.projection import Projector, project
 from runner.snapshot import decode
 from runner.state import ROOT, RunState
 from runner.store.contract import Snapshot, Store
+from runner.store.payload import DOCTOR
 from runner.store.rules import status_after
 from runner.store.tables import PROJECTED, merge
 
@@ -43,13 +44,21 @@ class Reopened(msgspec.Struct):
 
 def load(store: Store, run: str, upto: int | None = None) -> RunState:
     """The run's state now, or after event `upto`. UsageError if that is no checkpoint; RunUnknown, StoreError."""
-    last = store.run(run).events
-    wanted = last if upto is None else upto
-    state = _restored(store.snapshot(run, wanted))
-    for commit in store.commits(run, after=state.seq, upto=wanted):
-        fold(state, commit)
+    row = store.run(run)
+    wanted = row.events if upto is None else upto
+    state = _folded(store, run, wanted, wanted)
     if upto is not None and state.seq != upto:
         raise _no_checkpoint(store, run, upto, state.seq)
+    if state.seq == row.events and state.status != row.status:
+        raise StoreError(f"run '{run}' is listed as {row.status}, but its events say {state.status}", DOCTOR)
+    return state
+
+
+def _folded(store: Store, run: str, before: int, upto: int) -> RunState:
+    """The run's state after event `upto`, by way of the newest snapshot at or before event `before`."""
+    state = _restored(store.snapshot(run, before))
+    for commit in store.commits(run, after=state.seq, upto=upto):
+        fold(state, commit)
     return state
 
 
@@ -102,10 +111,12 @@ def read_table(store: Store, run: str, table: str) -> list[dict[str, Json]]:
 
 def values(store: Store, run: str, upto: int | None = None) -> dict[str, Json]:
     """The workflow's state values by key, now or after event `upto`; once the run has ended, those it ended with."""
-    root = load(store, run, upto).steps.get(ROOT)
-    if root is not None and root.invocation is not None:
-        return dict(sorted(root.invocation.state.items()))
-    return {row["key"]: row["value"] for row in read_table(store, run, "workflow_state")}
+    state = load(store, run, upto)
+    if state.ended:  # a snapshot of its end does not hold them any more
+        state = _folded(store, run, state.seq - 1, state.seq)
+    root = state.steps.get(ROOT)
+    found = state.final if root is None or root.invocation is None else root.invocation.state
+    return dict(sorted((found or {}).items()))
 
 
 def _restored(snapshot: Snapshot | None) -> RunState:

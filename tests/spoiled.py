@@ -67,6 +67,25 @@ def half(path: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
+def a_log_alone(path: Path) -> None:
+    path.rename(f"{path}-wal")
+
+
+def an_event_less(path: Path) -> None:
+    """The first run's second commit is gone."""
+    database = sqlite3.connect(path, isolation_level=None)
+    database.execute(
+        "DELETE FROM events WHERE id = (SELECT min(id) FROM events WHERE id > (SELECT min(id) FROM events))"
+    )
+    database.close()
+
+
+def otherwise_listed(path: Path) -> None:
+    database = sqlite3.connect(path, isolation_level=None)
+    database.execute("UPDATE runs SET status = 'completed'")
+    database.close()
+
+
 SPOILED: dict[str, tuple[Callable[[Path], None], str]] = {
     "newer": (newer, "was written by a newer wf (its version is"),
     "another program's": (foreign, "is another program's database"),

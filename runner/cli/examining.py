@@ -12,6 +12,7 @@ from runner.soundness import run_faults, version_faults
 from runner.store.contract import Store
 from runner.store.health import Finding, Inside, around, wrong
 from runner.store.payload import DOCTOR
+from runner.store.sqlite import is_missing
 
 SAVING = "keep a copy of the file; `wf export` saves a run whose events are whole, `wf import` takes it in elsewhere"
 BEYOND = "nothing in it can be read: put it back from a copy, or go on with another by --db"
@@ -20,7 +21,7 @@ OLDER = "made by an older wf, as version {}: the next command that uses it bring
 
 def examine(path: Path) -> Iterator[Finding]:
     """What is wrong, and that the rest is well."""
-    if not path.exists() and not Path(f"{path}-wal").exists():
+    if is_missing(path):
         yield Finding("database", f"{path} is not there yet; the first run makes it")
         return
     try:

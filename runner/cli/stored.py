@@ -10,7 +10,7 @@ from runner.clock import SystemClock
 from runner.errors import UsageError
 from runner.store.contract import RunRow, RunUnknown, Store
 from runner.store.lease import may_take_over
-from runner.store.sqlite import open_store
+from runner.store.sqlite import is_missing, open_store
 
 SHORT = 12
 """How many digits of a version's hash are shown."""
@@ -33,9 +33,9 @@ def reading(db: str | None) -> Iterator[Store]:
 def writing(db: str | None, durability: Durability = "full", *, create: bool = False) -> Iterator[Store]:
     """The store, for writing."""
     path = database(db)
-    if not create and not path.exists():
-        raise UsageError(f"there are no runs: {path} does not exist", "name another database with --db")
-    store = open_store(path, durability=durability, form=form())
+    if not create and is_missing(path):
+        raise UsageError(f"there are no runs: {path} does not exist", "name another by --db")
+    store = open_store(path, durability=durability, create=create, form=form())
     try:
         yield store
     finally:
@@ -80,9 +80,7 @@ def find_run(store: Store, name: str) -> RunRow:
     """The run that a name stands for. Raises RunUnknown, UsageError (several begin so)."""
     if name == LAST:
         newest = store.runs(limit=1)
-        if not newest:
-            raise UsageError("there are no runs yet", "start one with: wf run FLOW")
-        return newest[0]
+        return newest[0] if newest else store.run(name)
     try:
         return store.run(name)
     except RunUnknown:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -48,8 +49,10 @@ class _Run(msgspec.Struct):
 class MemoryStore:
     """A store that lasts as long as its process."""
 
-    def __init__(self, form: Form | None = None) -> None:
+    def __init__(self, form: Form | None = None, none: str = "there are no runs here yet") -> None:
+        """`none` is what is said where an unknown run is asked for, and there are no others."""
         self._form = form or Form()
+        self._none = none
         self._blobs: dict[str, bytes] = {}
         self._definitions: dict[str, Definition] = {}
         self._unused_since: dict[str, float] = {}
@@ -268,7 +271,7 @@ class MemoryStore:
 
     def _run(self, run: str) -> _Run:
         if run not in self._runs:
-            raise rules.unknown(run, tuple(self._runs))
+            raise rules.unknown(run, tuple(self._runs), self._none)
         return self._runs[run]
 
 
@@ -352,6 +355,9 @@ def _own_bytes(run: _Run) -> int:
 
 class NoStore(MemoryStore):
     """What readers see where no database is yet: no runs, and none can be begun."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(none=f"there are no runs: {path} does not exist")
 
     def create(self, commit: Commit, owner: Owner) -> int:
         """Raises StoreError."""

@@ -93,10 +93,10 @@ def taken_id(run: str) -> UsageError:
     return UsageError(f"run '{run}' exists already", "name another by --run-id")
 
 
-def unknown(run: str, known: Sequence[str]) -> RunUnknown:
-    """No run bears the id; `known` are those that do."""
+def unknown(run: str, known: Sequence[str], none: str) -> RunUnknown:
+    """No run bears the id; `known` are the ids there are, `none` says that there are none, and where not."""
     if not known:
-        return RunUnknown(f"no run '{run}': there are no runs here yet", "`wf run FLOW` begins one")
+        return RunUnknown(f"no run '{run}': {none}", "`wf run FLOW` begins one; --db names another database")
     return RunUnknown(f"no run '{run}'{did_you_mean(run, known)}", "`wf runs` lists them")
 
 

@@ -38,9 +38,14 @@ def open_store(path: Path, *, durability: Durability = "full", create: bool = Tr
     `full` survives the loss of power, `normal` that of the process. `form` is how new rows are written (JSON text).
     Raises StoreError when the file can't be used.
     """
-    if not create and not path.exists() and not Path(f"{path}-wal").exists():
-        return NoStore()
+    if not create and is_missing(path):
+        return NoStore(path)
     return SqliteStore(Session(connect(path, durability, create=create), path), form or Form())
+
+
+def is_missing(path: Path) -> bool:
+    """Whether there is no database yet, nor what is left of one."""
+    return not path.exists() and not Path(f"{path}-wal").exists()
 
 
 class SqliteStore:
@@ -333,7 +338,8 @@ class SqliteStore:
         return number
 
     def _unknown(self, run: str) -> StoreError:
-        return rules.unknown(run, [id_ for (id_,) in self._session.read(statements.RUN_IDS, ())])
+        known = [id_ for (id_,) in self._session.read(statements.RUN_IDS, ())]
+        return rules.unknown(run, known, f"there are no runs in {self._session.where}")
 
 
 def _run_row(row: Sequence[Json]) -> RunRow:

@@ -231,7 +231,7 @@ def test_an_unknown_run_names_a_near_one(store: Store) -> None:
 
 
 def test_a_store_without_runs_says_so(store: Store) -> None:
-    with pytest.raises(RunUnknown, match="no runs here yet"):
+    with pytest.raises(RunUnknown, match="there are no runs"):
         store.run("run")
 
 

@@ -116,7 +116,7 @@ def test_a_folder_that_was_there_keeps_its_mode(tmp_path: Path) -> None:
 def test_where_no_database_is_a_reader_sees_no_runs_and_makes_no_file(path: Path) -> None:
     store = open_store(path, create=False)
     assert store.runs() == []
-    with pytest.raises(RunUnknown, match="no runs here yet"):
+    with pytest.raises(RunUnknown, match=r"there are no runs: .*wf\.db does not exist"):
         store.run("run")
     store.save_definition(DEFINITION)
     with pytest.raises(StoreError, match="opened for reading"):

@@ -152,7 +152,7 @@ class Trial:
     def recover(self) -> None:
         """What a user does after a crash: resume, or run it again if it had not come as far as being a run."""
         ended = self.heed(self.here(*self.resumption))
-        if ended.code == 2 and ("no run" in ended.stderr or "there are no runs" in ended.stderr):
+        if ended.code in {2, 5} and any(words in ended.stderr for words in ("no run", "is empty: if it held runs")):
             assert self.told == [], "a run that told something is gone"
             ended = self.heed(self.here(*self.beginning))
         assert ended.code == 0 or (ended.code, self.has_ended) == (2, True), ended
