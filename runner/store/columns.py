@@ -8,8 +8,8 @@ from typing import Any
 from runner.store import statements
 from runner.store.form import JSON
 from runner.store.large import Fetch
-from runner.store.payload import pack_column, unpack_value
-from runner.store.tables import PROJECTED, Table
+from runner.store.payload import damaged, pack_column, unpack_value
+from runner.store.tables import NUMBERS, PROJECTED, Table
 
 Json = Any
 
@@ -37,6 +37,9 @@ def written(
 def read(table: Table, values: Sequence[Json], what: str, where: str, fetch: Fetch) -> dict[str, Json]:
     """A row of a statement's result. Raises StoreError when `what` is damaged."""
     row = dict(zip(("run_id", *table.columns), values, strict=True))
+    for name, value in row.items():
+        if value is not None and not isinstance(value, (int, float) if name in NUMBERS else str):
+            raise damaged(what, where)
     for name in table.json:
         if row[name] is not None:
             row[name] = unpack_value(JSON, row[name].encode(), what, where, fetch)

@@ -41,6 +41,8 @@ def explain(error: Exception, path: Path) -> StoreError:
     if isinstance(error, OSError):
         return StoreError(f"{path} can't be used: {error.strerror or error}", "see that you may read and write it")
     code = getattr(error, "sqlite_errorcode", None)
+    if code is None and "decode" in str(error):  # what SQLite's module says of text that is none
+        return StoreError(f"{path} is damaged: it holds what is no text", DOCTOR)
     if code is None:
         return StoreError(f"{path} can't be used: {error}", _ASK_DOCTOR)
     words, hint = _WORDS.get(code & 0xFF, (f"can't be used: {error}", _ASK_DOCTOR))

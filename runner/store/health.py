@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,7 @@ class Inside:
 
     def check_references(self) -> None:
         """Raises StoreError when rows refer to others that are not there."""
-        strays = self._session.execute("PRAGMA foreign_key_check").fetchmany(MOST_COMPLAINTS)
+        strays = list(islice(self._session.stream("PRAGMA foreign_key_check"), MOST_COMPLAINTS))
         if strays:
             table, _, other, _ = strays[0]
             raise StoreError(f"{self._session.where} is damaged: {table} refers to {other} not there{_more(strays)}")
@@ -124,9 +125,10 @@ class Inside:
         """What a statement lists in order, a page at a time: nothing stays open between."""
         while found := self._session.read(statement, (last,)):
             for (name,) in found:
-                with self._session.sound("a list of names"):
-                    yield str(name)
-            last = found[-1][0]
+                if not isinstance(name, str) or name <= last:
+                    raise StoreError(f"{self._session.where} is damaged: a list in it is out of order")
+                yield name
+                last = name
 
     def close(self) -> None:
         """Let go of it."""

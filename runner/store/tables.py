@@ -82,6 +82,15 @@ _STATE = Table(
 PROJECTED: dict[str, Table] = {table.name: table for table in (_STEPS, _ATTEMPTS, _MESSAGES, _MODEL_CALLS, _STATE)}
 
 
+NUMBERS = frozenset(
+    (
+        *("visit", "attempt", "started_at", "ended_at", "started_seq", "ended_seq", "retry_at", "at", "seq"),
+        *("reply", "position", "prompt_tokens", "reply_tokens", "cost_usd"),
+    )
+)
+"""The columns that hold numbers; all others hold text."""
+
+
 def merge(table: Table, kept: dict[tuple[Json, ...], dict[str, Json]], rows: Iterable[Row]) -> None:
     """Bring `kept` (rows by key) up to date with `rows`, in place.
 

@@ -171,6 +171,14 @@ DAMAGES: dict[str, tuple[str, list[str]]] = {
             "runs: 3 of 4 are whole",
         ],
     ),
+    "a run is a fork of its fork": (
+        "UPDATE runs SET parent = 2, fork = 3 WHERE id = 'a'",
+        [
+            "run a: .wf/wf.db is damaged: what run 'a' is a fork of can't be read",
+            "run b: .wf/wf.db is damaged: what run 'b' is a fork of can't be read",
+            "runs: 2 of 4 are whole",
+        ],
+    ),
     "a message that is none": (
         "INSERT INTO signals (run_id, kind, target, value, at) VALUES ('c', 'sudo', '', 'null', 1.0)",
         ["run c: .wf/wf.db is damaged: a message to run 'c'", "runs: 3 of 4 are whole"],
@@ -210,6 +218,19 @@ def test_a_database_whose_pages_are_damaged_is_told_run_by_run(folder: Path) -> 
     assert lines[0].startswith("WRONG  database: .wf/wf.db is damaged")
     assert "ok     versions: 2, whole" in lines
     assert any(line.startswith("WRONG  run a: .wf/wf.db is damaged") for line in lines)
+
+
+def test_a_list_that_is_out_of_order_is_read_no_further(folder: Path) -> None:
+    path = folder / ".wf/wf.db"
+    database = sqlite3.connect(path)
+    [(page,)] = database.execute("SELECT rootpage FROM sqlite_master WHERE name = 'sqlite_autoindex_runs_1'").fetchall()
+    database.close()
+    damaged = bytearray(path.read_bytes())
+    ids = slice((page - 1) * 4096, page * 4096)
+    damaged[ids] = damaged[ids].replace(b"\x0f\x01d", b"\x0f\x01A")
+    path.write_bytes(damaged)
+    lines = doctor(folder, code=5)
+    assert "WRONG  runs: .wf/wf.db is damaged: a list in it is out of order; after 3 of them" in lines
 
 
 def test_an_epoch_before_that_of_the_events_is_told(folder: Path) -> None:

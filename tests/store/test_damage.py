@@ -14,6 +14,7 @@ from runner.errors import EXIT_STORE, StoreError
 from runner.events import Commit
 from runner.history import load, read_table
 from runner.snapshot import encode
+from runner.store import columns, statements
 from runner.store.contract import Message, Rows, RunUnknown, Snapshot, Store
 from runner.store.driver import sqlite3
 from runner.store.faults import explain
@@ -347,6 +348,36 @@ def test_other_rows_that_are_damaged(store: SqliteStore, path: Path, statement: 
     store.close()
 
 
+@pytest.mark.parametrize("row", [("run", 7, "1", 1, 1.0), ("run", "a", b"1", 1, 1.0), ("run", "a", "1", "1", 1.0)])
+def test_a_value_of_another_type_than_its_column_is_an_error(row: tuple[Any, ...]) -> None:
+    """SQLite sees to types when it writes a row: one whose type a disk has changed is read without a word."""
+    with pytest.raises(StoreError, match=r"wf\.db is damaged: a row"):
+        columns.read(PROJECTED["workflow_state"], row, "a row", "wf.db", lambda _: b"")
+
+
+def test_an_index_that_does_not_know_a_run_is_an_error(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(statements, "RUN", statements.RUN.replace("runs.id = ?", "runs.id = ? AND 0"))
+    with pytest.raises(StoreError, match="is damaged: the list of runs can't be read"):
+        store.run("run")
+    store.close()
+
+
+@pytest.mark.parametrize(("run", "seq"), [("run", 21), ("other", 20)])
+def test_a_snapshot_in_the_place_of_another_is_an_error(store: SqliteStore, run: str, seq: int) -> None:
+    begin(store, 30, "other")
+    store._session.execute("UPDATE workflow_checkpoints SET run_id = ?, seq = ?", (run, seq))
+    with pytest.raises(StoreError, match=f"the snapshot of run '{run}' after event {seq} can't be read"):
+        store.snapshot(run)
+    store.close()
+
+
+def test_a_snapshot_of_an_older_wf_is_read(store: SqliteStore) -> None:
+    [(state,)] = store._session.read("SELECT state FROM workflow_checkpoints")
+    store._session.execute("UPDATE workflow_checkpoints SET checksum = ?", (crc32(state),))
+    assert load(store, "run", 20).seq == 20
+    store.close()
+
+
 def test_a_snapshot_that_is_no_state_is_an_error(store: SqliteStore) -> None:
     store.save_snapshot(Snapshot("run", LENGTH, 1.0, {}), Rows(), 1)
     for read in (lambda: load(store, "run"), lambda: read_table(store, "run", "steps")):
@@ -356,6 +387,11 @@ def test_a_snapshot_that_is_no_state_is_an_error(store: SqliteStore) -> None:
 
 
 # --- the words
+
+
+def test_text_that_sqlite_finds_to_be_none_is_damage() -> None:
+    fault = sqlite3.OperationalError("Could not decode to UTF-8 column 'name' with text '\xff'")
+    assert explain(fault, Path("some/wf.db")).message == "some/wf.db is damaged: it holds what is no text"
 
 
 @pytest.mark.parametrize(

@@ -172,3 +172,25 @@ outputs: {{count: "{{{{ nodes.each.output | length }}}}"}}
     effects=dict.fromkeys(("first", *(f"each[{number}]" for number in range(40)), "last"), 1),
 )
 """Forty programs at once."""
+
+KEPT = Flow(
+    files={
+        "flow.yaml": f"""
+wf: 1
+name: kept
+permissions: {{commands: [sh]}}
+state: {{count: {{type: integer, default: 0}}, text: {{type: string, default: ""}}}}
+nodes:
+  first: {{script: {MARK}, next: write}}
+  write:
+    set: {{count: "{{{{ state.count + 1 }}}}", text: "{{{{ state.count }}}} {"x" * 5000}"}}
+    next: [{{when: state.count < 6, to: write}}, {{to: hold}}]
+  hold: {{script: {HELD}, next: last}}
+  last: {{script: {MARK}}}
+outputs: {{count: "{{{{ state.count }}}}", text: "{{{{ state.text | length }}}}"}}
+""",
+    },
+    outputs={"count": 6, "text": 5002},
+    effects={"first": 1, "hold": 1, "last": 1},
+)
+"""It keeps values apart that are large, and waits as GATED does."""

@@ -51,6 +51,22 @@ ROWS = {
         Row("R8", "files may not grow (`ulimit -f`)", "the same; no death by `SIGXFSZ`"),
         Row("R9", "the file system can only be read", "runs are shown, none begins: exit code 5 before the first step"),
         Row(
+            "R10",
+            "the database is damaged: bits flipped, pieces overwritten, pages zeroed or swapped, cut off, not ours",
+            "the right answer, or exit code 5 with one message and the file untouched; `wf doctor` finds what is wrong",
+        ),
+        Row(
+            "R11",
+            "the database is empty, or its write-ahead log is gone or cut off",
+            "it is not taken for a new one; what is left is the beginning of a run, and whole",
+        ),
+        Row(
+            "R12",
+            "the database is a newer version's; an older one's, and `SIGKILL` at every write of its migration",
+            "the newer stays untouched: exit code 5; the older is still old or all new, and its run can be resumed",
+        ),
+        Row("R14", "SQLite is older than 3.51.3", "exit code 5 before a database is opened"),
+        Row(
             "R15",
             "`SIGINT`, `SIGTERM` or `SIGHUP` at every write, once; Ctrl-C in a terminal, once or twice",
             "exit code 130, 143 or 129; the run is paused, no process is left; one signal to `wf` cuts no step off",
