@@ -56,7 +56,7 @@ class Chance:
         for number in range(self.random.choice((0, 0, 1, 2))):
             self.files[f"child{number}.yaml"] = self.workflow(f"child{number}", Around(1))
         self.files["flow.yaml"] = self.workflow("flow", Around(0))
-        self.files["flow.yaml"]["limits"] = {"max_concurrency": self.random.choice((1, 2, 8))}
+        self.files["flow.yaml"]["limits"] |= {"max_concurrency": self.random.choice((1, 2, 8))}
         self.files["flow.yaml"]["permissions"] = {"commands": ["x"]}
         return self.files
 
@@ -68,7 +68,8 @@ class Chance:
         outputs = {key: f"{{{{ state.{key} }}}}" for key in STATE}
         for step in steps:
             outputs[f"of_{step['id']}"] = f"{{{{ [nodes.{step['id']}.status, nodes.{step['id']}.visits] }}}}"
-        content: Node = {"wf": 1, "name": name, "state": STATE, "steps": steps, "outputs": outputs}
+        limits = {"max_steps": 1_000_000}  # the reference counts no steps
+        content: Node = {"wf": 1, "name": name, "state": STATE, "limits": limits, "steps": steps, "outputs": outputs}
         if self.odds(0.2):
             last: list[Node] = [{"end": "completed"}] if self.odds(0.6) else []
             content["rescue"] = {"steps": self.steps(Around(3), last)}

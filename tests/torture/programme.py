@@ -97,6 +97,11 @@ ROWS = {
             "no step times out or takes less than no time; nobody else gets a living owner's run; it completes",
         ),
         Row(
+            "R21",
+            "10,000 branches, 1,000 nodes in a chain, 100,000 times round a loop, workflows nested 100 deep and deeper",
+            "it completes in less than 500 MB, with at most 1.5 kB a step on the disk; deeper is `depth_limit`",
+        ),
+        Row(
             "R22",
             "few files may be open, few processes run (`ulimit -n`, a pids cgroup), while many steps run at once",
             "a step waits or fails in a clear word, or exit code 5; with more of them, it completes when taken up",
@@ -105,6 +110,11 @@ ROWS = {
             "R23",
             "a step's program, or `wf` itself, is killed for the memory that it takes (a memory cgroup)",
             "the step's error says so; a killed `wf` is as in R1",
+        ),
+        Row(
+            "R24",
+            "by chance, one after another: kills, signals, a disk that fails or is full, other clocks",
+            "all of the above, once no more faults come",
         ),
         Row(
             "R25",

@@ -77,6 +77,8 @@ def reduced(how: str, old: Json, value: Json) -> Json:
     match how:
         case "append":
             return [*old, value]
+        case "add" if not -(2**63) <= old + value < 2**63:
+            raise Broken("state_invalid")
         case "add":
             return old + value
         case "max":
