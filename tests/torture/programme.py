@@ -31,7 +31,11 @@ ROWS = {
         Row(
             "R2", "the same in a run with a step of every kind that does not nest, and an agent with tools", "the same"
         ),
-        Row("R3", "`SIGKILL` at every one of them again, while the killed run is resumed", "the same, crash by crash"),
+        Row(
+            "R3",
+            "`SIGKILL` at every one of them again, while a run is resumed that was killed at one of six moments of R1",
+            "the same, crash by crash",
+        ),
         Row(
             "R4",
             "power is lost: writes that were not synced are lost, torn or reordered, new names too",

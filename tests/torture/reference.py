@@ -238,12 +238,15 @@ class Reference:
         total = len(node["parallel"] if "parallel" in node else node["for_each"])
         ended: dict[str, Branch] = {}
         met = total == 0 and "join" not in node
-        for key, status in () if met else self.order(path, attempt):
+        order = () if met else self.order(path, attempt)
+        for place, (key, status) in enumerate(order):
             branch = ended[key] = self.branch(frame, node, prefix, key, ended)
             assert branch.status == status, f"branch {key} of {path} is {status}, and should be {branch.status}"
             if branch.over:
                 frame.state.write(branch.log)
                 raise Over(branch.over)
+            if any(later == "omitted" for _, later in order[place + 1 : place + 2]):
+                continue  # what the end of one branch rules out is passed over with it
             if met := is_met(node, total, ended):
                 break
         if not met:
