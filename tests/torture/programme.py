@@ -77,7 +77,7 @@ ROWS = {
         ),
         Row(
             "R16",
-            "whoever reads what `wf` prints goes away (`| head -1`)",
+            "whoever reads what `wf` prints goes away, as `head -1` does",
             "a run completes; commands that only read end with 0 or 141, without a word",
         ),
         Row(
