@@ -42,6 +42,7 @@ docs: $(READY) ## write the generated parts of the documents anew
 bench: $(READY) ## measure beside other tools, which get an environment of their own
 	@$(MAKE) --quiet $(PEERS) || echo "==> Not all of them can be installed: measuring beside those that are there"
 	$$(test -e $(PEERS) && echo .venv-bench/bin || echo $(BIN))/python -m benchmarks
+	$(BIN)/python -m cogapp -r -I . docs/speed.md
 
 lock: $(READY) ## pin the dependencies of pyproject.toml (UPGRADE=--upgrade: the newest)
 	$(COMPILE_LOCK) $(UPGRADE) --output-file requirements.lock

@@ -1,4 +1,7 @@
-"""Measure, and print a line for each row of the targets: `python -m benchmarks [TOPIC…]`. Best on a quiet machine."""
+"""Measure, and print a line for each row of the targets: `python -m benchmarks [TOPIC…]`. Best on a quiet machine.
+
+All topics together are kept for the table of the documents.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,9 @@ import gc
 import sys
 from collections.abc import Callable, Iterable
 
-from benchmarks import command, expressions, fan, history, startup, state, steps
+from benchmarks import command, expressions, fan, history, parts, startup, state, steps
 from benchmarks.measuring import HEAD, Row
+from benchmarks.table import keep
 
 TOPICS: dict[str, Callable[[], Iterable[Row]]] = {
     "startup": startup.rows,
@@ -26,10 +30,14 @@ def main(wanted: list[str]) -> None:
     if unknown:
         sys.exit(f"there is no topic '{unknown[0]}'; there are {', '.join(TOPICS)}")
     print(HEAD)
+    rows: list[Row] = []
     for name in wanted or TOPICS:
         gc.freeze()
         for row in TOPICS[name]():
             print(row, flush=True)
+            rows.append(row)
+    if not wanted:
+        keep(rows, {durability: parts.measured(durability) for durability in parts.STEPS})
 
 
 main(sys.argv[1:])

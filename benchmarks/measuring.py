@@ -41,9 +41,13 @@ class Row:
     ratio: float
     target: Target
 
+    @property
+    def verdict(self) -> str:
+        """Whether the target is met, if there is one."""
+        return "" if self.target == Target() else "met" if self.target.met(self.ratio) else "NOT MET"
+
     def __str__(self) -> str:
-        verdict = "" if self.target == Target() else "met" if self.target.met(self.ratio) else "NOT MET"
-        return f"{self.what:58} {self.ours:>12} {self.peer:>26} {self.ratio:8.2f} {self.target!s:>8}  {verdict}"
+        return f"{self.what:58} {self.ours:>12} {self.peer:>26} {self.ratio:8.2f} {self.target!s:>8}  {self.verdict}"
 
 
 HEAD = f"{'what':58} {'ours':>12} {'the peer':>26} {'ratio':>8} {'target':>8}"
