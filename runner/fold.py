@@ -327,13 +327,6 @@ def _step_ended(run: RunState, event: StepEnded) -> None:
     _move(run, run.frames[event.frame], step, event)
 
 
-def _close(run: RunState, step: str, *, leave: bool) -> None:
-    if not leave:
-        del run.steps[step]
-    for places in (run.queued, run.running, run.retrying, run.waiting, run.homes):
-        places.pop(step, None)
-
-
 def _move(run: RunState, frame: Frame, step: Step | None, event: StepEnded) -> None:
     if step is None:
         _arrive(run, frame, event.node, event.visit)

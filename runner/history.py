@@ -47,7 +47,7 @@ def load(store: Store, run: str, upto: int | None = None) -> RunState:
     row = store.run(run)
     wanted = row.events if upto is None else upto
     state = _folded(store, run, wanted, wanted)
-    if upto is not None and state.seq != upto:
+    if upto is not None and (state.seq != upto or not upto):
         raise _no_checkpoint(store, run, upto, state.seq)
     if state.seq == row.events and state.status != row.status:
         raise StoreError(f"run '{run}' is listed as {row.status}, but its events say {state.status}", DOCTOR)
@@ -70,7 +70,7 @@ def reopen(store: Store, run: str) -> Reopened:
 def fork_of(store: Store, run: str, at: int) -> Reopened:
     """A new run's beginning: the past of `run` up to event `at`. Raises UsageError, RunUnknown, StoreError."""
     past = _followed(store, run, None, at)
-    if past.state.seq != at:
+    if past.state.seq != at or not at:
         raise _no_checkpoint(store, run, at, past.state.seq)
     return past
 

@@ -13,7 +13,7 @@ from runner.reducers import State
 
 Json = Any
 
-_ATTEMPT, _VISIT = re.compile(r"~\d+"), re.compile(r"#\d+")
+_ATTEMPT = re.compile(r"~\d+")
 
 ROOT = ""
 """The path of the run itself: a step of kind `workflow` whose frames are the workflow's bodies."""
@@ -31,11 +31,6 @@ PENDING = record("pending", 0)
 def without_attempts(path: str) -> str:
     """A step's address as it is in the first attempt of the composites around it: `fan/scan` of `fan~2/scan`."""
     return _ATTEMPT.sub("", path)
-
-
-def without_visits(path: str) -> str:
-    """A step's address, whichever visit it is: `each/review` of `each#2/review#3`."""
-    return _VISIT.sub("", path)
 
 
 class Nodes(dict[str, Json]):
@@ -189,6 +184,15 @@ class RunState:
     def works(self) -> bool:
         """Whether more goes on than waiting for people and times: an attempt is in flight, or will be tried again."""
         return bool(self.running or self.retrying)
+
+    @property
+    def times(self) -> tuple[float, float, float]:
+        """What `tick` changes: to set it takes back what has become no commit, so that only commits make the state."""
+        return self.at, self.active, self.last_interval
+
+    @times.setter
+    def times(self, times: tuple[float, float, float]) -> None:
+        self.at, self.active, self.last_interval = times
 
     def tick(self, at: float) -> None:
         """Let the time be `at`: it counts as running time while the run works."""

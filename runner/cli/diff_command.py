@@ -13,7 +13,7 @@ from runner.definitions import texts_of
 from runner.differences import Difference, state_differences, text_differences, version_differences
 from runner.history import values
 from runner.loading import load_recorded
-from runner.store.contract import Definition, Store
+from runner.store.contract import Definition
 
 EPILOG = """\b
 Examples:
@@ -36,11 +36,11 @@ def command(before: str, after: str, as_document: bool, db: str | None) -> int:
             _print(state_differences(values(store, first, at), values(store, second, then)), as_document=as_document)
             return 0
         old, new = find_version(store, before), find_version(store, after)
-        _versions(store, store.definition(old), store.definition(new), as_document=as_document)
+        _versions(store.definition(old), store.definition(new), as_document=as_document)
     return 0
 
 
-def _versions(_store: Store, old: Definition, new: Definition, *, as_document: bool) -> None:
+def _versions(old: Definition, new: Definition, *, as_document: bool) -> None:
     workflows = [load_recorded(file, RecordedFiles(texts), {}).workflow for file, texts in map(texts_of, (old, new))]
     _print(version_differences(*workflows), as_document=as_document)
     if not as_document:

@@ -31,6 +31,10 @@ from runner.subscribers.pipe import Pipe
 SIGNALS = {signal.SIGINT: EXIT_INTERRUPTED, signal.SIGTERM: EXIT_TERMINATED, signal.SIGHUP: EXIT_HUNG_UP}
 
 
+GRACE = 10.0
+"""Seconds that what is in flight has to end by itself once a run is to stop; it is cut off then."""
+
+
 class Show(msgspec.Struct, frozen=True):
     """How much a run shows of itself, and to whom."""
 
@@ -79,7 +83,7 @@ class Signals:
 
     def _stop(self, code: int) -> None:
         if self.exit_code is None:
-            say("stopping: what runs may end first; once more to stop at once")
+            say(f"stopping: what runs may end within {GRACE:g} s; once more to stop at once")
         self.exit_code = code
         if self._engine is not None:
             self._engine.stop()
@@ -89,7 +93,7 @@ def surroundings(
     store: Store, show: Show, answers: tuple[str, ...], wait_limit: float, signals: Signals, most: str | None = None
 ) -> Surroundings:
     """What this process lends to a run, by how it is shown. `most` is the flag that says how much runs at once."""
-    manner = Manner(None, parse_pairs(answers, "--answer STEP=VALUE"), wait_limit, lease=lease())
+    manner = Manner(None, parse_pairs(answers, "--answer STEP=VALUE"), wait_limit, GRACE, lease())
     around = Surroundings(store, manner, engaged=signals.attach, concurrency=concurrency(most))
     if show.in_terminal or show.asks:
         return _terminal(around, show)

@@ -24,7 +24,10 @@ Examples:
 @click.argument("run", type=RUN)
 @database_option
 def command(run: str, db: str | None) -> int:
-    """Pause RUN, which another process runs: nothing new starts, what is in flight may end first."""
+    """Pause RUN, which another process runs: nothing new starts, what is in flight has 10 s to end.
+
+    What has not ended by then is cut off, and begins anew with `wf resume`.
+    """
     with writing(db) as store:
         row = find_run(store, run)
         now = SystemClock().now()

@@ -52,18 +52,22 @@ def find_checkpoint(store: Store, name: str) -> tuple[str, int]:
 
 
 def names_run(store: Store, name: str) -> bool:
-    """Whether `NAME` or `NAME@…` is about a run that is there."""
+    """Whether `NAME` or `NAME@N` is about a run that is there."""
+    run, sign, at = name.partition("@")
+    if sign and not at.isdecimal():
+        return False
     try:
-        find_run(store, name.partition("@")[0])
+        find_run(store, run)
     except RunUnknown:
         return False
     return True
 
 
 def find_version(store: Store, name: str) -> str:
-    """The hash of the version that `WORKFLOW@HASH` stands for, by a beginning of it; the newest without `@HASH`."""
+    """The hash that `WORKFLOW@VERSION` stands for: its own version, or a beginning of the hash; without, the newest."""
     workflow, _, beginning = name.partition("@")
-    found = [row.hash for row in store.versions(workflow) if row.hash.startswith(beginning)]
+    rows = store.versions(workflow)
+    found = [row.hash for row in rows if row.version == beginning or row.hash.startswith(beginning)]
     if not found:
         raise UsageError(f"there is no run and no workflow version '{name}'", "wf runs and wf workflows list them")
     if len(found) > 1 and beginning:

@@ -59,6 +59,7 @@ class Decision(msgspec.Struct, frozen=True):
 def advance(live: Live, happenings: Iterable[Happening], at: float, *, draining: bool = False) -> Decision:
     """Take what happened, in order, at time `at` (epoch s). With `draining`, nothing new starts."""
     live.events, live.stopped, live.moved, live.taken = [], [], set(), []
+    times = live.state.times
     live.state.tick(at)
     for happening in happenings:
         if not live.state.ended:
@@ -66,6 +67,8 @@ def advance(live: Live, happenings: Iterable[Happening], at: float, *, draining:
             settle_all(live)
     if not draining and live.state.status == "running":
         pump(live)
+    if not live.events:
+        live.state.times = times
     return Decision(tuple(live.events), tuple(live.stopped), tuple(live.taken))
 
 

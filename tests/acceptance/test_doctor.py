@@ -92,6 +92,16 @@ def test_a_sound_database_is_called_so(folder: Path) -> None:
     assert [path.name for path in (folder / ".wf").iterdir()] == ["wf.db"]
 
 
+def test_a_run_that_was_cut_off_while_time_went_by_is_whole(folder: Path) -> None:
+    write(folder, "held.yaml", HELD)
+    with started(folder, "run", "held.yaml", "--run-id", "held", "--events") as run:
+        lines_until(run, '"step":"hold"')
+        for _ in range(2):
+            run.send_signal(signal.SIGINT)
+        assert ended(run).code == 130
+    assert doctor(folder, code=0)[-1] == "ok     runs: 5, whole"
+
+
 def test_what_was_found_as_json(folder: Path) -> None:
     damage(folder, "DELETE FROM events WHERE id = (SELECT max(id) - 3 FROM events WHERE run = 1)")
     found = json.loads("\n".join(wf(folder, "doctor", "--json", code=5).stdout.splitlines()))

@@ -95,6 +95,7 @@ def test_state_is_shown_now_and_at_a_checkpoint(folder: Path) -> None:
     seq = first.split("@")[1].split()[0]
     assert wf(folder, "state", f"r@{seq}").stdout == "all: []\ncount: 1\n"
     assert "has no checkpoint 2" in wf(folder, "state", "r@2", code=2).stderr
+    assert "has no checkpoint 0" in wf(folder, "state", "r@0", code=2).stderr
     assert "is not of the form RUN@N" in wf(folder, "state", "r@x", code=2).stderr
 
 

@@ -78,7 +78,7 @@ def test_interrupted_once_what_runs_may_end_and_nothing_new_starts(tmp_path: Pat
     with running(tmp_path, ENDING) as run:
         run.send_signal(signal.SIGINT)
         assert run.stderr is not None
-        while "stopping: what runs may end first" not in run.stderr.readline():
+        while "stopping: what runs may end within 10 s" not in run.stderr.readline():
             pass
         (tmp_path / "gate").write_text("go\n", encoding="utf-8")
         done = ended(run)

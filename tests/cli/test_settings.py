@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from runner.cli import settings
+from runner.cli.settings import KNOWN
 from runner.errors import UsageError
 from runner.store.form import Form
+from tests.project import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -43,3 +45,8 @@ def test_a_setting_that_there_is_not_is_refused(project: Path) -> None:
     configure('codecs = "json"\n')
     with pytest.raises(UsageError, match="unknown setting 'codecs'"):
         settings.form()
+
+
+def test_the_documents_name_every_setting() -> None:
+    text = (ROOT / "docs/housekeeping.md").read_text(encoding="utf-8")
+    assert [name for name in KNOWN if f"| `{name}` | `WF_{name.upper()}` |" not in text] == []

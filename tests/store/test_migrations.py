@@ -10,8 +10,9 @@ import pytest
 from runner.errors import StoreError
 from runner.store import connection
 from runner.store.driver import sqlite3
-from runner.store.migrations import APPLICATION_ID, MIGRATIONS
+from runner.store.migrations import MIGRATIONS
 from runner.store.sqlite import open_store
+from tests.spoiled import older
 from tests.store.samples import DEFINITION, begin
 
 RELEASED = (
@@ -30,18 +31,6 @@ def shape(path: Path) -> list[tuple[object, ...]]:
     return [*tables, *pragmas]
 
 
-def at_version(path: Path, version: int) -> Path:
-    """A database as the wf of that version left it."""
-    database = sqlite3.connect(path, isolation_level=None)
-    for step in MIGRATIONS[:version]:
-        for statement in step:
-            database.execute(statement)
-    database.execute(f"PRAGMA application_id={APPLICATION_ID}")
-    database.execute(f"PRAGMA user_version={version}")
-    database.close()
-    return path
-
-
 def test_released_steps_are_never_edited() -> None:
     assert tuple(sha256("\0".join(step).encode()).hexdigest() for step in MIGRATIONS) == RELEASED
 
@@ -49,7 +38,8 @@ def test_released_steps_are_never_edited() -> None:
 @pytest.mark.parametrize("version", range(1, len(MIGRATIONS) + 1))
 def test_a_database_of_any_version_becomes_as_a_new_one(tmp_path: Path, version: int) -> None:
     open_store(tmp_path / "new.db").close()
-    old = at_version(tmp_path / "old.db", version)
+    old = tmp_path / "old.db"
+    older(old, version)
     open_store(old).close()
     assert shape(old) == shape(tmp_path / "new.db")
 

@@ -138,6 +138,8 @@ def test_no_fork_goes_on_from_the_end_nor_from_between(nested: tuple[Store, list
         forked(store, end)
     with pytest.raises(UsageError, match="no checkpoint"):
         forked(store, points[0] - 1)
+    with pytest.raises(UsageError, match="no checkpoint 0"):
+        forked(store, 0)
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,14 @@ def test_two_versions_are_compared(paused: Path) -> None:
     assert '+  last: {script: "echo changed >> effects"}' in text
 
 
+def test_versions_are_named_by_their_own_word_too_whatever_runs_are_called(paused: Path) -> None:
+    flow(paused, ASKING.replace("version: 1.0.0", "version: 2.0.0"), "changed.yaml")
+    for run in ("asking-monday", "asking-tuesday"):
+        document(paused, "run", "changed.yaml", "--run-id", run, "--no-input", code=3)
+    assert "+version: 2.0.0" in wf(paused, "diff", "asking@1.0.0", "asking@2.0.0")
+    assert "no workflow version 'asking@3.0.0'" in wf(paused, "diff", "asking@3.0.0", "asking@2.0.0", code=2)
+
+
 def test_two_checkpoints_are_compared(paused: Path) -> None:
     forked = document(paused, "fork", "r@6", "--set", "state.note=hi", "--answer", "ask=yes")
     assert document(paused, "diff", "r", forked["run"]) == [
