@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -30,8 +31,7 @@ from runner.scheduler.happenings import (
     TimeSpent,
 )
 from runner.state import RunState, Step
-from runner.store.contract import Message
-from runner.store.lease import BEATS, LEASE_SECONDS
+from runner.store.contract import LEASE_SECONDS, Message
 
 Json = Any
 
@@ -97,7 +97,6 @@ class Engine:
         self._timers: list[tuple[float, str]] = []
         self._taken: list[int] = []
         self._looked = 0.0
-        self._beaten = self._clock.monotonic()
         self._lost: StoreError | None = None
         self._stopping: Literal["no", "graceful", "now"] = "no"
         self._stop_by = 0.0
@@ -271,17 +270,10 @@ class Engine:
         return happenings
 
     def _beat(self) -> float:
-        """Say in time that this process lives, and learn so whether the run is still its own; this moment.
-
-        Raises StoreError, Fenced.
-        """
+        """As `Recorder.beat`; raises too what an attempt heard from it that was about to start."""
         if self._lost is not None:
             raise self._lost
-        moment = self._clock.monotonic()
-        if moment - self._beaten >= self._manner.lease / BEATS:
-            self._recorder.heartbeat()
-            self._beaten = moment
-        return moment
+        return self._recorder.beat()
 
     def _signalled(self, message: Message) -> list[Happening]:
         """A signal stays in the inbox until a wait takes it."""
@@ -341,6 +333,7 @@ class Engine:
         if self._stopping == "now" or left <= 0 or not self._attempts:
             return [Paused(self._why_stopping)]
         await self._listen(min(left, POLL))
+        self._beat()
         return self._received()
 
     def _waiting_for_people(self) -> list[Step]:
@@ -394,6 +387,8 @@ class Engine:
             listener.close()
         for task in (*self._attempts.values(), *self._asking.values()):
             self._end(task)
-        if self._ending:
-            await asyncio.wait(self._ending)
+        while self._ending:
+            await asyncio.wait(self._ending, timeout=POLL)
+            with suppress(StoreError):  # what made the run stop is not covered up
+                self._recorder.beat()
         self._recorder.close()

@@ -12,6 +12,7 @@ from runner.history import Reopened
 from runner.snapshot import encode, should_snapshot
 from runner.state import RunState
 from runner.store.contract import Message, Owner, Snapshot, Store
+from runner.store.lease import beat_seconds
 
 _STARTS = (RunStarted, RunForked)
 """The events that a run begins with."""
@@ -26,6 +27,8 @@ class Recorder:
         self._owner = owner
         self._epoch = epoch
         self._clock = clock
+        self._beats_every = beat_seconds(owner)
+        self._beaten = clock.monotonic()
         self._projector = reopened.projector
         self._bytes_since = reopened.bytes_since
         self._snapshot_bytes = reopened.last_snapshot_bytes
@@ -47,9 +50,16 @@ class Recorder:
         self._snapshot_bytes = self._store.save_snapshot(snapshot, self._projector.take(), self._epoch)
         self._bytes_since = 0
 
-    def heartbeat(self) -> None:
-        """Say that this process lives. Raises Fenced when the run has passed to another."""
-        self._store.heartbeat(self._run, self._epoch, self._clock.now())
+    def beat(self) -> float:
+        """Say in time that this process lives, and learn so whether the run is still its own; this moment.
+
+        Raises StoreError, Fenced when the run has passed to another.
+        """
+        moment = self._clock.monotonic()
+        if moment - self._beaten >= self._beats_every:
+            self._store.heartbeat(self._run, self._epoch, self._clock.now())
+            self._beaten = moment
+        return moment
 
     def inbox(self) -> list[Message]:
         """What other processes sent to the run."""

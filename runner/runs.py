@@ -37,7 +37,7 @@ from runner.scheduler.happenings import Begin, Fork, Resumed
 from runner.secrets import Secrets, reference
 from runner.state import RunState, Step
 from runner.store.contract import RunRow, Store
-from runner.store.lease import BEATS, current_owner, is_still_heard, may_take_over
+from runner.store.lease import beat_seconds, current_owner, is_still_heard, may_take_over
 from runner.store.rules import busy
 from runner.tools.child import kill_leftovers
 from runner.tools.performers import PERFORMERS
@@ -199,18 +199,21 @@ async def resume(
     state = load_state(store, run)
     if state.ended:
         raise UsageError(f"run {run} has ended: {state.status}", "to run the workflow again: wf run")
-    if not may_take_over(row, around.clock.now(), around.manner.lease):
+    if not may_take_over(row, around.clock.now()):
         raise busy(row)
-    if is_still_heard(row) and await _speaks(store, row, around.manner.lease):
+    if await _speaks(store, row):
         raise busy(store.run(run))
     loaded = _accepted(store, run, state, changed) if changed else pinned(store, state)
     refuse_unknown_models(loaded.workflow, models or {})
     refuse_unknown_answers(loaded.workflow, around.manner.answers)
     secrets = secrets_again(loaded.workflow, state, given, around)
-    epoch = store.claim(run, current_owner(), around.clock.now(), row.epoch)
+    owner = current_owner(lease=around.manner.lease)
+    epoch = store.claim(run, owner, around.clock.now(), row.epoch)
     reopened = reopen(store, run)
-    for step in reopened.state.running:
-        await kill_leftovers(mark_of(run, secrets), f"{run}/{step}", GRACE)
+    ends = (kill_leftovers(mark_of(run, secrets), f"{run}/{step}", GRACE) for step in reopened.state.running)
+    await _meanwhile(
+        beat_seconds(owner), lambda: store.heartbeat(run, epoch, around.clock.now()), asyncio.gather(*ends)
+    )
     live = Live(run, loaded.workflow, reopened.state)
     version = (loaded.hash, loaded.workflow.version) if changed else ("", "")
     options: dict[str, Json] = {"models": {**state.options.get("models", {}), **models}} if models else {}
@@ -220,12 +223,22 @@ async def resume(
     return await drive(live, epoch, resumed, secrets, around, reopened)
 
 
-async def _speaks(store: Store, row: RunRow, lease: float) -> bool:
+async def _meanwhile(every: float, beat: Callable[[], None], work: asyncio.Future[list[int]]) -> None:
+    """Wait for work to be done, and beat every so many seconds meanwhile."""
+    while not work.done():
+        await asyncio.wait([work], timeout=every)
+        beat()
+    work.result()
+
+
+async def _speaks(store: Store, row: RunRow) -> bool:
     """Whether an owner that seems to be silent says that it lives, while one waits for it.
 
     It may seem so where the clocks of two machines differ, or this one's was set: such an owner loses nothing.
     """
-    await asyncio.sleep(2 * lease / BEATS)
+    if row.owner is None or not is_still_heard(row):
+        return False
+    await asyncio.sleep(2 * beat_seconds(row.owner))
     return store.run(row.id).heartbeat != row.heartbeat
 
 
@@ -280,7 +293,7 @@ async def drive(
         mark=mark_of(live.run, secrets),
     )
     world = World(script or live_models.Live(), PERFORMERS, script, secrets, context)
-    recorder = Recorder(around.store, live.run, current_owner(), epoch, around.clock, reopened)
+    recorder = Recorder(around.store, live.run, current_owner(lease=around.manner.lease), epoch, around.clock, reopened)
     engine = Engine(live, recorder, world, around.manner, around.listeners)
     around.engaged(engine)
     await engine.drive([first])

@@ -10,7 +10,7 @@ from runner.answers import names_step, parse_answer
 from runner.cli.completing_runs import RUN, STEP
 from runner.cli.driving import Show, Signals, drive, parse_pairs, surroundings
 from runner.cli.printing import resume_command
-from runner.cli.settings import database_option, lease, wait_limit
+from runner.cli.settings import database_option, wait_limit
 from runner.cli.speaking import say
 from runner.cli.stored import find_run, writing
 from runner.clock import SystemClock
@@ -54,7 +54,7 @@ def command(run: str, step: str, value: str, db: str | None, **given: Any) -> in
         _refuse_second(store, row, asked.step)
         now = SystemClock().now()
         store.post(Message(row.id, "answer", now, asked.step, answer))
-        if not may_take_over(row, now, lease()):
+        if not may_take_over(row, now):
             say(f"{asked.step} is answered; run {row.id} goes on in {row.owner}")
             return EXIT_COMPLETED
         if not given["goes_on"]:

@@ -6,7 +6,7 @@ import click
 
 from runner.cli.completing_runs import RUN
 from runner.cli.driving import Show, Signals, drive, parse_pairs, surroundings
-from runner.cli.settings import database_option, lease, wait_limit
+from runner.cli.settings import database_option, wait_limit
 from runner.cli.speaking import say
 from runner.cli.stored import find_run, writing
 from runner.clock import SystemClock
@@ -39,7 +39,7 @@ def command(run: str, reason: str, pairs: tuple[str, ...], as_document: bool, db
             raise UsageError(f"run {row.id} has ended: {row.status}")
         now = SystemClock().now()
         store.post(Message(row.id, "cancel", now, value=reason))
-        if not may_take_over(row, now, lease()):
+        if not may_take_over(row, now):
             say(f"run {row.id} is asked to cancel; it belongs to {row.owner}")
             return EXIT_COMPLETED
         signals = Signals()

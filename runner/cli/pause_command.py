@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from runner.cli.completing_runs import RUN
-from runner.cli.settings import database_option, lease
+from runner.cli.settings import database_option
 from runner.cli.speaking import say
 from runner.cli.stored import find_run, writing
 from runner.clock import SystemClock
@@ -33,7 +33,7 @@ def command(run: str, db: str | None) -> int:
         now = SystemClock().now()
         if row.status != "running":
             raise UsageError(f"run {row.id} is {row.status}", f"wf show {row.id} tells more")
-        if may_take_over(row, now, lease()):
+        if may_take_over(row, now):
             raise UsageError(f"no process runs {row.id} any more: it stands still", f"wf resume {row.id} goes on")
         store.post(Message(row.id, "pause", now))
         say(f"run {row.id} is asked to pause")

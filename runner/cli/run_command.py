@@ -12,7 +12,14 @@ from runner.cli.annotations import annotate, in_actions
 from runner.cli.completing import FLOW
 from runner.cli.driving import Show, Signals, drive, parse_pairs, surroundings
 from runner.cli.reporting import json_object, parse_allowed
-from runner.cli.settings import concurrency_option, database_option, durability, durability_option, wait_limit
+from runner.cli.settings import (
+    concurrency_option,
+    database_option,
+    durability,
+    durability_option,
+    refuse_unusable,
+    wait_limit,
+)
 from runner.cli.speaking import say
 from runner.cli.stored import writing
 from runner.clock import SystemClock
@@ -70,6 +77,7 @@ def command(flow: str, as_document: bool, db: str | None, **given: Any) -> int:
     """Run FLOW: a YAML file, or pattern:NAME."""
     show = Show(as_document, given["events"], given["quiet"], given["no_input"])
     answers, limit, safety = given["answers"], wait_limit(given["wait_limit"]), durability(given["durable"])
+    refuse_unusable(given["most"])
     prepared = _prepared(flow, given)
     refuse_unknown_answers(prepared.loaded.workflow, parse_pairs(answers, "--answer STEP=VALUE"))
     signals = Signals()

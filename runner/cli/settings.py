@@ -13,8 +13,9 @@ import click
 from runner.compiler.reader import parse_duration
 from runner.errors import UsageError
 from runner.retention import Rule
+from runner.store.contract import LEASE_SECONDS
 from runner.store.form import Codec, Compression, Form
-from runner.store.lease import LEASE_SECONDS
+from runner.store.lease import SHORTEST_LEASE
 
 FOLDER = Path(".wf")
 CONFIG = FOLDER / "config.toml"
@@ -34,6 +35,12 @@ def configured(name: str, flag: str | None) -> str | None:
         return given
     value = _config().get(name)
     return None if value is None else str(value)
+
+
+def _source(name: str) -> str:
+    """Where a setting that has no flag comes from."""
+    variable = f"WF_{name.upper()}"
+    return variable if os.environ.get(variable) else str(CONFIG)
 
 
 def _config() -> dict[str, Any]:
@@ -93,9 +100,21 @@ def wait_limit(flag: str | None) -> float:
 
 
 def lease() -> float:
-    """Seconds of silence after which a run may be taken over from its owner."""
+    """Seconds of silence after which another process may take a run over from this one. Raises UsageError."""
     value = configured("lease", None)
-    return LEASE_SECONDS if value is None else seconds("lease", value, "30s or 1m")
+    if value is None:
+        return LEASE_SECONDS
+    found = parse_duration(value)
+    if found is None or found < SHORTEST_LEASE:
+        why = "is no duration" if found is None else "is too short"
+        raise UsageError(f"{_source('lease')}: lease '{value}' {why}", "it is 1s or longer, such as 30s (the default)")
+    return found
+
+
+def refuse_unusable(most: str | None) -> None:
+    """Refuse what a run would be driven by, before anything is made for it. Raises UsageError."""
+    lease()
+    concurrency(most)
 
 
 def seconds(what: str, value: str, such_as: str) -> float:

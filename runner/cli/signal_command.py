@@ -7,7 +7,7 @@ import click
 from runner.cli.completing_runs import RUN
 from runner.cli.driving import Show, Signals, drive, surroundings
 from runner.cli.printing import resume_command
-from runner.cli.settings import database_option, lease, wait_limit
+from runner.cli.settings import database_option, wait_limit
 from runner.cli.speaking import say
 from runner.cli.stored import find_run, writing
 from runner.clock import SystemClock
@@ -46,7 +46,7 @@ def command(run: str, name: str, data: str | None, db: str | None, **given: bool
             raise UsageError(f"run {row.id} has ended: {row.status}")
         now = SystemClock().now()
         store.post(Message(row.id, "signal", now, name, value))
-        if not may_take_over(row, now, lease()):
+        if not may_take_over(row, now):
             say(f"'{name}' is sent; run {row.id} goes on in {row.owner}")
             return EXIT_COMPLETED
         if not given["goes_on"]:

@@ -60,13 +60,22 @@ class VersionRow(msgspec.Struct, frozen=True):
     last_at: float | None
 
 
+LEASE_SECONDS = 30.0
+"""The length of a lease, unless its owner says another."""
+
+
 class Owner(msgspec.Struct, frozen=True):
-    """A process that runs a run: enough to tell whether it still lives, on this host or not."""
+    """A process that runs a run: enough to tell whether it still lives, on this host or not.
+
+    After `lease` seconds without a heartbeat the run may be taken from it. It is the owner who says how long that is:
+    it goes by it too, and beats in time.
+    """
 
     host: str
     pid: int
     started: float
     boot: str
+    lease: float = LEASE_SECONDS
 
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host}"

@@ -6,10 +6,10 @@ import os
 import platform
 from pathlib import Path
 
-from runner.store.contract import Owner, RunRow
+from runner.store.contract import LEASE_SECONDS, Owner, RunRow
 
-LEASE_SECONDS = 30.0
-"""After so long without a heartbeat a run may be taken over, whatever became of its owner: the epoch fences it out."""
+SHORTEST_LEASE = 1.0
+"""Seconds. An engine that waits looks up four times in one: a shorter one might pass between two heartbeats."""
 
 BEATS = 6
 """How often an owner says in the time of a lease that it lives."""
@@ -19,11 +19,11 @@ PROC = Path("/proc")
 _DEAD_STATES = frozenset("ZXx")
 
 
-def current_owner(proc: Path = PROC) -> Owner:
-    """This process. Where there is no /proc, start time and boot are unknown (0 and empty)."""
+def current_owner(proc: Path = PROC, lease: float = LEASE_SECONDS) -> Owner:
+    """This process, for leases of `lease` seconds. Without a /proc, start time and boot are unknown (0 and empty)."""
     pid = os.getpid()
     _, started = _process(proc, pid) or ("", 0.0)
-    return Owner(platform.node(), pid, started, _boot(proc))
+    return Owner(platform.node(), pid, started, _boot(proc), lease)
 
 
 def is_alive(owner: Owner, proc: Path = PROC) -> bool | None:
@@ -42,12 +42,20 @@ def is_alive(owner: Owner, proc: Path = PROC) -> bool | None:
     return found is not None and found[1] == owner.started and found[0] not in _DEAD_STATES
 
 
-def may_take_over(row: RunRow, now: float, lease: float = LEASE_SECONDS, proc: Path = PROC) -> bool:
-    """Whether another process may claim the run: nobody owns it, its owner is dead, or has been silent too long."""
+def beat_seconds(owner: Owner) -> float:
+    """How long an owner lets pass between two heartbeats, at most."""
+    return owner.lease / BEATS
+
+
+def may_take_over(row: RunRow, now: float, proc: Path = PROC) -> bool:
+    """Whether another process may claim the run: nobody owns it, its owner is dead, or silent for all of its lease.
+
+    Whatever became of an owner that was silent: the epoch fences it out.
+    """
     if row.owner is None or is_alive(row.owner, proc) is False:
         return True
     last_word = row.created_at if row.heartbeat is None else row.heartbeat
-    return now - last_word > lease
+    return now - last_word > row.owner.lease
 
 
 def is_still_heard(row: RunRow, proc: Path = PROC) -> bool:

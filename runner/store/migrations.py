@@ -229,5 +229,10 @@ LARGE_VALUES = (
     "ALTER TABLE workflows ADD COLUMN unused_since REAL",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (CREATE_TABLES, FORKS, LARGE_VALUES)
+OWN_LEASES = (
+    # For how many seconds an owner may be silent, as it says itself; an older wf's does not.
+    "ALTER TABLE runs ADD COLUMN owner_lease REAL",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (CREATE_TABLES, FORKS, LARGE_VALUES, OWN_LEASES)
 """Step n, a row of statements, brings a database from version n to n + 1; `user_version` counts those it has had."""

@@ -16,7 +16,17 @@ from runner.events import Commit, RunForked
 from runner.store import columns, rules, statements
 from runner.store.blobs import Blobs
 from runner.store.connection import Durability, connect
-from runner.store.contract import Definition, Message, Owner, Rows, RunRow, Snapshot, Store, VersionRow
+from runner.store.contract import (
+    LEASE_SECONDS,
+    Definition,
+    Message,
+    Owner,
+    Rows,
+    RunRow,
+    Snapshot,
+    Store,
+    VersionRow,
+)
 from runner.store.form import Form
 from runner.store.memory import NoStore
 from runner.store.payload import Packed, bound, damaged, from_json, pack, pack_value, to_json, unpack, unpack_value
@@ -103,7 +113,7 @@ class SqliteStore:
         """See `Store`."""
         start = rules.started(commit)
         packed, apart, size = pack(commit, self._form)
-        lease = (owner.host, owner.pid, owner.started, owner.boot, commit.at)
+        lease = (*_owner_values(owner), commit.at)
         status = rules.status_after(commit)
         origin = self._fork_point(start) if isinstance(start, RunForked) else (None, None)
         row = (commit.run, start.workflow, start.version, start.definition, status, commit.at, commit.epoch, *lease)
@@ -134,7 +144,7 @@ class SqliteStore:
         self._require(standing.definition)
         row = (first.run, standing.workflow, standing.version, standing.definition, standing.status, first.at)
         with self._session.transaction():
-            number = self._insert(first.run, (*row, standing.epoch, *[None] * 7))
+            number = self._insert(first.run, (*row, standing.epoch, *[None] * 8))
             self._adopt(number, first, standing)
             for commit in following:
                 standing.add(commit)
@@ -283,7 +293,7 @@ class SqliteStore:
 
     def claim(self, run: str, owner: Owner, at: float, expected_epoch: int) -> int:
         """See `Store`."""
-        values = (owner.host, owner.pid, owner.started, owner.boot, at, self._number(run), expected_epoch)
+        values = (*_owner_values(owner), at, self._number(run), expected_epoch)
         if not self._session.write(statements.CLAIM, values):
             raise rules.busy(self.run(run))
         return expected_epoch + 1
@@ -351,8 +361,13 @@ def _sealed(run: str, seq: int, state: bytes) -> int:
     return crc32(state, crc32(f"{run}@{seq}".encode()))
 
 
+def _owner_values(owner: Owner) -> tuple[Json, ...]:
+    return owner.host, owner.pid, owner.started, owner.boot, owner.lease
+
+
 def _run_row(row: Sequence[Json]) -> RunRow:
-    *plain, host, pid, started, boot, heartbeat, parent, fork = row
-    owner = None if host is None else {"host": host, "pid": pid, "started": started, "boot": boot}
+    *plain, host, pid, started, boot, lease, heartbeat, parent, fork = row
+    named = {"host": host, "pid": pid, "started": started, "boot": boot, "lease": lease or LEASE_SECONDS}
+    owner = None if host is None else named
     whole = dict(zip(_RUN_FIELDS, (*plain, owner, heartbeat, parent, fork), strict=True))
     return msgspec.convert(whole, RunRow)

@@ -26,8 +26,8 @@ VALUES ((?1 << 32) + ?3, ?1, ?2, ?4, ?5, ?6, ?7, ?8)
 # A run, unless its id is taken.
 INSERT_RUN = """
 INSERT INTO runs (id, workflow, version, definition, status, created_at, epoch,
-                  owner_host, owner_pid, owner_started, owner_boot, heartbeat, parent, fork)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                  owner_host, owner_pid, owner_started, owner_boot, owner_lease, heartbeat, parent, fork)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO NOTHING
 """
 
@@ -56,7 +56,7 @@ RUN_NUMBER = "SELECT number FROM runs WHERE id = ?"
 
 _RUN_COLUMNS = """
 SELECT runs.id, workflow, version, definition, status, created_at, newest.at, newest.last,
-       runs.epoch, owner_host, owner_pid, owner_started, owner_boot, heartbeat,
+       runs.epoch, owner_host, owner_pid, owner_started, owner_boot, owner_lease, heartbeat,
        (SELECT parents.id FROM runs AS parents WHERE parents.number = runs.parent), fork
 FROM runs LEFT JOIN events AS newest ON newest.id = (
     SELECT max(id) FROM events WHERE id > number << 32 AND id < (number + 1) << 32
@@ -102,7 +102,8 @@ FROM events WHERE id > (?1 << 32) + ?2 AND id <= (?1 << 32) + ?3 ORDER BY id
 
 # Take the lease, if it is still the one that was looked at.
 CLAIM = """
-UPDATE runs SET epoch = epoch + 1, owner_host = ?, owner_pid = ?, owner_started = ?, owner_boot = ?, heartbeat = ?
+UPDATE runs SET epoch = epoch + 1,
+    owner_host = ?, owner_pid = ?, owner_started = ?, owner_boot = ?, owner_lease = ?, heartbeat = ?
 WHERE number = ? AND epoch = ?
 """
 
@@ -111,7 +112,8 @@ HEARTBEAT = "UPDATE runs SET heartbeat = ? WHERE number = ? AND epoch = ?"
 
 # Give the lease back.
 RELEASE = """
-UPDATE runs SET owner_host = NULL, owner_pid = NULL, owner_started = NULL, owner_boot = NULL, heartbeat = NULL
+UPDATE runs SET owner_host = NULL, owner_pid = NULL, owner_started = NULL, owner_boot = NULL, owner_lease = NULL,
+    heartbeat = NULL
 WHERE number = ? AND epoch = ?
 """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from runner.store.driver import sqlite3
+from runner.store.sqlite import open_store
 from tests.acceptance.command_line import ended, lines_until, process, started, wf, write
 
 STUBBORN = """
@@ -54,12 +57,13 @@ def log(folder: Path) -> list[str]:
 
 
 @contextmanager
-def running(folder: Path, text: str) -> Iterator[subprocess.Popen[str]]:
+def running(folder: Path, text: str, lease: str = "30s") -> Iterator[subprocess.Popen[str]]:
     """Run `r`, in a process of its own, once its slow step has begun. FIFOs tell of that, and let it end."""
     write(folder, "flow.yaml", text)
     for name in ("began", "gate"):
         os.mkfifo(folder / name)
-    with started(folder, "run", "flow.yaml", "--run-id", "r", start_new_session=True) as run:
+    env = {**os.environ, "WF_LEASE": lease}
+    with started(folder, "run", "flow.yaml", "--run-id", "r", start_new_session=True, env=env) as run:
         assert (folder / "began").read_text(encoding="utf-8").strip() in {"begun", ""}
         yield run
 
@@ -148,6 +152,65 @@ def test_a_run_that_another_process_drives_is_refused_and_says_whose_it_is(tmp_p
         assert done.document["status"] == "error"
         (tmp_path / "gate").write_text("go\n", encoding="utf-8")
         assert ended(run).code == 0
+
+
+@pytest.mark.parametrize(
+    ("lease", "silence", "mine"), [("30s", 20, "1s"), ("30s", 20, "30s"), ("10m", 500, "30s"), ("10m", 500, "1s")]
+)
+def test_an_owner_that_has_yet_time_to_speak_by_its_own_lease_keeps_its_run(
+    tmp_path: Path, lease: str, silence: float, mine: str
+) -> None:
+    with running(tmp_path, ENDING, lease) as run:
+        fall_silent(tmp_path, silence)
+        done = process(tmp_path, "resume", "r", code=5, env={**os.environ, "WF_LEASE": mine})
+        assert f"run 'r' is owned by process {run.pid} on" in done.stderr
+        assert "left" not in process(tmp_path, "runs", env={**os.environ, "WF_LEASE": mine}).stdout
+        (tmp_path / "gate").write_text("go\n", encoding="utf-8")
+        assert ended(run).code == 0
+    assert log(tmp_path) == ["quick", "ended", "after", "finally"]
+
+
+@pytest.mark.parametrize("mine", ["1s", "30s", "10m"])
+def test_an_owner_that_was_silent_for_longer_than_its_own_lease_loses_its_run(tmp_path: Path, mine: str) -> None:
+    with running(tmp_path, STUBBORN, "1s") as run:
+        run.send_signal(signal.SIGSTOP)
+        fall_silent(tmp_path, 2)
+        assert "left" in wf(tmp_path, "runs").stdout
+        assert process(tmp_path, "cancel", "r", env={**os.environ, "WF_LEASE": mine}).code == 0
+        run.send_signal(signal.SIGCONT)
+        done = ended(run)
+    assert done.code == 5
+    assert "run 'r' was taken over" in done.stderr
+
+
+def test_an_owner_speaks_also_while_it_waits_for_what_runs_to_end(tmp_path: Path) -> None:
+    with running(tmp_path, ENDING, "1s") as run:
+        run.send_signal(signal.SIGINT)
+        assert run.stderr is not None
+        while "once more to stop at once" not in run.stderr.readline():
+            pass
+        heard = {heartbeat(tmp_path)}
+        while len(heard) < 4 and None not in heard:
+            heard.add(heartbeat(tmp_path))
+        assert None not in heard
+        (tmp_path / "gate").write_text("go\n", encoding="utf-8")
+        assert ended(run).code == 130
+
+
+def heartbeat(folder: Path) -> float | None:
+    """When the owner of the one run last spoke; None when it has none."""
+    store = open_store(folder / ".wf/wf.db", create=False)
+    found = store.runs()[0].heartbeat
+    store.close()
+    return found
+
+
+def fall_silent(folder: Path, seconds: float) -> None:
+    """Let it be so long ago that the owner of run `r` has spoken."""
+    database = sqlite3.connect(folder / ".wf/wf.db")
+    database.execute("UPDATE runs SET heartbeat = ?", (time.time() - seconds,))
+    database.commit()
+    database.close()
 
 
 def test_a_killed_run_is_resumed_and_nothing_recorded_as_completed_runs_twice(tmp_path: Path) -> None:

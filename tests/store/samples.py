@@ -28,7 +28,7 @@ DEFINITION = Definition(
 )
 
 OWNER = Owner("host", 42, 12.5, "boot")
-OTHER = Owner("other", 43, 13.5, "boot 2")
+OTHER = Owner("other", 43, 13.5, "boot 2", 90.0)
 
 
 def first(run: str = "run", at: float = 10.0, workflow: str = "flow", **state: Json) -> Commit:

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from runner.store.contract import Owner, RunRow
-from runner.store.lease import LEASE_SECONDS, PROC, current_owner, is_alive, may_take_over
+from runner.store.contract import LEASE_SECONDS, Owner, RunRow
+from runner.store.lease import PROC, SHORTEST_LEASE, beat_seconds, current_owner, is_alive, may_take_over
 
 TICKS = os.sysconf("SC_CLK_TCK")
 PID = os.getpid()
@@ -141,6 +141,14 @@ def test_an_owner_that_lives_or_may_live_keeps_its_run_while_its_heart_beats(
     owner = current_owner(proc)
     owner = replace(owner, host=host or owner.host)
     assert may_take_over(row(owner), 100.0 + silence, proc=proc) is taken
+
+
+@pytest.mark.parametrize("lease", [SHORTEST_LEASE, LEASE_SECONDS, 600.0])
+def test_an_owner_is_judged_by_the_length_of_its_own_lease(proc: Path, lease: float) -> None:
+    owner = current_owner(proc, lease)
+    assert not may_take_over(row(owner), 100.0 + lease, proc=proc)
+    assert may_take_over(row(owner), 100.1 + lease, proc=proc)
+    assert beat_seconds(owner) <= lease / 4
 
 
 def test_a_heart_that_never_beat_counts_from_the_runs_begin(proc: Path) -> None:

@@ -6,19 +6,22 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from runner.errors import StoreError
 from runner.store import connection
+from runner.store.contract import LEASE_SECONDS
 from runner.store.driver import sqlite3
 from runner.store.migrations import MIGRATIONS
 from runner.store.sqlite import open_store
 from tests.spoiled import older
-from tests.store.samples import DEFINITION, begin
+from tests.store.samples import DEFINITION, OTHER, begin
 
 RELEASED = (
     "41b8339c01eb985129375340cb856f4e40c7c3d43048c67a65d89462ab0abb4b",
     "460ee06814871daa0bab1e5bbba57fbe05af5f9ed90d4706114d60eda41807b2",
     "c16ac917780e560a0be82432e358bd7afea4fee75d29925df1f8f849a73483dc",
+    "78b92d451153d53f8121201a419cf79bb86dbdffdeabf9a6786f34aeee9835a1",
 )
 """The SHA-256 of each step, in order. A step that has been released keeps its own; a new step adds one."""
 
@@ -42,6 +45,19 @@ def test_a_database_of_any_version_becomes_as_a_new_one(tmp_path: Path, version:
     older(old, version)
     open_store(old).close()
     assert shape(old) == shape(tmp_path / "new.db")
+
+
+def test_an_owner_whose_length_of_lease_an_older_wf_has_not_recorded_has_the_default(tmp_path: Path) -> None:
+    path = tmp_path / "wf.db"
+    store = open_store(path)
+    store.save_definition(DEFINITION)
+    begin(store)
+    store.claim("run", OTHER, 50.0, 1)
+    database = sqlite3.connect(path, isolation_level=None)
+    database.execute("UPDATE runs SET owner_lease = NULL")
+    database.close()
+    assert store.run("run").owner == replace(OTHER, lease=LEASE_SECONDS)
+    store.close()
 
 
 def test_opening_again_changes_nothing(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from runner.clock import FixedClock
 from runner.events import Commit, RunEnded, RunForked
 from runner.retention import GRACE, SPACING, Collected, Rule, collect, needed_snapshots, plan, removable
-from runner.store.contract import Owner, Rows, RunRow, Snapshot, Store
-from runner.store.lease import LEASE_SECONDS, current_owner
+from runner.store.contract import LEASE_SECONDS, Owner, Rows, RunRow, Snapshot, Store
+from runner.store.lease import current_owner
 from tests.store.conftest import Opener
 from tests.store.samples import DEFINITION, OWNER, begin, following
 

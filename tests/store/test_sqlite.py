@@ -222,8 +222,8 @@ TABLES = ("events", "runs", "signals", "workflow_checkpoints", "workflow_nodes",
 @pytest.mark.parametrize("name", [name for name in vars(statements) if name.isupper() and not name.startswith("_")])
 def test_no_statement_reads_a_whole_table_but_those_that_list_it(store: SqliteStore, name: str) -> None:
     sql = getattr(statements, name)
-    values = [None] * 14 if "?1" not in sql else [None] * max(int(digit) for digit in "123456789" if f"?{digit}" in sql)
-    values = values[: sql.count("?")] if "?1" not in sql else values
+    numbered = [int(digit) for digit in "123456789" if f"?{digit}" in sql]
+    values = [None] * max(numbered, default=sql.count("?"))
     store._session.execute(f"PRAGMA foreign_keys={'OFF' if name in WITHOUT_CASCADES else 'ON'}")
     plan = [row[3] for row in store._session.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
     scans = [line for line in plan if line.startswith("SCAN") and any(table in line for table in TABLES)]

@@ -93,7 +93,7 @@ ROWS = {
         Row(
             "R19",
             "the owner's process number belongs to another process, the machine was restarted, the owner is elsewhere",
-            "a dead owner's run is taken over at once, a living one's never, if both have one length of lease",
+            "a dead owner's run is taken over at once, a living one's never, whatever leases others have",
         ),
         Row(
             "R20",

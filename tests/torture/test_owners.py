@@ -186,7 +186,8 @@ OWNERS: dict[str, tuple[dict[str, Any], int]] = {
     "the machine was started anew": ({"owner_boot": "another boot/pid:[1]"}, 0),
     "no such process": ({"owner_pid": 2**22 + 1}, 0),
     "on another host": ({"owner_host": "elsewhere"}, 5),
-    "on another host, silent": ({"owner_host": "elsewhere", "heartbeat": 0.0}, 0),
+    "on another host, silent": ({"owner_host": "elsewhere", "owner_lease": 1.0, "heartbeat": -9.0}, 0),
+    "alive, and silent for a while of a long lease": ({"owner_lease": 600.0, "heartbeat": -500.0}, 5),
     "in another container": ({"owner_boot": "{boot}/pid:[1]"}, 5),
 }
 
@@ -205,15 +206,17 @@ def test_an_owner_is_judged_by_more_than_its_number(share: Share, place: Path) -
 
 
 def give_to(trial: Trial, owner: Owner, change: Mapping[str, Any]) -> None:
-    """Let the run belong to an owner, changed in some way, that has just said that it lives."""
+    """Let the run belong to an owner, changed in some way, that said so many seconds after now that it lives."""
     values: dict[str, Any] = {
         "owner_host": owner.host,
         "owner_pid": owner.pid,
         "owner_started": owner.started,
         "owner_boot": owner.boot,
-        "heartbeat": time.time(),
+        "owner_lease": owner.lease,
+        "heartbeat": 0.0,
         **change,
     }
+    values["heartbeat"] += time.time()
     values["owner_boot"] = values["owner_boot"].replace("{boot}", owner.boot.partition("/")[0])
     database = sqlite3.connect(trial.database)
     names = ", ".join(f"{name} = :{name}" for name in values)
