@@ -124,14 +124,14 @@ def _size(path: Path) -> int:
 
 def _refuse_foreign(path: Path, application_id: int) -> None:
     if application_id != APPLICATION_ID:
-        raise StoreError(f"{path} is another program's database", "name another file by --db; nothing was changed")
+        raise StoreError(f"{path} is another program's database", "name another file by --db")
 
 
 def _refuse_newer(path: Path, version: int) -> None:
     if version > len(MIGRATIONS):
         raise StoreError(
             f"{path} was written by a newer wf (its version is {version}, this wf knows {len(MIGRATIONS)})",
-            "update wf; nothing was changed",
+            "update wf",
         )
 
 

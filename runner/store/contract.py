@@ -234,7 +234,8 @@ class Store(Protocol):
     def save_snapshot(self, snapshot: Snapshot, rows: Rows, epoch: int) -> int:
         """Keep a snapshot and bring the projected tables up to date with it, in one transaction; the snapshot's bytes.
 
-        `snapshot.seq` is the last event of a commit. The same snapshot again changes nothing. Raises Fenced.
+        `snapshot.seq` is the last event of a commit. The same snapshot again changes nothing. Raises Fenced, and
+        StoreError if the store has gone away: a run that stands still keeps one, and has not been recorded without.
         """
         ...
 
@@ -278,7 +279,7 @@ class Store(Protocol):
         ...
 
     def inbox(self, run: str) -> list[Message]:
-        """A run's messages, oldest first."""
+        """A run's messages, oldest first. A live run asks often: here it learns, too, if the store has gone away."""
         ...
 
     def moment(self) -> AbstractContextManager[None]:

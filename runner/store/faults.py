@@ -49,6 +49,12 @@ def explain(error: Exception, path: Path) -> StoreError:
     return StoreError(f"{path} {words}", hint)
 
 
+def gone(file: Path, path: Path) -> StoreError:
+    """A file of the database at `path`, which is in use, was removed, or another put in its place."""
+    recorded = "what was recorded is in the file that was there: put it back, and `wf resume` goes on"
+    return StoreError(f"{file} was removed or replaced while it was in use", recorded if file == path else DOCTOR)
+
+
 def _undecodable(error: UnicodeError, path: Path) -> StoreError:
     if isinstance(error, UnicodeEncodeError):
         return StoreError("this can't be recorded: it holds half a surrogate pair, which is no text")

@@ -19,7 +19,7 @@ from runner.store.driver import sqlite3
 from runner.store.form import Form
 from runner.store.large import Lost
 from runner.store.migrations import MIGRATIONS
-from runner.store.session import Session
+from runner.store.session import FILES, Session
 from runner.store.sqlite import SqliteStore
 
 Json = Any
@@ -57,7 +57,7 @@ def sound_sqlite() -> str:
 
 def around(path: Path) -> Iterator[Finding]:
     """What is to be said of a database's files without opening them."""
-    files = [file for suffix in ("", "-wal", "-shm") if (file := Path(f"{path}{suffix}")).is_file()]
+    files = [file for suffix in FILES if (file := Path(f"{path}{suffix}")).is_file()]
     for file in files:
         mode = stat.S_IMODE(file.stat().st_mode)
         if mode & _OTHERS:

@@ -18,7 +18,7 @@ from runner.store.large import LARGE, Fetch, Lost, encode, lightened
 
 Json = Any
 
-DOCTOR = "`wf doctor` shows what is whole; nothing was changed"
+DOCTOR = "`wf doctor` shows what is whole"
 """What to do about damage."""
 
 NOT_WHOLE = (*UNREADABLE, Lost, struct.error)
@@ -134,4 +134,4 @@ def damaged(what: str, where: str, error: Exception | None = None) -> StoreError
 
 def newer(what: str, where: str) -> StoreError:
     """What is kept was written by a later version."""
-    return StoreError(f"{what} in {where} were written by a newer wf", "update wf to read them; nothing was changed")
+    return StoreError(f"{what} in {where} were written by a newer wf", "update wf to read them")

@@ -10,12 +10,15 @@ from typing import Any
 from sqlite_utils import Database
 
 from runner.store.driver import sqlite3
-from runner.store.faults import FAULTS, explain, explained
+from runner.store.faults import FAULTS, explain, explained, gone
 from runner.store.large import Lost
 from runner.store.payload import damaged
 
 Json = Any
 Values = Sequence[Json] | dict[str, Json]
+
+FILES = ("", "-wal", "-shm")
+"""What is added to a database's path to name the files that SQLite keeps open for it, itself first."""
 
 
 class Session:
@@ -25,6 +28,18 @@ class Session:
         self._database = database
         self.path = path
         self.where = str(path)
+        self._opened = {path: _identity(path)}
+
+    def refuse_if_gone(self) -> None:
+        """Raises StoreError when a file that was opened is no longer at its path.
+
+        SQLite would write on into a file that nobody can find any more, and say nothing. The other two files it opens
+        when it first reads: they are known from the first time that this is asked.
+        """
+        for file in (Path(f"{self.path}{suffix}") for suffix in FILES):
+            found = _identity(file)
+            if self._opened.setdefault(file, found) != found:
+                raise gone(file, self.path)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -83,3 +98,12 @@ class Session:
         """Let go of the connection."""
         with explained(self.path):
             self._database.close()
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    """What tells a file from any other that may have its path; None when there is none."""
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

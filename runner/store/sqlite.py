@@ -219,6 +219,7 @@ class SqliteStore:
             for statement, values in (one for written in changed for one in written.items()):
                 self._session.write_each(statement, values)
             self._blobs.keep_for(number, apart)
+        self._session.refuse_if_gone()
         return size
 
     def _why_no_snapshot(self, snapshot: Snapshot, epoch: int) -> StoreError:
@@ -318,6 +319,7 @@ class SqliteStore:
 
     def inbox(self, run: str) -> list[Message]:
         """See `Store`."""
+        self._session.refuse_if_gone()
         rows = self._session.read(statements.INBOX, (run,))
         with self._session.sound(f"a message to run '{run}'") as what:
             return [self._message(run, row, what) for row in rows]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.acceptance.command_line import Done, wf, write
+from tests.acceptance.command_line import Done, ended, process, started, wf, write
 from tests.spoiled import SPOILED, a_log_alone, an_event_less, otherwise_listed
 
 FLOW = """
@@ -107,3 +108,47 @@ def test_a_run_that_is_listed_as_what_its_events_do_not_say_is_an_error(folder: 
     for command in ("show a", "state a", "graph a"):
         said = word_of(unchanged(folder, command, code=5))
         assert said == "run 'a' is listed as completed, but its events say paused", command
+
+
+TAKES = """
+wf: 1
+name: takes
+permissions: {commands: [sh]}
+nodes: {first: {script: "true", next: take}, take: {script: COMMAND}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("command", "file", "hint"),
+    [
+        ("rm .wf/wf.db", "wf.db", "put it back"),
+        ("cp .wf/wf.db copy && mv copy .wf/wf.db", "wf.db", "put it back"),
+        ("rm .wf/wf.db*", "wf.db", "put it back"),
+        ("mv .wf moved", "wf.db", "put it back"),
+        ("rm .wf/wf.db-wal", "wf.db-wal", "wf doctor"),
+        ("rm .wf/wf.db-shm", "wf.db-shm", "wf doctor"),
+    ],
+)
+def test_a_run_whose_database_is_gone_when_it_ends_has_not_completed(
+    tmp_path: Path, command: str, file: str, hint: str
+) -> None:
+    write(tmp_path, "flow.yaml", TAKES.replace("COMMAND", f"'{command}'"))
+    done = wf(tmp_path, "run", "flow.yaml", "--json", code=5)
+    assert done.document["status"] == "error"
+    assert "completed" not in done.stderr
+    assert f"error: .wf/{file} was removed or replaced while it was in use\n" in done.stderr
+    assert hint in done.stderr
+
+
+def test_a_run_whose_database_is_moved_goes_on_where_it_was_once_that_is_back(tmp_path: Path) -> None:
+    write(tmp_path, "flow.yaml", TAKES.replace("COMMAND", "'[ -e moved ] || mv .wf moved; cat gate'"))
+    os.mkfifo(tmp_path / "gate")
+    with started(tmp_path, "run", "flow.yaml", "--run-id", "r") as run:
+        done = ended(run)
+    assert done.code == 5, done
+    (tmp_path / "moved").rename(tmp_path / ".wf")
+    (tmp_path / "moved").mkdir()
+    (tmp_path / "gate").unlink()
+    (tmp_path / "gate").touch()
+    assert process(tmp_path, "resume", "r").code == 0
+    assert [step["status"] for step in wf(tmp_path, "show", "r", "--json").document["steps"]] == ["completed"] * 2
