@@ -6,8 +6,9 @@ import asyncio
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import NamedTuple
 
-from benchmarks.measuring import stopwatch
 from runner.events import Commit
 from runner.loading import load
 from runner.runs import Choices, Surroundings, prepare, start
@@ -93,31 +94,49 @@ nodes:
     return head + "".join(branch.format(n=n) for n in range(branches))
 
 
-class Until:
-    """A listener that breaks a run off after so many commits, as a kill would."""
+class Watch:
+    """A listener that notes when the first commit was made, and breaks a run off after `until`, as a kill would."""
 
-    def __init__(self, commits: int) -> None:
-        self._left = commits
+    def __init__(self, until: int | None) -> None:
+        self.first = 0.0
+        self._commits = 0
+        self._until = until
 
     def heard(self, _commit: Commit, _state: RunState) -> None:
-        self._left -= 1
-        if not self._left:
+        self.first = self.first or perf_counter()
+        self._commits += 1
+        if self._commits == self._until:
             raise KeyboardInterrupt
 
     def close(self) -> None:
         """Nothing is held open."""
 
 
-def seconds(text: str, durability: Durability, folder: Path | None = None, until: int | None = None) -> float:
+class Taken(NamedTuple):
+    """Seconds that a run took, and those of them after its first commit: by then its definition is saved."""
+
+    whole: float
+    steps: float
+
+
+def taken(text: str, durability: Durability, folder: Path | None = None, until: int | None = None) -> Taken:
     """How long a new run takes, until it ends or `until` commits are made. Reading the file is not part of it."""
     with TemporaryDirectory() as temporary:
         here = folder or Path(temporary)
         (here / "flow.yaml").write_text(text, encoding="utf-8")
         loaded = load(str(here / "flow.yaml"))
         store = open_store(here / "wf.db", durability=durability)
-        around = Surroundings(store, listeners=[] if until is None else [Until(until)])
+        watch = Watch(until)
+        around = Surroundings(store, listeners=[watch])
         prepared = prepare(loaded, {}, Choices(run=RUN), around.environment, around.clock)
-        with stopwatch() as taken, suppress(KeyboardInterrupt):
+        began = perf_counter()
+        with suppress(KeyboardInterrupt):
             asyncio.run(start(prepared, around))
+        ended = perf_counter()
         store.close()
-    return taken()
+    return Taken(ended - began, ended - watch.first)
+
+
+def seconds(text: str, durability: Durability, folder: Path | None = None, until: int | None = None) -> float:
+    """The whole of `taken`."""
+    return taken(text, durability, folder, until).whole

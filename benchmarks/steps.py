@@ -20,8 +20,8 @@ def rows() -> Iterator[Row]:
     yield from _loops("full", langgraph=Target(), limit=Target(least=0.8))
     chain, loop = flows.chain(NODES), flows.loop(NODES)
     ways: dict[str, Way] = {
-        "chain": lambda: flows.seconds(chain, "normal") / NODES,
-        "loop": lambda: flows.seconds(loop, "normal") / NODES,
+        "chain": lambda: flows.taken(chain, "normal").steps / NODES,
+        "loop": lambda: flows.taken(loop, "normal").steps / NODES,
     }
     costs = interleave(ways, ROUNDS)
     ratio, peer = cost_ratio(costs, "chain", "loop"), f"a loop {per_second(costs['loop'])}"

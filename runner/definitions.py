@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from runner.compiler.files import PATTERN
-from runner.model import Json, Loaded, Node, Workflow
-from runner.store.contract import Definition
+from runner.model import Loaded, Node, Workflow
+from runner.store.contract import Definition, EdgeRow, NodeRow
 
 
 def definition_of(loaded: Loaded) -> Definition:
@@ -16,13 +16,13 @@ def definition_of(loaded: Loaded) -> Definition:
     workflow = loaded.workflow
     folder = folder_of(workflow)
     files = {_place(path, folder): text for path, text in loaded.texts.items()}
-    nodes: list[Mapping[str, Json]] = []
-    edges: list[Mapping[str, Json]] = []
+    nodes: list[NodeRow] = []
+    edges: list[EdgeRow] = []
     for body in workflow.bodies.values():
         paths = {node.id: "/".join(map(str, node.at)) for node in body.nodes.values()}
         for node in body.nodes.values():
-            nodes.append({"path": paths[node.id], "id": node.id, "verb": node.verb, "title": node.title})
-            edges.extend(_edges(node, paths))
+            nodes.append(NodeRow(paths[node.id], node.id, node.verb, node.title))
+            edges += _edges(node, paths)
     file = _place(workflow.file, folder)
     return Definition(loaded.hash, workflow.name, workflow.version, file, folder, files, nodes, edges)
 
@@ -46,10 +46,14 @@ def _key(place: str, folder: str) -> str:
     return place if place.startswith(PATTERN) else os.path.normpath(Path(folder, place))
 
 
-def _edges(node: Node, paths: Mapping[str, str]) -> Iterator[Mapping[str, Json]]:
+def _edges(node: Node, paths: Mapping[str, str]) -> list[EdgeRow]:
     """A node's arrows to others in its body, whose paths are `paths`."""
     handlers = node.on_error if isinstance(node.on_error, tuple) else ()
-    for kind, routes in (("next", node.next or ()), ("on_error", handlers)):
-        for route in routes:
-            to = paths[route.to] if route.to else "exit"
-            yield {"from": paths[node.id], "to": to, "kind": kind, "condition": route.when.source if route.when else ""}
+    return [
+        EdgeRow(
+            paths[node.id],
+            paths[route.to] if route.to else "exit",
+            route.when.source if route.when else "",
+        )
+        for route in (*(node.next or ()), *handlers)
+    ]

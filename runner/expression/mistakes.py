@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Set
 
-from lark import Token
 from msgspec import Struct
 
 from runner.errors import ExpressionError
+from runner.expression.automaton import END, Token
 
 RESERVED_WORDS = frozenset(
     {"as", "break", "const", "continue", "else", "false", "for", "function", "if", "import", "in", "let", "loop"}
@@ -105,9 +105,9 @@ def unreadable(text: str, offset: int) -> ExpressionError:
 
 def unexpected(text: str, token: Token, expected: Set[str]) -> ExpressionError:
     """The error for a token that can't stand where it stands."""
-    if token.type == "$END":
+    if token.type == END:
         return _ended(text, expected)
-    offset = token.start_pos or 0
+    offset = token.offset
     if known := _known(text, offset, len(token)):
         return known
     if token in _OPENING.values():

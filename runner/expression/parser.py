@@ -1,16 +1,14 @@
-"""Source text as a syntax tree: what lark finds by the grammar, made into nodes."""
+"""Source text as a syntax tree: what is found by the grammar, made into nodes."""
 
 from __future__ import annotations
 
 import math
 from functools import cache
-from typing import Any, cast
-
-from lark import Lark, Token
-from lark.exceptions import UnexpectedCharacters, UnexpectedToken
+from typing import Any
 
 from runner.errors import ExpressionError
-from runner.expression import literals, mistakes, tables
+from runner.expression import automaton, literals, mistakes
+from runner.expression.automaton import Parser, Token, Unexpected, Unreadable
 from runner.expression.limits import MAX_LENGTH
 from runner.expression.tree import (
     Binary,
@@ -36,11 +34,11 @@ def parse(text: str) -> Node:
     """The tree of an expression; macros are still calls, and names are not looked up. Raises ExpressionError."""
     _check(text)
     try:
-        tree: Node = _parser().parse(text)  # type: ignore[assignment]
-    except UnexpectedCharacters as error:
-        raise mistakes.unreadable(text, cast(int, error.pos_in_stream)) from None
-    except UnexpectedToken as error:
-        raise mistakes.unexpected(text, error.token, error.accepts or error.expected) from None
+        tree: Node = _parser().parse(text)
+    except Unreadable as error:
+        raise mistakes.unreadable(text, error.offset) from None
+    except Unexpected as error:
+        raise mistakes.unexpected(text, error.token, error.expected) from None
     return _fits(tree)
 
 
@@ -59,8 +57,8 @@ def _check(text: str) -> None:
 
 
 @cache
-def _parser() -> Lark:
-    return tables.load(_Builder())
+def _parser() -> Parser:
+    return automaton.load(_Builder())
 
 
 def _fits(node: Node) -> Node:
@@ -100,7 +98,7 @@ class _Builder:
     def unary(parts: list[Any]) -> Node:
         operator, operand = parts
         if operator == "-" and _is_unsigned_number(operand):
-            return Constant(operator.start_pos, operand.offset + operand.width - operator.start_pos, -operand.value)
+            return Constant(operator.offset, operand.offset + operand.width - operator.offset, -operand.value)
         return Unary(*_place(operator), str(operator), _fits(operand))
 
     @staticmethod
@@ -120,11 +118,11 @@ class _Builder:
 
     @staticmethod
     def number(parts: list[Token]) -> Node:
-        return Constant(*_place(parts[0]), literals.number(parts[0], _start(parts[0])))
+        return Constant(*_place(parts[0]), literals.number(parts[0], parts[0].offset))
 
     @staticmethod
     def string(parts: list[Token]) -> Node:
-        return Constant(*_place(parts[0]), literals.string(parts[0], _start(parts[0])))
+        return Constant(*_place(parts[0]), literals.string(parts[0], parts[0].offset))
 
     @staticmethod
     def constant(parts: list[Token]) -> Node:
@@ -176,8 +174,4 @@ def _logic(operator: LogicOperator, parts: list[Node]) -> Node:
 
 
 def _place(token: Token) -> tuple[int, int]:
-    return _start(token), len(token)
-
-
-def _start(token: Token) -> int:
-    return token.start_pos or 0
+    return token.offset, len(token)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
 
@@ -32,10 +32,27 @@ class RunUnknown(StoreError):
     exit_code = EXIT_USAGE
 
 
+class NodeRow(NamedTuple):
+    """A node as readers of the graph see it; `path` is its place in the file."""
+
+    path: str
+    id: str
+    verb: str
+    title: str
+
+
+class EdgeRow(NamedTuple):
+    """A route from one node to another, by their paths; `condition` is empty where there is none."""
+
+    source: str
+    target: str
+    condition: str
+
+
 class Definition(msgspec.Struct, frozen=True):
     """One version of a workflow: its files' texts by path (relative to `folder`), root file first, hashed as a whole.
 
-    `nodes` and `edges` describe the graph for readers: `{path, id, verb, title}` and `{from, to, condition}`.
+    `nodes` and `edges` are its graph, for readers.
     """
 
     hash: str
@@ -44,8 +61,8 @@ class Definition(msgspec.Struct, frozen=True):
     file: str
     folder: str
     files: Mapping[str, str]
-    nodes: Sequence[Mapping[str, Json]] = ()
-    edges: Sequence[Mapping[str, Json]] = ()
+    nodes: Sequence[NodeRow] = ()
+    edges: Sequence[EdgeRow] = ()
 
 
 class VersionRow(msgspec.Struct, frozen=True):

@@ -61,8 +61,8 @@ class MemoryStore:
 
     def save_definition(self, definition: Definition) -> None:
         """See `Store`."""
-        nodes, edges = tuple(map(dict, definition.nodes)), tuple(map(dict, definition.edges))
-        copy = replace(definition, files=dict(definition.files), nodes=nodes, edges=edges)
+        graph = {"nodes": tuple(definition.nodes), "edges": tuple(definition.edges)}
+        copy = replace(definition, files=dict(definition.files), **graph)
         self._definitions.setdefault(definition.hash, copy)
         self._unused_since.pop(definition.hash, None)
 

@@ -19,7 +19,9 @@ from runner.store.connection import Durability, connect
 from runner.store.contract import (
     LEASE_SECONDS,
     Definition,
+    EdgeRow,
     Message,
+    NodeRow,
     Owner,
     Rows,
     RunRow,
@@ -82,9 +84,8 @@ class SqliteStore:
             self._save_graph(definition)
 
     def _save_graph(self, definition: Definition) -> None:
-        of = definition.hash
-        nodes = ((of, i, one["path"], one["id"], one["verb"], one["title"]) for i, one in enumerate(definition.nodes))
-        edges = ((of, i, one["from"], one["to"], one["condition"]) for i, one in enumerate(definition.edges))
+        nodes = ((definition.hash, place, *node) for place, node in enumerate(definition.nodes))
+        edges = ((definition.hash, place, *edge) for place, edge in enumerate(definition.edges))
         self._session.write_each(statements.INSERT_NODE, nodes)
         self._session.write_each(statements.INSERT_EDGE, edges)
 
@@ -97,12 +98,9 @@ class SqliteStore:
             name, version, file, folder, files = rows[0]
             hashes = from_json(files, what, self._session.where)
             texts = {path: str(self._blobs.fetch(blob), "utf-8") for path, blob in hashes.items()}
-            nodes = self._mappings(statements.NODES, hash, ("path", "id", "verb", "title"))
-            edges = self._mappings(statements.EDGES, hash, ("from", "to", "condition"))
+            nodes = tuple(NodeRow(*row) for row in self._session.read(statements.NODES, (hash,)))
+            edges = tuple(EdgeRow(*row) for row in self._session.read(statements.EDGES, (hash,)))
             return Definition(hash, name, version, file, folder, texts, nodes, edges)
-
-    def _mappings(self, statement: str, hash: str, names: Sequence[str]) -> tuple[dict[str, Json], ...]:
-        return tuple(dict(zip(names, row, strict=True)) for row in self._session.read(statement, (hash,)))
 
     def versions(self, name: str | None = None) -> list[VersionRow]:
         """See `Store`."""

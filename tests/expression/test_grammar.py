@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from typing import Any
 
 import pytest
-from lark import Lark
+from hypothesis import given
+from hypothesis import strategies as st
+from lark import Lark, Token, Tree
+from lark.exceptions import UnexpectedCharacters, UnexpectedToken
 
-from runner import resources
 from runner.errors import ExpressionError
-from runner.expression import Uint, compile_expression, tables
+from runner.expression import Uint, automaton, compile_expression, grammar
+from runner.expression.automaton import Unexpected, Unreadable
 from runner.expression.parser import parse
 from runner.expression.tree import Binary, Call, Conditional, Constant, Index, ListOf, Logic, MapOf, Name, Select, Unary
-
-GRAMMARS = resources.data("grammars")
 
 
 def conflicts(grammar: str, caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -24,7 +27,7 @@ def conflicts(grammar: str, caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 def test_the_grammar_has_no_conflicts(caplog: pytest.LogCaptureFixture) -> None:
-    assert conflicts((GRAMMARS / "expression.lark").read_text(encoding="utf-8"), caplog) == []
+    assert conflicts(grammar.GRAMMAR.read_text(encoding="utf-8"), caplog) == []
 
 
 def test_a_conflict_would_be_seen(caplog: pytest.LogCaptureFixture) -> None:
@@ -32,16 +35,112 @@ def test_a_conflict_would_be_seen(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_the_kept_tables_are_those_of_the_grammar() -> None:
-    kept = (GRAMMARS / "expression.tables.json").read_text(encoding="utf-8")
-    assert kept == tables.generate(), "run: python -m runner.expression.tables"
+    kept = automaton.TABLES.read_text(encoding="utf-8")
+    assert kept == grammar.generate(), "run: python -m runner.expression.grammar"
 
 
-def test_the_parser_is_not_built_from_the_grammar(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object, **__: object) -> None:
-        raise AssertionError("the grammar was read")
+class Plain:
+    """A builder that only notes which method was given what."""
 
-    monkeypatch.setattr(Lark, "__init__", refuse)
-    assert tables.load(object()).parse("a + 1").data == "binary"
+    def __getattr__(self, name: str) -> Callable[[list[Any]], Any]:
+        return lambda found: (name, [plain(part) for part in found])
+
+
+def plain(found: Any) -> Any:
+    """A token or a tree, lark's or ours, in a form in which they compare."""
+    if isinstance(found, Tree):
+        return found.data, [plain(child) for child in found.children]
+    if isinstance(found, Token):
+        return found.type, found.start_pos, str(found)
+    if isinstance(found, automaton.Token):
+        return found.type, found.offset, str(found)
+    return found
+
+
+OURS = automaton.load(Plain())
+LARK = Lark(grammar.GRAMMAR.read_text(encoding="utf-8"), parser="lalr", lexer="basic", maybe_placeholders=False)
+
+
+def by_our_tables(text: str) -> Any:
+    try:
+        return plain(OURS.parse(text))
+    except Unreadable as error:
+        return error.offset
+    except Unexpected as error:
+        return error.token.type, str(error.token), set(error.expected)
+
+
+def by_lark(text: str) -> Any:
+    try:
+        return plain(LARK.parse(text))
+    except UnexpectedCharacters as error:
+        return error.pos_in_stream
+    except UnexpectedToken as error:
+        return error.token.type, str(error.token), error.accepts
+
+
+PIECES = (
+    *(
+        "a",
+        "in",
+        "true",
+        "null",
+        "f",
+        "1",
+        "0x1F",
+        "2.5e3",
+        "7u",
+        "'s'",
+        'b"x"',
+        "r'''y'''",
+        "`a-b`",
+        "1.",
+        "'open",
+        "&",
+    ),
+    *(
+        "(",
+        ")",
+        "[",
+        "]",
+        "{",
+        "}",
+        ",",
+        ":",
+        "?",
+        ".",
+        "!",
+        "-",
+        "+",
+        "*",
+        "/",
+        "%",
+        "==",
+        "<",
+        "&&",
+        "||",
+        "// c",
+        "\n",
+    ),
+)
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map(" ".join))
+def test_what_is_found_is_what_lark_finds(text: str) -> None:
+    assert by_our_tables(text) == by_lark(text)
+
+
+@given(st.text("ab.[]()1'`&|! \n", max_size=12))
+def test_signs_are_read_as_lark_reads_them(text: str) -> None:
+    assert by_our_tables(text) == by_lark(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["[a, b, c,]", "f(1, 2, 3)", "{a: 1, b: 2}", "a && b && c || d", "a ? -b : !c.d[0].`e`"]
+)
+def test_whole_expressions_are_read_as_lark_reads_them(text: str) -> None:
+    assert isinstance(by_lark(text)[1], list)
+    assert by_our_tables(text) == by_lark(text)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from runner.fold import fold
 from runner.projection import Projector
 from runner.snapshot import encode
 from runner.state import RunState
-from runner.store.contract import Definition, Owner, Snapshot, Store
+from runner.store.contract import Definition, EdgeRow, NodeRow, Owner, Snapshot, Store
 
 Json = Any
 
@@ -20,11 +20,8 @@ DEFINITION = Definition(
     file="flow.yaml",
     folder="/project",
     files={"flow.yaml": "wf: 1\nname: flow # é\n", "prompts/a.md": "", "copy.yaml": "wf: 1\nname: flow # é\n"},
-    nodes=(
-        {"path": "a", "id": "a", "verb": "agent", "title": "Ask"},
-        {"path": "a/b", "id": "b", "verb": "", "title": ""},
-    ),
-    edges=({"from": "a", "to": "b", "condition": "x > 1"}, {"from": "b", "to": "", "condition": ""}),
+    nodes=(NodeRow("a", "a", "agent", "Ask"), NodeRow("a/b", "b", "", "")),
+    edges=(EdgeRow("a", "b", "x > 1"), EdgeRow("b", "", "")),
 )
 
 OWNER = Owner("host", 42, 12.5, "boot")

@@ -9,7 +9,7 @@ import pytest
 
 from runner.errors import EXIT_STORE, EXIT_USAGE, RunBusy, StoreError, UsageError
 from runner.events import Commit, RunEnded, RunPaused, RunResumed, RunStarted, StepEnded, encode
-from runner.store.contract import Definition, Fenced, HistoryMoved, Message, Rows, RunUnknown, Snapshot, Store
+from runner.store.contract import Definition, Fenced, HistoryMoved, Message, NodeRow, Rows, RunUnknown, Snapshot, Store
 from tests.store.conftest import Opener
 from tests.store.samples import DEFINITION, OTHER, OWNER, begin, events, first, following
 
@@ -63,11 +63,12 @@ def test_a_definition_saved_again_changes_nothing(store: Store) -> None:
 
 
 def test_a_definition_does_not_change_with_what_it_was_made_of(store: Store) -> None:
-    files, node = {"a": "1"}, {"path": "a", "id": "a", "verb": "", "title": ""}
-    store.save_definition(Definition("h2", "flow", "1", "a", "/", files, [node]))
-    files["a"] = node["title"] = "changed"
+    files, nodes = {"a": "1"}, [NodeRow("a", "a", "", "")]
+    store.save_definition(Definition("h2", "flow", "1", "a", "/", files, nodes))
+    files["a"] = "changed"
+    nodes.clear()
     assert store.definition("h2").files == {"a": "1"}
-    assert store.definition("h2").nodes[0]["title"] == ""
+    assert list(store.definition("h2").nodes) == [NodeRow("a", "a", "", "")]
 
 
 @pytest.mark.parametrize("hash_", ["nope", *HOSTILE_TEXT])
