@@ -212,6 +212,18 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
     reply_tokens: int = 0
     cost_usd: float | None = None
 
+    def after(self, before: Usage | None) -> Usage:
+        """What this and an earlier attempt at the same call used together; unknown is the price of both if one is."""
+        if before is None:
+            return self
+        known = self.cost_usd is not None and before.cost_usd is not None
+        return Usage(
+            self.model or before.model,
+            before.prompt_tokens + self.prompt_tokens,
+            before.reply_tokens + self.reply_tokens,
+            (before.cost_usd or 0.0) + (self.cost_usd or 0.0) if known else None,
+        )
+
 
 class AttemptFailed(Event, frozen=True, tag="attempt_failed"):
     """An attempt failed and will be followed by another, at `retry_at` (epoch s; jitter already drawn)."""

@@ -289,9 +289,10 @@ def _attempt_started(run: RunState, event: AttemptStarted) -> None:
 
 
 def _attempt_failed(run: RunState, event: AttemptFailed) -> None:
+    step = run.steps[event.step]
     if event.usage is not None:
         _charge(run, event.usage)
-    step = run.steps[event.step]
+        step.used = event.usage.after(step.used)
     run.halt(step)
     run.homes.pop(event.step, None)
     run.retrying[event.step] = None

@@ -38,10 +38,14 @@ CALL = "call"
 
 
 class _Open(NamedTuple):
-    """What must be known of a step that has not ended: its last attempt, and whose model call it is, if one."""
+    """What must be known of a step that has not ended: its last attempt, and whose model call it is, if one.
+
+    `used` is what the call's failed attempts have.
+    """
 
     attempt: int
     agent: str
+    used: Usage | None = None
 
 
 class _Moment(NamedTuple):
@@ -61,7 +65,8 @@ class Projector:
         """Begin after the last event folded into `state`."""
         self._rows: dict[str, dict[Any, Row]] = {name: {} for name in PROJECTED}
         self._open = {
-            path: _Open(step.attempt, step.agent if step.verb == CALL else "") for path, step in state.steps.items()
+            path: _Open(step.attempt, step.agent if step.verb == CALL else "", step.used)
+            for path, step in state.steps.items()
         }
         self._pending: list[Commit] = []
         self._live = _root_state(state)
@@ -167,6 +172,11 @@ class Projector:
         """An attempt that another will follow."""
         failed = {"status": "failed", "error": event.error, "retry_at": event.retry_at}
         self._end_attempt(event.step, event.attempt, moment, failed)
+        if event.usage is not None:
+            before = self._open.get(event.step, _Open(0, ""))
+            used = event.usage.after(before.used)
+            self._open[event.step] = before._replace(used=used)
+            self._put("model_calls", event.step, {"step": event.step, **_usage_row(used)})
 
     def step_ended(self, event: StepEnded, moment: _Moment) -> None:
         """A step has its status; one that took no time begins here too."""
@@ -186,21 +196,18 @@ class Projector:
         self._put("steps", event.step, row)
         if before is not None and before.attempt:
             self._end_attempt(event.step, before.attempt, moment, {"status": event.status, "error": event.error})
-        agent = "" if before is None else before.agent
-        if agent or event.usage is not None:
-            self._reply(event, agent, moment)
+        call = before or _Open(0, "")
+        if call.agent or event.usage is not None:
+            self._reply(event, call, moment)
 
-    def _reply(self, event: StepEnded, agent: str, moment: _Moment) -> None:
-        usage = event.usage or Usage()
-        ended: Row = {"status": event.status, "error": event.error, "ended_at": moment.at, "ended_seq": moment.seq}
-        call: Row = {"step": event.step, "agent": agent, "cost_usd": usage.cost_usd, **ended}
-        call.update(prompt_tokens=usage.prompt_tokens, reply_tokens=usage.reply_tokens)
-        if usage.model:
-            call["model"] = usage.model
-        self._put("model_calls", event.step, call)
+    def _reply(self, event: StepEnded, call: _Open, moment: _Moment) -> None:
+        used = call.used if event.usage is None else event.usage.after(call.used)
+        row: Row = {"step": event.step, "agent": call.agent, "status": event.status, "error": event.error}
+        row.update(ended_at=moment.at, ended_seq=moment.seq, **_usage_row(used or Usage()))
+        self._put("model_calls", event.step, row)
         message = event.output.get("message") if isinstance(event.output, dict) else None
         if isinstance(message, dict):
-            self._say(event.step, (1, 0), message, agent, moment)
+            self._say(event.step, (1, 0), message, call.agent, moment)
 
 
 _PROJECT: dict[type[Event], Callable[[Projector, Any, _Moment], None]] = {
@@ -220,6 +227,11 @@ def project(commits: Iterable[Commit], state: RunState | None = None) -> Rows:
         fold(run, commit)
         projector.add(commit, run)
     return projector.take()
+
+
+def _usage_row(usage: Usage) -> Row:
+    row: Row = {name: getattr(usage, name) for name in ("prompt_tokens", "reply_tokens", "cost_usd")}
+    return {**row, "model": usage.model} if usage.model else row
 
 
 def _root_state(run: RunState) -> State | None:

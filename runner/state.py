@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from runner.events import Ending, RunStarted, RunStatus, StepWaiting, Write
+from runner.events import Ending, RunStarted, RunStatus, StepWaiting, Usage, Write
 from runner.reducers import State
 
 Json = Any
@@ -100,7 +100,10 @@ class Tally(msgspec.Struct, frozen=True):
 
 
 class Step(msgspec.Struct):
-    """A step that has not ended. Times in epoch seconds; `counted` is what the run had counted as the step began."""
+    """A step that has not ended. Times in epoch seconds; `counted` is what the run had counted as the step began.
+
+    `used` is what the model call's failed attempts have.
+    """
 
     path: str
     node: str
@@ -125,6 +128,7 @@ class Step(msgspec.Struct):
     body: str = ""
     base: Frame | None = None
     counted: Tally | None = None
+    used: Usage | None = None
 
     @property
     def detached(self) -> bool:

@@ -137,3 +137,40 @@ def test_a_foreign_or_damaged_database_is_left_as_it_is(tmp_path: Path, content:
 
 def test_doctor_finds_the_machine_in_order(tmp_path: Path) -> None:
     assert "ok     sqlite" in wf(tmp_path, "doctor").stdout
+
+
+PAID = """
+wf: 1
+name: paid
+models: {small: openai/gpt-4o-mini}
+agents: {helper: {model: small}}
+nodes:
+  ask:
+    agent: helper
+    prompt: Hello
+    retry: {max_attempts: 4, initial_interval: 50ms, backoff: 1, jitter: false, errors: [rate_limit]}
+"""
+
+PRICED = """
+ask:
+  - {error: rate_limit, usage: {prompt_tokens: 5, reply_tokens: 1, cost_usd: 0.5}}
+  - {error: rate_limit}
+  - {error: rate_limit, usage: {prompt_tokens: 7, reply_tokens: 2, cost_usd: 0.25}}
+  - {reply: hello, usage: {prompt_tokens: 11, reply_tokens: 3, cost_usd: 1.0}}
+"""
+
+
+@pytest.mark.parametrize("pauses", [False, True])
+def test_what_a_call_has_used_is_that_of_all_its_attempts(tmp_path: Path, *, pauses: bool) -> None:
+    write(tmp_path, "paid.yaml", PAID)
+    write(tmp_path, "mock.yaml", PRICED)
+    limit = ("--wait-limit", "1ms") if pauses else ()
+    done = wf(tmp_path, "run", "paid.yaml", "--run-id", "r", "--mock", "mock.yaml", *limit, code=3 if pauses else 0)
+    while done.code:
+        done = wf(tmp_path, "resume", "r", *limit, code=None)
+
+    shown = wf(tmp_path, "show", "r", "--json").document
+    [call] = shown["model_calls"]
+    assert (call["prompt_tokens"], call["reply_tokens"], call["cost_usd"]) == (23, 6, 1.75)
+    assert (shown["tokens"], shown["cost_usd"]) == (29, 1.75)
+    assert "29 tokens" in wf(tmp_path, "show", "r").stdout
