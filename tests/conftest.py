@@ -18,6 +18,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("crash programme (tests/torture)")
     group.addoption("--torture", metavar="ROWS", help="try all of these rows (R1,R3 …, or `all`), not a sample")
     group.addoption("--seed", type=int, default=0, metavar="N", help="where seeded trials begin")
+    group.addoption("--seeds", type=int, default=0, metavar="N", help="so many seeded trials, not the usual number")
+    group.addoption("--keep", action="store_true", help="write down what is found of rows that are tried in full")
+    group.addoption("--hours", type=float, default=0.0, metavar="H", help="for so long, where seeds can go on")
 
 
 KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY")

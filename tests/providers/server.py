@@ -96,8 +96,12 @@ class StubServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(("127.0.0.1", 0), Handler)
         self.heard = Heard()
+
+    def answer(self, handler: Handler, request: Request) -> None:
+        """Answer as the path says; a test's own server may decide otherwise."""
+        handler.behave(request.path.split("/")[1])
 
     def base(self, mode: str) -> str:
         return f"http://127.0.0.1:{self.server_port}/{mode}"
@@ -111,7 +115,7 @@ class StubServer(ThreadingHTTPServer):
         self.server_close()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: StubServer
 
@@ -120,8 +124,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers.get("content-length", 0))) or b"null")
-        self.server.heard.add(Request(self.path, {k.lower(): v for k, v in self.headers.items()}, body))
-        mode = self.path.split("/")[1]
+        request = Request(self.path, {k.lower(): v for k, v in self.headers.items()}, body)
+        self.server.heard.add(request)
+        self.server.answer(self, request)
+
+    def behave(self, mode: str) -> None:
         if mode in _BEHAVIOURS:
             _BEHAVIOURS[mode](self)
         elif mode.isdigit():
@@ -171,12 +178,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.send(307, b"", Location=f"http://localhost:{self.server.server_port}{path}")
 
 
-def _error(status: int, message: str, code: str = "", **headers: str) -> Callable[[_Handler], None]:
+def _error(status: int, message: str, code: str = "", **headers: str) -> Callable[[Handler], None]:
     body = {"error": {"message": message, "type": "x", "code": code}}
     return lambda handler: handler.send(status, body, missing=0, **headers)
 
 
-_BEHAVIOURS: dict[str, Callable[[_Handler], None]] = {
+_BEHAVIOURS: dict[str, Callable[[Handler], None]] = {
     "quota": _error(429, "You exceeded your current quota", "insufficient_quota"),
     "poor": _error(400, "Your credit balance is too low to access the API"),
     "long": _error(400, "This model's maximum context length is 100 tokens", "context_length_exceeded"),
@@ -189,8 +196,8 @@ _BEHAVIOURS: dict[str, Callable[[_Handler], None]] = {
     "truncated": lambda handler: handler.send(200, json.dumps(ANSWERS["ok"]).encode()[:60], missing=TRUNCATED_BY),
     "anthropic": lambda handler: handler.send(200, ANTHROPIC),
     "gemini": lambda handler: handler.send(200, GEMINI),
-    "dribble": _Handler.dribble,
-    "hang": _Handler.hang,
-    "reset": _Handler.reset,
-    "redirect": _Handler.redirect,
+    "dribble": Handler.dribble,
+    "hang": Handler.hang,
+    "reset": Handler.reset,
+    "redirect": Handler.redirect,
 }

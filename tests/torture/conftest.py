@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
+import itertools
 import os
-import platform
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pytest
 
-from runner.store.health import sqlite_version
+from tests.torture.keeping import Keeper, part_id, row_of
 from tests.torture.programme import RESULTS, ROWS
 
 Thing = TypeVar("Thing")
@@ -24,20 +24,32 @@ MEMORY = Path("/dev/shm")  # noqa: S108 - what is made there is made by tempfile
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
-        "markers", "row(name, parts=1): the row of the crash programme that this tries, in how many parts a full run"
+        "markers",
+        "row(name, parts=1, lasts=False): the row of the crash programme that this tries; in how many parts a full run "
+        "does; whether it can go on with ever new seeds",
     )
     if config.getoption("--torture") and not hasattr(config, "workerinput"):
-        config.pluginmanager.register(Keeper(), "crash programme")
+        results = RESULTS if config.getoption("--keep") else None
+        config.pluginmanager.register(Keeper(results, config.getoption("--seed")), "crash programme")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Cut a long trial into parts, so that the workers share it."""
     marker = metafunc.definition.get_closest_marker("row")
-    if marker is None or "share" not in metafunc.fixturenames:
+    if marker is None:
         return
-    parts = marker.kwargs.get("parts", 1) if metafunc.config.getoption("--torture") else 1
-    ids = [f"{part + 1}of{parts}" for part in range(parts)]
+    parts = parts_of(marker, metafunc.config)
+    ids = [part_id(marker.args[0], part, parts) for part in range(parts)]
     metafunc.parametrize("share", [(part, parts) for part in range(parts)], ids=ids, indirect=True)
+
+
+def parts_of(marker: pytest.Mark, config: pytest.Config) -> int:
+    """What goes on for hours is cut so that every worker has a part, at the same time."""
+    if not config.getoption("--torture"):
+        return 1
+    if config.getoption("--hours") and marker.kwargs.get("lasts"):
+        return int(getattr(config, "workerinput", {}).get("workercount", 1))
+    return int(marker.kwargs.get("parts", 1))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -48,23 +60,28 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     rows = asked.replace(",", " ").split()
     if unknown := sorted(set(rows) - set(ROWS)):
         raise pytest.UsageError(f"the crash programme has no row {', '.join(unknown)}")
-    kept = [item for item in items if row_of(item) in rows]
+    kept = [item for item in items if row_of(item.nodeid) in rows]
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = kept
 
 
-def row_of(item: pytest.Item) -> str:
-    marker = item.get_closest_marker("row")
-    return str(marker.args[0]) if marker else ""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the command line asks of a test: where seeds begin, how many, or for how many seconds if it can go on."""
+
+    whole: bool
+    seed: int = 0
+    seeds: int = 0
+    seconds: float = 0.0
 
 
 class Share:
     """What a test tries of all that its row could: everything under `make torture`, else a few, evenly spread."""
 
-    def __init__(self, part: int, parts: int, seed: int, note: Note, *, whole: bool) -> None:
-        self._part, self._parts, self._note = part, parts, note
-        self.seed = seed
-        self.whole = whole
+    def __init__(self, part: int, parts: int, note: Note, asked: Asked) -> None:
+        self._part, self._parts, self._note, self._asked = part, parts, note, asked
+        self.seed = asked.seed
+        self.whole = asked.whole
 
     def of(self, points: Sequence[Thing], sample: int) -> Iterator[Thing]:
         """The points that are this test's, one after another."""
@@ -74,11 +91,25 @@ class Share:
             yield point
 
     def seeds(self, whole: int, sample: int) -> Iterator[int]:
-        """The seeds that are this test's, from the one that was asked for on."""
-        return self.of(range(self.seed, self.seed + (whole if self.whole else sample)), sample)
+        """The seeds that are this test's, from the one that was asked for on: so many, or for so long, if asked for."""
+        for seed in self._seeds(whole if self.whole else sample):
+            self._note("seed", seed)
+            self.tried()
+            yield seed
+
+    def _seeds(self, usual: int) -> Iterator[int]:
+        asked = self._asked
+        start = self.seed + self._part
+        if asked.seconds:
+            until = time.monotonic() + asked.seconds
+            yield from itertools.takewhile(lambda _: time.monotonic() < until, itertools.count(start, self._parts))
+            return
+        if asked.seeds:
+            self._note("short", asked.seeds)
+        yield from range(start, self.seed + (asked.seeds or usual), self._parts)
 
     def tried(self, times: int = 1) -> None:
-        """Count trials."""
+        """Count trials; fewer than none are taken back."""
         self._note("tried", times)
 
 
@@ -93,21 +124,9 @@ def spread(points: Sequence[Thing], most: int) -> Sequence[Thing]:
 def share(request: pytest.FixtureRequest, pytestconfig: pytest.Config, record_property: Note) -> Share:
     """This test's share of its row."""
     part, parts = request.param
-    return Share(
-        part,
-        parts,
-        pytestconfig.getoption("--seed"),
-        record_property,
-        whole=bool(pytestconfig.getoption("--torture")),
-    )
-
-
-@pytest.fixture(autouse=True)
-def row(request: pytest.FixtureRequest, record_property: Note) -> str:
-    """The row that a test belongs to; every report says it."""
-    name = row_of(request.node)
-    record_property("row", name)
-    return name
+    whole, seed, seeds, hours = map(pytestconfig.getoption, ("--torture", "--seed", "--seeds", "--hours"))
+    lasts = request.node.get_closest_marker("row").kwargs.get("lasts")
+    return Share(part, parts, record_property, Asked(bool(whole), seed, seeds, hours * 3600 if lasts else 0.0))
 
 
 @pytest.fixture
@@ -118,41 +137,3 @@ def place(tmp_path: Path) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(dir=MEMORY, prefix="torture-", ignore_cleanup_errors=True) as folder:
         yield Path(folder)
-
-
-class Keeper:
-    """Counts what the workers report, and writes it down in the end. Of what was left out it knows nothing."""
-
-    def __init__(self) -> None:
-        self.tried: dict[str, int] = {}
-        self.results: dict[str, str] = {}
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        row = str(dict(report.user_properties).get("row", ""))
-        if not row:
-            return
-        if report.when == "teardown":
-            counts = (value for name, value in report.user_properties if name == "tried" and isinstance(value, int))
-            self.tried[row] = self.tried.get(row, 0) + sum(counts)
-        if report.failed:
-            self.results[row] = "**broke**"
-        elif report.passed and report.when == "call":
-            self.results.setdefault(row, "held")
-
-    def pytest_sessionfinish(self) -> None:
-        if self.results:
-            write_results({row: {"tried": self.tried.get(row, 0), "result": self.results[row]} for row in self.results})
-
-
-def write_results(rows: dict[str, dict[str, Any]]) -> None:
-    """Keep what was found, beside what is known of the rows that were not tried now."""
-    before = json.loads(RESULTS.read_text(encoding="utf-8"))["rows"] if RESULTS.exists() else {}
-    merged = {**before, **rows}
-    found = {
-        "day": datetime.now(UTC).date().isoformat(),
-        "python": platform.python_version(),
-        "sqlite": sqlite_version(),
-        "system": f"{platform.system()} {platform.release().partition('-')[0]}",
-        "rows": {row: merged[row] for row in ROWS if row in merged},
-    }
-    RESULTS.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

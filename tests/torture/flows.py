@@ -194,3 +194,37 @@ outputs: {{count: "{{{{ state.count }}}}", text: "{{{{ state.text | length }}}}"
     effects={"first": 1, "hold": 1, "last": 1},
 )
 """It keeps values apart that are large, and waits as GATED does."""
+
+ASK = """agent: helper, timeout: 2s, set: {said: "{{ output }}"}, retry: {max_attempts: 100, initial_interval: 1ms,
+        errors: [timeout, network, rate_limit, llm_down, provider_unavailable]}"""
+
+ASKING = Flow(
+    files={
+        "flow.yaml": f"""
+wf: 1
+name: asking
+permissions: {{commands: [sh]}}
+state: {{said: {{type: array, default: [], reducer: append}}}}
+models: {{fast: openai/gpt-4o-mini}}
+agents: {{helper: {{model: fast}}}}
+steps:
+  - {{id: first, prompt: first, {ASK}}}
+  - {{id: mark, script: {MARK}}}
+  - id: each
+    for_each: ["a", "b", "c"]
+    do:
+      steps:
+        - {{id: note, script: {MARK}}}
+        - {{id: ask, prompt: "each[{{{{ index }}}}]/ask", {ASK}}}
+  - {{id: last, prompt: last, {ASK}}}
+outputs: {{said: "{{{{ state.said }}}}"}}
+""",
+    },
+    outputs={"said": [f"answer to {step}" for step in ("first", "each[0]/ask", "each[1]/ask", "each[2]/ask", "last")]},
+    effects=dict.fromkeys(("mark", "each[0]/note", "each[1]/note", "each[2]/note"), 1),
+    asks=True,
+)
+"""It asks a model over the network, three times at once among others, and again until it has an answer.
+
+Each prompt is the address of the step that asks.
+"""

@@ -29,11 +29,15 @@ ROWS = {
             "resuming completes it; what was told is recorded, and nothing that had completed runs again",
         ),
         Row(
-            "R2", "the same in a run with a step of every kind that does not nest, and an agent with tools", "the same"
+            "R2",
+            "the same in a run of commands, scripts, tools, files, a person's answer, waits, a signal, a retry, a "
+            "`finally`, and an agent with tools whose model is scripted",
+            "the same",
         ),
         Row(
             "R3",
-            "`SIGKILL` at every one of them again, while a run is resumed that was killed at one of six moments of R1",
+            "`SIGKILL` at every one of them again, while a run is resumed that was killed at one of six moments of R1; "
+            "after a kill at each moment of R1, at one to three moments that chance draws, in one resumption each",
             "the same, crash by crash",
         ),
         Row(
@@ -48,7 +52,8 @@ ROWS = {
         ),
         Row(
             "R6",
-            "writing, syncing, cutting or removing a file fails (`EIO`, `ENOSPC`), once or from then on, at every call",
+            "writing, syncing, cutting or removing a file fails, at every call in turn with `EIO` or `ENOSPC`, once or "
+            "from then on",
             "exit code 5 with one message, or no harm at all; resuming completes the run",
         ),
         Row("R7", "the disk is full", "exit code 5; with more space, resuming completes the run"),
@@ -72,7 +77,7 @@ ROWS = {
         Row("R14", "SQLite is older than 3.51.3", "exit code 5 before a database is opened"),
         Row(
             "R15",
-            "`SIGINT`, `SIGTERM` or `SIGHUP` at every write, once; Ctrl-C in a terminal, once or twice",
+            "`SIGINT`, `SIGTERM` and `SIGHUP`, in turn, at every write; Ctrl-C in a terminal, once or twice",
             "exit code 130, 143 or 129; the run is paused, no process is left; one signal to `wf` cuts no step off",
         ),
         Row(
@@ -87,8 +92,10 @@ ROWS = {
         ),
         Row(
             "R18",
-            "the owner is stopped at any write (`SIGSTOP`), another takes the run over, the owner wakes",
-            "the owner records and starts nothing more, says why, and leaves the other's children alone",
+            "the owner is stopped (`SIGSTOP`) wherever it tells an event or waits, in the middle of a step, and as it "
+            "makes ready to ask a model; another takes the run over, the owner wakes; likewise at syncs of commits",
+            "the owner records, starts and asks nothing more, says why, and leaves the other's children alone; who is "
+            "stopped within a commit keeps the run",
         ),
         Row(
             "R19",
@@ -117,8 +124,12 @@ ROWS = {
         ),
         Row(
             "R24",
-            "by chance, one after another: kills, signals, a disk that fails or is full, other clocks",
-            "all of the above, once no more faults come",
+            "by chance, two to five after another: `SIGKILL`; `SIGINT`, `SIGTERM`, `SIGHUP`; a disk that fails (`EIO`, "
+            "`ENOSPC`); a stop, while another takes the run over, and may be killed; `wf pause` from another "
+            "process; in runs that wait for no time, another clock; in one run of nine, a model server that refuses, "
+            "hangs, hangs up, is slow or answers nonsense, and a kill as it is asked",
+            "R1, R15 and R18, once no more faults come; each request that the model server got belongs to a recorded "
+            "attempt, each answer is recorded but for those in flight at a kill, and tokens and costs are their sum",
         ),
         Row(
             "R25",
@@ -140,15 +151,18 @@ def table() -> str:
 
 
 def _lines(results: dict[str, Any]) -> Iterator[str]:
-    yield "| row | fault | what holds | tried | result | again by |"
-    yield "|---|---|---|---|---|---|"
+    yield "| row | fault | what holds | tried | minutes | result | again by |"
+    yield "|---|---|---|---|---|---|---|"
     for row in ROWS.values():
         found = results.get(row.name, {"tried": 0, "result": "not yet tried in full"})
         again = f"`make torture ROWS={row.name}`"
-        yield f"| {row.name} | {row.fault} | {row.holds} | {found['tried']:,} | {found['result']} | {again} |"
+        minutes = f"{found['seconds'] / 60:.1f}" if "seconds" in found else ""
+        told = (row.name, row.fault, row.holds, f"{found['tried']:,}", minutes, found["result"], again)
+        yield f"| {' | '.join(told)} |"
 
 
 def surroundings() -> str:
-    """When and with what the last full run was made."""
+    """When and with what the rows were last tried."""
     found = json.loads(RESULTS.read_text(encoding="utf-8"))
-    return f"Last run on {found['day']}: Python {found['python']}, SQLite {found['sqlite']}, {found['system']}."
+    versions = f"Python {found['python']}, SQLite {found['sqlite']}, {found['system']}"
+    return f"Each row is as it was last tried in full, the latest on {found['day']}: {versions}."

@@ -2,71 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
 import pytest
 
 from tests.torture.conftest import Share
-from tests.torture.flows import KINDS, SIX
-from tests.torture.test_clocks import CLOCKS, faked, needs_faketime
-from tests.torture.test_signals import CODES
-from tests.torture.tracing import Point, injecting, needs_strace
-from tests.torture.trial import Ended, Trial
+from tests.torture.faults import FAULTS, Fault, killed_while_asking, under_another_clock
+from tests.torture.flows import ASKING, KINDS, SIX
+from tests.torture.models import check_ledger, moody
+from tests.torture.test_clocks import needs_faketime
+from tests.torture.tracing import needs_strace
+from tests.torture.trial import Flow, Trial
 
 pytestmark = [needs_strace, needs_faketime]
 
-OFTEN = {"pwrite64": 110, "write": 40, "fsync": 40, "vfork": 8}
-"""The calls that a fault strikes at, and about how many of each a whole run makes."""
-
-Words = tuple[str, ...]
-Fault = Callable[[Trial, Words, Random], None]
+FLOWS = (*(SIX, KINDS) * 4, ASKING)
+"""A process that asks a model takes seconds to load what asks: it is tried less often."""
 
 
-@pytest.mark.row("R24", parts=12)
+@pytest.mark.row("R24", parts=12, lasts=True)
 def test_a_run_that_one_fault_after_another_befalls_is_completed_when_there_is_quiet(share: Share, place: Path) -> None:
     for seed in share.seeds(120, sample=1):
         random = Random(f"chaos {seed}")  # noqa: S311 - it must come again when asked for again
-        trial = Trial(place / f"seed-{seed}", random.choice((SIX, KINDS)))
-        for _ in range(random.randint(2, 5)):
-            words = trial.resumption if trial.row() else trial.beginning
-            random.choice(FAULTS)(trial, words, random)
+        flow = random.choice(FLOWS)
+        if flow is ASKING:
+            asking(place / f"seed-{seed}", random)
+        else:
+            working(place / f"seed-{seed}", flow, random)
+
+
+def working(folder: Path, flow: Flow, random: Random) -> None:
+    """A run of steps that work by themselves. SIX alone never waits for a time, which a clock set back puts off."""
+    trial = Trial(folder, flow)
+    befall(trial, random, (*FAULTS, under_another_clock) if flow is SIX else FAULTS)
+    trial.recover()
+    trial.check()
+    trial.remove()
+
+
+def asking(folder: Path, random: Random) -> None:
+    """A run that asks a model, whose server is bad meanwhile."""
+    trial = Trial(folder, ASKING)
+    with moody(random, trouble=random.choice((0.2, 0.5, 0.8))) as server:
+        befall(trial, random, (*FAULTS, killed_while_asking(server), killed_while_asking(server)))
+        server.trouble = 0.0
         trial.recover()
         trial.check()
-        trial.remove()
+        check_ledger(trial, server)
+    trial.remove()
 
 
-def point(random: Random, calls: tuple[str, ...] = tuple(OFTEN)) -> Point:
-    call = random.choice(calls)
-    return Point(call, random.randint(1, OFTEN[call]))
-
-
-def killed(trial: Trial, words: Words, random: Random) -> None:
-    heeded(trial, trial.wf(*words, before=injecting(point(random), "signal=KILL")), -9)
-
-
-def signalled(trial: Trial, words: Words, random: Random) -> None:
-    number = random.choice(list(CODES))
-    before = injecting(point(random), f"signal={number.name.removeprefix('SIG')}")
-    heeded(trial, trial.wf(*words, before=before), -number, CODES[number])
-
-
-def failing_disk(trial: Trial, words: Words, random: Random) -> None:
-    fault = random.choice(("error=EIO", "error=ENOSPC"))
-    before = injecting(point(random, ("pwrite64", "fsync")), fault, onwards=random.random() < 0.5)
-    heeded(trial, trial.wf(*words, before=before), 5)
-
-
-def other_clock(trial: Trial, words: Words, random: Random) -> None:
-    """Killed under another clock than the last."""
-    clock = faked(CLOCKS[random.choice(list(CLOCKS))])
-    heeded(trial, trial.wf(*words, before=injecting(point(random), "signal=KILL"), env=clock), -9)
-
-
-def heeded(trial: Trial, ended: Ended, *codes: int) -> None:
-    """How it ended is one of these ways: or it had completed, or has now."""
-    assert trial.heed(ended).code in {0, *codes} or (ended.code == 2 and trial.has_ended), ended
-
-
-FAULTS: tuple[Fault, ...] = (killed, signalled, failing_disk, other_clock)
+def befall(trial: Trial, random: Random, faults: tuple[Fault, ...]) -> None:
+    for _ in range(random.randint(2, 5)):
+        words = trial.resumption if trial.row() else trial.beginning
+        random.choice(faults)(trial, words, random)

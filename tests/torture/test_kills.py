@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -17,6 +19,12 @@ KILL = "signal=KILL"
 
 FIRST_KILLS = 6
 """From so many crashes every recovery is killed at every write."""
+
+AGAIN = 2
+"""From every crash the recovery is tried so many times, and killed at moments that chance draws."""
+
+MOST_KILLS = 3
+"""So often, one resumption after another, at most."""
 
 
 @pytest.mark.row("R1", parts=12)
@@ -42,9 +50,7 @@ def recovers(point: Point, trial: Trial) -> None:
 @pytest.mark.row("R3", parts=FIRST_KILLS)
 def test_a_resumption_that_is_killed_at_any_write_is_completed_by_the_next(share: Share, place: Path) -> None:
     for first in share.of(spread(points_of_a_run(place, SIX), FIRST_KILLS), sample=1):
-        trial = Trial(place / "crashed", SIX)
-        killed_at(first, trial)
-        crash = Crash(trial, place / "kept")
+        crash = crashed(first, place / str(first))
         passed = points_of_recovery(crash, place / "counted")
         for point in passed if share.whole else spread(passed, 1):
             share.tried()
@@ -52,6 +58,29 @@ def test_a_resumption_that_is_killed_at_any_write_is_completed_by_the_next(share
             again.resume(injecting(point, KILL))
             again.recover()
             again.check()
+
+
+@pytest.mark.row("R3", parts=12)
+def test_a_run_that_is_killed_at_any_write_and_then_again_and_again_is_completed(share: Share, place: Path) -> None:
+    for first in share.of(points_of_a_run(place, SIX), sample=1):
+        random = Random(f"kills {share.seed} {first}")  # noqa: S311 - it must come again when asked for again
+        crash = crashed(first, place / str(first))
+        passed = points_of_recovery(crash, place / "counted")
+        for _ in range(AGAIN if share.whole else 1):
+            share.tried()
+            again = crash.again()
+            for point in random.choices(passed, k=random.randint(1, MOST_KILLS)):
+                again.resume(injecting(point, KILL))
+            again.recover()
+            again.check()
+        shutil.rmtree(place / str(first))
+
+
+def crashed(first: Point, folder: Path) -> Crash:
+    """What a run leaves that is killed there."""
+    trial = Trial(folder / "crashed", SIX)
+    killed_at(first, trial)
+    return Crash(trial, folder / "kept")
 
 
 def points_of_a_run(folder: Path, flow: Flow) -> list[Point]:

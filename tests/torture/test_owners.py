@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -21,7 +22,8 @@ from runner.store.driver import sqlite3
 from runner.store.lease import current_owner
 from tests.project import ROOT
 from tests.torture.conftest import Share
-from tests.torture.flows import GATED, SIX
+from tests.torture.flows import ASKING, GATED, SIX
+from tests.torture.models import check_ledger, moody
 from tests.torture.tracing import Point, counting, injecting, needs_strace, points
 from tests.torture.trial import PATIENCE, Crash, Ended, Trial, until
 
@@ -156,6 +158,35 @@ def test_an_owner_that_is_stopped_while_it_writes_keeps_its_run(share: Share, pl
         trial.check()
 
 
+@pytest.mark.row("R18", parts=2)
+def test_an_owner_that_is_stopped_while_it_makes_ready_to_ask_a_model_does_not_ask(share: Share, place: Path) -> None:
+    for seed in share.seeds(2, sample=1) if share.whole else ():
+        trial = Trial(place / str(seed), ASKING)
+        with moody(Random(seed), trouble=0.0) as server:  # noqa: S311 - it must come again when asked for again
+            owner = trial.start(*trial.beginning, env=SHORT)
+            said = first_lines(owner, "first/call#1")
+            owner.send_signal(signal.SIGSTOP)
+            assert server.served == []
+            assert taken_over(trial).code == 0
+            asked = len(server.served)
+            owner.send_signal(signal.SIGCONT)
+            old = collected(owner)
+            trial.heed(Ended(old.code, said + old.stdout, old.stderr))
+            assert old.code == 5, old
+            assert len(server.served) == asked
+            trial.check()
+            check_ledger(trial, server)
+
+
+def first_lines(process: subprocess.Popen[str], word: str) -> str:
+    """What a process tells up to the first line that has a word in it."""
+    assert process.stdout is not None
+    lines = [process.stdout.readline()]
+    while word not in lines[-1]:
+        lines.append(process.stdout.readline())
+    return "".join(lines)
+
+
 def syncs_of_commits(passed: list[Point]) -> list[Point]:
     """The syncs between the first event that is told and the last: those of commits."""
     told = [place for place, point in enumerate(passed) if point.call == "write"]
@@ -175,7 +206,9 @@ def silent(trial: Trial) -> bool:
 
 
 def wake(traced: subprocess.Popen[str]) -> None:
-    """Let the process go on that strace follows."""
+    """Let the process go on that strace follows, unless it has ended."""
+    if traced.poll() is not None:
+        return
     for child in Path(f"/proc/{traced.pid}/task/{traced.pid}/children").read_text(encoding="ascii").split():
         os.kill(int(child), signal.SIGCONT)
 

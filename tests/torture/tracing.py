@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections import Counter
@@ -37,14 +38,14 @@ def counting(log: Path, calls: Sequence[str] = WRITES) -> list[str]:
     return [STRACE, "-q", "-o", str(log), "-e", f"trace={','.join(calls)}"]
 
 
-def injecting(point: Point, fault: str, *, onwards: bool = False) -> list[str]:
+def injecting(point: Point, fault: str, *, onwards: bool = False, log: str = os.devnull) -> list[str]:
     """The beginning of a command that suffers a fault (`signal=KILL`, `error=EIO` …) at a point, or from there on.
 
     Only the main process suffers: what it starts is not followed.
     """
     when = f"{point.number}+" if onwards else str(point.number)
     inject = f"inject={point.call}:{fault}:when={when}"
-    return [STRACE, "-q", "-o", "/dev/null", "-e", f"trace={point.call}", "-e", inject]
+    return [STRACE, "-q", "-o", log, "-e", f"trace={point.call}", "-e", inject]
 
 
 def points(log: Path, calls: Sequence[str] = WRITES) -> list[Point]:

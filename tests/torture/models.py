@@ -1,0 +1,169 @@
+"""A model server that is bad by chance, what it was asked, and the invariant I7: a run's record knows of all of it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from random import Random
+from threading import Lock
+from typing import Any
+
+import pytest
+
+from tests.providers.server import Handler, Request, StubServer, completion
+from tests.torture.trial import Trial
+
+Json = Any
+
+GOOD = "good"
+"""How the server behaves in quiet: it answers at once."""
+
+BAD = ("429", "500", "503", "529", "html", "half_json", "truncated", "reset", "no_choices", "slow", "hang")
+"""How it behaves otherwise; `slow` is well within the patience of ASKING, `hang` beyond it."""
+
+NUMBERED = frozenset({GOOD, "slow", "no_choices", "429", "500", "503", "529"})
+"""The ways to behave of which the record shows which request it was: by its usage, or by its words."""
+
+SLOW = 0.3
+"""Seconds."""
+
+REFUSED = re.compile(r"request (\d+) is refused")
+
+PRICE = 0.15e-6, 0.60e-6
+"""What gpt-4o-mini takes for a token of the prompt, and of the reply, in USD."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """One request: the step that asked, as its prompt says it, how the server behaved, and the request's number."""
+
+    step: str
+    mode: str
+    number: int
+
+
+class Moody(StubServer):
+    """Behaves by chance while there is `trouble`, as often as that says. An answer's usage is its request's number."""
+
+    def __init__(self, random: Random, trouble: float) -> None:
+        super().__init__()
+        self.trouble = trouble
+        self.served: list[Served] = []
+        self._random = random
+        self._lock = Lock()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a process needs to ask this server."""
+        return {"OPENAI_BASE_URL": self.base("moody"), "OPENAI_API_KEY": "not-a-key-that-anyone-has"}
+
+    def answer(self, handler: Handler, request: Request) -> None:
+        messages = request.body["messages"]
+        with self._lock:
+            mode = self._random.choice(BAD) if self._random.random() < self.trouble else GOOD
+            served = Served(messages[0]["content"], mode, len(self.served) + 1)
+            self.served.append(served)
+        if mode == "slow":
+            self.heard.over.wait(SLOW)
+        if mode.isdigit():
+            error = {"error": {"message": f"request {served.number} is refused", "type": "x"}}
+            handler.send(int(mode), error, Retry_After="0")
+        elif mode in NUMBERED:
+            handler.send(200, reply(served))
+        else:
+            handler.behave(mode)
+
+
+def reply(served: Served) -> Json:
+    usage = {"prompt_tokens": served.number, "completion_tokens": 1, "total_tokens": served.number + 1}
+    if served.mode == "no_choices":
+        return completion({}, choices=[], usage=usage)
+    return completion({"content": f"answer to {served.step}"}, usage=usage)
+
+
+@contextmanager
+def moody(random: Random, trouble: float) -> Iterator[Moody]:
+    """A bad model server, which every `wf` that is started meanwhile asks."""
+    server = Moody(random, trouble)
+    server.start()
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in server.environment.items():
+                patch.setenv(name, value)
+            yield server
+    finally:
+        server.stop()
+
+
+@dataclass
+class Asked:
+    """What a run's record says of the calls that one step made of a model, over all attempts at them.
+
+    `numbers` are those of the requests that it names; `silent` ends are those that no request need have come before.
+    """
+
+    started: int = 0
+    ended: int = 0
+    silent: int = 0
+    numbers: list[int] = field(default_factory=list)
+    usage: list[Mapping[str, Any]] = field(default_factory=list)
+
+    def heed(self, event: Mapping[str, Any]) -> None:
+        """Count an event of a call."""
+        error = event.get("error") or {}
+        match event["type"]:
+            case "step_started":
+                self.started += bool(event.get("attempt"))
+            case "attempt_started":
+                self.started += 1
+            case "attempt_failed" | "step_ended":
+                self.ended += 1
+                self.silent += error.get("type") == "timeout"
+                self.numbers += [int(number) for number in REFUSED.findall(error.get("message", ""))]
+                if usage := event.get("usage"):
+                    self.usage.append(usage)
+                    self.numbers.append(usage["prompt_tokens"])
+
+
+def check_ledger(trial: Trial, server: Moody) -> None:
+    """I7: each request that the server got belongs to an attempt, and its answer is recorded but for those in flight.
+
+    What the run, and the list of its calls, say was used is what the recorded answers say.
+    """
+    asked: defaultdict[str, Asked] = defaultdict(Asked)
+    for event in trial.recorded():
+        step, is_call, _ = event.get("step", "").rpartition("/call#")
+        if is_call:
+            asked[step].heed(event)
+    assert {served.step for served in server.served} <= set(asked)
+    for step, found in asked.items():
+        _check_step(found, [served for served in server.served if served.step == step], trial.crashes)
+    usage = [usage for found in asked.values() for usage in found.usage]
+    shown = json.loads(trial.here("show", trial.run, "--json").stdout)
+    _check_sums([shown], usage, tokens=lambda row: row["tokens"])
+    _check_sums(shown["model_calls"], usage, tokens=lambda row: row["prompt_tokens"] + row["reply_tokens"])
+
+
+def _check_step(found: Asked, served: list[Served], crashes: int) -> None:
+    told = f"{found}, {served}"
+    interrupted = found.started - found.ended
+    assert 0 <= interrupted <= crashes, told
+    assert found.ended - found.silent <= len(served) <= found.started, told
+    assert len(set(found.numbers)) == len(found.numbers), told
+    answered = {request.number for request in served if request.mode in NUMBERED}
+    assert set(found.numbers) <= answered, told
+    assert len(answered - set(found.numbers)) <= interrupted + found.silent, told
+
+
+def _check_sums(
+    rows: Iterable[Mapping[str, Any]], usage: list[Mapping[str, Any]], tokens: Callable[[Mapping[str, Any]], int]
+) -> None:
+    listed = list(rows)
+    prompt, reply = (sum(used[name] for used in usage) for name in ("prompt_tokens", "reply_tokens"))
+    assert sum(map(tokens, listed)) == prompt + reply
+    cost = sum(row["cost_usd"] or 0.0 for row in listed)
+    assert cost == pytest.approx(prompt * PRICE[0] + reply * PRICE[1])
