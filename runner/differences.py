@@ -12,6 +12,9 @@ import msgspec
 from runner.meaning import meaning
 from runner.model import Json, Node, Workflow
 
+States = Mapping[str, Mapping[str, Json]]
+"""The states of a run by address, as `runner.history.states` gives them."""
+
 How = Literal["added", "removed", "changed"]
 MARKS: dict[How, str] = {"added": "+", "removed": "-", "changed": "~"}
 
@@ -43,9 +46,13 @@ def _removed(path: str, before: Json) -> Difference:
     return Difference(path, "removed", {"before": before})
 
 
-def state_differences(before: Mapping[str, Json], after: Mapping[str, Json]) -> list[Difference]:
-    """What became of each key; within objects and lists, of each part."""
-    return list(_mappings("state", before, after))
+def state_differences(before: States, after: States) -> list[Difference]:
+    """What became of each key; within objects and lists, of each part. Of two runs, the states that both have open."""
+    found: list[Difference] = []
+    for address in before:
+        if address in after:
+            found += _mappings(f"{address}.state" if address else "state", before[address], after[address])
+    return found
 
 
 def _differences(path: str, before: Json, after: Json) -> Iterator[Difference]:

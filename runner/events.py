@@ -65,7 +65,9 @@ class RunResumed(Event, frozen=True, tag="run_resumed"):
 class RunForked(Event, frozen=True, tag="run_forked"):
     """A run begins that shares the past of `parent` up to its event `at`, and goes on from there under its own name.
 
-    `state` and `inputs` are what the fork changes of the workflow's own; `options` win over those of the past.
+    `state` and `inputs` are what the fork changes of the workflow's own, `frames` of the states of open branches and
+    called workflows, by address; `contributed` is what an edited branch contributes to these keys in the place of all
+    that it did, and what the reducer `first` then has its value by. `options` win over those of the past.
     Times that open steps wait for move by `shift` (s). `anew` are the open steps that begin anew: what they had opened
     is gone, and failures before do not count.
     """
@@ -80,6 +82,8 @@ class RunForked(Event, frozen=True, tag="run_forked"):
     options: dict[str, Json] = {}
     shift: float = 0.0
     anew: tuple[str, ...] = ()
+    frames: dict[str, dict[str, Json]] = {}
+    contributed: dict[str, tuple[Write, ...]] = {}
 
 
 class RunEnded(Event, frozen=True, tag="run_ended"):

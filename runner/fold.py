@@ -142,7 +142,7 @@ def _shared_frame(run: RunState, owner: Step, event: FrameOpened) -> Frame:
 
 def _branch_frame(run: RunState, owner: Step, event: FrameOpened) -> Frame:
     outer = owner.base or run.frames[owner.frame or ROOT]
-    state = _starting_state(owner, outer, event)
+    state = starting_state(owner, outer, event)
     nodes = Nodes((), needed(owner, event.after, outer.nodes), event.body)
     variables = {**outer.variables, **event.variables}
     return Frame(
@@ -150,7 +150,8 @@ def _branch_frame(run: RunState, owner: Step, event: FrameOpened) -> Frame:
     )
 
 
-def _starting_state(owner: Step, outer: Frame, event: FrameOpened) -> State:
+def starting_state(owner: Step, outer: Frame, event: FrameOpened) -> State:
+    """What a branch that is opened so in frame `outer` starts from."""
     if event.follows:
         final = owner.children[event.follows].final
         assert final is not None, "a sequential branch keeps its final state"

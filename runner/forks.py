@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 
 import msgspec
+from msgspec.structs import replace
 
 from runner.definitions import definition_of, folder_of
-from runner.errors import UsageError, did_you_mean
-from runner.events import RunForked, StepEnded
+from runner.editing import Given, edit_states
+from runner.errors import UsageError
+from runner.events import FrameOpened, RunForked, StepEnded
+from runner.fold import apply
 from runner.history import fork_of, load
 from runner.inputs import check_inputs
 from runner.loading import load as load_file
@@ -18,19 +22,19 @@ from runner.parts import refuse_unknown_models
 from runner.runs import Choices, RunResult, Surroundings, drive, pinned, secrets_again
 from runner.scheduler import Live
 from runner.scheduler.happenings import Fork
-from runner.schema import compile_schema
 from runner.state import ROOT, Invocation, RunState
 from runner.store.contract import Store
-from runner.versions import begun_anew
+from runner.versions import Takeover, begun_anew
 
 
 class Changes(msgspec.Struct, frozen=True):
-    """What a fork changes: values of the workflow's own state, of its inputs; its definition, to what a file says.
+    """What a fork changes: values of its states, by address; of its inputs; its definition, to what a file says.
 
-    `choices` are a run's; what they leave out stays as the past had it. `secrets` are supplied again.
+    The workflow's own state is at ROOT; `wf state` lists the others. `choices` are a run's; what they leave out stays
+    as the past had it. `secrets` are supplied again.
     """
 
-    state: Mapping[str, Json] = msgspec.field(default_factory=dict)
+    states: Mapping[str, Mapping[str, Json]] = msgspec.field(default_factory=dict)
     inputs: Mapping[str, Json] = msgspec.field(default_factory=dict)
     workflow: str = ""
     choices: Choices = msgspec.field(default_factory=Choices)
@@ -86,22 +90,26 @@ async def _fork(run: str, at: int, retried: tuple[str, ...], changes: Changes, a
     loaded = load_file(changes.workflow, options["allow"], state.options.get("agents")) if changes.workflow else before
     workflow = loaded.workflow
     refuse_unknown_models(workflow, changes.choices.models)
-    forked = RunForked(
+    plain = RunForked(
         run,
         at,
         workflow.name,
         workflow.version,
         loaded.hash,
-        _edited_state(workflow, state, changes.state),
+        _new_keys(workflow, state),
         _edited_inputs(workflow, state, changes.inputs),
         options if loaded is before else {**options, "folder": folder_of(workflow)},
         max(0.0, around.clock.now() - state.at),
         _begun_anew(run, state, before, loaded, _calls_for(state, retried)),
     )
+    forked, warnings = edited(plain, state, workflow, changes.states, openings(around.store, run, at))
+    takeover = Takeover(warnings=warnings)
     secrets = secrets_again(workflow, state, changes.secrets, around)
     around.store.save_definition(definition_of(loaded))
     name = changes.choices.run or around.clock.fresh_id()
-    return await drive(Live(name, workflow, state), 1, Fork(forked), secrets, around, past)
+    around.told(takeover)
+    result = await drive(Live(name, workflow, state), 1, Fork(forked), secrets, around, past)
+    return replace(result, takeover=takeover)
 
 
 def _begun_anew(run: str, state: RunState, before: Loaded, loaded: Loaded, retried: tuple[str, ...]) -> tuple[str, ...]:
@@ -144,18 +152,32 @@ def _root(state: RunState) -> Invocation:
     return invocation
 
 
-def _edited_state(workflow: Workflow, state: RunState, given: Mapping[str, Json]) -> dict[str, Json]:
-    """The given values, checked, and the defaults of keys that the past does not have."""
-    edited = {name: key.default for name, key in workflow.state.items() if name not in _root(state).state}
-    for name, value in given.items():
-        if name not in workflow.state:
-            raise UsageError(f"state key '{name}' is not declared{did_you_mean(name, list(workflow.state))}")
-        compiled = compile_schema(workflow.state[name].schema)
-        errors = compiled.errors(value)
-        if errors:
-            raise UsageError(f"state.{name} does not fit its schema: {errors[0].message}")
-        edited[name] = compiled.normalise(value)
-    return edited
+def _new_keys(workflow: Workflow, state: RunState) -> dict[str, Json]:
+    """The defaults of keys that the past does not have."""
+    return {name: key.default for name, key in workflow.state.items() if name not in _root(state).state}
+
+
+def openings(store: Store, run: str, at: int) -> dict[str, FrameOpened]:
+    """How the frames of a run were opened."""
+    events = (event for commit in store.commits(run, upto=at) for event in commit.events)
+    return {event.frame: event for event in events if isinstance(event, FrameOpened)}
+
+
+def edited(
+    forked: RunForked, past: RunState, workflow: Workflow, given: Given, opened: Mapping[str, FrameOpened]
+) -> tuple[RunForked, tuple[str, ...]]:
+    """A fork of a past with values put into its states, and what there is to be warned of. Raises UsageError.
+
+    Nothing changes in `past`; `opened` tells how its frames were opened.
+    """
+    if not any(given.values()):
+        return forked, ()
+    trial = copy.deepcopy(past)
+    apply(trial, forked)
+    edits = edit_states(Live(forked.parent, workflow, trial), given, opened)
+    frames = {address: values for address, values in edits.states.items() if address != ROOT}
+    state = {**forked.state, **edits.states.get(ROOT, {})}
+    return replace(forked, state=state, frames=frames, contributed=edits.contributed), edits.warnings
 
 
 def _edited_inputs(workflow: Workflow, state: RunState, given: Mapping[str, Json]) -> dict[str, Json]:

@@ -10,6 +10,7 @@ import msgspec
 from runner.errors import StoreError, UsageError
 from runner.events import StepEnded, encode
 from runner.fold import fold
+from runner.own_states import own_states
 from runner.projection import Projector, project
 from runner.snapshot import decode
 from runner.state import ROOT, RunState
@@ -111,12 +112,16 @@ def read_table(store: Store, run: str, table: str) -> list[dict[str, Json]]:
 
 def values(store: Store, run: str, upto: int | None = None) -> dict[str, Json]:
     """The workflow's state values by key, now or after event `upto`; once the run has ended, those it ended with."""
+    return states(store, run, upto)[ROOT]
+
+
+def states(store: Store, run: str, upto: int | None = None) -> dict[str, dict[str, Json]]:
+    """As `values`, and beside it (under ROOT) the states of the open branches and called workflows, by address."""
     state = load(store, run, upto)
     if state.ended:  # a snapshot of its end does not hold them any more
         state = _folded(store, run, state.seq - 1, state.seq)
-    root = state.steps.get(ROOT)
-    found = state.final if root is None or root.invocation is None else root.invocation.state
-    return dict(sorted((found or {}).items()))
+    found = {address: dict(sorted(holder.state.items())) for address, holder in own_states(state).items()}
+    return {ROOT: dict(sorted((state.final or {}).items()))} | found
 
 
 def _restored(snapshot: Snapshot | None) -> RunState:

@@ -72,6 +72,11 @@ def identity(value: Json) -> Any:
     return value
 
 
+def same(one: Json, other: Json) -> bool:
+    """Whether two values are the same JSON."""
+    return bool(identity(one) == identity(other))
+
+
 def _append(old: Json, values: list[Json]) -> Json:
     _need(old, "a list", "append")
     return [*old, *values]
@@ -173,3 +178,40 @@ def contribute(state: State, key: str, how: str, values: list[Json]) -> None:
     state[key] = reduce(how, state.get(key), values)
     if how == "first":
         state.written |= {key}
+
+
+def needed(start: State, key: str, how: str, value: Json) -> list[Json] | None:
+    """What must be contributed to a key for it to hold `value`, from what it holds in `start`.
+
+    None if no contribution does that: a reducer may only add to what is there. Sums of fractions come out nearly.
+    """
+    old = start.get(key)
+    if same(old, value) and (how != "first" or key in start.written):
+        return []
+    parts = _parts(how, old, value)
+    trial = start.branch()
+    try:
+        contribute(trial, key, how, parts)
+    except (ReducerError, LookupError):
+        return None
+    return parts if _is_reached(trial[key], value) else None
+
+
+def _parts(how: str, old: Json, value: Json) -> list[Json]:
+    """What a value has more than an old one, as contributions; a whole value for the reducers that take one."""
+    kinds = {kind_of(old), kind_of(value)}
+    if how == "append" and kinds == {"a list"}:
+        return list(value[len(old) :])
+    if how in ("extend", "union") and kinds == {"a list"}:
+        return [value[len(old) :]]
+    if how == "add" and kinds == {"a number"}:
+        return [value - old] if abs(value - old) < 2**63 else []
+    if how == "merge" and kinds == {"an object"}:
+        return [{name: part for name, part in value.items() if name not in old or not same(old[name], part)}]
+    return [value]
+
+
+def _is_reached(reached: Json, value: Json) -> bool:
+    if isinstance(reached, float) and isinstance(value, float):
+        return math.isclose(reached, value, rel_tol=1e-12)
+    return same(reached, value)

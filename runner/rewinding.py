@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from runner.edits import edit
 from runner.events import RunForked
 from runner.state import PENDING, ROOT, RunState, Step
 
@@ -14,25 +15,20 @@ Json = Any
 
 def rewind(run: RunState, event: RunForked) -> None:
     """Make these changes, in place."""
-    _edit(run, event)
     for path in event.anew:
         _begin_anew(run, run.steps[path])
+    _edit(run, event)
     for step in run.steps.values():
         _delay(step, event.shift)
 
 
 def _edit(run: RunState, event: RunForked) -> None:
-    """Change the workflow's own state and inputs; a branch that has written a key itself keeps what it wrote."""
+    """Change the workflow's own inputs, its state, and those of open branches and called workflows."""
     root = run.steps[ROOT].invocation
     assert root is not None, "the run itself is a workflow"
     root.inputs = {**root.inputs, **event.inputs}
-    places = [frame for frame in run.frames.values() if frame.home == ROOT]
-    places += [step.base for step in run.steps.values() if step.base is not None and step.base.home == ROOT]
-    for key, value in event.state.items():
-        root.state[key] = value
-        for frame in places:
-            if key not in (frame.writes or {}):
-                frame.state[key] = value
+    for address, values in {ROOT: event.state, **event.frames}.items():
+        edit(run, address, values, event.contributed.get(address, ()))
 
 
 def _begin_anew(run: RunState, step: Step) -> None:

@@ -41,7 +41,7 @@ from runner.store.lease import beat_seconds, current_owner, is_still_heard, may_
 from runner.store.rules import busy
 from runner.tools.child import kill_leftovers
 from runner.tools.performers import PERFORMERS
-from runner.versions import compare, refuse_changes
+from runner.versions import Takeover, compare, refuse_changes
 
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
@@ -76,6 +76,8 @@ class Surroundings(msgspec.Struct, frozen=True):
     concurrency: int | None = None
     """How many attempts may run at once in this process, where the workflow allows more."""
     engaged: Callable[[Engine], None] = msgspec.field(default=lambda _engine: None)
+    told: Callable[[Takeover], None] = msgspec.field(default=lambda _takeover: None)
+    """Is told what a run takes over of its past, before it goes on."""
 
 
 class RunResult(msgspec.Struct, frozen=True):
@@ -93,6 +95,8 @@ class RunResult(msgspec.Struct, frozen=True):
     steps: int
     refused: str = ""
     """Why an answer that was given beforehand was refused; the run waits for another."""
+    takeover: Takeover | None = None
+    """What was taken over of its past, where that was changed."""
 
 
 class Prepared(msgspec.Struct, frozen=True):

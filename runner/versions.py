@@ -32,6 +32,13 @@ class Visit(msgspec.Struct, frozen=True):
     at: int
 
 
+class Takeover(msgspec.Struct, frozen=True):
+    """What a run takes over of its past, where a person has changed something; `warnings` say what may surprise."""
+
+    steps: tuple[Visit, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
 def compare(store: Store, run: str, new: Workflow, definition_of: DefinitionOf) -> list[Visit]:
     """What of a run a new version takes over: every step that began, in order."""
     state = RunState()

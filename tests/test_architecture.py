@@ -21,13 +21,14 @@ FLOORS = {
         *("model", "meaning", "inputs", "compiler", "analysis"),
     ),
     "record": (
-        *("events", "event_schema", "reducers", "state", "node_records", "rewinding", "answers", "fold"),
+        *("events", "event_schema", "reducers", "state", "own_states", "edits", "node_records", "rewinding"),
+        *("answers", "fold"),
         *("store", "projection", "snapshot", "history", "exports", "retention"),
         *("recorder", "definitions", "soundness", "differences", "diagram"),
     ),
     "world": ("calls", "endings", "secrets", "providers", "tools"),
     "kinds": ("nodes", "loading", "parts"),
-    "engine": ("scheduler", "executor", "engine", "versions", "runs", "forks", "imports"),
+    "engine": ("scheduler", "executor", "engine", "editing", "versions", "runs", "forks", "imports"),
     "listeners": ("subscribers",),
     "doors": ("runner", "api", "cli"),
 }

@@ -17,6 +17,9 @@ from runner.json_text import NotJson, parse_json
 from runner.model import Json
 from runner.providers.mock_file import read_script
 from runner.runs import Choices
+from runner.state import ROOT
+
+WHOLE = "a key's whole value; wf state RUN@N lists the states there, and what they hold"
 
 _OPTIONS = (
     click.option("-i", "secrets", multiple=True, metavar="NAME=VALUE", help="A secret input, which is not recorded."),
@@ -48,9 +51,9 @@ def changing_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def changes_of(given: dict[str, Any], run_id: str, edits: tuple[str, ...] = ()) -> Changes:
     """What the options change. Raises UsageError."""
-    state, inputs = _edits(edits)
+    states, inputs = _edits(edits)
     return Changes(
-        state,
+        states,
         inputs,
         given["changed"] or "",
         Choices(
@@ -63,15 +66,22 @@ def changes_of(given: dict[str, Any], run_id: str, edits: tuple[str, ...] = ()) 
     )
 
 
-def _edits(pairs: tuple[str, ...]) -> tuple[dict[str, Json], dict[str, Json]]:
-    """`state.key=VALUE` and `inputs.name=VALUE`; a value is JSON, or else text."""
-    edits: dict[str, dict[str, Json]] = {"state": {}, "inputs": {}}
-    for path, text in parse_pairs(pairs, "--set state.KEY=VALUE").items():
-        root, _, key = path.partition(".")
-        if root not in edits or not key:
-            raise UsageError(f"--set {path}: a fork changes state.KEY or inputs.NAME")
-        edits[root][key] = _value(text)
-    return edits["state"], edits["inputs"]
+def _edits(pairs: tuple[str, ...]) -> tuple[dict[str, dict[str, Json]], dict[str, Json]]:
+    """`state.KEY=VALUE` and `PATH.state.KEY=VALUE`, by path; `inputs.NAME=VALUE`. A value is JSON, or else text."""
+    states: dict[str, dict[str, Json]] = {}
+    inputs: dict[str, Json] = {}
+    for place, text in parse_pairs(pairs, "--set state.KEY=VALUE").items():
+        parts = place.split(".")
+        match parts if all(parts) else []:
+            case ["inputs", name]:
+                inputs[name] = _value(text)
+            case ["state", key]:
+                states.setdefault(ROOT, {})[key] = _value(text)
+            case [path, "state", key]:
+                states.setdefault(path, {})[key] = _value(text)
+            case _:
+                raise UsageError(f"--set {place}: a fork changes state.KEY, PATH.state.KEY or inputs.NAME", WHOLE)
+    return states, inputs
 
 
 def _value(text: str) -> Json:

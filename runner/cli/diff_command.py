@@ -11,7 +11,7 @@ from runner.cli.stored import find_checkpoint, find_version, names_run, reading
 from runner.compiler import RecordedFiles
 from runner.definitions import texts_of
 from runner.differences import Difference, state_differences, text_differences, version_differences
-from runner.history import values
+from runner.history import states
 from runner.loading import load_recorded
 from runner.store.contract import Definition
 
@@ -33,7 +33,7 @@ def command(before: str, after: str, as_document: bool, db: str | None) -> int:
     with reading(db) as store:
         if names_run(store, before):
             (first, at), (second, then) = find_checkpoint(store, before), find_checkpoint(store, after)
-            _print(state_differences(values(store, first, at), values(store, second, then)), as_document=as_document)
+            _print(state_differences(states(store, first, at), states(store, second, then)), as_document=as_document)
             return 0
         old, new = find_version(store, before), find_version(store, after)
         _versions(store.definition(old), store.definition(new), as_document=as_document)

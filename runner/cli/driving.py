@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from runner.cli.annotations import in_actions
 from runner.cli.job_summary import JobSummary
-from runner.cli.printing import EXITS, document, tell_result
+from runner.cli.printing import EXITS, document, say_takeover, tell_result
 from runner.cli.reporting import as_json
 from runner.cli.settings import concurrency, lease
 from runner.cli.speaking import say
@@ -95,6 +95,8 @@ def surroundings(
     """What this process lends to a run, by how it is shown. `most` is the flag that says how much runs at once."""
     manner = Manner(None, parse_pairs(answers, "--answer STEP=VALUE"), wait_limit, GRACE, lease())
     around = Surroundings(store, manner, engaged=signals.attach, concurrency=concurrency(most))
+    if not show.json:
+        around = replace(around, told=say_takeover)
     if show.in_terminal or show.asks:
         return _terminal(around, show)
     listeners: list[Listener] = [JobSummary(store)] if in_actions() else []

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
 from runner.answers import as_typed, example_answer
 from runner.cli.settings import database_words
 from runner.cli.speaking import say, tell
@@ -21,6 +23,7 @@ from runner.events import StepWaiting
 from runner.plain import one_line
 from runner.runs import RunResult
 from runner.subscribers.lines import dollars
+from runner.versions import Takeover
 
 Json = Any
 
@@ -70,7 +73,14 @@ def document(result: RunResult) -> dict[str, Json]:
         ],
         "cost_usd": result.cost_usd,
         "tokens": result.tokens,
+        **({} if result.takeover is None else {"takeover": msgspec.to_builtins(result.takeover)}),
     }
+
+
+def say_takeover(takeover: Takeover) -> None:
+    """What a run takes over of its past, before it goes on."""
+    for warning in takeover.warnings:
+        say(f"warning: {warning}")
 
 
 def tell_result(result: RunResult, *, quiet: bool, outputs: bool = True) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 import click
 
@@ -11,7 +13,11 @@ from runner.cli.reporting import as_json
 from runner.cli.settings import database_option
 from runner.cli.speaking import tell
 from runner.cli.stored import find_checkpoint, reading
-from runner.history import values
+from runner.cli.story import natural
+from runner.history import states
+from runner.state import ROOT
+
+Json = Any
 
 EPILOG = """\b
 Examples:
@@ -25,12 +31,24 @@ Examples:
 @click.option("--json", "as_document", is_flag=True, help="As one JSON object.")
 @database_option
 def command(run: str, as_document: bool, db: str | None) -> int:
-    """Print the state of RUN, or of RUN@N: its workflow's keys and values."""
+    """Print the state of RUN, or of RUN@N: its workflow's keys and values.
+
+    What open branches and called workflows have of their own follows, as PATH.state.KEY; in JSON, as one object each
+    under "PATH.state".
+    """
     with reading(db) as store:
-        found = values(store, *find_checkpoint(store, run))
+        found = states(store, *find_checkpoint(store, run))
+    own = found.pop(ROOT)
+    inner = sorted(found.items(), key=lambda entry: natural(entry[0]))
     if as_document:
-        click.echo(as_json(found))
+        click.echo(as_json(own | {f"{path}.state": values for path, values in inner}))
         return 0
-    for key, value in found.items():
-        tell(f"{key}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}")
+    _tell(own, "")
+    for path, values in inner:
+        _tell(values, f"{path}.state.")
     return 0
+
+
+def _tell(values: Mapping[str, Json], prefix: str) -> None:
+    for key, value in values.items():
+        tell(f"{prefix}{key}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}")

@@ -35,7 +35,7 @@ def _in_order(steps: Sequence[Row]) -> list[Row]:
     for step in steps:
         for place in _places(step["step"]):
             first[place] = min(first.get(place, step["started_seq"]), step["started_seq"])
-    return sorted(steps, key=lambda step: [(first[place], _natural(place)) for place in _places(step["step"])])
+    return sorted(steps, key=lambda step: [(first[place], natural(place)) for place in _places(step["step"])])
 
 
 def _places(path: str) -> list[str]:
@@ -43,7 +43,8 @@ def _places(path: str) -> list[str]:
     return [*(path[: found.start()] for found in _BELOW.finditer(path)), path]
 
 
-def _natural(place: str) -> list[tuple[int, str]]:
+def natural(place: str) -> list[tuple[int, str]]:
+    """What to sort paths by, so that `each[10]` comes after `each[9]`."""
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in _NUMBER.split(place)]
 
 

@@ -13,7 +13,7 @@ from runner.history import load as load_run
 from runner.loading import load
 from runner.model import Loaded
 from tests.store.pictures import picture
-from tests.torture.reference import Outcome, Reference
+from tests.torture.reference import Edit, Outcome, Reference
 from tests.torture.simulated import Simulated
 
 Json = Any
@@ -40,11 +40,14 @@ def outcome_of(seed: str) -> Outcome:
     return outcome
 
 
-def hold_to_the_reference(simulated: Simulated, files: dict[str, Json], told: str) -> None:
-    """Drive a run to its end, which must be what a plain reading of its files says, given the order of its branches."""
+def hold_to_the_reference(simulated: Simulated, files: dict[str, Json], told: str, edit: Edit | None = None) -> None:
+    """Drive a run to its end, which must be what a plain reading of its files says, given the order of its branches.
+
+    `edit` is what a person changed of it meanwhile.
+    """
     state, outcome = simulated.run(), simulated.outcome
     order = simulated.order()
-    reference = Reference(files, outcome, lambda path, attempt: order.get((path, attempt), ()))
+    reference = Reference(files, outcome, lambda path, attempt: order.get((path, attempt), ()), edit=edit)
     expected = reference.run()
     assert (state.status, state.outputs if state.error is None else state.error["type"]) == expected, told
     ends = {event.step: event.status for event in simulated.events() if isinstance(event, StepEnded)}

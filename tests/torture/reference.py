@@ -7,7 +7,7 @@ that may decide a join; it takes nothing else from the run that it is compared w
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
@@ -47,18 +47,19 @@ class Over(Exception):
 
 @dataclass
 class State:
-    """A frame's values, the `first` keys that have theirs, and all that the frame has contributed."""
+    """A frame's values, the `first` keys that have theirs, all that the frame has contributed, what it began with."""
 
     values: dict[str, Json]
     reducers: dict[str, str]
     settled: set[str] = field(default_factory=set)
     log: Log = field(default_factory=list)
+    start: Mapping[str, Json] = field(default_factory=dict)
 
     def branch(self, contributions: Iterable[tuple[str, Json]] = ()) -> State:
         """A copy that has these contributions, and none of its own yet."""
         copy = State(deepcopy(self.values), self.reducers, set(self.settled))
         copy.write(contributions)
-        copy.log = []
+        copy.log, copy.start = [], dict(copy.values)
         return copy
 
     def write(self, contributions: Iterable[tuple[str, Json]]) -> None:
@@ -89,14 +90,75 @@ def reduced(how: str, old: Json, value: Json) -> Json:
 
 
 @dataclass
+class Edit:
+    """A value that a person puts into a key of one frame's state, at a moment of the run.
+
+    `places` tells at which step each open frame is then, and at which attempt (0: before it); `begun` which branches
+    of open composites have begun by then, or will never.
+    """
+
+    frame: str
+    key: str
+    value: Json
+    places: dict[str, tuple[str, int]]
+    begun: set[str]
+    before: Json = None
+    changed: set[str] = field(default_factory=set)
+
+    def happen(self, frame: Frame, step: str, attempt: int) -> State | None:
+        """Change a frame that is at this very point, if it is the one, or a copy that still is as that was.
+
+        What the frame held before, if it is changed.
+        """
+        state = frame.state
+        if self.places.get(frame.path) != (step, attempt):
+            return None
+        before = state.branch()
+        if frame.path == self.frame:
+            self.before = before.values[self.key]
+            state.log = [entry for entry in state.log if entry[0] != self.key]
+            state.log += [(self.key, part) for part in self.parts(state)]
+        elif frame.outer not in self.changed or not self.follows(state):
+            return None
+        self.put(state)
+        self.changed.add(frame.path)
+        return before
+
+    def parts(self, state: State) -> list[Json]:
+        """What a branch that began with `state.start` contributes to come to the value."""
+        start = state.start[self.key]
+        match state.reducers.get(self.key):
+            case "append":
+                return list(self.value[len(start) :])
+            case "union":
+                return [self.value[len(start) :]]
+            case "add":
+                return [self.value - start]
+        return [self.value]
+
+    def follows(self, state: State) -> bool:
+        """Whether nothing was written to a copy's key, and it holds what was there before."""
+        return all(key != self.key for key, _ in state.log) and state.values[self.key] == self.before
+
+    def put(self, state: State) -> None:
+        state.values[self.key] = self.value
+        state.settled.add(self.key)
+
+
+@dataclass
 class Frame:
-    """A body being gone through. `around` is what templates see in it beside the state."""
+    """A body being gone through. `around` is what templates see in it beside the state.
+
+    `outer` is the frame around a branch; `before` the state before an edit that came while a composite was open.
+    """
 
     path: str
     state: State
     around: dict[str, int] = field(default_factory=dict)
     visits: dict[str, int] = field(default_factory=dict)
     statuses: dict[str, str] = field(default_factory=dict)
+    outer: str | None = None
+    before: State | None = None
 
     def step(self, id_: str, visit: int) -> str:
         """The address of a step; that of a branch which is a single node is the branch's own."""
@@ -128,6 +190,7 @@ class Reference:
     outcome: Outcome
     order: Order
     leaves: dict[str, str] = field(default_factory=dict)
+    edit: Edit | None = None
 
     def run(self) -> tuple[str, Json]:
         """The run's status, and its outputs or the type of its error."""
@@ -141,7 +204,8 @@ class Reference:
         file = self.files[name]
         prefix = f"{path}/" if path else ""
         reducers = {key: entry["reducer"] for key, entry in file["state"].items() if "reducer" in entry}
-        state = State({key: deepcopy(entry["default"]) for key, entry in file["state"].items()}, reducers)
+        values = {key: deepcopy(entry["default"]) for key, entry in file["state"].items()}
+        state = State(values, reducers, start=dict(values))
         frame = Frame(prefix, state)
         ended = self.aside(frame, file)
         if ended.error and not ended.over and "rescue" in file:
@@ -181,6 +245,7 @@ class Reference:
         id_ = node.get("id", "")
         visit = frame.visits[id_] = frame.visits.get(id_, 0) + 1
         path = frame.step(id_, visit)
+        self.moment(frame, path, 0)
         try:
             frame.statuses[id_] = self.visit(frame, node, visit, path)
             to = routed(node, frame, visit)
@@ -224,16 +289,24 @@ class Reference:
 
     def attempt(self, frame: Frame, node: Node, path: str, attempt: int) -> tuple[int, Log]:
         """What a node does: how many outputs it gives, and what its branches contribute. Raises Broken, Over."""
+        composite = "parallel" in node or "for_each" in node
+        before = self.moment(frame, path, attempt) if composite or attempt == 1 else None
         if "command" in node and (error := self.outcome(path, attempt)):
             raise Broken(error)
         if "workflow" in node:
             self.workflow(node["workflow"], path)
-        if "parallel" in node or "for_each" in node:
-            return self.join(frame, node, path, attempt)
+        if composite:
+            return self.join(frame, node, (path, attempt), before)
         return 0, []
 
-    def join(self, frame: Frame, node: Node, path: str, attempt: int) -> tuple[int, Log]:
+    def moment(self, frame: Frame, step: str, attempt: int) -> State | None:
+        """What a frame held before an edit that happens here, if one does."""
+        return None if self.edit is None else self.edit.happen(frame, step, attempt)
+
+    def join(self, frame: Frame, node: Node, at: tuple[str, int], before: State | None) -> tuple[int, Log]:
         """Branches, each for itself, in the order in which they ended; until the join is met. Raises Broken, Over."""
+        path, attempt = at
+        frame.before = before
         prefix = path if attempt == 1 else f"{path}~{attempt}"
         total = len(node["parallel"] if "parallel" in node else node["for_each"])
         ended: dict[str, Branch] = {}
@@ -259,20 +332,31 @@ class Reference:
     def branch(self, frame: Frame, node: Node, prefix: str, key: str, ended: dict[str, Branch]) -> Branch:
         """Go through one branch, which starts from what it may see."""
         if "for_each" in node:
+            path = f"{prefix}[{key}]"
             before = [ended[str(index)] for index in range(int(key))] if "sequential" in node else []
-            finals = [branch.final for branch in before if branch.status == "completed"]
-            state = (finals[-1] or frame.state).branch() if finals else frame.state.branch()
+            finals = [branch.final for branch in before if branch.status == "completed" and branch.final]
+            state = self.start(frame, path, finals[-1] if finals else None).branch()
             around = {**frame.around, "item": node["for_each"][int(key)], "index": int(key)}
-            return self.aside(Frame(f"{prefix}[{key}]", state, around), node["do"])
-        body = node["parallel"][key]
+            return self.aside(Frame(path, state, around, outer=frame.path), node["do"])
+        body, path = node["parallel"][key], f"{prefix}/{key}"
         if any(ended[other].status not in {"completed", "skipped"} for other in body.get("needs", ())):
             return Branch("omitted")
         needed = needs_of(node["parallel"], key)
         seen = [change for other in order_of_merging(node) if other in needed for change in ended[other].log]
-        state = frame.state.branch(seen)
+        state = self.start(frame, path, None).branch(seen)
         if "steps" in body and not CONDITIONS[body.get("if", "true")](state.values, 1):
             return Branch("skipped")
-        return self.aside(Frame(f"{prefix}/{key}", state, frame.around), body)
+        return self.aside(Frame(path, state, frame.around, outer=frame.path), body)
+
+    def start(self, frame: Frame, path: str, final: State | None) -> State:
+        """What a branch starts from: what the one before it left, or its composite's frame, as they were by then."""
+        if self.edit is None or frame.before is None:
+            return final or frame.state
+        if path in self.edit.begun:
+            return final or frame.before
+        if final is not None and self.edit.follows(final):
+            self.edit.put(final)
+        return final or frame.state
 
 
 @dataclass

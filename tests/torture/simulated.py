@@ -10,6 +10,7 @@ from typing import Any
 
 from runner.calls import Done, Failed
 from runner.definitions import definition_of
+from runner.editing import Given
 from runner.errors import Failure
 from runner.events import (
     AttemptStarted,
@@ -23,6 +24,7 @@ from runner.events import (
     decode,
     encode,
 )
+from runner.forks import edited, openings
 from runner.history import fork_of, reopen
 from runner.model import Loaded
 from runner.projection import Projector
@@ -65,14 +67,14 @@ class Simulated:
     starts: Counter[str] = field(default_factory=Counter)
     name: str = RUN
     origin: tuple[str, int] | None = None
+    edits: Given = field(default_factory=dict)
     begun: bool = False
 
-    def forked(self, at: int, random: Random, odds: Odds) -> Simulated:
-        """A run that is to go on from the past of this one up to an event."""
-        origin = (self.name, at)
-        fork = Simulated(
-            self.loaded, self.outcome, random, odds, self.store, self.now, name=f"fork-{at}", origin=origin
-        )
+    def forked(self, at: int, random: Random, odds: Odds, edits: Given | None = None) -> Simulated:
+        """A run that is to go on from the past of this one up to an event, with values put into its states."""
+        origin, name = (self.name, at), f"edited-{at}" if edits else f"fork-{at}"
+        fork = Simulated(self.loaded, self.outcome, random, odds, self.store, self.now, name=name, origin=origin)
+        fork.edits = edits or {}
         fork.starts = Counter(self.starts)
         return fork
 
@@ -100,8 +102,10 @@ class Simulated:
     def _fork(self, parent: str, at: int) -> None:
         workflow = self.loaded.workflow
         past = fork_of(self.store, parent, at)
+        plain = RunForked(parent, at, workflow.name, workflow.version, self.loaded.hash)
+        forked, _ = edited(plain, past.state, workflow, self.edits, openings(self.store, parent, at))
         self.live, self.projector = Live(self.name, workflow, past.state), past.projector
-        self._take([Fork(RunForked(parent, at, workflow.name, workflow.version, self.loaded.hash))])
+        self._take([Fork(forked)])
 
     def _take(self, happenings: Sequence[Happening]) -> None:
         """Let the scheduler decide, and record what it decided, unless the process is killed before."""

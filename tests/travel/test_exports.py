@@ -83,7 +83,7 @@ def test_a_run_that_was_taken_in_can_be_forked(travelled: Store, tmp_path: Path)
     workflow(tmp_path)
     taken_in(store, text_of(travelled, "again"), folder=str(tmp_path))
     at = [checkpoint.seq for checkpoint in checkpoints(store, "again")][-3]
-    result = asyncio.run(fork("again", at, Changes(state={"bonus": 5}), Surroundings(store)))
+    result = asyncio.run(fork("again", at, Changes(states={"": {"bonus": 5}}), Surroundings(store)))
     assert (result.status, result.outputs["sum"]) == ("completed", 1 + 6 + 30 + 5)
 
 

@@ -107,7 +107,7 @@ def test_every_fork_of_a_nested_run_ends_as_its_edits_foretell(nested: tuple[Sto
     at = data.draw(st.sampled_from(points))
     bonus, factor = data.draw(st.integers(-5, 5)), data.draw(st.integers(-5, 5))
     before = [*store.commits("run")]
-    result = forked(store, at, state={"bonus": bonus}, inputs={"factor": factor})
+    result = forked(store, at, states={"": {"bonus": bonus}}, inputs={"factor": factor})
     assert (result.status, result.outputs) == ("completed", {"log": LOG, "sum": SUM + bonus * factor})
     assert [*store.commits("run")] == before
     assert values(store, result.run) == {"bonus": bonus, "log": LOG, "sum": SUM + bonus * factor}
@@ -115,7 +115,7 @@ def test_every_fork_of_a_nested_run_ends_as_its_edits_foretell(nested: tuple[Sto
 
 def test_forks_of_forks_share_the_whole_past(nested: tuple[Store, list[int]]) -> None:
     store, points = nested
-    first = forked(store, points[len(points) // 2], state={"bonus": 1})
+    first = forked(store, points[len(points) // 2], states={"": {"bonus": 1}})
     inner = [checkpoint.seq for checkpoint in checkpoints(store, first.run)]
     assert inner[: len(points) // 2 + 1] == points[: len(points) // 2 + 1]
     for at in inner[:-1:4]:
@@ -145,8 +145,8 @@ def test_no_fork_goes_on_from_the_end_nor_from_between(nested: tuple[Store, list
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"state": {"bnus": 1}}, "'bnus' is not declared; did you mean 'bonus'"),
-        ({"state": {"bonus": "x"}}, "state.bonus does not fit"),
+        ({"states": {"": {"bnus": 1}}}, "'bnus' is not declared; did you mean 'bonus'"),
+        ({"states": {"": {"bonus": "x"}}}, "state.bonus does not fit"),
         ({"inputs": {"factor": "x"}}, "input 'factor' does not fit"),
         ({"inputs": {"fctor": 1}}, "unknown input 'fctor'"),
     ],

@@ -10,6 +10,7 @@ import pytest
 from runner.errors import InvalidWorkflow
 from runner.history import checkpoints
 from tests.torture.chance import Chance
+from tests.torture.editing import random_edit
 from tests.torture.holding import chance, compiled, hold_to_the_reference, outcome_of
 from tests.torture.simulated import Odds, Simulated
 
@@ -30,3 +31,20 @@ def test_a_fork_at_each_checkpoint_of_a_random_run_ends_as_the_reference_says(se
     points = [point.seq for point in checkpoints(run.store, run.name)]
     for at in points[:-1]:
         hold_to_the_reference(run.forked(at, chance(f"{seed}@{at}"), KILLED), files, f"{told} @{at}")
+
+
+@pytest.mark.parametrize("seed", range(WORKFLOWS))
+def test_a_fork_with_a_random_edit_of_a_random_state_ends_as_the_reference_says(seed: int, tmp_path: Path) -> None:
+    files = Chance(chance(f"edits {seed}")).flow()
+    try:
+        loaded = compiled(files, tmp_path)
+    except InvalidWorkflow:
+        pytest.skip("this one is refused: two branches write one key")
+    run = Simulated(loaded, outcome_of(f"edits {seed}"), chance(seed), Odds())
+    run.run()
+    points = [point.seq for point in checkpoints(run.store, run.name)]
+    for at in points[:-1]:
+        if made := random_edit(run, at, chance(f"edit {seed}@{at}")):
+            given, edit = made
+            told = f"seed {seed}: {json.dumps(files)} @{at} {given}"
+            hold_to_the_reference(run.forked(at, chance(f"{seed}@{at}"), KILLED, given), files, told, edit)

@@ -25,7 +25,7 @@ def travelled_store(folder: Path) -> Store:
     asyncio.run(start(prepared, Surroundings(store)))
     points = [checkpoint.seq for checkpoint in checkpoints(store, "run")]
     for run, at, name in (("run", points[9], "fork"), ("fork", points[4], "again")):
-        changes = Changes(state={"bonus": 2}, choices=Choices(run=name))
+        changes = Changes(states={"": {"bonus": 2}}, choices=Choices(run=name))
         asyncio.run(fork(run, at, changes, Surroundings(store)))
     return store
 

@@ -1,0 +1,175 @@
+"""Edits of a run's states, as a fork's maker gives them: which state is meant, what fits it, who will not see it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator, Mapping, Sequence, Set
+
+import msgspec
+
+from runner.edits import edit
+from runner.errors import UsageError, did_you_mean
+from runner.events import FrameOpened, Write
+from runner.fold import starting_state
+from runner.model import Json, StateKey
+from runner.own_states import Holder, Standing, own_states
+from runner.plain import one_line
+from runner.reducers import needed, same
+from runner.scheduler import Live
+from runner.schema import compile_schema
+from runner.state import ROOT, Step
+
+Given = Mapping[str, Mapping[str, Json]]
+"""Values by the address of a state and by key; the run's own state is at ROOT."""
+
+REPLACING = ("set", "last")
+"""The ways to write that leave nothing of what was there."""
+
+
+class Edited(msgspec.Struct, frozen=True):
+    """Edits as they are recorded: checked, by address, from the outside in; and what there is to be warned of."""
+
+    states: dict[str, dict[str, Json]]
+    contributed: dict[str, tuple[Write, ...]]
+    warnings: tuple[str, ...]
+
+
+def edit_states(live: Live, given: Given, opened: Mapping[str, FrameOpened]) -> Edited:
+    """Carry edits out in a run's state, each on top of those further out. `opened` tells how its branches began.
+
+    Raises UsageError: no such state, no such key, a value that does not fit, or that a branch can't come to hold.
+    """
+    meant: dict[str, dict[str, Json]] = {}
+    for address, values in given.items():
+        meant.setdefault(_address_of(live, address), {}).update(values)
+    edited = Edited({}, {}, ())
+    for address in sorted(meant, key=len):
+        holder = own_states(live.state)[address]
+        declared = _declared(live, holder)
+        checked = {key: _checked(declared, holder, key, value) for key, value in meant[address].items()}
+        writes = tuple(
+            write
+            for key, value in checked.items()
+            for write in _contributed(live, holder, declared[key], value, opened)
+        )
+        edit(live.state, address, checked, writes)
+        edited.states[address] = checked
+        if writes:
+            edited.contributed[address] = writes
+    return msgspec.structs.replace(edited, warnings=tuple(_warnings(live, edited.states)))
+
+
+def place_of(address: str, key: str) -> str:
+    """A key of a state, as `--set` takes it: `state.sum`, `each[2].state.sum`."""
+    return f"{address}.state.{key}" if address else f"state.{key}"
+
+
+def shown(value: Json) -> str:
+    """A value in a message: one line of JSON."""
+    return one_line(json.dumps(value, ensure_ascii=False), 80)
+
+
+def _address_of(live: Live, address: str) -> str:
+    """The address as states have it: the slash at a called workflow's end may be there or not. Raises UsageError."""
+    known = own_states(live.state)
+    plain = address.rstrip("/")
+    if address in known:
+        return address
+    if plain in known and known[plain].frame is None and plain != ROOT:
+        return plain
+    others = sorted(other for other in known if other != ROOT)
+    words = f"no open branch or called workflow has the address '{address}' here{did_you_mean(address, others)}"
+    raise UsageError(words, _hint(live, plain, others))
+
+
+def _hint(live: Live, address: str, others: Sequence[str]) -> str:
+    step = live.state.steps.get(address)
+    if step is not None and step.path != ROOT:
+        frame = live.frame_of(step)
+        holds = frame.path if frame.writes is not None else _workflow_at(live, frame.home)
+        return f"'{address}' works on the state of {holds or 'the run'}: --set {place_of(holds, 'KEY')}=…"
+    if not others:
+        return "none is open here: the run's own state alone can be edited, --set state.KEY=…"
+    return f"these have a state of their own here: {', '.join(others[:20])}{', …' if others[20:] else ''}"
+
+
+def _workflow_at(live: Live, home: str) -> str:
+    holders = own_states(live.state).values()
+    return next(holder.address for holder in holders if holder.frame is None and holder.home == home)
+
+
+def _declared(live: Live, holder: Holder) -> Mapping[str, StateKey]:
+    return live.callee(live.state.steps[holder.home]).state
+
+
+def _checked(declared: Mapping[str, StateKey], holder: Holder, key: str, value: Json) -> Json:
+    if key not in declared:
+        whose = f" where '{holder.address}' is" if holder.address else ""
+        has = f"its keys are: {', '.join(declared)}" if declared else "no state is declared there"
+        raise UsageError(f"state key '{key}' is not declared{whose}{did_you_mean(key, list(declared))}", has)
+    compiled = compile_schema(declared[key].schema)
+    errors = compiled.errors(value)
+    if errors:
+        raise UsageError(f"{place_of(holder.address, key)} does not fit its schema: {errors[0].message}")
+    return compiled.normalise(value)
+
+
+def _contributed(
+    live: Live, holder: Holder, entry: StateKey, value: Json, opened: Mapping[str, FrameOpened]
+) -> list[Write]:
+    """What a branch has to contribute at its join to have come to hold a value. Raises UsageError when nothing does."""
+    if holder.frame is None:
+        return [Write(entry.name, entry.reducer, value)] if entry.reducer == "first" else []
+    owner = live.state.steps[holder.frame.owner]
+    start = starting_state(owner, live.frame_of(owner), opened[holder.address])
+    values = needed(start, entry.name, entry.reducer, value)
+    if values is None and not owner.detached:
+        place, old = place_of(holder.address, entry.name), shown(start.get(entry.name))
+        raise UsageError(
+            f"{place} can't become {shown(value)}: the branch started from {old}, to which '{entry.reducer}' adds",
+            f"give a value that {old} can become by that, or change what it started from too",
+        )
+    return [Write(entry.name, entry.reducer, part) for part in values or ()]
+
+
+def _warnings(live: Live, edits: Given) -> Iterator[str]:
+    known = own_states(live.state)
+    for address, values in edits.items():
+        for key, value in values.items():
+            others = {other for other, theirs in edits.items() if key in theirs}
+            yield from _unseen(live, known[address], key, value, others)
+
+
+def _unseen(live: Live, edited: Holder, key: str, value: Json, told: Set[str]) -> Iterator[str]:
+    """What to say of the branches below an edited state that hold another value, or have left one to be merged.
+
+    Those that have an edit of their own are `told`.
+    """
+    standing = Standing(live.state)
+    holders = [edited]
+    while holders:
+        for step in standing.composites(holders.pop()):
+            yield from () if step.detached else _of_ended_branches(step, key)
+            sees = {branch.address: same(branch.state.get(key), value) for branch in standing.branches(step)}
+            for branch in standing.branches(step):
+                known = sees[branch.address] or branch.address in told
+                yield from () if known else _of_an_open_branch(branch, key, detached=step.detached)
+            holders += [branch for branch in standing.branches(step) if sees[branch.address]]
+
+
+def _of_ended_branches(step: Step, key: str) -> Iterator[str]:
+    for name, child in step.children.items():
+        if child.status == "completed" and key in child.writes and child.writes[key][-1].how in REPLACING:
+            path = f"{step.path}[{name}]" if step.verb == "for_each" else f"{step.path}/{name}"
+            left = shown(child.writes[key][-1].value)
+            yield f"branch '{path}' has ended and left {left} for state.{key}: that replaces the edit at the join"
+
+
+def _of_an_open_branch(branch: Holder, key: str, *, detached: bool) -> Iterator[str]:
+    place, state = place_of(branch.address, key), branch.state
+    writes = [] if branch.frame is None else (branch.frame.writes or {}).get(key, [])
+    wins = bool(writes) and writes[-1].how in REPLACING and not detached
+    merged = ", which replaces the edit at the join" if wins else ""
+    value, there = shown(state.get(key)), shlex.quote(f"{place}=…")
+    yield f"{place} stays {value}: the branch works on its own copy{merged}; to change that too: --set {there}"
