@@ -16,7 +16,17 @@ from runner.compiler import RecordedFiles
 from runner.compiler.files import PATTERN
 from runner.definitions import definition_of, texts_of
 from runner.errors import InvalidWorkflow, StoreError, UsageError
-from runner.events import AnyEvent, Commit, FrameOpened, RunForked, RunResumed, RunStarted, StepEnded, StepStarted
+from runner.events import (
+    AnyEvent,
+    AttemptStarted,
+    Commit,
+    FrameOpened,
+    RunForked,
+    RunResumed,
+    RunStarted,
+    StepEnded,
+    StepStarted,
+)
 from runner.exports import FORMAT, End, Header, Line, Recorded, Version, versions_named
 from runner.fold import IMPOSSIBLE, apply
 from runner.loading import load_recorded
@@ -310,9 +320,11 @@ class _Follower:
         return self.state.options
 
     def _fits(self, event: AnyEvent) -> None:
-        """Refuse what stands in no body of the workflow."""
+        """Refuse what stands in no body of the workflow, and what no step of its node would keep."""
         if isinstance(event, StepStarted | StepEnded | FrameOpened) and event.frame is not None:
             self._place(event, event.frame)
+        if isinstance(event, StepStarted | AttemptStarted):
+            self._memory(event)
 
     def _place(self, event: StepStarted | StepEnded | FrameOpened, path: str) -> None:
         live = self._live
@@ -325,6 +337,14 @@ class _Follower:
         wrong_way = isinstance(event, StepEnded) and event.next is not None and event.next not in nodes
         if event.step != live.step_path(frame, node.id, event.visit) or event.verb != node.verb or wrong_way:
             self._export.refuse(f"the step '{one_line(event.step)}' is none of its workflow")
+
+    def _memory(self, event: StepStarted | AttemptStarted) -> None:
+        live = self._live
+        assert live is not None, "a run's first event is its start"
+        step = self.state.steps[event.step]
+        fits = live.kind(step).keeps(live.node(step), event.memory) if step.frame is not None else not event.memory
+        if not fits:
+            self._export.refuse(f"the step '{one_line(event.step)}' keeps what no step of its node does")
 
     def _end(self, line: End) -> None:
         if self._standing is None or line.last != self._standing.last:

@@ -246,10 +246,15 @@ class Woken(msgspec.Struct, frozen=True):
     name: str = ""
 
 
+def _keeps_nothing(_node: Node, memory: Mapping[str, Json]) -> bool:
+    return not memory
+
+
 class Kind(msgspec.Struct, frozen=True):
     """One node kind. `verb` is its key in YAML (`none` for a node without).
 
-    `settle` takes a child's end, `wake` an answer or a time, `detached` a child's end after the step's own.
+    `settle` takes a child's end, `wake` an answer or a time, `detached` a child's end after the step's own. `keeps`
+    says whether a step of the node may have kept a memory, which JSON gives back: the others rely on that.
     """
 
     verb: str
@@ -258,6 +263,7 @@ class Kind(msgspec.Struct, frozen=True):
     settle: Callable[[Node, View, Ended], Answer] = _never_settles
     wake: Callable[[Node, View, Woken], Answer] = _never_wakes
     detached: Callable[[Node, View, Ended], Answer] = _never_settles
+    keeps: Callable[[Node, Mapping[str, Json]], bool] = _keeps_nothing
 
 
 def fail(type_: Any, message: str, **details: Json) -> Failed:

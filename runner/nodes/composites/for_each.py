@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 from msgspec.structs import replace
 
@@ -59,6 +61,13 @@ def _items(spec: ForEachSpec, view: View) -> list[Json]:
     return items
 
 
+def keeps(node: Node, memory: Mapping[str, Json]) -> bool:
+    spec: ForEachSpec = node.spec
+    items = memory.get("items")
+    written = None if isinstance(spec.items, Expression) or spec.items is None else spec.items.source
+    return memory.keys() == {"items"} and isinstance(items, list) and (written is None or len(items) == len(written))
+
+
 def settle(node: Node, view: View, ended: Ended) -> Answer:
     spec: ForEachSpec = node.spec
     items: list[Json] = view.memory["items"]
@@ -99,4 +108,4 @@ def _last_completed(view: View, begun: int) -> str:
     return next(completed, "")
 
 
-KIND = Kind("for_each", build, open_, settle, detached=detached)
+KIND = Kind("for_each", build, open_, settle, detached=detached, keeps=keeps)

@@ -88,6 +88,11 @@ def open_(node: Node, view: View) -> Opened:
     return replace(_next(spec, view, spec.names), memory={"order": spec.names}, done=done)
 
 
+def keeps(node: Node, memory: Mapping[str, Json]) -> bool:
+    spec: ParallelSpec = node.spec
+    return memory == {"order": [*spec.names]}
+
+
 def settle(node: Node, view: View, ended: Ended) -> Answer:
     spec: ParallelSpec = node.spec
     verdict = joined(spec.joining, view, len(spec.names), ended)
@@ -143,4 +148,4 @@ def _passing(spec: ParallelSpec, view: View, name: str) -> Passed | None:
         return Passed(name, "failed", error.failure)
 
 
-KIND = Kind("parallel", build, open_, settle, detached=detached)
+KIND = Kind("parallel", build, open_, settle, detached=detached, keeps=keeps)

@@ -1,0 +1,147 @@
+"""What a paused composite keeps for itself, changed in an export: it is refused, or the run goes on to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.clock import SystemClock
+from runner.engine import Manner
+from runner.errors import UsageError
+from runner.history import load as load_state
+from runner.loading import load
+from runner.runs import Choices, Surroundings, prepare, resume, start
+from runner.store.contract import Message
+from runner.store.memory import MemoryStore
+from tests.acceptance.command_line import wf, write
+from tests.travel.travelled import taken_in, text_of
+
+Json = Any
+
+FLOW = """
+wf: 1
+name: everything
+state:
+  list: {type: array, default: [1, 2]}
+  seen: {type: array, default: [], reducer: append}
+nodes:
+  tried:
+    for_each: state.list
+    retry: {max_attempts: 2, initial_interval: 1ms, errors: [no_route]}
+    do: {steps: [{next: [{when: "item > 1", to: exit}]}]}
+    on_error: all
+  all:
+    parallel:
+      both:
+        parallel:
+          q: {human: {prompt: q}, set: {seen: q}}
+          r: {needs: [q], set: {seen: "{{ nodes.q.output }}"}}
+          s: {steps: [{set: {seen: s}}, {human: {prompt: s}}]}
+      quorum: {parallel: {a: {human: {prompt: a}}, b: {human: {prompt: b}}}, complete_when: "size(results) > 0"}
+      each: {for_each: state.list, do: {human: {prompt: "{{ item }}"}, set: {seen: "{{ item }}"}}}
+      few: {for_each: "[1, 2, 3]", max_concurrency: 2, join: 2, do: {human: {prompt: "{{ item }}"}}}
+      written: {for_each: [1, 2], tolerate: "50%", do: {human: {prompt: "{{ item }}"}}}
+      sequence: {for_each: state.list, sequential: true, do: {human: {prompt: "{{ item }}"}}}
+      strays: {for_each: state.list, join: none, max_concurrency: 1, do: {human: {prompt: "{{ item }}"}}}
+      loose: {parallel: {x: {human: {prompt: x}}, y: {needs: [x], human: {prompt: y}}}, join: none}
+      child: {workflow: child.yaml}
+      awaited: {wait: {any: {ack: {signal: ack}, late: {for: 15m}}}}
+outputs: {seen: "{{ state.seen }}", all: "{{ nodes.all.output }}", results: "{{ nodes.all.results }}"}
+"""
+CHILD = "{wf: 1, name: child, steps: [{human: {prompt: Who?}}]}"
+
+VALUES: tuple[Json, ...] = (None, True, 7, 1.5, "q", [], ["q", "r"], [[], "q", "r"], {}, {"q": 1})
+FURTHEST = 4
+"""How often the run is taken up: what waits for its turn asks only then."""
+
+
+@pytest.fixture(scope="module")
+def paused(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Json]]:
+    """The lines of a run that waits in every composite."""
+    folder, store = tmp_path_factory.mktemp("everything"), MemoryStore()
+    write(folder, "child.yaml", CHILD)
+    loaded = load(str(write(folder, "flow.yaml", FLOW)))
+    asyncio.run(start(prepare(loaded, {}, Choices(run="run"), {}, SystemClock()), Surroundings(store)))
+    assert store.run("run").status == "paused"
+    return [json.loads(line) for line in text_of(store, "run").splitlines()]
+
+
+def memories(lines: list[dict[str, Json]]) -> Iterator[dict[str, Json]]:
+    """The events of an export that bring a memory."""
+    events = (event for line in lines for event in line.get("events", ()))
+    yield from (event for event in events if "memory" in event)
+
+
+def with_value(value: Json) -> Iterator[Callable[[dict[str, Json]], object]]:
+    """Ways to put a value into a memory."""
+    yield lambda event: event.update(memory=value)
+    yield lambda event: event["memory"].update(dict.fromkeys(event["memory"], value))
+    yield lambda event: event["memory"].update(more=value)
+
+
+def lacking(event: dict[str, Json]) -> None:
+    """The last branch, or item, is missing."""
+    next(iter(event["memory"].values())).pop()
+
+
+def ended_or_refused(lines: list[dict[str, Json]]) -> str:
+    store = MemoryStore()
+    try:
+        run = taken_in(store, b"".join(json.dumps(line).encode() + b"\n" for line in lines))
+    except UsageError as error:
+        return "refused" if error.message.startswith("run.jsonl:") else error.message
+    for _ in range(FURTHEST):
+        answer_all(store, run)
+        if load_state(store, run).ended:
+            break
+        asyncio.run(resume(run, {}, Surroundings(store, Manner(wait_limit=0.0))))
+    return store.run(run).status
+
+
+def answer_all(store: MemoryStore, run: str) -> None:
+    for path in load_state(store, run).waiting:
+        store.post(Message(run, "answer", 1.0, path, "yes"))
+    store.post(Message(run, "signal", 1.0, "ack"))
+
+
+def test_what_a_run_keeps_in_every_composite_is_taken_in_and_gone_on_with(paused: list[dict[str, Json]]) -> None:
+    assert {(event["type"], *event["memory"]) for event in memories(paused)} == {
+        ("step_started", "order"),
+        ("step_started", "items"),
+        ("attempt_started", "items"),
+    }
+    assert ended_or_refused(paused) == "completed"
+
+
+@pytest.mark.parametrize("value", VALUES, ids=repr)
+def test_another_value_is_refused_or_the_run_goes_on_to_its_end(paused: list[dict[str, Json]], value: Json) -> None:
+    for position, event in enumerate(memories(paused)):
+        for change in with_value(value):
+            lines = deepcopy(paused)
+            change([*memories(lines)][position])
+            allowed = {"refused", "completed", "failed"} if "items" in event["memory"] else {"refused"}
+            assert ended_or_refused(lines) in allowed, event["step"]
+
+
+def test_what_lacks_a_branch_or_an_item_is_refused_or_the_run_goes_on_to_its_end(paused: list[dict[str, Json]]) -> None:
+    for position, event in enumerate(memories(paused)):
+        lines = deepcopy(paused)
+        lacking([*memories(lines)][position])
+        expected = {"refused"} if event["step"] == "all/written" or "order" in event["memory"] else {"completed"}
+        assert ended_or_refused(lines) in expected, event["step"]
+
+
+def test_the_command_says_in_which_line_and_of_which_step(tmp_path: Path, paused: list[dict[str, Json]]) -> None:
+    lines = deepcopy(paused)
+    next(event for event in memories(lines) if event["step"] == "all/both")["memory"] = {"order": None}
+    write(tmp_path, "run.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
+    number = next(place for place, line in enumerate(lines, 1) if "all/both" in json.dumps(line))
+    said = f"error: run.jsonl:{number}: the step 'all/both' keeps what no step of its node does\n"
+    assert wf(tmp_path, "import", "run.jsonl", code=2).stderr.startswith(said)
+    assert not (tmp_path / ".wf").exists()
