@@ -40,7 +40,8 @@ class Rule(msgspec.Struct, frozen=True):
 class Collected(msgspec.Struct, frozen=True):
     """What was removed, or would be: runs, snapshots of others, and what nothing needs then.
 
-    `weight` is about how many bytes the runs take. `kept_size` says why the store was not made smaller.
+    `weight` is about how many bytes the runs take, `held` how many more could go but for their forks. `kept_size` says
+    why the store was not made smaller.
     """
 
     runs: tuple[RunRow, ...]
@@ -50,6 +51,7 @@ class Collected(msgspec.Struct, frozen=True):
     before: Space
     after: Space
     kept_size: str = ""
+    held: int = 0
 
 
 def removable(rows: Sequence[RunRow], rule: Rule, now: float) -> list[RunRow]:
@@ -57,16 +59,19 @@ def removable(rows: Sequence[RunRow], rule: Rule, now: float) -> list[RunRow]:
 
     Runs with a live owner stay, and so do those with a fork that stays.
     """
-    free = {row.id: row for row in rows if _is_free(row, now)}
-    counted = [row for row in free.values() if not rule.statuses or row.status in rule.statuses]
+    return _children_first(rows, _let_go(rows, rule, now))
+
+
+def _let_go(rows: Sequence[RunRow], rule: Rule, now: float) -> set[str]:
+    """The runs that a rule itself lets go."""
+    counted = [row for row in rows if _is_free(row, now) and (not rule.statuses or row.status in rule.statuses)]
     newest = sorted(counted, key=lambda row: row.created_at, reverse=True)[: rule.keep or 0]
     kept = {row.id for row in newest}
-    going = {
+    return {
         row.id
         for row in counted
         if not rule.says_nothing and row.id not in kept and now - row.updated_at >= (rule.older_than or 0.0)
     }
-    return _children_first(rows, going)
 
 
 def _is_free(row: RunRow, now: float) -> bool:
@@ -109,7 +114,8 @@ def plan(store: Store, rule: Rule, now: float) -> Collected:
         if _is_free(row, now) and row.id not in going:
             seqs = store.upkeep.snapshots(row.id)
             snapshots += len(seqs) - len(needed_snapshots(seqs))
-    return Collected(tuple(runs), weight, snapshots, Swept(0, 0), space, space)
+    held = len(_let_go(rows, rule, now)) - len(runs)
+    return Collected(tuple(runs), weight, snapshots, Swept(0, 0), space, space, held=held)
 
 
 def collect(store: Store, rule: Rule, now: float) -> Collected:
@@ -119,14 +125,16 @@ def collect(store: Store, rule: Rule, now: float) -> Collected:
     """
     upkeep = store.upkeep
     before = upkeep.space()
-    rows = removable(store.runs(limit=-1), rule, now)
-    weight = upkeep.weight([row.id for row in rows])
-    removed = tuple(row for row in rows if _delete(store, row))
+    rows = store.runs(limit=-1)
+    going = removable(rows, rule, now)
+    held = len(_let_go(rows, rule, now)) - len(going)
+    weight = upkeep.weight([row.id for row in going])
+    removed = tuple(row for row in going if _delete(store, row))
     ended = [row.id for row in store.runs(limit=-1) if _is_free(row, now)]
     snapshots = sum(upkeep.thin(run, needed_snapshots(upkeep.snapshots(run))) for run in ended)
     swept = upkeep.sweep(now, GRACE)
     kept_size = _compact(store, now)
-    return Collected(removed, weight, snapshots, swept, before, upkeep.space(), kept_size)
+    return Collected(removed, weight, snapshots, swept, before, upkeep.space(), kept_size, held)
 
 
 def _delete(store: Store, row: RunRow) -> bool:

@@ -60,6 +60,7 @@ GARBAGE = 100_000
 
 @click.group(cls=Lazy, commands_help=COMMANDS, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="wf", prog_name="wf")
+@click.option("--debug", is_flag=True, expose_value=False, help="Show where in the code an internal error arose.")
 def root() -> None:
     """Run multi-agent workflows that are written as YAML: checked, recorded step by step, resumable at any moment."""
 

@@ -8,19 +8,17 @@ import click
 
 from runner.answers import names_step, parse_answer
 from runner.cli.completing_runs import RUN, STEP
-from runner.cli.driving import Show, Signals, drive, parse_pairs, surroundings
+from runner.cli.driving import Show, parse_pairs
 from runner.cli.printing import resume_command
-from runner.cli.settings import database_option, wait_limit
-from runner.cli.speaking import say
+from runner.cli.sending import Sending, send
+from runner.cli.settings import database_option
 from runner.cli.stored import find_run, writing
 from runner.clock import SystemClock
-from runner.errors import EXIT_COMPLETED, UsageError, did_you_mean
+from runner.errors import UsageError, did_you_mean
 from runner.events import StepWaiting
 from runner.history import load
-from runner.runs import resume
 from runner.state import RunState
 from runner.store.contract import Message, RunRow, Store
-from runner.store.lease import may_take_over
 
 EPILOG = """\b
 Examples:
@@ -38,31 +36,23 @@ Examples:
 @click.option("--resume", "goes_on", is_flag=True, help="Go on with the run in this process.")
 @click.option("-i", "pairs", multiple=True, metavar="NAME=VALUE", help="With --resume: a secret input, once more.")
 @click.option("--no-input", is_flag=True, help="With --resume: never ask.")
-@click.option("--json", "as_document", is_flag=True, help="With --resume: one JSON document on stdout.")
+@click.option("--json", "as_document", is_flag=True, help="How the run stands then, as one JSON document on stdout.")
+@click.option("--quiet", is_flag=True, help="With --resume: no progress; outputs and errors only.")
 @database_option
 def command(run: str, step: str, value: str, db: str | None, **given: Any) -> int:
     """Answer STEP of RUN with VALUE: a choice, a form as JSON, or a text. A wrong answer is refused.
 
     STEP is a step's path, or the end of it if only one step that waits ends so.
     """
-    show = Show(json=given["as_document"], no_input=given["no_input"])
-    secrets = parse_pairs(given["pairs"], "-i NAME=VALUE")
+    show = Show(json=given["as_document"], quiet=given["quiet"], no_input=given["no_input"])
+    sending = Sending(show, given["goes_on"], parse_pairs(given["pairs"], "-i NAME=VALUE"))
     with writing(db) as store:
         row = find_run(store, run)
         asked = _asked(load(store, row.id), row, step)
         answer = parse_answer(asked, value)
         _refuse_second(store, row, asked.step)
-        now = SystemClock().now()
-        store.post(Message(row.id, "answer", now, asked.step, answer))
-        if not may_take_over(row, now):
-            say(f"{asked.step} is answered; run {row.id} goes on in {row.owner}")
-            return EXIT_COMPLETED
-        if not given["goes_on"]:
-            say(f"the answer is recorded; go on with: {resume_command(row.id)}")
-            return EXIT_COMPLETED
-        signals = Signals()
-        around = surroundings(store, show, (), wait_limit(None), signals)
-        return drive(resume(row.id, secrets, around), show, signals)
+        message = Message(row.id, "answer", SystemClock().now(), asked.step, answer)
+        return send(store, row, message, f"{asked.step} of run {row.id} is answered", sending)
 
 
 def _asked(state: RunState, row: RunRow, step: str) -> StepWaiting:

@@ -14,9 +14,9 @@ import msgspec
 
 from runner.cli.examining import examine
 from runner.cli.reporting import as_json
-from runner.cli.settings import database, database_option
+from runner.cli.settings import database, database_option, in_use
 from runner.cli.speaking import tell
-from runner.errors import EXIT_COMPLETED, EXIT_STORE, StoreError
+from runner.errors import EXIT_COMPLETED, EXIT_STORE, StoreError, UsageError
 from runner.store.health import Finding, sound_sqlite, wrong
 
 BANNED = ("1.82.7", "1.82.8")
@@ -34,18 +34,27 @@ Examples:
 @click.option("--json", "as_document", is_flag=True, help="As a JSON list.")
 @database_option
 def command(as_document: bool, db: str | None) -> int:
-    """Check Python, SQLite, litellm, the programs that examples use, and the database with each of its runs.
+    """Check Python, SQLite, litellm, programs that examples use, settings, and the database with each of its runs.
 
     Only reads, also while runs go on. Each line is `ok` or `WRONG`; with anything wrong the exit code is 5.
     """
     found = []
-    for finding in chain(_machine(), examine(database(db))):
+    for finding in chain(_machine(), _database(db)):
         found.append(finding)
         if not as_document:
             _tell(finding)
     if as_document:
         click.echo(as_json([msgspec.to_builtins(finding) for finding in found]))
     return EXIT_COMPLETED if all(finding.ok for finding in found) else EXIT_STORE
+
+
+def _database(db: str | None) -> Iterator[Finding]:
+    """The database; not where it can't even be told which one is meant."""
+    try:
+        path = database(db)
+    except UsageError:
+        return
+    yield from examine(path)
 
 
 def _tell(finding: Finding) -> None:
@@ -60,12 +69,13 @@ def _machine() -> Iterator[Finding]:
         "sqlite": sound_sqlite,
         "litellm": _litellm,
         "programs": _programs,
+        "settings": lambda: ", ".join(in_use()) or "none are made: each has its default",
         "terminal": lambda: "yes" if sys.stdout.isatty() else "no: plain lines are printed",
     }
     for name, check in checks.items():
         try:
             yield Finding(name, check())
-        except StoreError as error:
+        except (StoreError, UsageError) as error:
             yield wrong(name, error)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import click
 import msgspec
 
+from runner.cli.numbers import Whole
 from runner.cli.printing import moment
 from runner.cli.reporting import as_json
 from runner.cli.settings import database, database_option, retention, seconds
@@ -32,7 +33,7 @@ Examples:
 
 @click.command("gc", epilog=EPILOG)
 @click.option("--older-than", metavar="DURATION", help="Runs that ended so long ago: 12h, 30d.")
-@click.option("--keep", type=click.IntRange(0), metavar="N", help="All ended runs but the N newest.")
+@click.option("--keep", type=Whole(0), metavar="N", help="All ended runs but the N newest.")
 @click.option("--status", "statuses", multiple=True, type=click.Choice(ENDED), help="Only runs that ended so.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
 @click.option("--json", "as_document", is_flag=True, help="As one JSON document.")
@@ -73,6 +74,8 @@ def _tell(found: Collected, rule: Rule, path: str, *, dry_run: bool) -> None:
     for what, number in (*others, ("unused files and large values", found.swept.blobs)):
         if number:
             tell(f"{verb} {what}: {number}")
+    if found.held:
+        say(f"kept runs whose past a fork shares that stays: {found.held}")
     if rule.says_nothing:
         say("no run was to go: say which by --older-than, --keep or --status, or by the setting retention")
     if dry_run:

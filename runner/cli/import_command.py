@@ -25,6 +25,9 @@ from runner.store.rules import ENDED
 
 CHUNK = 1 << 20
 
+GZIP = b"\x1f\x8b"
+"""What a file begins with that gzip has made."""
+
 EPILOG = """\b
 Examples:
   wf import run.jsonl
@@ -74,7 +77,7 @@ def _opened(name: str) -> BinaryIO:
         os.close(descriptor)
         why = "it is too large" if stat.S_ISREG(status.st_mode) else "it is no file"
         raise UsageError(f"can't read {name}: {why}")
-    return os.fdopen(descriptor, "rb")
+    return _refuse_compressed(os.fdopen(descriptor, "rb"), name)
 
 
 def _spooled() -> BinaryIO:
@@ -84,4 +87,13 @@ def _spooled() -> BinaryIO:
         file.write(chunk)
         if file.tell() > LARGEST_FILE:
             break
+    return _refuse_compressed(file, "stdin")
+
+
+def _refuse_compressed(file: BinaryIO, name: str) -> BinaryIO:
+    file.seek(0)
+    if file.read(len(GZIP)) == GZIP:
+        file.close()
+        raise UsageError(f"{name} is compressed", "gunzip -c FILE | wf import -")
+    file.seek(0)
     return file

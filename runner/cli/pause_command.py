@@ -5,11 +5,12 @@ from __future__ import annotations
 import click
 
 from runner.cli.completing_runs import RUN
+from runner.cli.driving import Show
+from runner.cli.sending import Sending, send
 from runner.cli.settings import database_option
-from runner.cli.speaking import say
 from runner.cli.stored import find_run, writing
 from runner.clock import SystemClock
-from runner.errors import EXIT_COMPLETED, UsageError
+from runner.errors import UsageError
 from runner.store.contract import Message
 from runner.store.lease import may_take_over
 
@@ -22,8 +23,9 @@ Examples:
 
 @click.command("pause", epilog=EPILOG)
 @click.argument("run", type=RUN)
+@click.option("--json", "as_document", is_flag=True, help="How the run stands then, as one JSON document on stdout.")
 @database_option
-def command(run: str, db: str | None) -> int:
+def command(run: str, as_document: bool, db: str | None) -> int:
     """Pause RUN, which another process runs: nothing new starts, what is in flight has 10 s to end.
 
     What has not ended by then is cut off, and begins anew with `wf resume`.
@@ -35,6 +37,10 @@ def command(run: str, db: str | None) -> int:
             raise UsageError(f"run {row.id} is {row.status}", f"wf show {row.id} tells more")
         if may_take_over(row, now):
             raise UsageError(f"no process runs {row.id} any more: it stands still", f"wf resume {row.id} goes on")
-        store.post(Message(row.id, "pause", now))
-        say(f"run {row.id} is asked to pause")
-        return EXIT_COMPLETED
+        return send(
+            store,
+            row,
+            Message(row.id, "pause", now),
+            f"run {row.id} is asked to pause",
+            Sending(Show(json=as_document)),
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 import msgspec
 
+from runner.cli.numbers import Whole
 from runner.cli.printing import moment, resume_command
 from runner.cli.reporting import as_json
 from runner.cli.settings import database_option
@@ -25,7 +26,7 @@ Examples:
 @click.command("runs", epilog=EPILOG)
 @click.option("--status", type=click.Choice(STATUSES), help="Only runs of this status.")
 @click.option("--workflow", metavar="NAME", help="Only runs of this workflow.")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=20, help="How many at most (20).")
+@click.option("--limit", type=Whole(1, 10_000), default=20, help="How many at most (20).")
 @click.option("--json", "as_document", is_flag=True, help="As a JSON list.")
 @database_option
 def command(status: str | None, workflow: str | None, limit: int, as_document: bool, db: str | None) -> int:

@@ -11,7 +11,7 @@ from typing import Any, Literal, cast, get_args
 import click
 
 from runner.compiler.reader import parse_duration
-from runner.errors import UsageError
+from runner.errors import UsageError, did_you_mean
 from runner.retention import Rule
 from runner.store.contract import LEASE_SECONDS
 from runner.store.form import Codec, Compression, Form
@@ -19,7 +19,28 @@ from runner.store.lease import SHORTEST_LEASE
 
 FOLDER = Path(".wf")
 CONFIG = FOLDER / "config.toml"
-KNOWN = ("db", "durability", "codec", "compression", "retention", "wait_limit", "concurrency", "lease")
+KNOWN: dict[str, tuple[type, ...]] = {
+    "db": (str,),
+    "durability": (str,),
+    "codec": (str,),
+    "compression": (str,),
+    "retention": (str, int),
+    "wait_limit": (str,),
+    "concurrency": (str, int),
+    "lease": (str,),
+}
+"""Every setting, and what it is in the configuration file."""
+
+EXAMPLES = {
+    "db": 'db = "runs/wf.db"',
+    "durability": 'durability = "normal"',
+    "codec": 'codec = "msgpack"',
+    "compression": 'compression = "zlib"',
+    "retention": 'retention = "30d"',
+    "wait_limit": 'wait_limit = "5m"',
+    "concurrency": "concurrency = 4",
+    "lease": 'lease = "30s"',
+}
 
 MOST_DIGITS = 9
 """Digits of the largest number of runs that can be kept."""
@@ -27,33 +48,49 @@ MOST_DIGITS = 9
 Durability = Literal["full", "normal"]
 
 
-def configured(name: str, flag: str | None) -> str | None:
+def configured(name: str, flag: str | None = None) -> str | None:
     """A setting's text, by precedence; None when nobody set it. Raises UsageError for an unreadable config file."""
     if flag is not None:
         return flag
-    if given := os.environ.get(f"WF_{name.upper()}"):
+    if given := os.environ.get(_variable(name)):
         return given
     value = _config().get(name)
     return None if value is None else str(value)
 
 
-def _source(name: str) -> str:
-    """Where a setting that has no flag comes from."""
-    variable = f"WF_{name.upper()}"
-    return variable if os.environ.get(variable) else str(CONFIG)
+def _variable(name: str) -> str:
+    return f"WF_{name.upper()}"
+
+
+def _unusable(name: str, flag: str | None, why: str, hint: str = "") -> UsageError:
+    """What is wrong with a setting, and where it comes from."""
+    variable = _variable(name)
+    given = variable if os.environ.get(variable) else str(CONFIG)
+    words = name.replace("_", " ")
+    return UsageError(f"{words} {why}" if flag is not None else f"{given}: {words} {why}", hint)
 
 
 def _config() -> dict[str, Any]:
-    if not CONFIG.is_file():
+    if not CONFIG.exists():
         return {}
     try:
         found = tomllib.loads(CONFIG.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+    except OSError as error:
+        raise UsageError(f"can't read {CONFIG}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{CONFIG}: {error}") from error
-    unknown = [name for name in found if name not in KNOWN]
-    if unknown:
-        raise UsageError(f"{CONFIG}: unknown setting '{unknown[0]}'", f"the settings are: {', '.join(KNOWN)}")
+    for name, value in found.items():
+        _check_kind(name, value)
     return found
+
+
+def _check_kind(name: str, value: object) -> None:
+    if name not in KNOWN:
+        near = did_you_mean(name, list(KNOWN))
+        raise UsageError(f"{CONFIG}: unknown setting '{name}'{near}", f"the settings are: {', '.join(KNOWN)}")
+    if type(value) not in KNOWN[name]:
+        allowed = "a text in quotes, or a whole number" if int in KNOWN[name] else "a text in quotes"
+        raise UsageError(f"{CONFIG}: {name} is no such value", f"it is {allowed}, as in {EXAMPLES[name]}")
 
 
 def database(flag: str | None) -> Path:
@@ -65,7 +102,7 @@ def durability(flag: str | None) -> Durability:
     """How much a commit survives: `full` a power loss, `normal` the process's death."""
     value = configured("durability", flag) or "full"
     if value not in ("full", "normal"):
-        raise UsageError(f"durability '{value}' is neither full nor normal")
+        raise _unusable("durability", flag, f"'{value}' is neither full nor normal")
     return cast(Durability, value)
 
 
@@ -78,36 +115,43 @@ def form() -> Form:
 
 
 def _one_of(name: str, values: Sequence[str], default: str) -> str:
-    value = configured(name, None) or default
+    value = configured(name) or default
     if value not in values:
-        raise UsageError(f"{name} '{value}' is none of {', '.join(values)}")
+        raise _unusable(name, None, f"'{value}' is none of {', '.join(values)}")
     return value
 
 
 def retention() -> Rule:
     """Which ended runs `wf gc` removes: those older than a duration, or all but so many."""
-    value = configured("retention", None)
+    value = configured("retention")
     if value is None:
         return Rule()
-    if value.isdecimal() and len(value) <= MOST_DIGITS:
+    if value.isascii() and value.isdecimal() and len(value) <= MOST_DIGITS:
         return Rule(keep=int(value))
-    return Rule(older_than=seconds("retention", value, "30d, or a number of runs such as 100"))
+    found = parse_duration(value)
+    if found is None:
+        raise _unusable("retention", None, f"'{value}' is no duration such as 30d, nor a number of runs such as 100")
+    return Rule(older_than=found)
 
 
 def wait_limit(flag: str | None) -> float:
     """Seconds that a run nobody attends waits for what goes on by itself."""
-    return seconds("wait limit", configured("wait_limit", flag) or "60s", "60s or 5m")
+    value = configured("wait_limit", flag) or "60s"
+    found = parse_duration(value)
+    if found is None:
+        raise _unusable("wait_limit", flag, f"'{value}' is no duration such as 60s or 5m")
+    return found
 
 
 def lease() -> float:
     """Seconds of silence after which another process may take a run over from this one. Raises UsageError."""
-    value = configured("lease", None)
+    value = configured("lease")
     if value is None:
         return LEASE_SECONDS
     found = parse_duration(value)
     if found is None or found < SHORTEST_LEASE:
         why = "is no duration" if found is None else "is too short"
-        raise UsageError(f"{_source('lease')}: lease '{value}' {why}", "it is 1s or longer, such as 30s (the default)")
+        raise _unusable("lease", None, f"'{value}' {why}", "it is 1s or longer, such as 30s (the default)")
     return found
 
 
@@ -131,8 +175,17 @@ def concurrency(flag: str | None) -> int | None:
     if value is None:
         return None
     if not (value.isascii() and value.isdigit() and int(value)):
-        raise UsageError(f"concurrency '{value}' is no number from 1 on")
+        raise _unusable("concurrency", flag, f"'{value}' is no number from 1 on")
     return int(value)
+
+
+def in_use() -> tuple[str, ...]:
+    """The settings that the environment or the configuration file makes, as they are written there.
+
+    Raises UsageError for the first that can't be used.
+    """
+    database(None), durability(None), form(), retention(), wait_limit(None), lease(), concurrency(None)
+    return tuple(f"{name} {value}" for name in KNOWN if (value := configured(name)) is not None)
 
 
 def database_words() -> tuple[str, ...]:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import click
 
 from runner.cli.completing_runs import RUN
-from runner.cli.driving import Show, Signals, drive, surroundings
-from runner.cli.printing import resume_command
-from runner.cli.settings import database_option, wait_limit
+from runner.cli.driving import Show
+from runner.cli.sending import Sending, send
+from runner.cli.settings import database_option
 from runner.cli.speaking import say
 from runner.cli.stored import find_run, writing
 from runner.clock import SystemClock
-from runner.errors import EXIT_COMPLETED, UsageError
+from runner.errors import UsageError
+from runner.history import load
 from runner.json_text import NotJson, parse_json
 from runner.model import Json
-from runner.runs import resume
+from runner.state import RunState
 from runner.store.contract import Message
-from runner.store.lease import may_take_over
 
 LONGEST_NAME = 200
 
@@ -33,7 +33,8 @@ Examples:
 @click.argument("data", required=False, metavar="[JSON]")
 @click.option("--resume", "goes_on", is_flag=True, help="Go on with the run in this process.")
 @click.option("--no-input", is_flag=True, help="With --resume: never ask.")
-@click.option("--json", "as_document", is_flag=True, help="With --resume: one JSON document on stdout.")
+@click.option("--json", "as_document", is_flag=True, help="How the run stands then, as one JSON document on stdout.")
+@click.option("--quiet", is_flag=True, help="With --resume: no progress; outputs and errors only.")
 @database_option
 def command(run: str, name: str, data: str | None, db: str | None, **given: bool) -> int:
     """Send the signal NAME to RUN, with JSON as its data. One wait takes it, the oldest signal first."""
@@ -44,17 +45,20 @@ def command(run: str, name: str, data: str | None, db: str | None, **given: bool
         row = find_run(store, run)
         if row.status in ("completed", "failed", "cancelled"):
             raise UsageError(f"run {row.id} has ended: {row.status}")
-        now = SystemClock().now()
-        store.post(Message(row.id, "signal", now, name, value))
-        if not may_take_over(row, now):
-            say(f"'{name}' is sent; run {row.id} goes on in {row.owner}")
-            return EXIT_COMPLETED
-        if not given["goes_on"]:
-            say(f"'{name}' is recorded; go on with: {resume_command(row.id)}")
-            return EXIT_COMPLETED
-        show, signals = Show(json=given["as_document"], no_input=given["no_input"]), Signals()
-        around = surroundings(store, show, (), wait_limit(None), signals)
-        return drive(resume(row.id, {}, around), show, signals)
+        awaited = _awaited(load(store, row.id))
+        if awaited and name not in awaited:
+            say(f"nothing waits for '{name}' now, but for: {', '.join(awaited)}; it is kept until something does")
+        show = Show(json=given["as_document"], quiet=given["quiet"], no_input=given["no_input"])
+        message = Message(row.id, "signal", SystemClock().now(), name, value)
+        return send(
+            store, row, message, f"the signal '{name}' for run {row.id} is recorded", Sending(show, given["goes_on"])
+        )
+
+
+def _awaited(state: RunState) -> list[str]:
+    """The signals that something in a run waits for."""
+    waiting = (state.steps[path].waiting for path in state.waiting)
+    return sorted({name for wait in waiting if wait is not None for name in wait.signals.values()})
 
 
 def _value(data: str | None) -> Json:

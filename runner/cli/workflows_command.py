@@ -39,6 +39,6 @@ def command(name: str | None, as_document: bool, db: str | None) -> int:
 
 
 def _line(row: VersionRow) -> str:
-    last = moment(row.last_at) if row.last_at is not None else "never"
+    last = f"the last began {moment(row.last_at)}" if row.last_at is not None else "none begun"
     runs = "1 run" if row.runs == 1 else f"{row.runs} runs"
-    return f"{row.name}@{row.hash[:SHORT]}  {row.version or '-':<8}  {runs:>8}  last {last}  {row.file}"
+    return f"{row.name}@{row.hash[:SHORT]}  {row.version or '-':<8}  {runs:>8}  {last}  {row.file}"

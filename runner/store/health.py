@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from runner.errors import StoreError
+from runner.errors import StoreError, UsageError
 from runner.plain import one_line
 from runner.store import statements
 from runner.store.blobs import Blobs
@@ -39,7 +39,7 @@ class Finding(msgspec.Struct, frozen=True):
     ok: bool = True
 
 
-def wrong(name: str, error: StoreError) -> Finding:
+def wrong(name: str, error: StoreError | UsageError) -> Finding:
     """What is wrong, as a finding."""
     return Finding(name, error.message, error.hint, ok=False)
 

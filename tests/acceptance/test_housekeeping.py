@@ -26,6 +26,9 @@ outputs: {size: "{{ state.text | length }}"}
 FAILING = "wf: 1\nname: failing\nnodes: {stop: {end: failed, message: no}}\n"
 
 
+ASKING = "wf: 1\nname: asking\nnodes: {ask: {human: {prompt: How many?}}}\n"
+
+
 def document(folder: Path, *words: str) -> Any:
     return wf(folder, *words, "--json").document
 
@@ -70,9 +73,26 @@ def test_gc_goes_by_the_setting_and_removes_no_run_without_one(project: Path) ->
     (project / ".wf/config.toml").write_text('retention = "2"\n', encoding="utf-8")
     assert [row["id"] for row in document(project, "gc", "--dry-run")["runs"]] == ["failed"]
     (project / ".wf/config.toml").write_text('retention = "a while"\n', encoding="utf-8")
-    assert "'a while' is no duration such as 30d, or a number of runs" in wf(project, "gc", code=2).stderr
+    assert "'a while' is no duration such as 30d, nor a number of runs" in wf(project, "gc", code=2).stderr
     assert "'7' is no duration" in wf(project, "gc", "--older-than", "7", code=2).stderr
     assert len(runs(project)) == 3
+
+
+@pytest.mark.parametrize("number", ["x", "-1", "1.5"])
+def test_gc_keeps_a_whole_number_of_runs(project: Path, number: str) -> None:
+    said = wf(project, "gc", "--keep", number, code=2).stderr
+    assert f"Invalid value for '--keep': '{number}' is no whole number from 0 on" in said
+    assert len(runs(project)) == 3
+
+
+def test_gc_tells_of_runs_that_stay_for_their_forks(tmp_path: Path) -> None:
+    (tmp_path / "ask.yaml").write_text(ASKING, encoding="utf-8")
+    wf(tmp_path, "run", "ask.yaml", "--run-id", "run", "--answer", "ask=1")
+    wf(tmp_path, "fork", "run@4", "--run-id", "fork", "--no-input", code=3)
+    planned = wf(tmp_path, "gc", "--keep", "0", "--dry-run")
+    assert ("would remove runs: 0" in planned.stdout, "a fork shares that stays: 1\n" in planned.stderr) == (True, True)
+    assert document(tmp_path, "gc", "--keep", "0")["held"] == 1
+    assert runs(tmp_path) == ["fork", "run"]
 
 
 def test_gc_makes_no_database_where_none_is(tmp_path: Path) -> None:

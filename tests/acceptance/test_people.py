@@ -224,7 +224,7 @@ def test_a_live_run_takes_an_answer_from_another_process_and_goes_on(tmp_path: P
     write(tmp_path, "flow.yaml", ASKING.replace("]}}", '], otherwise: "no"}, timeout: 50s}'))
     with started(tmp_path, "run", "flow.yaml", "--events", "--run-id", "r") as running:
         lines_until(running, "step_waiting")
-        assert "is answered; run r goes on in process" in wf(tmp_path, "answer", "r", "approve", "yes").stderr
+        assert "of run r is answered; process" in wf(tmp_path, "answer", "r", "approve", "yes").stderr
         done = ended(running)
     assert done.code == 0
     assert '"outputs":{"answer":"yes"}' in done.stdout

@@ -75,3 +75,50 @@ def test_a_setting_that_there_is_not_is_refused(project: Path) -> None:
 def test_the_documents_name_every_setting() -> None:
     text = (ROOT / "docs/housekeeping.md").read_text(encoding="utf-8")
     assert [name for name in KNOWN if f"| `{name}` | `WF_{name.upper()}` |" not in text] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("codec", "xml", "codec 'xml' is none of json, msgpack"),
+        ("compression", "gzip", "compression 'gzip' is none of none, zlib"),
+        ("durability", "most", "durability 'most' is neither full nor normal"),
+        ("retention", "a while", "retention 'a while' is no duration such as 30d, nor a number of runs such as 100"),
+        ("wait_limit", "soon", "wait limit 'soon' is no duration such as 60s or 5m"),
+        ("concurrency", "0", "concurrency '0' is no number from 1 on"),
+        ("lease", "0s", "lease '0s' is too short"),
+    ],
+)
+def test_the_doctor_says_which_setting_can_not_be_used_and_where_it_is_made(
+    project: Path, name: str, value: str, said: str
+) -> None:
+    by_environment = wf(project, "doctor", code=5, environment={f"WF_{name.upper()}": value})
+    assert f"WRONG  settings: WF_{name.upper()}: {said}\n" in by_environment.stdout
+    configure(f'{name} = "{value}"\n')
+    assert f"WRONG  settings: .wf/config.toml: {said}\n" in wf(project, "doctor", code=5).stdout
+
+
+def test_the_doctor_names_the_settings_that_are_made(project: Path) -> None:
+    assert "ok     settings: none are made: each has its default\n" in wf(project, "doctor").stdout
+    configure('concurrency = 4\nretention = "30d"\n')
+    told = wf(project, "doctor", environment={"WF_LEASE": "1m"}).stdout
+    assert "ok     settings: retention 30d, concurrency 4, lease 1m\n" in told
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("db = 3\n", 'db is no such value\n  help: it is a text in quotes, as in db = "runs/wf.db"\n'),
+        ("retention = true\n", "retention is no such value\n  help: it is a text in quotes, or a whole number, as in"),
+        ('leese = "1m"\n', "unknown setting 'leese'; did you mean 'lease'?\n"),
+        ("lease = \n", "Invalid value (at line 1, column 9)\n"),
+    ],
+)
+def test_a_configuration_that_says_nothing_useful_is_refused(project: Path, text: str, said: str) -> None:
+    configure(text)
+    assert f"error: .wf/config.toml: {said}" in wf(project, "runs", code=2).stderr
+
+
+def test_a_folder_is_no_configuration(project: Path) -> None:
+    settings.CONFIG.mkdir()
+    assert wf(project, "runs", code=2).stderr == "error: can't read .wf/config.toml: Is a directory\n"

@@ -269,7 +269,7 @@ def endless(folder: Path) -> Path:
 FILES: dict[str, tuple[Callable[[Path], Path], str]] = {
     "SQLite": (sqlite_file, "x:1: this is no line of an exported run: it is not JSON"),
     "zip": (zip_file, "it is not JSON"),
-    "gzip": (bytes_file(gzip.compress(b"0" * 1_000_000)), "it is not JSON"),
+    "gzip": (bytes_file(gzip.compress(b"0" * 1_000_000)), "x is compressed\n  help: gunzip -c FILE | wf import -"),
     "pickle": (bytes_file(b"\x80\x04\x95cposix\nsystem\n."), "it is not JSON"),
     "YAML": (bytes_file(b"wf: 1\nname: x\n"), "it is not JSON"),
     "JSON": (bytes_file(b'{"a": 1}\n'), "no line of an exported run"),

@@ -11,6 +11,7 @@ from typing import IO
 
 import pytest
 
+from tests.acceptance import command_line
 from tests.travel.test_retries import WF, document, flow, wf
 
 WAITING = """
@@ -106,6 +107,16 @@ def until(events: IO[str], type_: str) -> None:
         if json.loads(line)["type"] == type_:
             return
     raise AssertionError(f"no {type_} came")
+
+
+def test_a_signal_that_nothing_waits_for_is_kept_and_that_is_said(paused: Path) -> None:
+    sent = command_line.wf(paused, "signal", "r", "deploied").stderr
+    assert sent.splitlines() == [
+        "nothing waits for 'deploied' now, but for: deployed; it is kept until something does",
+        "the signal 'deploied' for run r is recorded; go on with: wf resume r",
+    ]
+    told = document(paused, "signal", "r", "deployed", '{"version": "0"}')
+    assert (told["status"], told["waiting"][0]["step"]) == ("paused", "first")
 
 
 def test_a_live_run_takes_a_signal_by_itself(tmp_path: Path) -> None:
