@@ -125,7 +125,7 @@ steps:
   - {{id: back, read: note.txt}}
   - {{id: approve, human: {{prompt: "Go on?", choices: ["yes", "no"]}}}}
   - {{id: pause, wait: {{for: 5ms}}}}
-  - {{id: post, script: '"{WF}" signal "$WF_RUN_ID" go 7'}}
+  - {{id: post, script: '"{WF}" signal "$WF_RUN_ID" go 7', retry: {{max_attempts: 5, errors: [tool_failed]}}}}
   - {{id: signalled, wait: {{signal: go}}}}
   - id: flaky
     script: '[ "$WF_ATTEMPT" != 1 ]'

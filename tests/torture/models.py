@@ -47,13 +47,16 @@ class Served:
 
 
 class Moody(StubServer):
-    """Behaves by chance while there is `trouble`, as often as that says. An answer's usage is its request's number."""
+    """Behaves by chance while there is `trouble`, as often as that says. An answer's usage is its request's number.
 
-    def __init__(self, random: Random, trouble: float) -> None:
+    How it behaves to a step's first request, its second and so on is the seed's, whatever others ask meanwhile.
+    """
+
+    def __init__(self, seed: object, trouble: float) -> None:
         super().__init__()
         self.trouble = trouble
         self.served: list[Served] = []
-        self._random = random
+        self._seed = seed
         self._lock = Lock()
 
     @property
@@ -62,11 +65,11 @@ class Moody(StubServer):
         return {"OPENAI_BASE_URL": self.base("moody"), "OPENAI_API_KEY": "not-a-key-that-anyone-has"}
 
     def answer(self, handler: Handler, request: Request) -> None:
-        messages = request.body["messages"]
+        step = request.body["messages"][0]["content"]
         with self._lock:
-            mode = self._random.choice(BAD) if self._random.random() < self.trouble else GOOD
-            served = Served(messages[0]["content"], mode, len(self.served) + 1)
+            served = Served(step, self._mode(step), len(self.served) + 1)
             self.served.append(served)
+        mode = served.mode
         if mode == "slow":
             self.heard.over.wait(SLOW)
         if mode.isdigit():
@@ -77,6 +80,11 @@ class Moody(StubServer):
         else:
             handler.behave(mode)
 
+    def _mode(self, step: str) -> str:
+        before = sum(served.step == step for served in self.served)
+        random = Random(f"{self._seed} {step} {before}")  # noqa: S311 - it must come again when asked for again
+        return random.choice(BAD) if random.random() < self.trouble else GOOD
+
 
 def reply(served: Served) -> Json:
     usage = {"prompt_tokens": served.number, "completion_tokens": 1, "total_tokens": served.number + 1}
@@ -86,9 +94,9 @@ def reply(served: Served) -> Json:
 
 
 @contextmanager
-def moody(random: Random, trouble: float) -> Iterator[Moody]:
+def moody(seed: object, trouble: float) -> Iterator[Moody]:
     """A bad model server, which every `wf` that is started meanwhile asks."""
-    server = Moody(random, trouble)
+    server = Moody(seed, trouble)
     server.start()
     try:
         with pytest.MonkeyPatch.context() as patch:
@@ -141,14 +149,15 @@ def check_ledger(trial: Trial, server: Moody) -> None:
             asked[step].heed(event)
     assert {served.step for served in server.served} <= set(asked)
     for step, found in asked.items():
-        _check_step(found, [served for served in server.served if served.step == step], trial.crashes)
+        check_step(found, [served for served in server.served if served.step == step], trial.crashes)
     usage = [usage for found in asked.values() for usage in found.usage]
     shown = json.loads(trial.here("show", trial.run, "--json").stdout)
     _check_sums([shown], usage, tokens=lambda row: row["tokens"])
     _check_sums(shown["model_calls"], usage, tokens=lambda row: row["prompt_tokens"] + row["reply_tokens"])
 
 
-def _check_step(found: Asked, served: list[Served], crashes: int) -> None:
+def check_step(found: Asked, served: list[Served], crashes: int) -> None:
+    """What is recorded of one step's calls, and what the server got of it."""
     told = f"{found}, {served}"
     interrupted = found.started - found.ended
     assert 0 <= interrupted <= crashes, told

@@ -44,7 +44,7 @@ def working(folder: Path, flow: Flow, random: Random) -> None:
 def asking(folder: Path, random: Random) -> None:
     """A run that asks a model, whose server is bad meanwhile."""
     trial = Trial(folder, ASKING)
-    with moody(random, trouble=random.choice((0.2, 0.5, 0.8))) as server:
+    with moody(random.random(), trouble=random.choice((0.2, 0.5, 0.8))) as server:
         befall(trial, random, (*FAULTS, killed_while_asking(server), killed_while_asking(server)))
         server.trouble = 0.0
         trial.recover()

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import pytest
@@ -162,7 +161,7 @@ def test_an_owner_that_is_stopped_while_it_writes_keeps_its_run(share: Share, pl
 def test_an_owner_that_is_stopped_while_it_makes_ready_to_ask_a_model_does_not_ask(share: Share, place: Path) -> None:
     for seed in share.seeds(2, sample=1) if share.whole else ():
         trial = Trial(place / str(seed), ASKING)
-        with moody(Random(seed), trouble=0.0) as server:  # noqa: S311 - it must come again when asked for again
+        with moody(seed, trouble=0.0) as server:
             owner = trial.start(*trial.beginning, env=SHORT)
             said = first_lines(owner, "first/call#1")
             owner.send_signal(signal.SIGSTOP)
