@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import tempfile
 import time
@@ -73,6 +72,7 @@ class Asked:
     seed: int = 0
     seeds: int = 0
     seconds: float = 0.0
+    clock: Callable[[], float] = time.monotonic
 
 
 class Share:
@@ -101,12 +101,20 @@ class Share:
         asked = self._asked
         start = self.seed + self._part
         if asked.seconds:
-            until = time.monotonic() + asked.seconds
-            yield from itertools.takewhile(lambda _: time.monotonic() < until, itertools.count(start, self._parts))
+            yield from self._for_so_long(start, usual)
             return
         if asked.seeds:
             self._note("short", asked.seeds)
         yield from range(start, self.seed + (asked.seeds or usual), self._parts)
+
+    def _for_so_long(self, start: int, usual: int) -> Iterator[int]:
+        until = self._asked.clock() + self._asked.seconds
+        number = 0
+        while self._asked.clock() < until:
+            yield start + number * self._parts
+            number += 1
+        if number * self._parts < usual:
+            self._note("short", number)
 
     def tried(self, times: int = 1) -> None:
         """Count trials; fewer than none are taken back."""

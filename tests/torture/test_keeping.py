@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 
+from tests.torture.conftest import Asked, Share
 from tests.torture.keeping import Keeper, part_id, row_of
 
 PARTS = {row: [f"t.py::test_{row}[{part_id(row, part, 2)}]" for part in range(2)] for row in ("R1", "R2", "R3")}
@@ -106,3 +109,24 @@ def test_without_a_file_nothing_is_kept() -> None:
     for nodeid in PARTS["R1"]:
         run(made, nodeid)
     assert "  held: R1" in made.summary()
+
+
+@pytest.mark.parametrize(
+    ("asked", "seeds", "short"),
+    [
+        (Asked(whole=False), [1], False),
+        (Asked(whole=True), [1, 3, 5], False),
+        (Asked(whole=True, seed=7), [8, 10, 12], False),
+        (Asked(whole=True, seed=7, seeds=1), [], True),
+        (Asked(whole=True, seed=6, seeds=4), [7, 9], True),
+        (Asked(whole=True, seconds=5.0), [1, 3, 5, 7], False),
+        (Asked(whole=True, seconds=3.0), [1, 3], True),
+    ],
+)
+def test_the_second_of_two_parts_tries_every_other_seed(asked: Asked, seeds: list[int], *, short: bool) -> None:
+    noted: list[tuple[str, object]] = []
+    steady = replace(asked, clock=itertools.count().__next__)
+    share = Share(1, 2, lambda name, value: noted.append((name, value)), steady)
+    assert list(share.seeds(6, sample=2)) == seeds
+    assert [value for name, value in noted if name == "seed"] == seeds
+    assert ("short" in dict(noted)) == short
