@@ -18,16 +18,13 @@ from runner.definitions import definition_of, texts_of
 from runner.errors import InvalidWorkflow, StoreError, UsageError
 from runner.events import (
     AnyEvent,
-    AttemptStarted,
     Commit,
-    FrameOpened,
     RunForked,
     RunResumed,
     RunStarted,
-    StepEnded,
-    StepStarted,
 )
 from runner.exports import FORMAT, End, Header, Line, Recorded, Version, versions_named
+from runner.fitting import why_not_next, why_not_ours
 from runner.fold import IMPOSSIBLE, apply
 from runner.loading import load_recorded
 from runner.model import Loaded
@@ -276,13 +273,17 @@ class _Follower:
     def _fold(self, commit: Commit) -> None:
         self.state.tick(commit.at)
         for event in commit.events:
-            if isinstance(event, StepStarted) and event.step in self.state.steps:
-                self._export.refuse(f"the step '{one_line(event.step)}' begins twice")
+            self._insist(why_not_next(self.state, event))
             apply(self.state, event)
             if isinstance(event, RunStarted | RunForked | RunResumed):
                 self._go_by(event)
-            self._fits(event)
+            assert self._live is not None, "a run's first event is its start"
+            self._insist(why_not_ours(self._live, event))
         self._projector.add(commit, self.state)
+
+    def _insist(self, trouble: str) -> None:
+        if trouble:
+            self._export.refuse(trouble)
 
     def _go_by(self, event: RunStarted | RunForked | RunResumed) -> None:
         """Take the version that the run goes by from here on, with what its options make of it."""
@@ -318,33 +319,6 @@ class _Follower:
         except msgspec.ValidationError as error:
             self._export.refuse(f"its options are none of a run: {one_line(str(error), 200)}")
         return self.state.options
-
-    def _fits(self, event: AnyEvent) -> None:
-        """Refuse what stands in no body of the workflow, and what no step of its node would keep."""
-        if isinstance(event, StepStarted | StepEnded | FrameOpened) and event.frame is not None:
-            self._place(event, event.frame)
-        if isinstance(event, StepStarted | AttemptStarted):
-            self._memory(event)
-
-    def _place(self, event: StepStarted | StepEnded | FrameOpened, path: str) -> None:
-        live = self._live
-        assert live is not None, "a run's first event is its start"
-        frame = self.state.frames[path]
-        nodes = live.body(frame).nodes
-        if isinstance(event, FrameOpened):
-            return
-        node = nodes[event.node]
-        wrong_way = isinstance(event, StepEnded) and event.next is not None and event.next not in nodes
-        if event.step != live.step_path(frame, node.id, event.visit) or event.verb != node.verb or wrong_way:
-            self._export.refuse(f"the step '{one_line(event.step)}' is none of its workflow")
-
-    def _memory(self, event: StepStarted | AttemptStarted) -> None:
-        live = self._live
-        assert live is not None, "a run's first event is its start"
-        step = self.state.steps[event.step]
-        fits = live.kind(step).keeps(live.node(step), event.memory) if step.frame is not None else not event.memory
-        if not fits:
-            self._export.refuse(f"the step '{one_line(event.step)}' keeps what no step of its node does")
 
     def _end(self, line: End) -> None:
         if self._standing is None or line.last != self._standing.last:

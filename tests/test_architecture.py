@@ -28,7 +28,7 @@ FLOORS = {
     ),
     "world": ("calls", "endings", "secrets", "providers", "tools"),
     "kinds": ("nodes", "loading", "parts"),
-    "engine": ("scheduler", "executor", "engine", "editing", "versions", "runs", "forks", "imports"),
+    "engine": ("scheduler", "executor", "engine", "editing", "versions", "runs", "forks", "fitting", "imports"),
     "listeners": ("subscribers",),
     "doors": ("runner", "api", "cli"),
 }

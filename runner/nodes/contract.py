@@ -10,7 +10,7 @@ import msgspec
 from runner.calls import AnyCall
 from runner.compiler.reader import NodeReader
 from runner.errors import Failure, WorkflowError
-from runner.events import Ending, Scope, Usage
+from runner.events import Ending, Scope, StepWaiting, Usage
 from runner.expression import Expression
 from runner.model import Agent, Duration, Json, Model, Node, Tool, Workflow
 from runner.state import Child
@@ -250,11 +250,26 @@ def _keeps_nothing(_node: Node, memory: Mapping[str, Json]) -> bool:
     return not memory
 
 
+def _has_no_branch(_node: Node, _memory: Mapping[str, Json], _key: str) -> None:
+    return None
+
+
+def _never_waits(_node: Node, _waiting: StepWaiting) -> bool:
+    return False
+
+
+def _never_calls(_key: str) -> bool:
+    return False
+
+
 class Kind(msgspec.Struct, frozen=True):
     """One node kind. `verb` is its key in YAML (`none` for a node without).
 
-    `settle` takes a child's end, `wake` an answer or a time, `detached` a child's end after the step's own. `keeps`
-    says whether a step of the node may have kept a memory, which JSON gives back: the others rely on that.
+    `settle` takes a child's end, `wake` an answer or a time, `detached` a child's end after the step's own.
+
+    They rely on what was recorded. The others judge that, as JSON gives it back: whether a step of the node `keeps` a
+    memory; which of its bodies the `branch` of a key executes, if there is one; whether it `awaits` this; whether it
+    `calls` under such a key.
     """
 
     verb: str
@@ -264,6 +279,9 @@ class Kind(msgspec.Struct, frozen=True):
     wake: Callable[[Node, View, Woken], Answer] = _never_wakes
     detached: Callable[[Node, View, Ended], Answer] = _never_settles
     keeps: Callable[[Node, Mapping[str, Json]], bool] = _keeps_nothing
+    branch: Callable[[Node, Mapping[str, Json], str], str | None] = _has_no_branch
+    awaits: Callable[[Node, StepWaiting], bool] = _never_waits
+    calls: Callable[[str], bool] = _never_calls
 
 
 def fail(type_: Any, message: str, **details: Json) -> Failed:

@@ -84,7 +84,7 @@ def spawn(live: Live, step: Step, spawned: Spawn) -> None:
         if child.key in step.open or child.key in step.children:
             continue
         if isinstance(child, Branch):
-            live.emit(_frame_opened(live, step, child))
+            live.emit(frame_opened(live, step, child))
         else:
             _start_call(live, step, child)
     for passed in spawned.passed:
@@ -101,7 +101,8 @@ def prefix(step: Step) -> str:
     return step.path if step.attempt <= 1 else f"{step.path}~{step.attempt}"
 
 
-def _frame_opened(live: Live, step: Step, child: Branch) -> FrameOpened:
+def frame_opened(live: Live, step: Step, child: Branch) -> FrameOpened:
+    """What is recorded as a composite opens a branch."""
     if step.verb == "for_each":
         path = f"{prefix(step)}[{child.key}]"
     elif step.verb == "workflow":

@@ -77,6 +77,10 @@ def open_(node: Node, view: View) -> Opened:
     return _turn(node, view)
 
 
+def calls(key: str) -> bool:
+    return any(key == _key(number) for number in range(1, MAX_CALLS + 1))
+
+
 def settle(node: Node, view: View, _ended: Ended) -> Answer:
     if view.open:
         return Stay()
@@ -209,4 +213,4 @@ def _tool_result(child: Child) -> str:
     return child.output if isinstance(child.output, str) else json.dumps(child.output, ensure_ascii=False)
 
 
-KIND = Kind("agent", build, open_, settle)
+KIND = Kind("agent", build, open_, settle, calls=calls)

@@ -68,6 +68,10 @@ def keeps(node: Node, memory: Mapping[str, Json]) -> bool:
     return memory.keys() == {"items"} and isinstance(items, list) and (written is None or len(items) == len(written))
 
 
+def branch(_node: Node, memory: Mapping[str, Json], key: str) -> str | None:
+    return DO if key.isdecimal() and key == str(int(key)) and int(key) < len(memory["items"]) else None
+
+
 def settle(node: Node, view: View, ended: Ended) -> Answer:
     spec: ForEachSpec = node.spec
     items: list[Json] = view.memory["items"]
@@ -108,4 +112,4 @@ def _last_completed(view: View, begun: int) -> str:
     return next(completed, "")
 
 
-KIND = Kind("for_each", build, open_, settle, detached=detached, keeps=keeps)
+KIND = Kind("for_each", build, open_, settle, detached=detached, keeps=keeps, branch=branch)

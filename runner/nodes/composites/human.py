@@ -68,6 +68,12 @@ def _choices(spec: HumanSpec, view: View) -> tuple[Json, ...]:
     return tuple(choices)
 
 
+def awaits(node: Node, waiting: StepWaiting) -> bool:
+    spec: HumanSpec = node.spec
+    form = None if spec.schema is None else msgspec.json.decode(msgspec.json.encode(spec.schema))
+    return waiting.kind == "person" and waiting.schema == form
+
+
 def wake(node: Node, view: View, woken: Woken) -> Answer:
     spec: HumanSpec = node.spec
     if woken.by == "answer":
@@ -77,4 +83,4 @@ def wake(node: Node, view: View, woken: Woken) -> Answer:
     return fail("human_timeout", "nobody answered in time")
 
 
-KIND = Kind("human", build, open_, wake=wake)
+KIND = Kind("human", build, open_, wake=wake, awaits=awaits)

@@ -93,6 +93,10 @@ def keeps(node: Node, memory: Mapping[str, Json]) -> bool:
     return memory == {"order": [*spec.names]}
 
 
+def branch(node: Node, _memory: Mapping[str, Json], key: str) -> str | None:
+    return key if key in node.bodies else None
+
+
 def settle(node: Node, view: View, ended: Ended) -> Answer:
     spec: ParallelSpec = node.spec
     verdict = joined(spec.joining, view, len(spec.names), ended)
@@ -148,4 +152,4 @@ def _passing(spec: ParallelSpec, view: View, name: str) -> Passed | None:
         return Passed(name, "failed", error.failure)
 
 
-KIND = Kind("parallel", build, open_, settle, detached=detached, keeps=keeps)
+KIND = Kind("parallel", build, open_, settle, detached=detached, keeps=keeps, branch=branch)

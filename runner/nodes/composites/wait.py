@@ -9,6 +9,7 @@ import msgspec
 
 from runner.compiler import NodeReader
 from runner.errors import Failure
+from runner.events import StepWaiting
 from runner.expression import Expression
 from runner.model import Duration, Node
 from runner.nodes.contract import Answer, Ask, Done, Failed, Kind, Opened, Stay, StepFailed, View, Woken
@@ -73,6 +74,14 @@ def open_(node: Node, view: View) -> Opened:
     return Ask("signal" if signals else "timer", min(times.values(), default=None), times=times, signals=signals)
 
 
+def awaits(node: Node, waiting: StepWaiting) -> bool:
+    spec: WaitSpec = node.spec
+    signals = {key for key, awaited in spec.awaited.items() if awaited.signal is not None}
+    times = spec.awaited.keys() - signals | ({DEADLINE} if node.timeout is not None else set())
+    fits = waiting.times.keys() == times and waiting.signals.keys() == signals
+    return fits and waiting.kind == ("signal" if signals else "timer")
+
+
 def _time(awaited: Awaited, view: View) -> float | None:
     if awaited.duration is not None:
         return view.now + view.seconds(awaited.duration)
@@ -106,4 +115,4 @@ def _in_time(view: View) -> Answer:
     return Failed(Failure("signal_timeout", f"no signal {awaited} came in time"))
 
 
-KIND = Kind("wait", build, open_, wake=wake)
+KIND = Kind("wait", build, open_, wake=wake, awaits=awaits)

@@ -51,6 +51,10 @@ def open_(node: Node, view: View) -> Opened:
     return Enter(view.enter(node, {name: view.value(value) for name, value in spec.arguments.items()}))
 
 
+def branch(_node: Node, _memory: Mapping[str, Json], key: str) -> str | None:
+    return key if key in (BODY, RESCUE, FINALLY) else None
+
+
 def settle(_node: Node, view: View, _ended: Ended) -> Answer:
     """After the body: `rescue` if it failed on its own; when no stray runs any more, `finally`; then the end."""
     if _wants_rescue(view):
@@ -107,4 +111,4 @@ def _failed(view: View, error: dict[str, Json]) -> Failed:
     return Failed(Failure("workflow_failed", words, {"error": error}))
 
 
-KIND = Kind("workflow", build, open_, settle, detached=detached)
+KIND = Kind("workflow", build, open_, settle, detached=detached, branch=branch)
