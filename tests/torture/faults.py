@@ -9,7 +9,7 @@ from random import Random
 
 from tests.torture.models import Moody
 from tests.torture.test_clocks import CLOCKS, faked
-from tests.torture.test_owners import SHORT, collected, silent, wake
+from tests.torture.test_owners import SHORT, collected, followed, silent, wake
 from tests.torture.test_signals import CODES
 from tests.torture.tracing import Point, injecting
 from tests.torture.trial import Ended, Trial, until
@@ -59,6 +59,7 @@ def taken_over(trial: Trial, words: Words, random: Random) -> None:
     before = trial.row()
     if before is not None:
         until(partial(silent, trial))
+    owned = before is not None and before.owner is not None and before.owner.pid in followed(owner)
     had_ended = before is not None and trial.has_ended
     heir_words = trial.beginning if before is None else trial.resumption
     doom = injecting(point(random), "signal=KILL") if random.random() < 0.3 else ()
@@ -66,7 +67,7 @@ def taken_over(trial: Trial, words: Words, random: Random) -> None:
     after = trial.row()
     wake(owner)
     old = heeded(trial, collected(owner), 5, *([2] if before is None else []))
-    if before is not None and after is not None and after.epoch > before.epoch and not had_ended:
+    if owned and before is not None and after is not None and after.epoch > before.epoch and not had_ended:
         assert old.code == 5, old
         assert f"run '{trial.run}' was taken over" in old.stderr, old
 

@@ -206,10 +206,16 @@ def silent(trial: Trial) -> bool:
 
 def wake(traced: subprocess.Popen[str]) -> None:
     """Let the process go on that strace follows, unless it has ended."""
+    for child in followed(traced):
+        os.kill(child, signal.SIGCONT)
+
+
+def followed(traced: subprocess.Popen[str]) -> list[int]:
+    """The process that strace follows; none if it has ended."""
     if traced.poll() is not None:
-        return
-    for child in Path(f"/proc/{traced.pid}/task/{traced.pid}/children").read_text(encoding="ascii").split():
-        os.kill(int(child), signal.SIGCONT)
+        return []
+    children = Path(f"/proc/{traced.pid}/task/{traced.pid}/children").read_text(encoding="ascii")
+    return [int(child) for child in children.split()]
 
 
 OWNERS: dict[str, tuple[dict[str, Any], int]] = {
