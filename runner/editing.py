@@ -17,6 +17,8 @@ from runner.own_states import Holder, Standing, own_states
 from runner.plain import one_line
 from runner.reducers import needed, same
 from runner.scheduler import Live
+from runner.scheduler.live import join
+from runner.scheduler.settling import prefix
 from runner.schema import compile_schema
 from runner.state import ROOT, Step
 
@@ -63,6 +65,11 @@ def edit_states(live: Live, given: Given, opened: Mapping[str, FrameOpened]) -> 
 def place_of(address: str, key: str) -> str:
     """A key of a state, as `--set` takes it: `state.sum`, `each[2].state.sum`."""
     return f"{address}.state.{key}" if address else f"state.{key}"
+
+
+def branch_path(step: Step, key: str) -> str:
+    """The path of a composite's branch."""
+    return f"{prefix(step)}[{key}]" if step.verb == "for_each" else join(prefix(step), key)
 
 
 def shown(value: Json) -> str:
@@ -161,8 +168,8 @@ def _unseen(live: Live, edited: Holder, key: str, value: Json, told: Set[str]) -
 def _of_ended_branches(step: Step, key: str) -> Iterator[str]:
     for name, child in step.children.items():
         if child.status == "completed" and key in child.writes and child.writes[key][-1].how in REPLACING:
-            path = f"{step.path}[{name}]" if step.verb == "for_each" else f"{step.path}/{name}"
             left = shown(child.writes[key][-1].value)
+            path = branch_path(step, name)
             yield f"branch '{path}' has ended and left {left} for state.{key}: that replaces the edit at the join"
 
 

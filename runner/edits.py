@@ -1,16 +1,16 @@
-"""What edited values make of a run's states: of the edited one, and of the copies that branches have of it. Pure."""
+"""What edits and new versions make of a run's states, and of the copies that branches have of them. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from runner.events import Write
+from runner.events import Adapted, Write
 from runner.own_states import Holder, Standing, own_states
 from runner.reducers import State, same
-from runner.state import RunState, Step
+from runner.state import ROOT, RunState, Step
 
 Json = Any
 
@@ -31,6 +31,41 @@ class _Edit(msgspec.Struct, frozen=True):
     def concerns(self, state: State) -> bool:
         """Whether a copy still holds what was there before."""
         return same(state.get(self.key), self.before)
+
+
+def adapt(run: RunState, home: str, adapted: Adapted) -> None:
+    """Let a workflow under way have the inputs and state keys of another version, its branches too, in place."""
+    invocation = run.steps[home].invocation
+    assert invocation is not None, "only a workflow has inputs and a state of its own"
+    invocation.inputs = {**invocation.inputs, **adapted.inputs}
+    for state in (invocation.state, *_copies(run, home)):
+        for key, value in adapted.state.items():
+            if key not in state or same(state[key], value):
+                state[key] = value
+        for key in adapted.dropped:
+            state.pop(key, None)
+        state.written -= set(adapted.dropped)
+    for writes in _logs(run, home):
+        for key in adapted.dropped:
+            writes.pop(key, None)
+
+
+def _copies(run: RunState, home: str) -> Iterator[State]:
+    """All copies that branches of a workflow have, had, or may start from."""
+    yield from (frame.state for frame in run.frames.values() if frame.home == home and frame.writes is not None)
+    for step in run.steps.values():
+        if step.home == home and step.path != ROOT:
+            yield from (child.final for child in step.children.values() if child.final is not None)
+        if step.base is not None and step.base.home == home:
+            yield step.base.state
+
+
+def _logs(run: RunState, home: str) -> Iterator[dict[str, list[Write]]]:
+    """What the branches of a workflow have contributed, and has not been merged."""
+    yield from (frame.writes for frame in run.frames.values() if frame.home == home and frame.writes is not None)
+    for step in run.steps.values():
+        if step.home == home and step.path != ROOT:
+            yield from (child.writes for child in step.children.values())
 
 
 def edit(run: RunState, address: str, values: Mapping[str, Json], contributed: Sequence[Write] = ()) -> None:

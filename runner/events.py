@@ -50,16 +50,28 @@ class RunPaused(Event, frozen=True, tag="run_paused"):
     reason: str
 
 
+class Adapted(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a workflow under way gains by another version, inputs and state keys, and the state keys that it loses.
+
+    A number that is held already stands in another form from now on (2 as 2.0).
+    """
+
+    inputs: dict[str, Json] = {}
+    state: dict[str, Json] = {}
+    dropped: tuple[str, ...] = ()
+
+
 class RunResumed(Event, frozen=True, tag="run_resumed"):
     """A process took the run up again, under a new epoch of its lease; by another `definition` if that is named.
 
-    `options` win over those of the past.
+    `options` win over those of the past; `adapted` is what that changes of open workflows, by the step that calls each.
     """
 
     epoch: int
     definition: str = ""
     version: str = ""
     options: dict[str, Json] = {}
+    adapted: dict[str, Adapted] = {}
 
 
 class RunForked(Event, frozen=True, tag="run_forked"):
@@ -67,7 +79,7 @@ class RunForked(Event, frozen=True, tag="run_forked"):
 
     `state` and `inputs` are what the fork changes of the workflow's own, `frames` of the states of open branches and
     called workflows, by address; `contributed` is what an edited branch contributes to these keys in the place of all
-    that it did, and what the reducer `first` then has its value by. `options` win over those of the past.
+    that it did, and what the reducer `first` then has its value by. `options` and `adapted` are as in `RunResumed`.
     Times that open steps wait for move by `shift` (s). `anew` are the open steps that begin anew: what they had opened
     is gone, and failures before do not count.
     """
@@ -84,6 +96,7 @@ class RunForked(Event, frozen=True, tag="run_forked"):
     anew: tuple[str, ...] = ()
     frames: dict[str, dict[str, Json]] = {}
     contributed: dict[str, tuple[Write, ...]] = {}
+    adapted: dict[str, Adapted] = {}
 
 
 class RunEnded(Event, frozen=True, tag="run_ended"):

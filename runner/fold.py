@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from runner.edits import adapt
 from runner.events import (
     TIMED_OUT,
     AttemptFailed,
@@ -84,6 +85,8 @@ def _run_resumed(run: RunState, event: RunResumed) -> None:
     run.epoch = event.epoch
     run.definition = event.definition or run.definition
     run.overrides = {**run.overrides, **event.options}
+    for home, adapted in event.adapted.items():
+        adapt(run, home, adapted)
     _forget_the_pause(run)
 
 

@@ -8,13 +8,15 @@ from collections.abc import Mapping
 import msgspec
 from msgspec.structs import replace
 
+from runner.adapting import adapted, gains, misfits, refuse_misfits
+from runner.compiler.files import shown_as
 from runner.definitions import definition_of, folder_of
 from runner.editing import Given, edit_states
 from runner.errors import UsageError
 from runner.events import FrameOpened, RunForked, StepEnded
 from runner.fold import apply
 from runner.history import fork_of, load
-from runner.inputs import check_inputs
+from runner.inputs import check_inputs, refuse_unknown_inputs
 from runner.loading import load as load_file
 from runner.loading import settled
 from runner.model import Json, Loaded, Workflow
@@ -22,9 +24,9 @@ from runner.parts import refuse_unknown_models
 from runner.runs import Choices, RunResult, Surroundings, drive, pinned, secrets_again
 from runner.scheduler import Live
 from runner.scheduler.happenings import Fork
-from runner.state import ROOT, Invocation, RunState
+from runner.state import ROOT, RunState, is_inside
 from runner.store.contract import Store
-from runner.versions import Takeover, begun_anew
+from runner.versions import Takeover, begun_anew, compare, with_anew
 
 
 class Changes(msgspec.Struct, frozen=True):
@@ -90,20 +92,22 @@ async def _fork(run: str, at: int, retried: tuple[str, ...], changes: Changes, a
     loaded = load_file(changes.workflow, options["allow"], state.options.get("agents")) if changes.workflow else before
     workflow = loaded.workflow
     refuse_unknown_models(workflow, changes.choices.models)
+    anew = _begun_anew(run, state, before, loaded, _calls_for(state, retried))
     plain = RunForked(
         run,
         at,
         workflow.name,
         workflow.version,
         loaded.hash,
-        _new_keys(workflow, state),
-        _edited_inputs(workflow, state, changes.inputs),
-        options if loaded is before else {**options, "folder": folder_of(workflow)},
-        max(0.0, around.clock.now() - state.at),
-        _begun_anew(run, state, before, loaded, _calls_for(state, retried)),
+        inputs=_edited_inputs(workflow, changes.inputs),
+        options=options if loaded is before else {**options, "folder": folder_of(workflow)},
+        shift=max(0.0, around.clock.now() - state.at),
+        anew=anew,
+        adapted={} if loaded is before else adapted(Live(run, before.workflow, state), workflow, anew),
     )
     forked, warnings = edited(plain, state, workflow, changes.states, openings(around.store, run, at))
-    takeover = Takeover(warnings=warnings)
+    takeover = Takeover() if loaded is before else _takeover(around.store, state, workflow, forked)
+    takeover = replace(takeover, warnings=warnings)
     secrets = secrets_again(workflow, state, changes.secrets, around)
     around.store.save_definition(definition_of(loaded))
     name = changes.choices.run or around.clock.fresh_id()
@@ -112,15 +116,17 @@ async def _fork(run: str, at: int, retried: tuple[str, ...], changes: Changes, a
     return replace(result, takeover=takeover)
 
 
+def _takeover(store: Store, state: RunState, workflow: Workflow, forked: RunForked) -> Takeover:
+    """What a fork under another version takes over."""
+    visits = compare(store, forked.parent, workflow, lambda version: pinned(store, state, version).workflow, forked.at)
+    added, dropped = gains(state, forked.adapted)
+    return Takeover(with_anew(visits, forked.anew), added, dropped)
+
+
 def _begun_anew(run: str, state: RunState, before: Loaded, loaded: Loaded, retried: tuple[str, ...]) -> tuple[str, ...]:
     """The open steps that begin anew, outermost ones alone."""
     stale = () if loaded is before else begun_anew(Live(run, before.workflow, state), loaded.workflow)
-    return (*stale, *(path for path in retried if not any(_inside(path, other) for other in stale)))
-
-
-def _inside(path: str, other: str) -> bool:
-    """Whether a step is another, or below it."""
-    return path == other or path.startswith((f"{other}/", f"{other}[", f"{other}~"))
+    return (*stale, *(path for path in retried if not any(is_inside(path, other) for other in stale)))
 
 
 def _calls_for(state: RunState, steps: tuple[str, ...]) -> tuple[str, ...]:
@@ -146,17 +152,6 @@ def _options(state: RunState, changes: Changes) -> dict[str, Json]:
     return options
 
 
-def _root(state: RunState) -> Invocation:
-    invocation = state.steps[ROOT].invocation
-    assert invocation is not None, "the run itself is a workflow"
-    return invocation
-
-
-def _new_keys(workflow: Workflow, state: RunState) -> dict[str, Json]:
-    """The defaults of keys that the past does not have."""
-    return {name: key.default for name, key in workflow.state.items() if name not in _root(state).state}
-
-
 def openings(store: Store, run: str, at: int) -> dict[str, FrameOpened]:
     """How the frames of a run were opened."""
     events = (event for commit in store.commits(run, upto=at) for event in commit.events)
@@ -166,26 +161,28 @@ def openings(store: Store, run: str, at: int) -> dict[str, FrameOpened]:
 def edited(
     forked: RunForked, past: RunState, workflow: Workflow, given: Given, opened: Mapping[str, FrameOpened]
 ) -> tuple[RunForked, tuple[str, ...]]:
-    """A fork of a past with values put into its states, and what there is to be warned of. Raises UsageError.
+    """A fork of a past with values put into its states, and what there is to be warned of. Nothing changes in `past`.
 
-    Nothing changes in `past`; `opened` tells how its frames were opened.
+    `opened` tells how its frames were opened. Raises UsageError, also when its states don't fit another version.
     """
-    if not any(given.values()):
+    changed = forked.definition != past.definition
+    if not changed and not any(given.values()):
         return forked, ()
     trial = copy.deepcopy(past)
     apply(trial, forked)
-    edits = edit_states(Live(forked.parent, workflow, trial), given, opened)
+    live = Live(forked.parent, workflow, trial)
+    edits = edit_states(live, given, opened)
+    if changed:
+        refuse_misfits([*misfits(live)], forked.parent, forked.at, shown_as(workflow.file))
     frames = {address: values for address, values in edits.states.items() if address != ROOT}
-    state = {**forked.state, **edits.states.get(ROOT, {})}
+    state = edits.states.get(ROOT, {})
     return replace(forked, state=state, frames=frames, contributed=edits.contributed), edits.warnings
 
 
-def _edited_inputs(workflow: Workflow, state: RunState, given: Mapping[str, Json]) -> dict[str, Json]:
-    """The given values, checked, and the defaults of inputs that the past does not have. Raises UsageError."""
-    secret = next((name for name in given if name in workflow.inputs and workflow.inputs[name].secret), None)
+def _edited_inputs(workflow: Workflow, given: Mapping[str, Json]) -> dict[str, Json]:
+    """The given values, checked. Raises UsageError."""
+    refuse_unknown_inputs(workflow.inputs, given)
+    secret = next((name for name in given if workflow.inputs[name].secret), None)
     if secret is not None:
         raise UsageError(f"input '{secret}' is secret: a fork can't change it", f"supply it again by -i {secret}=…")
-    had = _root(state).inputs
-    return check_inputs(
-        {name: entry for name, entry in workflow.inputs.items() if name in given or name not in had}, given
-    )
+    return check_inputs({name: workflow.inputs[name] for name in given}, given)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from runner.errors import UsageError, did_you_mean
 from runner.json_text import NotJson, parse_json
@@ -25,16 +25,21 @@ class InputsInvalid(UsageError):
 
 def check_inputs(declared: Mapping[str, Input], given: Mapping[str, Json]) -> dict[str, Json]:
     """The inputs of a run: given values, else defaults. Raises InputsInvalid."""
-    for name in given:
-        if name not in declared:
-            known = f"the inputs are: {', '.join(declared)}" if declared else "it takes none"
-            raise InputsInvalid(f"unknown input '{name}'{did_you_mean(name, list(declared))}", known)
+    refuse_unknown_inputs(declared, given)
     values: dict[str, Json] = {}
     for name, entry in declared.items():
         if name not in given and entry.required:
             raise InputsInvalid(f"input '{name}' is required", f"give it with -i {name}=…")
         values[name] = _checked(entry, given[name]) if name in given else entry.default
     return values
+
+
+def refuse_unknown_inputs(declared: Mapping[str, Input], given: Iterable[str]) -> None:
+    """Raises InputsInvalid when one of these names is no input."""
+    for name in given:
+        if name not in declared:
+            known = f"the inputs are: {', '.join(declared)}" if declared else "it takes none"
+            raise InputsInvalid(f"unknown input '{name}'{did_you_mean(name, list(declared))}", known)
 
 
 def _checked(entry: Input, value: Json) -> Json:

@@ -13,6 +13,7 @@ from runner.events import (
     Commit,
     Event,
     RunForked,
+    RunResumed,
     RunStarted,
     StepEnded,
     StepStarted,
@@ -31,7 +32,7 @@ Row = dict[str, Json]
 _FEW = 8
 """State keys that are all compared sooner than it is found out which of them a commit has written."""
 
-_WRITING = (StepEnded, RunStarted, RunForked)
+_WRITING = (StepEnded, RunStarted, RunForked, RunResumed)
 
 CALL = "call"
 """The verb of the recorded calls that a composite makes: a model's have an agent."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from runner.edits import edit
+from runner.edits import adapt, edit
 from runner.events import RunForked
 from runner.state import PENDING, ROOT, RunState, Step
 
@@ -17,6 +17,8 @@ def rewind(run: RunState, event: RunForked) -> None:
     """Make these changes, in place."""
     for path in event.anew:
         _begin_anew(run, run.steps[path])
+    for home, adapted in event.adapted.items():
+        adapt(run, home, adapted)
     _edit(run, event)
     for step in run.steps.values():
         _delay(step, event.shift)

@@ -11,14 +11,16 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 from msgspec.structs import replace
 
+from runner.adapting import DROPPED, Problem, adapted, gains, misfits, refuse_misfits
 from runner.calls import Context, Streamer
 from runner.clock import Clock, SystemClock
 from runner.compiler import RecordedFiles
 from runner.compiler.files import shown_as
 from runner.definitions import definition_of, folder_of, texts_of
+from runner.edits import adapt
 from runner.engine import Engine, Listener, Manner
 from runner.errors import UsageError
-from runner.events import RunStarted, StepWaiting
+from runner.events import Adapted, RunStarted, StepWaiting
 from runner.executor import World
 from runner.history import Reopened, reopen
 from runner.history import load as load_state
@@ -207,7 +209,8 @@ async def resume(
         raise busy(row)
     if await _speaks(store, row):
         raise busy(store.run(run))
-    loaded = _accepted(store, run, state, changed) if changed else pinned(store, state)
+    version = _accepted(store, row, state, changed) if changed else Version(pinned(store, state))
+    loaded = version.loaded
     refuse_unknown_models(loaded.workflow, models or {})
     refuse_unknown_answers(loaded.workflow, around.manner.answers)
     secrets = secrets_again(loaded.workflow, state, given, around)
@@ -219,12 +222,14 @@ async def resume(
         beat_seconds(owner), lambda: store.heartbeat(run, epoch, around.clock.now()), asyncio.gather(*ends)
     )
     live = Live(run, loaded.workflow, reopened.state)
-    version = (loaded.hash, loaded.workflow.version) if changed else ("", "")
+    names = (loaded.hash, loaded.workflow.version) if changed else ("", "")
     options: dict[str, Json] = {"models": {**state.options.get("models", {}), **models}} if models else {}
     if changed:
         options["folder"] = folder_of(loaded.workflow)
-    resumed = Resumed(epoch, *version, options)
-    return await drive(live, epoch, resumed, secrets, around, reopened)
+    resumed = Resumed(epoch, *names, options, version.adapted)
+    if version.takeover is not None:
+        around.told(version.takeover)
+    return replace(await drive(live, epoch, resumed, secrets, around, reopened), takeover=version.takeover)
 
 
 async def _meanwhile(every: float, beat: Callable[[], None], work: asyncio.Future[list[int]]) -> None:
@@ -256,12 +261,27 @@ def pinned(store: Store, state: RunState, definition: str = "") -> Loaded:
     return load_recorded(path, RecordedFiles(texts), state.options)
 
 
-def _accepted(store: Store, run: str, state: RunState, file: str) -> Loaded:
-    changed = load_file(file, state.options.get("allow", {}), state.options.get("agents"))
-    visits = compare(store, run, changed.workflow, lambda version: pinned(store, state, version).workflow)
-    refuse_changes(visits, run, shown_as(changed.workflow.file))
-    store.save_definition(definition_of(changed))
-    return changed
+class Version(msgspec.Struct, frozen=True):
+    """The version that a run goes on with, and what it changes of that."""
+
+    loaded: Loaded
+    adapted: Mapping[str, Adapted] = msgspec.field(default_factory=dict)
+    takeover: Takeover | None = None
+
+
+def _accepted(store: Store, row: RunRow, state: RunState, file: str) -> Version:
+    """The version in a file, if all that has begun is the same there, and all that is held fits. Changes `state`."""
+    loaded = load_file(file, state.options.get("allow", {}), state.options.get("agents"))
+    visits = compare(store, row.id, loaded.workflow, lambda version: pinned(store, state, version).workflow)
+    refuse_changes(visits, row.id, shown_as(loaded.workflow.file))
+    changes = adapted(Live(row.id, pinned(store, state).workflow, state), loaded.workflow, ())
+    added, dropped = gains(state, changes)
+    for home, change in changes.items():
+        adapt(state, home, change)
+    problems = [*(Problem(place, DROPPED) for place in dropped), *misfits(Live(row.id, loaded.workflow, state))]
+    refuse_misfits(problems, row.id, row.events, shown_as(loaded.workflow.file))
+    store.save_definition(definition_of(loaded))
+    return Version(loaded, changes, Takeover(tuple(visits), added))
 
 
 def secrets_again(workflow: Workflow, state: RunState, given: Mapping[str, Json], around: Surroundings) -> Secrets:

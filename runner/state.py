@@ -33,6 +33,11 @@ def without_attempts(path: str) -> str:
     return _ATTEMPT.sub("", path)
 
 
+def is_inside(path: str, other: str) -> bool:
+    """Whether a step is another, or below it."""
+    return path == other or path.startswith((f"{other}/", f"{other}[", f"{other}~"))
+
+
 class Nodes(dict[str, Json]):
     """The records of what ran in one body, by its key; `outer` holds those of the enclosing one.
 

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 import msgspec
 from msgspec.structs import replace
 
+from runner.adapting import counterpart
 from runner.errors import UsageError
 from runner.events import Commit, RunForked, RunResumed, RunStarted, StepEnded, StepStarted
 from runner.fold import apply
 from runner.meaning import meaning
-from runner.model import Body, Node, Workflow
+from runner.model import Body, Json, Node, Workflow
 from runner.scheduler import Live
-from runner.state import ROOT, Frame, RunState, Step
+from runner.state import ROOT, Frame, RunState, Step, is_inside
 from runner.store.contract import Store
 
-Verdict = Literal["reuse", "changed", "open"]
+Verdict = Literal["reuse", "changed", "open", "again"]
+WORDS: dict[Verdict, str] = {"again": "runs again"}
+
+MOST_SHOWN = 100
+"""How many steps are told one by one, whatever becomes of them."""
+
 DefinitionOf = Callable[[str], Workflow]
 
 
 class Visit(msgspec.Struct, frozen=True):
-    """A step, and what becomes of it under another version: taken over as it is, changed, or still open.
+    """A step, and what becomes of it under another version.
+
+    Taken over as it is; changed there, and what it gave is kept; still open, and gone on with; open, and begun anew.
 
     `at` is the checkpoint from which it can begin anew; 0 if only the run's own start comes before it.
     """
@@ -33,19 +41,25 @@ class Visit(msgspec.Struct, frozen=True):
 
 
 class Takeover(msgspec.Struct, frozen=True):
-    """What a run takes over of its past, where a person has changed something; `warnings` say what may surprise."""
+    """What a run takes over of its past, where a person has changed something.
+
+    With another version: every step, the inputs and state keys that are `added` or `dropped`, by place
+    (`inputs.n`, `each[2].state.n`). `warnings` say what may surprise.
+    """
 
     steps: tuple[Visit, ...] = ()
+    added: dict[str, Json] = msgspec.field(default_factory=dict)
+    dropped: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
-def compare(store: Store, run: str, new: Workflow, definition_of: DefinitionOf) -> list[Visit]:
-    """What of a run a new version takes over: every step that began, in order."""
+def compare(store: Store, run: str, new: Workflow, definition_of: DefinitionOf, upto: int | None = None) -> list[Visit]:
+    """What of a run (up to an event) a new version takes over: every step that began, in order."""
     state = RunState()
     visits: dict[str, Visit] = {}
     live = Live(run, new, state)
     before = 0
-    for commit in store.commits(run):
+    for commit in store.commits(run, upto=upto):
         for event in commit.events:
             apply(state, event)
             if isinstance(event, RunStarted | RunForked | RunResumed):
@@ -79,7 +93,8 @@ def _date_back(commit: Commit, state: RunState, visits: dict[str, Visit], before
 def _verdict(live: Live, new: Workflow, event: StepStarted | StepEnded) -> Verdict:
     assert event.frame is not None, "a node's step stands in a frame"
     frame = live.state.frames[event.frame]
-    old, now = live.workflow_of(frame), counterpart(live, new, frame)
+    old = live.workflow_of(frame)
+    now = counterpart(live, new, old)
     body = None if now is None else now.bodies.get(frame.body)
     node = None if body is None else body.nodes.get(event.node)
     if now is None or node is None:
@@ -88,10 +103,21 @@ def _verdict(live: Live, new: Workflow, event: StepStarted | StepEnded) -> Verdi
     return "reuse" if same else "changed"
 
 
-def counterpart(live: Live, new: Workflow, frame: Frame) -> Workflow | None:
-    """The workflow of the new version that stands where a frame's does; None if there is none."""
-    file = live.workflow_of(frame).file
-    return new if file == live.workflow.file else new.library.get(file)
+def table(visits: Sequence[Visit]) -> Iterator[str]:
+    """A line for each step: what becomes of it. Of very many, those that are reused are only counted."""
+    reused = sum(visit.verdict == "reuse" for visit in visits)
+    counted = len(visits) > MOST_SHOWN
+    if counted:
+        yield f"  {'reuse':<10} {reused} steps"
+    for visit in visits:
+        if not (counted and visit.verdict == "reuse"):
+            yield f"  {WORDS.get(visit.verdict, visit.verdict):<10} {visit.step}"
+
+
+def with_anew(visits: Sequence[Visit], anew: tuple[str, ...]) -> tuple[Visit, ...]:
+    """The visits of a fork in which some steps begin anew: with all that is in them."""
+    again = {visit.step for visit in visits if any(is_inside(visit.step, path) for path in anew)}
+    return tuple(replace(visit, verdict="again") if visit.step in again else visit for visit in visits)
 
 
 def refuse_changes(visits: list[Visit], run: str, file: str) -> None:
@@ -99,7 +125,7 @@ def refuse_changes(visits: list[Visit], run: str, file: str) -> None:
     changed = next((visit for visit in visits if visit.verdict == "changed"), None)
     if changed is None:
         return
-    rows = "\n".join(f"  {visit.verdict:<8} {visit.step}" for visit in visits)
+    rows = "\n".join(table(visits))
     fork = f"fork the run where '{changed.step}' begins: wf fork {run}@{changed.at} --workflow {file}"
     raise UsageError(
         f"run {run} can't go on with {file}: '{changed.step}', which it has begun, is not the same there\n{rows}",
@@ -124,7 +150,16 @@ def begun_anew(old: Live, new: Workflow) -> tuple[str, ...]:
                 "fork at an earlier checkpoint, or keep that node",
             )
         anew += found
+    for step in old.state.steps.values():
+        if step.base is not None and step.frame not in old.state.frames:
+            anew += steps.stray(step, step.base)
     return tuple(anew)
+
+
+def _left_running(step: Step) -> UsageError:
+    """What a step has left running can't begin anew: the frame around it has gone on."""
+    words = f"what '{step.path}' has left running is not the same in the new version"
+    return UsageError(words, "fork at a checkpoint before that step, or keep that node")
 
 
 class Walk:
@@ -144,13 +179,26 @@ class Walk:
             found += self._step(step, body)
         return found
 
+    def stray(self, step: Step, base: Frame) -> list[str]:
+        """As `stale`, of what a step has left running in a frame that has ended."""
+        body = self._body(base)
+        if body is None:
+            raise _left_running(step)
+        return self._step(step, body)
+
     def _body(self, frame: Frame) -> Body | None:
-        workflow = counterpart(self._old, self._new, frame)
+        workflow = counterpart(self._old, self._new, self._old.workflow_of(frame))
         return None if workflow is None else workflow.bodies.get(frame.body)
 
     def _step(self, step: Step, body: Body) -> list[str]:
+        found = self._changed(step, body)
+        if step.detached and step.path in found:
+            raise _left_running(step)
+        return found
+
+    def _changed(self, step: Step, body: Body) -> list[str]:
         frame = self._old.frame_of(step)
-        now = counterpart(self._old, self._new, frame)
+        now = counterpart(self._old, self._new, self._old.workflow_of(frame))
         node: Node | None = body.nodes.get(step.node)
         if node is None or now is None:
             return [step.path]

@@ -6,6 +6,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Coroutine
+from functools import partial
 from typing import IO
 
 import click
@@ -96,7 +97,7 @@ def surroundings(
     manner = Manner(None, parse_pairs(answers, "--answer STEP=VALUE"), wait_limit, GRACE, lease())
     around = Surroundings(store, manner, engaged=signals.attach, concurrency=concurrency(most))
     if not show.json:
-        around = replace(around, told=say_takeover)
+        around = replace(around, told=partial(say_takeover, quiet=show.quiet))
     if show.in_terminal or show.asks:
         return _terminal(around, show)
     listeners: list[Listener] = [JobSummary(store)] if in_actions() else []

@@ -13,6 +13,7 @@ import msgspec
 from runner.answers import as_typed, example_answer
 from runner.cli.settings import database_words
 from runner.cli.speaking import say, tell
+from runner.editing import shown
 from runner.errors import (
     EXIT_CANCELLED,
     EXIT_COMPLETED,
@@ -23,7 +24,7 @@ from runner.events import StepWaiting
 from runner.plain import one_line
 from runner.runs import RunResult
 from runner.subscribers.lines import dollars
-from runner.versions import Takeover
+from runner.versions import Takeover, table
 
 Json = Any
 
@@ -77,8 +78,15 @@ def document(result: RunResult) -> dict[str, Json]:
     }
 
 
-def say_takeover(takeover: Takeover) -> None:
-    """What a run takes over of its past, before it goes on."""
+def say_takeover(takeover: Takeover, *, quiet: bool) -> None:
+    """What a run takes over of its past, before it goes on; of a quiet one what it is warned of."""
+    lines = [
+        *table(takeover.steps),
+        *(f"  {'added':<10} {place}: {shown(value)}" for place, value in takeover.added.items()),
+        *(f"  {'dropped':<10} {place}" for place in takeover.dropped),
+    ]
+    for line in () if quiet else lines:
+        say(line)
     for warning in takeover.warnings:
         say(f"warning: {warning}")
 

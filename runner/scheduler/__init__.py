@@ -170,7 +170,8 @@ def _cancel(live: Live, happening: CancelRequested) -> None:
 
 
 def _resumed(live: Live, happening: Resumed) -> None:
-    live.emit(RunResumed(happening.epoch, happening.definition, happening.version, dict(happening.options)))
+    details = (dict(happening.options), dict(happening.adapted))
+    live.emit(RunResumed(happening.epoch, happening.definition, happening.version, *details))
     for path in tuple(live.state.running):
         settle_all(live)
         step = live.state.steps.get(path)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from runner.calls import Outcome
-from runner.events import RunForked, RunStarted
+from runner.events import Adapted, RunForked, RunStarted
 
 Json = Any
 
@@ -77,6 +77,7 @@ class Resumed(msgspec.Struct, frozen=True):
     definition: str = ""
     version: str = ""
     options: Mapping[str, Json] = {}
+    adapted: Mapping[str, Adapted] = {}
 
 
 class Paused(msgspec.Struct, frozen=True):

@@ -80,7 +80,7 @@ def test_what_has_begun_may_not_change_and_the_fork_is_named(
     changed(paused, before, after)
     words = wf(paused, "resume", "r", "--workflow", "changed.yaml", code=2)
     assert f"'{first_changed}', which it has begun, is not the same there" in words
-    assert f"changed  {first_changed}" in words
+    assert f"  changed    {first_changed}\n" in words
     assert fork in words
     assert document(paused, "show", "r")["status"] == "paused"
 
