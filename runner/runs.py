@@ -204,7 +204,8 @@ async def resume(
     row = store.run(run)
     state = load_state(store, run)
     if state.ended:
-        raise UsageError(f"run {run} has ended: {state.status}", "to run the workflow again: wf run")
+        again = f"wf retry {run} goes on from the step that failed" if state.status == "failed" else ""
+        raise UsageError(f"run {run} has ended: {state.status}", again or "to run the workflow again: wf run")
     if not may_take_over(row, around.clock.now()):
         raise busy(row)
     if await _speaks(store, row):

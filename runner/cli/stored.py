@@ -45,8 +45,9 @@ def writing(db: str | None, durability: Durability = "full", *, create: bool = F
 def find_checkpoint(store: Store, name: str) -> tuple[str, int]:
     """The run and event that `RUN@N` stands for; the run's last event without `@N`. Raises as `find_run`."""
     run, sign, at = name.partition("@")
-    if sign and not at.isdecimal():
-        raise UsageError(f"'{name}' is not of the form RUN@N", "N is a checkpoint's number: see wf checkpoints RUN")
+    if sign and not (run and at.isdecimal()):
+        hint = "RUN is a run's id or `last`, N a checkpoint's number: see wf checkpoints RUN"
+        raise UsageError(f"'{name}' is not of the form RUN@N", hint)
     row = find_run(store, run)
     return row.id, int(at) if sign else row.events
 
@@ -54,7 +55,7 @@ def find_checkpoint(store: Store, name: str) -> tuple[str, int]:
 def names_run(store: Store, name: str) -> bool:
     """Whether `NAME` or `NAME@N` is about a run that is there."""
     run, sign, at = name.partition("@")
-    if sign and not at.isdecimal():
+    if sign and not (run and at.isdecimal()):
         return False
     try:
         find_run(store, run)
@@ -81,7 +82,9 @@ def was_left(row: RunRow) -> bool:
 
 
 def find_run(store: Store, name: str) -> RunRow:
-    """The run that a name stands for. Raises RunUnknown, UsageError (several begin so)."""
+    """The run that a name stands for. Raises RunUnknown, UsageError (several begin so, or it is empty)."""
+    if not name:
+        raise UsageError("a run has to be named", "its id, the beginning of it, or `last`; wf runs lists them")
     if name == LAST:
         newest = store.runs(limit=1)
         return newest[0] if newest else store.run(name)

@@ -24,8 +24,9 @@ def story(steps: Sequence[Row], attempts: Sequence[Row], calls: Sequence[Row]) -
     asked = {call["step"]: call for call in calls}
     for step in _in_order(steps):
         indent = "  " * (1 + len(_BELOW.findall(step["step"])))
-        yield indent + _step(step, asked.get(step["step"]))
-        lines = [*_earlier(tries.get(step["step"], [])), *_errors(step)]
+        attempted = tries.get(step["step"], [])
+        yield indent + _step(step, _seconds_of(step, attempted), asked.get(step["step"]))
+        lines = [*_earlier(attempted), *_errors(step)]
         yield from (f"{indent}  {line}" for line in lines)
 
 
@@ -48,20 +49,26 @@ def natural(place: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in _NUMBER.split(place)]
 
 
-def _step(step: Row, call: Row | None) -> str:
+def _step(step: Row, seconds: float | None, call: Row | None) -> str:
     words = [MARKS.get(step["status"], "…"), plain(step["step"])]
     if step["verb"] not in ("none", "call"):
         words.append(f"[{step['verb']}]")
     words.append(step["status"])
     if (step["attempt"] or 0) > 1:
         words.append(f"attempt {step['attempt']}")
-    if (seconds := _seconds(step)) is not None:
+    if seconds is not None:
         words.append(f"{seconds:.2f} s")
     if call is not None:
         words.append(_used(call))
     if step["route"]:
         words.append(f"→ {step['route']}")
     return " ".join(words)
+
+
+def _seconds_of(step: Row, tries: Sequence[Row]) -> float | None:
+    """How long a step took; where an attempt was interrupted, the last one alone: nobody was there in between."""
+    interrupted = any(attempt["status"] == "interrupted" for attempt in tries)
+    return _seconds(tries[-1] if interrupted else step)
 
 
 def _seconds(row: Row) -> float | None:
@@ -77,9 +84,9 @@ def _used(call: Row) -> str:
 
 
 def _earlier(tries: Sequence[Row]) -> Iterator[str]:
-    """The attempts before the last."""
+    """The attempts before the last. When one was interrupted is not known: only when another took its place."""
     for attempt in tries[:-1]:
-        seconds = _seconds(attempt)
+        seconds = None if attempt["status"] == "interrupted" else _seconds(attempt)
         took = "" if seconds is None else f" after {seconds:.2f} s"
         why = f": {_error(attempt['error'])}" if attempt["error"] else ""
         yield f"attempt {attempt['attempt']} {attempt['status']}{took}{why}"

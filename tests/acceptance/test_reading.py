@@ -97,6 +97,9 @@ def test_state_is_shown_now_and_at_a_checkpoint(folder: Path) -> None:
     assert "has no checkpoint 2" in wf(folder, "state", "r@2", code=2).stderr
     assert "has no checkpoint 0" in wf(folder, "state", "r@0", code=2).stderr
     assert "is not of the form RUN@N" in wf(folder, "state", "r@x", code=2).stderr
+    assert "'@3' is not of the form RUN@N" in wf(folder, "state", "@3", code=2).stderr
+    assert "a run has to be named" in wf(folder, "show", "", code=2).stderr
+    assert "help: wf retry r goes on from the step that failed" in wf(folder, "resume", "r", code=2).stderr
 
 
 def test_runs_are_found_by_id_by_its_beginning_and_as_last(folder: Path) -> None:

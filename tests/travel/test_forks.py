@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from runner.loading import load as load_file
 from runner.runs import Choices, RunResult, Surroundings, prepare, start
 from runner.store.contract import Store
 from runner.store.memory import MemoryStore
+from tests.acceptance.command_line import wf, write
 
 Json = Any
 
@@ -148,7 +150,8 @@ def test_no_fork_goes_on_from_the_end_nor_from_between(nested: tuple[Store, list
         ({"states": {"": {"bnus": 1}}}, "'bnus' is not declared; did you mean 'bonus'"),
         ({"states": {"": {"bonus": "x"}}}, "state.bonus does not fit"),
         ({"inputs": {"factor": "x"}}, "input 'factor' does not fit"),
-        ({"inputs": {"fctor": 1}}, "unknown input 'fctor'"),
+        ({"inputs": {"fctor": 1}}, "unknown input 'fctor'; did you mean 'factor'"),
+        ({"inputs": {"x": 1}}, "the inputs are: factor"),
     ],
 )
 def test_edits_are_checked_before_a_fork_is_made(
@@ -156,6 +159,27 @@ def test_edits_are_checked_before_a_fork_is_made(
 ) -> None:
     store, points = nested
     count = len(store.runs(limit=-1))
-    with pytest.raises(UsageError, match=words):
+    with pytest.raises(UsageError) as refused:
         forked(store, points[3], **changes)
+    assert words in str(refused.value)
     assert len(store.runs(limit=-1)) == count
+
+
+TIMED = """
+wf: 1
+name: timed
+permissions: {commands: [sh]}
+nodes:
+  first: {script: "true", next: slow}
+  slow: {script: "echo slow"}
+"""
+
+
+def test_a_fork_tells_no_time_that_is_not_its_own(tmp_path: Path) -> None:
+    write(tmp_path, "flow.yaml", TIMED)
+    wf(tmp_path, "run", "flow.yaml", "--run-id", "r")
+    points = wf(tmp_path, "checkpoints", "r", "--json").document
+    begun = next(point["seq"] for point in points if ["first", "completed"] in point["ended"])
+    wf(tmp_path, "fork", f"r@{begun}", "--run-id", "f")
+    told = wf(tmp_path, "show", "f").stdout
+    assert re.search(r"slow \[script\] completed attempt 2 \d\.\d\d s\n    attempt 1 interrupted\n", told), told
