@@ -90,7 +90,8 @@ def _check_kind(name: str, value: object) -> None:
         raise UsageError(f"{CONFIG}: unknown setting '{name}'{near}", f"the settings are: {', '.join(KNOWN)}")
     if type(value) not in KNOWN[name]:
         allowed = "a text in quotes, or a whole number" if int in KNOWN[name] else "a text in quotes"
-        raise UsageError(f"{CONFIG}: {name} is no such value", f"it is {allowed}, as in {EXAMPLES[name]}")
+        shown = str(value).lower() if isinstance(value, bool) else value
+        raise UsageError(f"{CONFIG}: {name} = {shown} can't be used", f"it is {allowed}, as in {EXAMPLES[name]}")
 
 
 def database(flag: str | None) -> Path:

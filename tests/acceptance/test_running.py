@@ -310,7 +310,8 @@ def test_a_setting_is_a_flag_else_the_environment_else_the_config(folder: Path) 
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ("wait_limit = 60", "wait limit '60' is no duration"),
+        ("wait_limit = 60", "wait_limit = 60 can't be used\n  help: it is a text in quotes, as in wait_limit = "),
+        ('wait_limit = "60"', "wait limit '60' is no duration"),
         ('durability = "some"', "durability 'some' is neither full nor normal"),
         ("concurrency = 0", "concurrency '0' is no number from 1 on"),
         ("nope = 1", "unknown setting 'nope'"),
