@@ -108,8 +108,11 @@ def test_the_doctor_names_the_settings_that_are_made(project: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("db = 3\n", 'db = 3 can't be used\n  help: it is a text in quotes, as in db = "runs/wf.db"\n'),
-        ("retention = true\n", "retention = true can't be used\n  help: it is a text in quotes, or a whole number, as in"),
+        ("db = 3\n", 'db = 3 can\'t be used\n  help: it is a text in quotes, as in db = "runs/wf.db"\n'),
+        (
+            "retention = true\n",
+            "retention = true can't be used\n  help: it is a text in quotes, or a whole number, as in",
+        ),
         ('leese = "1m"\n', "unknown setting 'leese'; did you mean 'lease'?\n"),
         ("lease = \n", "Invalid value (at line 1, column 9)\n"),
     ],
