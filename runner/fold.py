@@ -88,6 +88,14 @@ def _run_resumed(run: RunState, event: RunResumed) -> None:
     for home, adapted in event.adapted.items():
         adapt(run, home, adapted)
     _forget_the_pause(run)
+    for path in run.retrying:
+        _bound_retry(run.steps[path], run.at)
+
+
+def _bound_retry(step: Step, at: float) -> None:
+    """A retry never waits longer than it was to, though the clock may have been set back since."""
+    if step.retry_at is not None:
+        step.retry_at = min(step.retry_at, at + step.retry_wait)
 
 
 def _forget_the_pause(run: RunState) -> None:
@@ -303,6 +311,7 @@ def _attempt_failed(run: RunState, event: AttemptFailed) -> None:
     step.attempt = event.attempt
     step.failures += 1
     step.retry_at = event.retry_at
+    step.retry_wait = event.retry_at - run.at
     step.waiting = step.due = step.invocation = None
     step.children = {}
     step.tally = {}

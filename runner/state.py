@@ -123,6 +123,7 @@ class Step(msgspec.Struct):
     turn: tuple[int, int, int] = (0, 0, 0)
     waiting: StepWaiting | None = None
     retry_at: float | None = None
+    retry_wait: float = 0.0
     due: float | None = None
     memory: dict[str, Json] = {}
     children: dict[str, Child] = {}
