@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from runner.editing import branch_path, place_of, shown
 from runner.errors import UsageError
 from runner.events import Adapted, Write
+from runner.given_edits import branch_path, place_of, shown
 from runner.model import Input, Json, StateKey, Workflow
 from runner.own_states import Holder, own_states
 from runner.reducers import identity

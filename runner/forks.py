@@ -11,10 +11,10 @@ from msgspec.structs import replace
 from runner.adapting import adapted, gains, misfits, refuse_misfits
 from runner.compiler.files import shown_as
 from runner.definitions import definition_of, folder_of
-from runner.editing import Given, edit_states
 from runner.errors import UsageError
 from runner.events import FrameOpened, RunForked, StepEnded
 from runner.fold import apply
+from runner.given_edits import Given, edit_states
 from runner.history import fork_of, load
 from runner.inputs import check_inputs, refuse_unknown_inputs
 from runner.loading import load as load_file

@@ -32,7 +32,7 @@ FLOORS = {
         "scheduler",
         "executor",
         "engine",
-        "editing",
+        "given_edits",
         "adapting",
         "versions",
         "runs",

@@ -13,7 +13,6 @@ import msgspec
 from runner.answers import as_typed, example_answer
 from runner.cli.settings import database_words
 from runner.cli.speaking import say, tell
-from runner.editing import shown
 from runner.errors import (
     EXIT_CANCELLED,
     EXIT_COMPLETED,
@@ -21,6 +20,7 @@ from runner.errors import (
     EXIT_PAUSED,
 )
 from runner.events import StepWaiting
+from runner.given_edits import shown
 from runner.plain import one_line
 from runner.runs import RunResult
 from runner.subscribers.lines import dollars

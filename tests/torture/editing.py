@@ -5,10 +5,10 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from runner.editing import Given
 from runner.errors import UsageError
 from runner.events import RunForked
 from runner.forks import edited, openings
+from runner.given_edits import Given
 from runner.history import load
 from runner.own_states import Holder, own_states
 from runner.scheduler import Live

@@ -10,7 +10,6 @@ from typing import Any
 
 from runner.calls import Done, Failed
 from runner.definitions import definition_of
-from runner.editing import Given
 from runner.errors import Failure
 from runner.events import (
     AttemptStarted,
@@ -25,6 +24,7 @@ from runner.events import (
     encode,
 )
 from runner.forks import edited, openings
+from runner.given_edits import Given
 from runner.history import fork_of, reopen
 from runner.model import Loaded
 from runner.projection import Projector
