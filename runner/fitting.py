@@ -7,12 +7,14 @@ from typing import Any
 import msgspec
 
 from runner.errors import ErrorType
-from runner.events import AnyEvent, AttemptStarted, FrameOpened, StepEnded, StepStarted, StepWaiting
-from runner.nodes.contract import Branch
+from runner.events import AnyEvent, AttemptStarted, FrameEnded, FrameOpened, StepEnded, StepStarted, StepWaiting
+from runner.nodes.contract import Branch, StepFailed
 from runner.plain import one_line
+from runner.providers.contract import Reply
 from runner.scheduler import Live
 from runner.scheduler.live import CALL
 from runner.scheduler.settling import frame_opened, prefix
+from runner.scheduler.view import StepView
 from runner.state import RunState, Step
 
 Json = Any
@@ -36,14 +38,32 @@ def why_not_next(state: RunState, event: AnyEvent) -> str:
             return f"the step '{one_line(event.step)}' begins twice"
         case StepEnded() if not _may_end(state.steps.get(event.step), event):
             return f"the step '{one_line(event.step)}' does not end like this"
+        case FrameEnded() if not _has_ended(state, event):
+            return f"the frame '{one_line(event.frame)}' ends while a step of it is open"
     return ""
+
+
+def _has_ended(state: RunState, event: FrameEnded) -> bool:
+    """Whether nothing in a frame is open: it has no node to be at, or is yet to arrive there."""
+    return state.frames[event.frame].at is None or event.frame in state.ready
 
 
 def _may_end(step: Step | None, event: StepEnded) -> bool:
     """A step that was never open is a node's; one that still has open children leaves them running."""
+    if event.status == "failed" and event.error is None:
+        return False
     if step is None:
         return event.frame is not None
+    if step.verb == CALL and not _may_call_end(step, event):
+        return False
     return event.frame == step.frame and (event.leave or not step.open)
+
+
+def _may_call_end(call: Step, event: StepEnded) -> bool:
+    """Whether a model that was asked has replied or failed; no call is passed over."""
+    if event.status == "completed":
+        return not call.agent or _is_a(Reply, event.output)
+    return event.status in ("failed", "cancelled")
 
 
 def why_not_ours(live: Live, event: AnyEvent) -> str:
@@ -67,11 +87,18 @@ def why_not_ours(live: Live, event: AnyEvent) -> str:
 
 def _is_error(error: dict[str, Json]) -> bool:
     """Whether this is an error; what failed a called workflow holds another one."""
+    if not _is_a(_Error, error):
+        return False
+    failed = error["type"] == "workflow_failed" and "error" in error["details"]
+    return not failed or _is_error(error["details"]["error"])
+
+
+def _is_a(form: type, value: Json) -> bool:
     try:
-        found = msgspec.convert(error, _Error)
+        msgspec.convert(value, form)
     except msgspec.ValidationError:
         return False
-    return found.type != "workflow_failed" or "error" not in found.details or _is_error(found.details["error"])
+    return True
 
 
 def _stands(live: Live, event: StepStarted | StepEnded) -> bool:
@@ -87,7 +114,12 @@ def _stands(live: Live, event: StepStarted | StepEnded) -> bool:
 def _is_call(live: Live, event: StepStarted) -> bool:
     owner = live.state.steps[event.owner]
     ours = f"{prefix(owner)}/{event.key}", owner.node, CALL
-    return (event.step, event.node, event.verb) == ours and live.kind(owner).calls(event.key)
+    if (event.step, event.node, event.verb) != ours:
+        return False
+    try:
+        return live.kind(owner).calls(live.node(owner), StepView.as_begun(live, owner), event)
+    except StepFailed:
+        return False
 
 
 def _is_branch(live: Live, event: FrameOpened) -> bool:

@@ -207,7 +207,7 @@ class Projector:
         row.update(ended_at=moment.at, ended_seq=moment.seq, **_usage_row(used or Usage()))
         self._put("model_calls", event.step, row)
         message = event.output.get("message") if isinstance(event.output, dict) else None
-        if isinstance(message, dict):
+        if isinstance(message, dict) and isinstance(message.get("role", ""), str):
             self._say(event.step, (1, 0), message, call.agent, moment)
 
 

@@ -10,7 +10,7 @@ import msgspec
 from runner.calls import AnyCall
 from runner.compiler.reader import NodeReader
 from runner.errors import Failure, WorkflowError
-from runner.events import Ending, Scope, StepWaiting, Usage
+from runner.events import Ending, Scope, StepStarted, StepWaiting, Usage
 from runner.expression import Expression
 from runner.model import Agent, Duration, Json, Model, Node, Tool, Workflow
 from runner.state import Child
@@ -258,7 +258,7 @@ def _never_waits(_node: Node, _waiting: StepWaiting) -> bool:
     return False
 
 
-def _never_calls(_key: str) -> bool:
+def _never_calls(_node: Node, _view: View, _started: StepStarted) -> bool:
     return False
 
 
@@ -269,7 +269,7 @@ class Kind(msgspec.Struct, frozen=True):
 
     They rely on what was recorded. The others judge that, as JSON gives it back: whether a step of the node `keeps` a
     memory; which of its bodies the `branch` of a key executes, if there is one; whether it `awaits` this; whether it
-    `calls` under such a key.
+    `calls` like this, after what its calls before have given.
     """
 
     verb: str
@@ -281,7 +281,7 @@ class Kind(msgspec.Struct, frozen=True):
     keeps: Callable[[Node, Mapping[str, Json]], bool] = _keeps_nothing
     branch: Callable[[Node, Mapping[str, Json], str], str | None] = _has_no_branch
     awaits: Callable[[Node, StepWaiting], bool] = _never_waits
-    calls: Callable[[str], bool] = _never_calls
+    calls: Callable[[Node, View, StepStarted], bool] = _never_calls
 
 
 def fail(type_: Any, message: str, **details: Json) -> Failed:

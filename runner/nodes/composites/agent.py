@@ -10,6 +10,7 @@ import msgspec
 from runner.calls import ModelCall
 from runner.compiler import NodeReader
 from runner.errors import RETRYABLE, Failure
+from runner.events import StepStarted
 from runner.model import Agent, Json, Model, Node
 from runner.nodes.composites.reply import parse_reply
 from runner.nodes.contract import (
@@ -28,6 +29,7 @@ from runner.nodes.contract import (
     View,
 )
 from runner.nodes.leaves.tool import tool_call
+from runner.providers.contract import Reply, ToolCall
 from runner.state import Child
 from runner.template import Template
 
@@ -77,8 +79,33 @@ def open_(node: Node, view: View) -> Opened:
     return _turn(node, view)
 
 
-def calls(key: str) -> bool:
-    return any(key == _key(number) for number in range(1, MAX_CALLS + 1))
+class _Message(msgspec.Struct):
+    role: str
+
+
+class _Request(msgspec.Struct):
+    """A model call in short, as readers of the record take it apart."""
+
+    model: str
+    messages: list[_Message]
+
+
+def calls(node: Node, view: View, started: StepStarted) -> bool:
+    """Whether the conversation so far leads to this call."""
+    answer = _turn(node, view)
+    children = answer.children if isinstance(answer, Spawn) else ()
+    call = next((child.call for child in children if isinstance(child, SubCall) and child.key == started.key), None)
+    if isinstance(call, ModelCall):
+        return started.agent == call.agent and _is_request(started.request)
+    return call is not None and not started.agent
+
+
+def _is_request(request: Mapping[str, Json]) -> bool:
+    try:
+        msgspec.convert(request, _Request)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def settle(node: Node, view: View, _ended: Ended) -> Answer:
@@ -138,13 +165,14 @@ def _ask(talk: _Talk, resolved: ResolvedAgent) -> SubCall:
 def _replay(talk: _Talk, child: Child, resolved: ResolvedAgent, view: View) -> Spawn | Done | Failed | None:
     if child.status != "completed":
         return _after_failure(talk, child, resolved, view)
-    if child.output["tool_calls"]:
-        return _tool_round(talk, child.output, resolved, view)
-    talk.messages.append({"role": "assistant", "content": child.output["text"]})
+    reply: Reply = child.output
+    if reply["tool_calls"]:
+        return _tool_round(talk, reply, resolved, view)
+    talk.messages.append({"role": "assistant", "content": reply["text"]})
     schema = resolved.agent.output_schema
     if schema is None:
-        return Done(child.output["text"])
-    value, trouble = parse_reply(child.output["text"], schema)
+        return Done(reply["text"])
+    value, trouble = parse_reply(reply["text"], schema)
     if not trouble:
         return Done(value)
     talk.repairs += 1
@@ -153,7 +181,7 @@ def _replay(talk: _Talk, child: Child, resolved: ResolvedAgent, view: View) -> S
             Failure(
                 "output_invalid",
                 f"the reply does not fit its schema: {trouble}",
-                {"reply": child.output["text"][:2000]},
+                {"reply": reply["text"][:2000]},
             )
         )
     talk.messages.append(
@@ -170,12 +198,12 @@ def _after_failure(talk: _Talk, child: Child, resolved: ResolvedAgent, view: Vie
     return Failed(Failure(error["type"], error["message"], error["details"]), error={**error, "step": view.step})
 
 
-def _tool_round(talk: _Talk, output: Mapping[str, Json], resolved: ResolvedAgent, view: View) -> Spawn | Failed | None:
+def _tool_round(talk: _Talk, reply: Reply, resolved: ResolvedAgent, view: View) -> Spawn | Failed | None:
     """The tools that a reply asked for, each a call of its own; their results, once all are there, go to the model."""
-    wanted = output["tool_calls"]
+    wanted = reply["tool_calls"]
     if talk.calls + len(wanted) > MAX_CALLS:
         return _endless()
-    talk.messages.append({"role": "assistant", "content": output["text"], "tool_calls": wanted})
+    talk.messages.append({"role": "assistant", "content": reply["text"], "tool_calls": wanted})
     pending: list[SubCall] = []
     for asked in wanted:
         answer = _refusal(asked, resolved, view)
@@ -190,7 +218,7 @@ def _tool_round(talk: _Talk, output: Mapping[str, Json], resolved: ResolvedAgent
     return Spawn(tuple(pending)) if pending else None
 
 
-def _refusal(asked: Mapping[str, Json], resolved: ResolvedAgent, view: View) -> str | None:
+def _refusal(asked: ToolCall, resolved: ResolvedAgent, view: View) -> str | None:
     if asked["tool"] not in resolved.tools:
         return f"error: there is no tool '{asked['tool']}'; the tools are: {', '.join(resolved.tools) or 'none'}"
     if not isinstance(asked["with"], dict):
@@ -202,7 +230,7 @@ def _refusal(asked: Mapping[str, Json], resolved: ResolvedAgent, view: View) -> 
     return None
 
 
-def _tool(asked: Mapping[str, Json], resolved: ResolvedAgent, view: View, number: int) -> SubCall:
+def _tool(asked: ToolCall, resolved: ResolvedAgent, view: View, number: int) -> SubCall:
     call = tool_call(resolved.tools[asked["tool"]], asked["with"], view.folder)
     return SubCall(_key(number), call, {"tool": asked["tool"], "with": asked["with"]})
 
