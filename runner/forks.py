@@ -86,7 +86,10 @@ async def _fork(run: str, at: int, retried: tuple[str, ...], changes: Changes, a
     past = fork_of(around.store, run, at)
     state = past.state
     if state.ended:
-        raise UsageError(f"run {run} had ended by event {at}: {state.status}", f"wf checkpoints {run} lists the others")
+        raise UsageError(
+            f"run {run} had ended by event {at}: {state.status}",
+            f"only what comes before the end can go on: wf checkpoints {run} lists it",
+        )
     before = pinned(around.store, state)
     options = _options(state, changes)
     loaded = load_file(changes.workflow, options["allow"], state.options.get("agents")) if changes.workflow else before

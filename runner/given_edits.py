@@ -5,25 +5,30 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import suppress
 
 import msgspec
 
 from runner.edits import edit
 from runner.errors import UsageError, did_you_mean
 from runner.events import FrameOpened, Write
-from runner.fold import starting_state
+from runner.fold import contributions, merge, starting_state
 from runner.model import Json, StateKey
+from runner.node_records import order_of
 from runner.own_states import Holder, Standing, own_states
 from runner.plain import one_line
-from runner.reducers import needed, same
+from runner.reducers import ReducerError, needed, same
 from runner.scheduler import Live
 from runner.scheduler.live import join
 from runner.scheduler.settling import prefix
 from runner.schema import compile_schema
-from runner.state import ROOT, Step
+from runner.state import ROOT, Child, Step
 
 Given = Mapping[str, Mapping[str, Json]]
 """Values by the address of a state and by key; the run's own state is at ROOT."""
+
+Former = dict[tuple[str, str], list[Write]]
+"""What edited branches had contributed before, by address and key."""
 
 REPLACING = ("set", "last")
 """The ways to write that leave nothing of what was there."""
@@ -46,6 +51,7 @@ def edit_states(live: Live, given: Given, opened: Mapping[str, FrameOpened]) -> 
     for address, values in given.items():
         meant.setdefault(_address_of(live, address), {}).update(values)
     edited = Edited({}, {}, ())
+    former: Former = {}
     for address in sorted(meant, key=len):
         holder = own_states(live.state)[address]
         declared = _declared(live, holder)
@@ -55,11 +61,13 @@ def edit_states(live: Live, given: Given, opened: Mapping[str, FrameOpened]) -> 
             for key, value in checked.items()
             for write in _contributed(live, holder, declared[key], value, opened)
         )
+        former |= {(address, key): _contribution(holder, key) for key in checked}
         edit(live.state, address, checked, writes)
         edited.states[address] = checked
         if writes:
             edited.contributed[address] = writes
-    return msgspec.structs.replace(edited, warnings=tuple(_warnings(live, edited.states)))
+    warnings = (*_warnings(live, edited.states), *_without_effect(live, former))
+    return msgspec.structs.replace(edited, warnings=warnings)
 
 
 def place_of(address: str, key: str) -> str:
@@ -118,7 +126,8 @@ def _checked(declared: Mapping[str, StateKey], holder: Holder, key: str, value: 
     compiled = compile_schema(declared[key].schema)
     errors = compiled.errors(value)
     if errors:
-        raise UsageError(f"{place_of(holder.address, key)} does not fit its schema: {errors[0].message}")
+        words = f"{place_of(holder.address, key)} does not fit its schema: {errors[0].message}"
+        raise UsageError(words, f"the file declares it as {shown(declared[key].schema)}")
     return compiled.normalise(value)
 
 
@@ -163,6 +172,40 @@ def _unseen(live: Live, edited: Holder, key: str, value: Json, told: Set[str]) -
                 known = sees[branch.address] or branch.address in told
                 yield from () if known else _of_an_open_branch(branch, key, detached=step.detached)
             holders += [branch for branch in standing.branches(step) if sees[branch.address]]
+
+
+def _contribution(holder: Holder, key: str) -> list[Write]:
+    return list((holder.frame.writes or {}).get(key, ())) if holder.frame is not None else []
+
+
+def _without_effect(live: Live, former: Former) -> Iterator[str]:
+    """What to say of edited branches whose join, with all that is contributed by now, comes to the same without."""
+    known = own_states(live.state)
+    for (address, key), before in former.items():
+        holder = known[address]
+        owner = None if holder.frame is None else live.state.steps[holder.frame.owner]
+        now = _contribution(holder, key)
+        if owner is None or owner.detached or now == before:
+            continue
+        joined = _joined(live, owner, key, {address: now})
+        if same(joined, _joined(live, owner, key, {address: before})):
+            yield (
+                f"{place_of(address, key)} changes nothing at the join of '{owner.path}' as its branches stand: "
+                f"with what they have contributed state.{key} is {shown(joined)} there"
+            )
+
+
+def _joined(live: Live, owner: Step, key: str, given: Mapping[str, list[Write]]) -> Json:
+    """What a key would hold if a composite's branches joined now; of those in `given` that is what they contributed."""
+    open_ones = {branch.address: _contribution(branch, key) for branch in Standing(live.state).branches(owner)}
+    written = {name: child.writes.get(key, []) for name, child in owner.children.items() if child.status == "completed"}
+    written |= {name: {**open_ones, **given}[path] for name, path in owner.open.items() if path in open_ones}
+    logs = [written[name] for name in order_of(owner) if written.get(name)]
+    children = [Child("completed", writes={key: log}) for log in logs]
+    state = live.frame_of(owner).state.branch()
+    with suppress(ReducerError):
+        merge(state, contributions(children))
+    return state.get(key)
 
 
 def _of_ended_branches(step: Step, key: str) -> Iterator[str]:

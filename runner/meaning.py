@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Set
+from collections.abc import Iterator, Mapping, Set
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -24,8 +25,9 @@ def meaning(node: Node, workflow: Workflow) -> str:
 
 
 def _named(node: Node, workflow: Workflow) -> Json:
-    agents = [value for value in _values(node.spec) if isinstance(value, Agent)]
-    names = [value for value in _values(node.spec) if isinstance(value, str)]
+    held = list(_held(node.spec))
+    agents = [one for one in held if isinstance(one, Agent)]
+    names = [one for one in held if isinstance(one, str)]
     agents += [workflow.agents[name] for name in names if name in workflow.agents]
     tools = {name: workflow.tools[name] for name in names if name in workflow.tools}
     tools |= {name: workflow.tools[name] for agent in agents for name in agent.tools if name in workflow.tools}
@@ -34,11 +36,16 @@ def _named(node: Node, workflow: Workflow) -> Json:
     return _plain([agents, tools, used])
 
 
-def _values(spec: Any) -> list[Any]:
-    """What a node's spec holds at its top, and in the mappings and lists there."""
-    found = [getattr(spec, name) for name in spec.__struct_fields__] if isinstance(spec, msgspec.Struct) else []
-    inner = [list(value.values()) if isinstance(value, Mapping) else value for value in found]
-    return found + [item for value in inner if isinstance(value, list | tuple) for item in value]
+def _held(part: Any) -> Iterator[str | Agent]:
+    """The texts, one of which may be a name, and the agents that a part of a node's spec holds, at any depth."""
+    if isinstance(part, str | Agent):
+        yield part
+    elif isinstance(part, Mapping):
+        yield from chain.from_iterable(map(_held, part.values()))
+    elif isinstance(part, list | tuple):
+        yield from chain.from_iterable(map(_held, part))
+    elif isinstance(part, msgspec.Struct) and not isinstance(part, Expression | Template | ValueTemplate):
+        yield from chain.from_iterable(_held(getattr(part, name)) for name in part.__struct_fields__)
 
 
 def _plain(value: Any) -> Json:

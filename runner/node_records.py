@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from runner.state import PENDING, Nodes, Step, record
@@ -20,10 +21,14 @@ def ended(step: Step | None, status: str, visit: int, output: Json, error: Json)
     return record(status, visit, output, error, results_of(step) if step is not None and branches else None)
 
 
+def order_of(step: Step) -> Iterable[str]:
+    """The keys of a composite's branches, in the order of the file or of the items: that in which they are merged."""
+    return step.memory["order"] if step.verb == "parallel" else map(str, range(len(step.memory["items"])))
+
+
 def results_of(step: Step) -> Json:
     """What the ended branches of a composite gave, in the order of the file, or of the items as a list."""
-    order = step.memory["order"] if step.verb == "parallel" else map(str, range(len(step.memory["items"])))
-    ended = {key: step.children[key] for key in order if key in step.children}
+    ended = {key: step.children[key] for key in order_of(step) if key in step.children}
     results = {
         key: {"status": child.status, "output": child.output, "error": child.error} for key, child in ended.items()
     }

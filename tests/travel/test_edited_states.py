@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -265,3 +266,53 @@ def test_a_sum_of_fractions_is_reached_nearly_and_what_leaves_the_numbers_never(
     assert needed(State({"key": 0.1}), "key", "add", 0.3) == [pytest.approx(0.2)]
     assert needed(State({"key": -(2**62)}), "key", "add", 2**62) is None
     assert needed(State({"key": None}), "key", "append", ["a"]) is None
+
+
+WRITTEN = """
+wf: 1
+name: written
+state:
+  x: {type: integer, default: 0, reducer: last}
+  sum: {type: integer, default: 0, reducer: add}
+  best: {type: integer, default: 3, reducer: max}
+  who: {type: [string, "null"], default: null, reducer: first}
+  all: {type: object, default: {}, reducer: merge}
+nodes:
+  par:
+    parallel:
+      a:
+        steps:
+          - {id: w, set: {x: 1, best: 5, who: a, all: {a: 1}}}
+          - {id: ask, human: {prompt: "A?", choices: ["yes"]}}
+      b:
+        steps:
+          - {id: v, set: {x: 2, best: 9, who: b, all: {a: 2}}}
+          - {id: also, human: {prompt: "B?", choices: ["yes"]}}
+outputs: {x: "{{ state.x }}", best: "{{ state.best }}", who: "{{ state.who }}", all: "{{ state.all }}"}
+"""
+
+
+@pytest.mark.parametrize(
+    ("edit", "name", "joined"),
+    [
+        ('par/b.state.who="B"', "who", "a"),
+        ("par/a.state.x=7", "x", 2),
+        ("par/a.state.best=7", "best", 9),
+        ('par/a.state.all={"a": 7}', "all", {"a": 2}),
+    ],
+)
+def test_an_edit_that_the_join_makes_nothing_of_is_told(tmp_path: Path, edit: str, name: str, joined: Json) -> None:
+    write(tmp_path, "flow.yaml", WRITTEN)
+    wf(tmp_path, "run", "flow.yaml", "--run-id", "r", "--no-input", code=3)
+    last = wf(tmp_path, "checkpoints", "r", "--json").document[-1]["seq"]
+    answers = ("--no-input", "--answer", "ask=yes", "--answer", "also=yes", "--json")
+    forked = wf(tmp_path, "fork", f"r@{last}", "--set", edit, *answers).document
+    assert forked["outputs"][name] == joined
+    place = edit.partition("=")[0]
+    shown = json.dumps(joined)
+    assert forked["takeover"]["warnings"] == [
+        f"{place} changes nothing at the join of 'par' as its branches stand: "
+        f"with what they have contributed state.{name} is {shown} there"
+    ]
+    plain = wf(tmp_path, "fork", f"r@{last}", "--set", "par/a.state.sum=4", *answers).document
+    assert "takeover" not in plain or plain["takeover"]["warnings"] == []

@@ -107,7 +107,7 @@ def relied_on(lines: Lines) -> list[Place]:
 
 
 def test_agents_cut_off_anywhere_go_on_to_their_end(cuts: list[Lines]) -> None:
-    assert len(cuts) > 5
+    assert len(cuts) > 3
     assert {ended_or_refused(lines) for lines in cuts} == {"completed"}
 
 
