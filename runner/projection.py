@@ -206,9 +206,8 @@ class Projector:
         row: Row = {"step": event.step, "agent": call.agent, "status": event.status, "error": event.error}
         row.update(ended_at=moment.at, ended_seq=moment.seq, **_usage_row(used or Usage()))
         self._put("model_calls", event.step, row)
-        message = event.output.get("message") if isinstance(event.output, dict) else None
-        if isinstance(message, dict) and isinstance(message.get("role", ""), str):
-            self._say(event.step, (1, 0), message, call.agent, moment)
+        if event.status == "completed" and isinstance(event.output, dict) and "text" in event.output:
+            self._say(event.step, (1, 0), _said(event.output), call.agent, moment)
 
 
 _PROJECT: dict[type[Event], Callable[[Projector, Any, _Moment], None]] = {
@@ -228,6 +227,12 @@ def project(commits: Iterable[Commit], state: RunState | None = None) -> Rows:
         fold(run, commit)
         projector.add(commit, run)
     return projector.take()
+
+
+def _said(reply: Mapping[str, Json]) -> Row:
+    """A model's reply, as the message that it is in the conversation from then on."""
+    message = {"role": "assistant", "content": reply["text"]}
+    return {**message, "tool_calls": reply["tool_calls"]} if reply.get("tool_calls") else message
 
 
 def _usage_row(usage: Usage) -> Row:

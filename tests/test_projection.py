@@ -121,7 +121,7 @@ def test_a_models_call_has_its_price_and_its_messages() -> None:
                 "a",
                 None,
                 "call",
-                output={"text": "Because.", "message": answer},
+                output={"text": "Because.", "tool_calls": [], "finish": "stop"},
                 usage=Usage("small-1", 5, 2, 0.25),
             ),
         ),

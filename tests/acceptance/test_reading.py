@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from pathlib import Path
 
 import pytest
 
+from runner.history import read_table
+from runner.store.sqlite import open_store
 from tests.acceptance.command_line import wf, write
 
 STORY = """
@@ -177,3 +180,31 @@ def test_what_a_call_has_used_is_that_of_all_its_attempts(tmp_path: Path, *, pau
     assert (call["prompt_tokens"], call["reply_tokens"], call["cost_usd"]) == (23, 6, 1.75)
     assert (shown["tokens"], shown["cost_usd"]) == (29, 1.75)
     assert "29 tokens" in wf(tmp_path, "show", "r").stdout
+
+
+TALKING = """
+wf: 1
+name: talking
+permissions: {commands: ["true"]}
+models: {fast: {model: a/b}}
+tools: {t: {command: ["true"], inputs: {x: {type: string}}}}
+agents: {bot: {model: fast, tools: [t], instructions: Be brief.}}
+nodes: {ask: {agent: bot, prompt: Why?}}
+"""
+
+
+def test_the_table_of_messages_tells_a_conversation_in_order(tmp_path: Path) -> None:
+    write(tmp_path, "flow.yaml", TALKING)
+    write(tmp_path, "script.yaml", 'bot: [{tool_calls: [{tool: t, with: {x: "1"}}]}, Because.]\n')
+    wf(tmp_path, "run", "flow.yaml", "--mock", "script.yaml", "--run-id", "r", "--quiet")
+    with contextlib.closing(open_store(tmp_path / ".wf/wf.db", create=False)) as store:
+        said = [(row["step"], row["role"], row["content"]) for row in read_table(store, "r", "messages")]
+    assert [(step, role) for step, role, _ in said] == [
+        ("ask/call#1", "system"),
+        ("ask/call#1", "user"),
+        ("ask/call#1", "assistant"),
+        ("ask/call#3", "tool"),
+        ("ask/call#3", "assistant"),
+    ]
+    assert [call["tool"] for call in said[2][2]["tool_calls"]] == ["t"]
+    assert said[4][2] == {"role": "assistant", "content": "Because."}

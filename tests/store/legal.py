@@ -232,7 +232,7 @@ class Legal:
         step = self.state.steps[path]
         status = self.random.choice(ENDS)
         if step.frame is None:
-            output = {"text": "hello", "message": {"role": "assistant", "content": "hello"}, "tool_calls": []}
+            output = {"text": "hello", "tool_calls": []}
             usage = Usage("m", 3, 4, self.random.choice((None, 0.5)))
             self.emit(StepEnded(path, status, step.node, None, step.verb, output=output, usage=usage))
         else:
