@@ -48,6 +48,7 @@ def adapted(old: Live, new: Workflow, anew: tuple[str, ...]) -> dict[str, Adapte
             dict(_new(_open_to_change(now.inputs, invocation.inputs), invocation.inputs)),
             dict(_new(now.state, invocation.state)),
             tuple(name for name in invocation.state if name not in now.state),
+            tuple(name for name in invocation.inputs if name not in now.inputs),
         )
         if change != Adapted():
             found[step.path] = change
@@ -105,6 +106,7 @@ def gains(state: RunState, changes: Mapping[str, Adapted]) -> tuple[dict[str, Js
         had, held = invocation.inputs, invocation.state
         added |= {_input_of(address, name): value for name, value in change.inputs.items() if name not in had}
         added |= {place_of(address, key): value for key, value in change.state.items() if key not in held}
+        dropped += [_input_of(address, name) for name in change.dropped_inputs]
         dropped += [place_of(address, key) for key in change.dropped]
     return added, tuple(dropped)
 

@@ -37,7 +37,8 @@ def adapt(run: RunState, home: str, adapted: Adapted) -> None:
     """Let a workflow under way have the inputs and state keys of another version, its branches too, in place."""
     invocation = run.steps[home].invocation
     assert invocation is not None, "only a workflow has inputs and a state of its own"
-    invocation.inputs = {**invocation.inputs, **adapted.inputs}
+    inputs = {**invocation.inputs, **adapted.inputs}
+    invocation.inputs = {name: value for name, value in inputs.items() if name not in adapted.dropped_inputs}
     for state in (invocation.state, *_copies(run, home)):
         for key, value in adapted.state.items():
             if key not in state or same(state[key], value):

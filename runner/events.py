@@ -51,7 +51,7 @@ class RunPaused(Event, frozen=True, tag="run_paused"):
 
 
 class Adapted(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a workflow under way gains by another version, inputs and state keys, and the state keys that it loses.
+    """What a workflow under way gains by another version, inputs and state keys, and those that it loses.
 
     A number that is held already stands in another form from now on (2 as 2.0).
     """
@@ -59,6 +59,7 @@ class Adapted(msgspec.Struct, frozen=True, omit_defaults=True):
     inputs: dict[str, Json] = {}
     state: dict[str, Json] = {}
     dropped: tuple[str, ...] = ()
+    dropped_inputs: tuple[str, ...] = ()
 
 
 class RunResumed(Event, frozen=True, tag="run_resumed"):

@@ -61,7 +61,8 @@ def edit_states(live: Live, given: Given, opened: Mapping[str, FrameOpened]) -> 
             for key, value in checked.items()
             for write in _contributed(live, holder, declared[key], value, opened)
         )
-        former |= {(address, key): _contribution(holder, key) for key in checked}
+        changed = [key for key, value in checked.items() if holder.state.get(key) != value]
+        former |= {(address, key): _contribution(holder, key) for key in changed}
         edit(live.state, address, checked, writes)
         edited.states[address] = checked
         if writes:

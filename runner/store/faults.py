@@ -51,7 +51,10 @@ def explain(error: Exception, path: Path) -> StoreError:
 
 def gone(file: Path, path: Path) -> StoreError:
     """A file of the database at `path`, which is in use, was removed, or another put in its place."""
-    recorded = "what was recorded is in the file that was there: put it back, and `wf resume` goes on"
+    recorded = (
+        "what was recorded is in the file that was there and the -wal beside it: put it back, and `wf resume` "
+        "goes on; with another file the -wal must not stay, it would be read into it"
+    )
     return StoreError(f"{file} was removed or replaced while it was in use", recorded if file == path else DOCTOR)
 
 

@@ -252,3 +252,15 @@ nodes:
     wf(tmp_path, "run", "flow.yaml", "--run-id", "r", "--no-input", code=3)
     told = wf(tmp_path, "resume", "r", "--workflow", "flow.yaml", "--answer", "ask=yes").stderr
     assert told.startswith("  reuse      110 steps\n  open       ask\nrun r: resumed\n")
+
+
+def test_inputs_that_are_gone_are_refused_by_resume_and_told_by_a_fork(paused: Path) -> None:
+    changed(paused, "inputs: {who: {type: string, default: me}}\n", "")
+    write(paused, "child.yaml", CHILD.replace("inputs: {i: {type: integer, default: 1}}\n", ""))
+    refused = wf(paused, "resume", "r", "--workflow", "changed.yaml", "--no-input", code=2).stderr
+    assert "  inputs.who is not declared there; a fork drops it\n" in refused
+    assert "  par/y/.inputs.i is not declared there; a fork drops it\n" in refused
+    forked = wf(paused, "fork", "r@14", "--workflow", "changed.yaml", *ANSWERS, "--json").document
+    assert forked["takeover"]["dropped"] == ["inputs.who", "par/y/.inputs.i"]
+    assert forked["status"] == "completed"
+    assert "whole" in wf(paused, "doctor").stdout
