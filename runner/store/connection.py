@@ -113,7 +113,7 @@ def _refuse_odd_file(path: Path, *, create: bool) -> None:
     if path.exists() and not path.is_file():
         raise StoreError(f"{path} is no file", "name a file by --db; nothing was changed")
     log = Path(f"{path}-wal")
-    if log.exists() and log.stat().st_size and not _size(path):
+    if _size(log) and not _size(path):
         raise StoreError(f"{path} is empty or missing, but {log.name} is not", f"put both back, or remove {log.name}")
     if not create and not _size(path):
         raise _emptied(path)
@@ -126,7 +126,11 @@ def _emptied(path: Path) -> StoreError:
 
 
 def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
+    """A file's size; 0 where there is none any more: the last process that uses a database removes its log."""
+    try:
+        return path.stat().st_size
+    except (FileNotFoundError, NotADirectoryError):
+        return 0
 
 
 def _refuse_foreign(path: Path, application_id: int) -> None:
