@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import msgspec
 
 from runner.reducers import State
 from runner.state import ROOT, Frame, RunState, Step
-
-Json = Any
 
 
 class Holder(msgspec.Struct, frozen=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -29,6 +30,7 @@ KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY")
 @pytest.fixture(scope="session", autouse=True)
 def bare_environment() -> Iterator[None]:
     """No setting, no key and no terminal width of whoever runs the tests reaches one."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # what nohup has ignored, our own processes would ignore too
     with pytest.MonkeyPatch.context() as patch:
         for name in os.environ:
             if name.startswith("WF_") or name in KEYS:
