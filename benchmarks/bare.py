@@ -6,8 +6,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.measuring import stopwatch
-from runner.store.connection import Durability
-from runner.store.driver import sqlite3
+from runner.record.store.connection import Durability
+from runner.record.store.driver import sqlite3
 
 ROW = "x" * 200
 """About as long as what one small step records."""

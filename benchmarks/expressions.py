@@ -8,7 +8,7 @@ from time import perf_counter
 from typing import Any
 
 from benchmarks.measuring import Row, Target, Way, interleave, is_installed, per_second, speed_ratio
-from runner.expression import compile_expression
+from runner.language.expression import compile_expression
 
 ROUNDS = 15
 SECONDS = 0.05

@@ -9,12 +9,12 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import NamedTuple
 
-from runner.events import Commit
-from runner.loading import load
-from runner.runs import Choices, Surroundings, prepare, start
-from runner.state import RunState
-from runner.store.connection import Durability
-from runner.store.sqlite import open_store
+from runner.engine.loading import load
+from runner.engine.runs import Choices, Surroundings, prepare, start
+from runner.record.events import Commit
+from runner.record.run_state import RunState
+from runner.record.store.connection import Durability
+from runner.record.store.sqlite import open_store
 
 RUN = "bench"
 

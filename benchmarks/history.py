@@ -13,9 +13,10 @@ from tempfile import TemporaryDirectory
 
 from benchmarks import flows
 from benchmarks.measuring import Row, Target, stopwatch
-from runner.history import load, values
-from runner.runs import Surroundings, resume
-from runner.store.sqlite import open_store
+from runner.engine.runs import Surroundings
+from runner.record.history import load, values
+from runner.record.store.sqlite import open_store
+from runner.travel.resuming import resume
 
 ROUNDS = 5
 READ_AFTER = 10_000

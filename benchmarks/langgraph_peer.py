@@ -13,7 +13,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.types import Send
 
 from benchmarks.measuring import stopwatch
-from runner.store.connection import Durability
+from runner.record.store.connection import Durability
 
 
 class Counting(TypedDict):

@@ -10,12 +10,12 @@ from typing import Any
 from unittest.mock import patch
 
 from benchmarks import bare, flows
-from runner import engine, recorder
-from runner.projection import Projector
-from runner.scheduler import aftermath, live
-from runner.store.connection import Durability
-from runner.store.session import Session
-from runner.store.sqlite import SqliteStore
+from runner.engine import loop, recorder
+from runner.engine.scheduler import aftermath, live
+from runner.record.projection import Projector
+from runner.record.store.connection import Durability
+from runner.record.store.session import Session
+from runner.record.store.sqlite import SqliteStore
 
 ROUNDS = 7
 STEPS: dict[Durability, int] = {"normal": 2000, "full": 500}
@@ -32,7 +32,7 @@ PARTS: dict[str, tuple[tuple[Any, str], ...]] = {
     ),
     "templates and expressions": ((aftermath, "render"), (aftermath, "route")),
     "folding the events": ((live, "apply"),),
-    "deciding": ((engine, "advance"),),
+    "deciding": ((loop, "advance"),),
 }
 """Each part, and the functions that it is; what one calls of another part counts as the other's."""
 

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 from benchmarks import flows
 from benchmarks.measuring import Row, Target, Way, cost_ratio, interleave, milliseconds
-from runner.store.driver import sqlite3
+from runner.record.store.driver import sqlite3
 
 ROUNDS = 7
 MEGABYTE = 1_000_000

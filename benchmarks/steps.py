@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from benchmarks import bare, flows
 from benchmarks.measuring import Row, Target, Way, cost_ratio, interleave, is_installed, per_second, speed_ratio
-from runner.store.connection import Durability
+from runner.record.store.connection import Durability
 
 ROUNDS = 9
 STEPS: dict[Durability, int] = {"normal": 2000, "full": 500}

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measuring import Row, Target
-from runner.store.health import sqlite_version
+from runner.record.store.health import sqlite_version
 
 RESULTS = Path(__file__).with_name("results.json")
 

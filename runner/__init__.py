@@ -14,4 +14,4 @@ _ERRORS = {"InvalidWorkflow", "StoreError", "UsageError"}
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'runner' has no attribute '{name}'")
-    return getattr(importlib.import_module("runner.errors" if name in _ERRORS else "runner.api"), name)
+    return getattr(importlib.import_module("runner.ground.errors" if name in _ERRORS else "runner.api"), name)

@@ -7,16 +7,16 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from runner.clock import SystemClock
-from runner.engine import Manner
-from runner.loading import load as load_file
-from runner.model import Json, Loaded
-from runner.parts import refuse_unknown_answers
-from runner.providers.mock_file import read_script
-from runner.providers.scripted import Script
-from runner.runs import Choices, Prepared, RunResult, Surroundings, prepare, start
-from runner.store.memory import MemoryStore
-from runner.store.sqlite import open_store
+from runner.engine.choices import refuse_unknown_answers
+from runner.engine.loading import load as load_file
+from runner.engine.loop import Manner
+from runner.engine.runs import Choices, Prepared, RunResult, Surroundings, prepare, start
+from runner.ground.clock import SystemClock
+from runner.record.store.memory import MemoryStore
+from runner.record.store.sqlite import open_store
+from runner.workflow.model import Json, Loaded
+from runner.world.providers.mock_file import read_script
+from runner.world.providers.scripted import Script
 
 __all__ = ["Loaded", "RunResult", "arun", "load", "run"]
 

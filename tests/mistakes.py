@@ -1,4 +1,4 @@
-"""Files that show one mistake each, beside all that is said about them: `tests/*/mistakes.txt`.
+"""Files that show one mistake each, beside all that is said about them: `tests/**/mistakes.txt`.
 
 A case is `==== name`, the file, `---- says`, and what is printed. Further files that it needs follow it, each after a
 line `-- its name`.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from runner import run
-from runner.runs import RunResult
+from runner.engine.runs import RunResult
 from tests.project import ROOT
 
 

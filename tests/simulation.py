@@ -10,15 +10,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from runner.calls import AnyCall, Done, Failed, Outcome
-from runner.errors import Failure
-from runner.events import AttemptStarted, Commit, Event, RunStarted, StepEnded, StepStarted, decode, encode
-from runner.fold import fold
-from runner.inputs import check_inputs
-from runner.loading import load
-from runner.model import Loaded
-from runner.scheduler import Live, advance, call_of, due_time
-from runner.scheduler.happenings import (
+from runner.engine.loading import load
+from runner.engine.scheduler import Live, advance, call_of, due_time
+from runner.engine.scheduler.happenings import (
     Answered,
     AttemptEnded,
     Begin,
@@ -27,9 +21,15 @@ from runner.scheduler.happenings import (
     Happening,
     TimeReached,
 )
-from runner.snapshot import decode as read_snapshot
-from runner.snapshot import encode as write_snapshot
-from runner.state import RunState, Step
+from runner.ground.errors import Failure
+from runner.record.events import AttemptStarted, Commit, Event, RunStarted, StepEnded, StepStarted, decode, encode
+from runner.record.fold import fold
+from runner.record.run_state import RunState, Step
+from runner.record.snapshot import decode as read_snapshot
+from runner.record.snapshot import encode as write_snapshot
+from runner.workflow.inputs import check_inputs
+from runner.workflow.model import Loaded
+from runner.world.calls import AnyCall, Done, Failed, Outcome
 
 PROGRAMS = ("x", "y", "z", "bad", "also-bad", "slow", "clean")
 """What simulated workflows may name; nothing of it runs."""

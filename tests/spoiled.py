@@ -6,8 +6,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from runner.store.driver import sqlite3
-from runner.store.migrations import APPLICATION_ID, MIGRATIONS
+from runner.record.store.driver import sqlite3
+from runner.record.store.migrations import APPLICATION_ID, MIGRATIONS
 
 
 def newer(path: Path) -> None:

@@ -22,7 +22,7 @@ import pytest
 from ruamel.yaml import YAML
 
 import runner
-from runner.errors import InvalidWorkflow
+from runner.ground.errors import InvalidWorkflow
 from tests.project import ROOT, make_repository
 
 FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\w*)\n(?P<text>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL)

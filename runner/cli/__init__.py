@@ -12,8 +12,8 @@ from typing import TextIO
 import click
 
 from runner.cli.group import Lazy
-from runner.errors import EXIT_BROKEN_PIPE, EXIT_INTERRUPTED, UsageError
-from runner.plain import is_text
+from runner.ground.errors import EXIT_BROKEN_PIPE, EXIT_INTERRUPTED, UsageError
+from runner.ground.plain import is_text
 
 COMMANDS = {
     "run": "Run a workflow.",

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 import click
 
-from runner.errors import Problem
-from runner.plain import plain
+from runner.ground.errors import Problem
+from runner.ground.plain import plain
 
 
 def in_actions() -> bool:

@@ -6,19 +6,19 @@ from typing import Any
 
 import click
 
-from runner.answers import names_step, parse_answer
 from runner.cli.completing_runs import RUN, STEP
 from runner.cli.driving import Show, parse_pairs
 from runner.cli.printing import resume_command
 from runner.cli.sending import Sending, send
 from runner.cli.settings import database_option
 from runner.cli.stored import find_run, writing
-from runner.clock import SystemClock
-from runner.errors import UsageError, did_you_mean
-from runner.events import StepWaiting
-from runner.history import load
-from runner.state import RunState
-from runner.store.contract import Message, RunRow, Store
+from runner.ground.clock import SystemClock
+from runner.ground.errors import UsageError, did_you_mean
+from runner.record.answers import names_step, parse_answer
+from runner.record.events import StepWaiting
+from runner.record.history import load
+from runner.record.run_state import RunState
+from runner.record.store.contract import Message, RunRow, Store
 
 EPILOG = """\b
 Examples:

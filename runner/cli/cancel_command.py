@@ -9,9 +9,9 @@ from runner.cli.driving import Show, parse_pairs
 from runner.cli.sending import Sending, send
 from runner.cli.settings import database_option
 from runner.cli.stored import find_run, writing
-from runner.clock import SystemClock
-from runner.errors import EXIT_CANCELLED, EXIT_COMPLETED, UsageError
-from runner.store.contract import Message
+from runner.ground.clock import SystemClock
+from runner.ground.errors import EXIT_CANCELLED, EXIT_COMPLETED, UsageError
+from runner.record.store.contract import Message
 
 EPILOG = """\b
 Examples:

@@ -11,13 +11,13 @@ import click
 from runner.cli.driving import parse_pairs
 from runner.cli.reporting import parse_allowed
 from runner.cli.settings import concurrency_option, database_option, durability_option
-from runner.errors import UsageError
-from runner.forks import Changes
-from runner.json_text import NotJson, parse_json
-from runner.model import Json
-from runner.providers.mock_file import read_script
-from runner.runs import Choices
-from runner.state import ROOT
+from runner.engine.runs import Choices
+from runner.ground.errors import UsageError
+from runner.ground.json_text import NotJson, parse_json
+from runner.record.run_state import ROOT
+from runner.travel.forks import Changes
+from runner.workflow.model import Json
+from runner.world.providers.mock_file import read_script
 
 WHOLE = "a key's whole value; wf state RUN@N lists the states there, and what they hold"
 

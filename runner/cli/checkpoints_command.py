@@ -10,7 +10,7 @@ from runner.cli.reporting import as_json
 from runner.cli.settings import database_option
 from runner.cli.speaking import tell
 from runner.cli.stored import find_run, reading
-from runner.history import Checkpoint, checkpoints
+from runner.record.history import Checkpoint, checkpoints
 
 EPILOG = """\b
 Examples:

@@ -9,7 +9,7 @@ import click
 
 from runner.cli.reporting import as_json, problem_json
 from runner.cli.speaking import say
-from runner.errors import EXIT_FAILED, EXIT_STORE, EXIT_USAGE, InvalidWorkflow, Problem, WorkflowError
+from runner.ground.errors import EXIT_FAILED, EXIT_STORE, EXIT_USAGE, InvalidWorkflow, Problem, WorkflowError
 
 Json = Any
 

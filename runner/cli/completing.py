@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from click.shell_completion import CompletionItem
 
-from runner.resources import data
+from runner.ground.resources import data
 
 
 class Flow(click.ParamType[str]):

@@ -8,8 +8,8 @@ import click
 from click.shell_completion import CompletionItem
 
 from runner.cli.stored import LAST, find_run, reading
-from runner.errors import WorkflowError
-from runner.history import load
+from runner.ground.errors import WorkflowError
+from runner.record.history import load
 
 
 class Run(click.ParamType[str]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
-from runner.errors import UsageError
+from runner.ground.errors import UsageError
 
 EPILOG = """\b
 Examples:

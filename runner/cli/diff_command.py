@@ -8,12 +8,12 @@ from runner.cli.reporting import as_json
 from runner.cli.settings import database_option
 from runner.cli.speaking import tell
 from runner.cli.stored import find_checkpoint, find_version, names_run, reading
-from runner.compiler import RecordedFiles
-from runner.definitions import texts_of
-from runner.differences import Difference, state_differences, text_differences, version_differences
-from runner.history import states
-from runner.loading import load_recorded
-from runner.store.contract import Definition
+from runner.engine.loading import load_recorded
+from runner.record.definitions import texts_of
+from runner.record.history import states
+from runner.record.store.contract import Definition
+from runner.travel.differences import Difference, state_differences, text_differences, version_differences
+from runner.workflow.compiler import RecordedFiles
 
 EPILOG = """\b
 Examples:

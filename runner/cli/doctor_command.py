@@ -16,8 +16,8 @@ from runner.cli.examining import examine
 from runner.cli.reporting import as_json
 from runner.cli.settings import database, database_option, in_use
 from runner.cli.speaking import tell
-from runner.errors import EXIT_COMPLETED, EXIT_STORE, StoreError, UsageError
-from runner.store.health import Finding, sound_sqlite, wrong
+from runner.ground.errors import EXIT_COMPLETED, EXIT_STORE, StoreError, UsageError
+from runner.record.store.health import Finding, sound_sqlite, wrong
 
 BANNED = ("1.82.7", "1.82.8")
 """Releases of litellm that carried malware (March 2026)."""

@@ -19,15 +19,15 @@ from runner.cli.printing import EXITS, document, say_takeover, tell_result
 from runner.cli.reporting import as_json
 from runner.cli.settings import concurrency, lease
 from runner.cli.speaking import say
-from runner.clock import SystemClock
-from runner.engine import Engine, Listener, Manner
-from runner.errors import EXIT_HUNG_UP, EXIT_INTERRUPTED, EXIT_TERMINATED, EXIT_USAGE, UsageError
-from runner.runs import RunResult, Surroundings
-from runner.store.contract import Store
-from runner.subscribers.asking import Asking
-from runner.subscribers.json_lines import JsonLines
-from runner.subscribers.lines import Lines
-from runner.subscribers.pipe import Pipe
+from runner.engine.loop import Engine, Listener, Manner
+from runner.engine.runs import RunResult, Surroundings
+from runner.ground.clock import SystemClock
+from runner.ground.errors import EXIT_HUNG_UP, EXIT_INTERRUPTED, EXIT_TERMINATED, EXIT_USAGE, UsageError
+from runner.record.store.contract import Store
+from runner.seeing.subscribers.asking import Asking
+from runner.seeing.subscribers.json_lines import JsonLines
+from runner.seeing.subscribers.lines import Lines
+from runner.seeing.subscribers.pipe import Pipe
 
 SIGNALS = {signal.SIGINT: EXIT_INTERRUPTED, signal.SIGTERM: EXIT_TERMINATED, signal.SIGHUP: EXIT_HUNG_UP}
 
@@ -109,7 +109,7 @@ def surroundings(
 
 
 def _terminal(around: Surroundings, show: Show) -> Surroundings:
-    from runner.subscribers.terminal import Terminal  # noqa: PLC0415 - rich is heavy, and only a terminal needs it
+    from runner.seeing.subscribers.terminal import Terminal  # noqa: PLC0415 - rich is heavy, and only a terminal needs it
 
     terminal = Terminal(SystemClock())
     if show.in_terminal:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from runner.cli.reporting import as_json, json_object
-from runner.errors import ExpressionError, Place, Problem, UsageError
-from runner.expression import compile_expression
+from runner.ground.errors import ExpressionError, Place, Problem, UsageError
+from runner.language.expression import compile_expression
 
 EPILOG = """\b
 Examples:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from runner.cli.printing import resume_command
 from runner.cli.stored import SHORT, was_left
-from runner.errors import StoreError
-from runner.soundness import run_faults, version_faults
-from runner.store.contract import Store
-from runner.store.health import Finding, Inside, around, wrong
-from runner.store.payload import DOCTOR
-from runner.store.sqlite import is_missing
+from runner.ground.errors import StoreError
+from runner.record.soundness import run_faults, version_faults
+from runner.record.store.contract import Store
+from runner.record.store.health import Finding, Inside, around, wrong
+from runner.record.store.payload import DOCTOR
+from runner.record.store.sqlite import is_missing
 
 SAVING = "keep a copy of the file; `wf export` saves a run whose events are whole, `wf import` takes it in elsewhere"
 BEYOND = "nothing in it can be read: put it back from a copy, or go on with another by --db"

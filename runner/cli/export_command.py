@@ -16,8 +16,8 @@ from runner.cli.completing_runs import RUN
 from runner.cli.settings import database_option
 from runner.cli.speaking import say
 from runner.cli.stored import find_run, reading
-from runner.errors import UsageError
-from runner.exports import exported
+from runner.ground.errors import UsageError
+from runner.travel.exports import exported
 
 EPILOG = """\b
 Examples:

@@ -10,8 +10,8 @@ from runner.cli.changing import changes_of, changing_options
 from runner.cli.driving import Show, Signals, drive, surroundings
 from runner.cli.settings import durability, wait_limit
 from runner.cli.stored import find_checkpoint, writing
-from runner.forks import fork
-from runner.runs import checked_run_id
+from runner.engine.runs import checked_run_id
+from runner.travel.forks import fork
 
 EPILOG = """\b
 Examples:

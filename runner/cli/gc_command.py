@@ -14,10 +14,10 @@ from runner.cli.reporting import as_json
 from runner.cli.settings import database, database_option, retention, seconds
 from runner.cli.speaking import say, tell
 from runner.cli.stored import reading, writing
-from runner.clock import SystemClock
-from runner.retention import Collected, Rule, collect, plan
-from runner.store.contract import RunRow
-from runner.store.rules import ENDED
+from runner.ground.clock import SystemClock
+from runner.record.retention import Collected, Rule, collect, plan
+from runner.record.store.contract import RunRow
+from runner.record.store.rules import ENDED
 
 THOUSAND = 1000
 

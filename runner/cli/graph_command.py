@@ -10,11 +10,11 @@ from runner.cli.completing import FLOW
 from runner.cli.settings import database_option
 from runner.cli.speaking import tell
 from runner.cli.stored import find_run, reading
-from runner.diagram import mermaid, overlay_of
-from runner.history import load as load_state
-from runner.history import read_table
-from runner.loading import load
-from runner.runs import pinned
+from runner.engine.loading import load
+from runner.engine.runs import pinned
+from runner.record.history import load as load_state
+from runner.record.history import read_table
+from runner.seeing.diagram import mermaid, overlay_of
 
 EPILOG = """\b
 Examples:

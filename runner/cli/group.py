@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from runner.errors import EXIT_BROKEN_PIPE, did_you_mean
+from runner.ground.errors import EXIT_BROKEN_PIPE, did_you_mean
 
 
 class Lazy(click.Group):

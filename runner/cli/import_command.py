@@ -17,11 +17,11 @@ from runner.cli.printing import resume_command
 from runner.cli.settings import database_option
 from runner.cli.speaking import say, tell
 from runner.cli.stored import writing
-from runner.errors import UsageError
-from runner.imports import LARGEST_FILE, Export, check, take_in
-from runner.runs import checked_run_id
-from runner.store.contract import RunRow
-from runner.store.rules import ENDED
+from runner.engine.runs import checked_run_id
+from runner.ground.errors import UsageError
+from runner.record.store.contract import RunRow
+from runner.record.store.rules import ENDED
+from runner.travel.imports import LARGEST_FILE, Export, check, take_in
 
 CHUNK = 1 << 20
 

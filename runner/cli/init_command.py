@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from runner.cli.speaking import say
-from runner.compiler.files import pattern_path
-from runner.errors import UsageError
-from runner.resources import data
+from runner.ground.errors import UsageError
+from runner.ground.resources import data
+from runner.workflow.compiler.files import pattern_path
 
 FIRST = "first.yaml"
 

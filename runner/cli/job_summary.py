@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from runner.cli.annotations import annotate
-from runner.diagram import find_node, mermaid, overlay_of
-from runner.errors import Problem
-from runner.events import Commit
-from runner.history import read_table
-from runner.model import Loaded
-from runner.plain import one_line
-from runner.runs import RunResult, pinned, result_of
-from runner.state import RunState
-from runner.store.contract import Store
-from runner.subscribers.lines import dollars
+from runner.engine.runs import RunResult, pinned, result_of
+from runner.ground.errors import Problem
+from runner.ground.plain import one_line
+from runner.record.events import Commit
+from runner.record.history import read_table
+from runner.record.run_state import RunState
+from runner.record.store.contract import Store
+from runner.seeing.diagram import find_node, mermaid, overlay_of
+from runner.seeing.subscribers.lines import dollars
+from runner.workflow.model import Loaded
 
 Json = Any
 

@@ -11,8 +11,9 @@ from runner.cli.printing import moment, resume_command
 from runner.cli.settings import database_option
 from runner.cli.speaking import say, tell
 from runner.cli.stored import find_run, reading, was_left
-from runner.errors import EXIT_INTERRUPTED
-from runner.events import (
+from runner.ground.errors import EXIT_INTERRUPTED
+from runner.ground.plain import plain
+from runner.record.events import (
     AttemptStarted,
     BranchPassed,
     Commit,
@@ -23,10 +24,9 @@ from runner.events import (
     StepStarted,
     StepWaiting,
 )
-from runner.plain import plain
-from runner.store.contract import Store
-from runner.subscribers.json_lines import event_lines
-from runner.subscribers.lines import Teller
+from runner.record.store.contract import Store
+from runner.seeing.subscribers.json_lines import event_lines
+from runner.seeing.subscribers.lines import Teller
 
 PAUSE = 0.2
 """Seconds between looks at a run that is being followed."""

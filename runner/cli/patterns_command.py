@@ -7,10 +7,10 @@ import json
 import click
 
 from runner.cli.speaking import tell
-from runner.diagram import mermaid, sketch
-from runner.loading import load
-from runner.model import Input
-from runner.resources import data
+from runner.engine.loading import load
+from runner.ground.resources import data
+from runner.seeing.diagram import mermaid, sketch
+from runner.workflow.model import Input
 
 EPILOG = """\b
 Examples:

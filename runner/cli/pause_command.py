@@ -9,10 +9,10 @@ from runner.cli.driving import Show
 from runner.cli.sending import Sending, send
 from runner.cli.settings import database_option
 from runner.cli.stored import find_run, writing
-from runner.clock import SystemClock
-from runner.errors import UsageError
-from runner.store.contract import Message
-from runner.store.lease import may_take_over
+from runner.ground.clock import SystemClock
+from runner.ground.errors import UsageError
+from runner.record.store.contract import Message
+from runner.record.store.lease import may_take_over
 
 EPILOG = """\b
 Examples:

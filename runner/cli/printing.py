@@ -10,21 +10,22 @@ from typing import Any
 
 import msgspec
 
-from runner.answers import as_typed, example_answer
 from runner.cli.settings import database_words
 from runner.cli.speaking import say, tell
-from runner.errors import (
+from runner.engine.runs import RunResult
+from runner.engine.takeover import Takeover
+from runner.ground.errors import (
     EXIT_CANCELLED,
     EXIT_COMPLETED,
     EXIT_FAILED,
     EXIT_PAUSED,
 )
-from runner.events import StepWaiting
-from runner.given_edits import shown
-from runner.plain import one_line
-from runner.runs import RunResult
-from runner.subscribers.lines import dollars
-from runner.versions import Takeover, table
+from runner.ground.plain import one_line
+from runner.record.answers import as_typed, example_answer
+from runner.record.events import StepWaiting
+from runner.seeing.subscribers.lines import dollars
+from runner.travel.given_edits import shown
+from runner.travel.versions import table
 
 Json = Any
 

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from runner.errors import Problem, UsageError
-from runner.json_text import NotJson, parse_json
-from runner.plain import harmless_json
+from runner.ground.errors import Problem, UsageError
+from runner.ground.json_text import NotJson, parse_json
+from runner.ground.plain import harmless_json
 
 Json = Any
 

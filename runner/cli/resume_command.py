@@ -10,7 +10,7 @@ from runner.cli.completing_runs import RUN
 from runner.cli.driving import Show, Signals, drive, parse_pairs, surroundings
 from runner.cli.settings import concurrency_option, database_option, durability, durability_option, wait_limit
 from runner.cli.stored import find_run, writing
-from runner.runs import resume
+from runner.travel.resuming import resume
 
 EPILOG = """\b
 Examples:

@@ -11,8 +11,8 @@ from runner.cli.completing_runs import RUN
 from runner.cli.driving import Show, Signals, drive, surroundings
 from runner.cli.settings import durability, wait_limit
 from runner.cli.stored import find_run, writing
-from runner.forks import retry
-from runner.runs import checked_run_id
+from runner.engine.runs import checked_run_id
+from runner.travel.forks import retry
 
 EPILOG = """\b
 Examples:

@@ -22,15 +22,15 @@ from runner.cli.settings import (
 )
 from runner.cli.speaking import say
 from runner.cli.stored import writing
-from runner.clock import SystemClock
-from runner.errors import InvalidWorkflow
-from runner.inputs import parse_input
-from runner.loading import load
-from runner.model import Json, Loaded
-from runner.parts import refuse_unknown_answers, unused_replies
-from runner.providers.mock_file import read_script
-from runner.providers.scripted import Script
-from runner.runs import Choices, Prepared, checked_run_id, prepare, start
+from runner.engine.choices import refuse_unknown_answers, unused_replies
+from runner.engine.loading import load
+from runner.engine.runs import Choices, Prepared, checked_run_id, prepare, start
+from runner.ground.clock import SystemClock
+from runner.ground.errors import InvalidWorkflow
+from runner.workflow.inputs import parse_input
+from runner.workflow.model import Json, Loaded
+from runner.world.providers.mock_file import read_script
+from runner.world.providers.scripted import Script
 
 EPILOG = """\b
 Examples:

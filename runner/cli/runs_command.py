@@ -11,7 +11,7 @@ from runner.cli.reporting import as_json
 from runner.cli.settings import database_option
 from runner.cli.speaking import say, tell
 from runner.cli.stored import reading, was_left
-from runner.store.contract import RunRow
+from runner.record.store.contract import RunRow
 
 STATUSES = ("running", "paused", "completed", "failed", "cancelled")
 

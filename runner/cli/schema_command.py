@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from runner.cli.reporting import as_json
-from runner.schema import bundle
+from runner.language.schema import bundle
 
 EPILOG = """\b
 Examples:

@@ -12,11 +12,12 @@ from runner.cli.printing import document, resume_command
 from runner.cli.reporting import as_json
 from runner.cli.settings import wait_limit
 from runner.cli.speaking import say
-from runner.errors import EXIT_COMPLETED
-from runner.history import load
-from runner.runs import result_of, resume
-from runner.store.contract import Message, RunRow, Store
-from runner.store.lease import may_take_over
+from runner.engine.runs import result_of
+from runner.ground.errors import EXIT_COMPLETED
+from runner.record.history import load
+from runner.record.store.contract import Message, RunRow, Store
+from runner.record.store.lease import may_take_over
+from runner.travel.resuming import resume
 
 
 class Sending(msgspec.Struct, frozen=True):

@@ -10,12 +10,12 @@ from typing import Any, Literal, cast, get_args
 
 import click
 
-from runner.compiler.reader import parse_duration
-from runner.errors import UsageError, did_you_mean
-from runner.retention import Rule
-from runner.store.contract import LEASE_SECONDS
-from runner.store.form import Codec, Compression, Form
-from runner.store.lease import SHORTEST_LEASE
+from runner.ground.errors import UsageError, did_you_mean
+from runner.record.retention import Rule
+from runner.record.store.contract import LEASE_SECONDS
+from runner.record.store.form import Codec, Compression, Form
+from runner.record.store.lease import SHORTEST_LEASE
+from runner.workflow.compiler.reader import parse_duration
 
 FOLDER = Path(".wf")
 CONFIG = FOLDER / "config.toml"

@@ -14,12 +14,12 @@ from runner.cli.settings import database_option
 from runner.cli.speaking import tell
 from runner.cli.stored import find_run, reading, was_left
 from runner.cli.story import story
-from runner.history import load, read_table
-from runner.plain import one_line
-from runner.runs import RunResult, result_of
-from runner.state import RunState
-from runner.store.contract import RunRow
-from runner.subscribers.lines import dollars
+from runner.engine.runs import RunResult, result_of
+from runner.ground.plain import one_line
+from runner.record.history import load, read_table
+from runner.record.run_state import RunState
+from runner.record.store.contract import RunRow
+from runner.seeing.subscribers.lines import dollars
 
 Json = Any
 

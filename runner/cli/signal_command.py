@@ -10,13 +10,13 @@ from runner.cli.sending import Sending, send
 from runner.cli.settings import database_option
 from runner.cli.speaking import say
 from runner.cli.stored import find_run, writing
-from runner.clock import SystemClock
-from runner.errors import UsageError
-from runner.history import load
-from runner.json_text import NotJson, parse_json
-from runner.model import Json
-from runner.state import RunState
-from runner.store.contract import Message
+from runner.ground.clock import SystemClock
+from runner.ground.errors import UsageError
+from runner.ground.json_text import NotJson, parse_json
+from runner.record.history import load
+from runner.record.run_state import RunState
+from runner.record.store.contract import Message
+from runner.workflow.model import Json
 
 LONGEST_NAME = 200
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 import click
 
 from runner.cli.annotations import in_actions
-from runner.plain import plain
+from runner.ground.plain import plain
 
 _COMMAND = re.compile(r"^\s*:(?=:)|#(?=#\[)", re.MULTILINE)
 """How lines begin that the runner of GitHub Actions takes for commands of its own."""

@@ -14,8 +14,8 @@ from runner.cli.settings import database_option
 from runner.cli.speaking import tell
 from runner.cli.stored import find_checkpoint, reading
 from runner.cli.story import natural
-from runner.history import states
-from runner.state import ROOT
+from runner.record.history import states
+from runner.record.run_state import ROOT
 
 Json = Any
 

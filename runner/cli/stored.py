@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from runner.cli.settings import Durability, database, form
-from runner.clock import SystemClock
-from runner.errors import UsageError
-from runner.store.contract import RunRow, RunUnknown, Store
-from runner.store.lease import may_take_over
-from runner.store.sqlite import is_missing, open_store
+from runner.ground.clock import SystemClock
+from runner.ground.errors import UsageError
+from runner.record.store.contract import RunRow, RunUnknown, Store
+from runner.record.store.lease import may_take_over
+from runner.record.store.sqlite import is_missing, open_store
 
 SHORT = 12
 """How many digits of a version's hash are shown."""

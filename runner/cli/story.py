@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from runner.plain import one_line, plain
-from runner.subscribers.lines import MARKS, dollars
+from runner.ground.plain import one_line, plain
+from runner.seeing.subscribers.lines import MARKS, dollars
 
 Json = Any
 Row = Mapping[str, Json]

@@ -7,9 +7,9 @@ import click
 from runner.cli.annotations import annotate
 from runner.cli.completing import FLOW
 from runner.cli.reporting import as_json, parse_allowed, problem_json
-from runner.errors import EXIT_COMPLETED, EXIT_USAGE, InvalidWorkflow, Problem
-from runner.loading import load
-from runner.plain import plain
+from runner.engine.loading import load
+from runner.ground.errors import EXIT_COMPLETED, EXIT_USAGE, InvalidWorkflow, Problem
+from runner.ground.plain import plain
 
 EPILOG = """\b
 Examples:

@@ -10,7 +10,7 @@ from runner.cli.reporting import as_json
 from runner.cli.settings import database_option
 from runner.cli.speaking import say, tell
 from runner.cli.stored import SHORT, reading
-from runner.store.contract import VersionRow
+from runner.record.store.contract import VersionRow
 
 EPILOG = """\b
 Examples:

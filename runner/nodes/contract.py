@@ -7,14 +7,14 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from runner.calls import AnyCall
-from runner.compiler.reader import NodeReader
-from runner.errors import Failure, WorkflowError
-from runner.events import Ending, Scope, StepStarted, StepWaiting, Usage
-from runner.expression import Expression
-from runner.model import Agent, Duration, Json, Model, Node, Tool, Workflow
-from runner.state import Child
-from runner.template import Template, ValueTemplate
+from runner.ground.errors import Failure, WorkflowError
+from runner.language.expression import Expression
+from runner.language.template import Template, ValueTemplate
+from runner.record.events import Ending, Scope, StepStarted, StepWaiting, Usage
+from runner.record.run_state import Child
+from runner.workflow.compiler.reader import NodeReader
+from runner.workflow.model import Agent, Duration, Json, Model, Node, Tool, Workflow
+from runner.world.calls import AnyCall
 
 
 class StepFailed(WorkflowError):

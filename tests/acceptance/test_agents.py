@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from runner.calls import AnyCall, Done, Failed, ModelCall, Outcome
-from runner.errors import Failure
-from runner.state import Step
+from runner.ground.errors import Failure
+from runner.record.run_state import Step
+from runner.world.calls import AnyCall, Done, Failed, ModelCall, Outcome
 from tests.simulation import Simulation, simulate
 
 SETTINGS = """

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.store import connection
-from runner.store.driver import sqlite3
+from runner.record.store import connection
+from runner.record.store.driver import sqlite3
 from tests.acceptance.command_line import ended, lines_until, started, wf, write
 from tests.spoiled import SPOILED, older
 

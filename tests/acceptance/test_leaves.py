@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from runner import run
-from runner.errors import InvalidWorkflow
-from runner.runs import RunResult
+from runner.engine.runs import RunResult
+from runner.ground.errors import InvalidWorkflow
 
 TOOLS = """
 import os

@@ -15,8 +15,8 @@ from tests.project import ROOT
 HERE = Path(__file__).parent
 CORPORA = [
     HERE / "mistakes.txt",
-    ROOT / "tests" / "schema" / "mistakes.txt",
-    ROOT / "tests" / "source" / "mistakes.txt",
+    ROOT / "tests" / "language" / "schema" / "mistakes.txt",
+    ROOT / "tests" / "language" / "source" / "mistakes.txt",
 ]
 
 Printed = tuple[int, str, str]

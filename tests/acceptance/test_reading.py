@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.history import read_table
-from runner.store.sqlite import open_store
+from runner.record.history import read_table
+from runner.record.store.sqlite import open_store
 from tests.acceptance.command_line import wf, write
 
 STORY = """

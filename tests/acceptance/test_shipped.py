@@ -11,7 +11,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from runner import run
-from runner.runs import RunResult
+from runner.engine.runs import RunResult
 from tests.acceptance.command_line import wf
 from tests.project import ROOT, make_repository
 
@@ -109,7 +109,7 @@ def test_bug_triage_looks_into_real_code_and_history_and_asks_a_person(tmp_path:
     result, report = triaged(tmp_path, {}, "--answer", "ask=no")
     outputs = result["outputs"]
     assert (outputs["lane"], outputs["risk"], outputs["incident"], outputs["accepted"]) == ("normal", 6.0, "no", True)
-    assert outputs["suspects"][0] == "runner/engine.py"
+    assert outputs["suspects"][0] == "runner/engine/loop.py"
     assert "1. `runner/engine.py`: " in report
     assert "lines mention 'wait'; last changed by " in report
     assert "Start" in report  # the one commit of the repository

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.store.driver import sqlite3
-from runner.store.sqlite import open_store
+from runner.record.store.driver import sqlite3
+from runner.record.store.sqlite import open_store
 from tests.acceptance.command_line import ended, lines_until, process, started, wf, write
 
 STUBBORN = """

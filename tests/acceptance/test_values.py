@@ -17,7 +17,7 @@ from click.testing import CliRunner
 
 from runner.cli import root
 from runner.cli.complaining import failure
-from runner.errors import InvalidWorkflow, WorkflowError
+from runner.ground.errors import InvalidWorkflow, WorkflowError
 from tests.mistakes import cases
 
 HEAD = "wf: 1\nname: t\n"

@@ -8,8 +8,8 @@ import pytest
 
 from runner.cli import settings
 from runner.cli.settings import KNOWN
-from runner.errors import UsageError
-from runner.store.form import Form
+from runner.ground.errors import UsageError
+from runner.record.store.form import Form
 from tests.acceptance.command_line import wf, write
 from tests.project import ROOT
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from runner.errors import ExpressionError
-from runner.expression import Duration, Timestamp, Type, Uint, compile_expression, map_of
-from runner.expression.conversions import CONVERSIONS
-from tests.expression.sameness import same
+from runner.ground.errors import ExpressionError
+from runner.language.expression import Duration, Timestamp, Type, Uint, compile_expression, map_of
+from runner.language.expression.conversions import CONVERSIONS
+from tests.language.expression.sameness import same
 
 _SHARED = Path(__file__).parents[2].parent / "shared" / "cel" / "cases.jsonl"
 _FILE = Path(os.environ.get("CEL_CASES", _SHARED))

@@ -11,9 +11,9 @@ import pytest
 from msgspec.structs import replace
 from ruamel.yaml import YAML
 
-from runner.calls import AnyCall, Failed, ModelCall, Outcome
-from runner.errors import Failure
-from runner.state import Step
+from runner.ground.errors import Failure
+from runner.record.run_state import Step
+from runner.world.calls import AnyCall, Failed, ModelCall, Outcome
 from tests.simulation import Reply, Simulation, simulate, succeed
 
 Json = Any

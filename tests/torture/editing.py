@@ -5,15 +5,15 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from runner.errors import UsageError
-from runner.events import RunForked
-from runner.forks import edited, openings
-from runner.given_edits import Given
-from runner.history import load
-from runner.own_states import Holder, own_states
-from runner.scheduler import Live
-from runner.scheduler.settling import prefix
-from runner.state import Frame, Step
+from runner.engine.scheduler import Live
+from runner.engine.scheduler.settling import prefix
+from runner.ground.errors import UsageError
+from runner.record.events import RunForked
+from runner.record.history import load
+from runner.record.open_states import Holder, own_states
+from runner.record.run_state import Frame, Step
+from runner.travel.forks import edited, openings
+from runner.travel.given_edits import Given
 from tests.torture.reference import Edit
 from tests.torture.simulated import Simulated
 

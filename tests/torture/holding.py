@@ -8,11 +8,11 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from runner.events import StepEnded
-from runner.history import load as load_run
-from runner.loading import load
-from runner.model import Loaded
-from tests.store.pictures import picture
+from runner.engine.loading import load
+from runner.record.events import StepEnded
+from runner.record.history import load as load_run
+from runner.workflow.model import Loaded
+from tests.record.store.pictures import picture
 from tests.torture.reference import Edit, Outcome, Reference
 from tests.torture.simulated import Simulated
 

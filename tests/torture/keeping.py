@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from runner.store.health import sqlite_version
+from runner.record.store.health import sqlite_version
 from tests.torture.programme import ROWS
 
 _PART = re.compile(r"\b(?P<row>R\d+)-\d+of\d+\b")

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from tests.providers.server import Handler, Request, StubServer, completion
 from tests.torture.trial import Trial
+from tests.world.providers.server import Handler, Request, StubServer, completion
 
 Json = Any
 

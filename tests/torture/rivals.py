@@ -14,7 +14,7 @@ from pathlib import Path
 
 from runner.cli import main
 from runner.cli.resume_command import command
-from runner.tools.performers import PERFORMERS
+from runner.world.tools.performers import PERFORMERS
 
 WARM = (command, PERFORMERS)
 """What rivals need is loaded before they are made: then they are equally quick."""

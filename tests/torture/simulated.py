@@ -8,10 +8,20 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from runner.calls import Done, Failed
-from runner.definitions import definition_of
-from runner.errors import Failure
-from runner.events import (
+from runner.engine.scheduler import Live, advance, due_time
+from runner.engine.scheduler.happenings import (
+    AttemptEnded,
+    Begin,
+    Continue,
+    Fork,
+    Happening,
+    Paused,
+    Resumed,
+    TimeReached,
+)
+from runner.ground.errors import Failure
+from runner.record.definitions import definition_of
+from runner.record.events import (
     AttemptStarted,
     BranchPassed,
     Commit,
@@ -23,17 +33,16 @@ from runner.events import (
     decode,
     encode,
 )
-from runner.forks import edited, openings
-from runner.given_edits import Given
-from runner.history import fork_of, reopen
-from runner.model import Loaded
-from runner.projection import Projector
-from runner.scheduler import Live, advance, due_time
-from runner.scheduler.happenings import AttemptEnded, Begin, Continue, Fork, Happening, Paused, Resumed, TimeReached
-from runner.snapshot import encode as write_snapshot
-from runner.state import RunState, Step
-from runner.store.contract import Owner, Snapshot
-from runner.store.memory import MemoryStore
+from runner.record.history import fork_of, reopen
+from runner.record.projection import Projector
+from runner.record.run_state import RunState, Step
+from runner.record.snapshot import encode as write_snapshot
+from runner.record.store.contract import Owner, Snapshot
+from runner.record.store.memory import MemoryStore
+from runner.travel.forks import edited, openings
+from runner.travel.given_edits import Given
+from runner.workflow.model import Loaded
+from runner.world.calls import Done, Failed
 from tests.torture.reference import Outcome
 
 Json = Any

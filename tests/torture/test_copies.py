@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from runner.store.driver import sqlite3
+from runner.record.store.driver import sqlite3
 from tests.torture.conftest import Share
 from tests.torture.flows import FILLING
 from tests.torture.trial import Trial, integrity

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from runner.errors import InvalidWorkflow
-from runner.model import Loaded
+from runner.ground.errors import InvalidWorkflow
+from runner.workflow.model import Loaded
 from tests.torture.chance import Chance
 from tests.torture.conftest import Share
 from tests.torture.holding import chance, compiled, hold_to_the_reference, outcome_of

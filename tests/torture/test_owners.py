@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from runner.store.contract import Owner
-from runner.store.driver import sqlite3
-from runner.store.lease import current_owner
+from runner.record.store.contract import Owner
+from runner.record.store.driver import sqlite3
+from runner.record.store.lease import current_owner
 from tests.project import ROOT
 from tests.torture.conftest import Share
 from tests.torture.flows import ASKING, GATED, SIX

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from runner.errors import StoreError
-from runner.history import load, read_table
-from runner.store.contract import RunUnknown
-from runner.store.sqlite import open_store
-from runner.store.tables import PROJECTED
-from runner.subscribers.json_lines import event_lines
+from runner.ground.errors import StoreError
+from runner.record.history import load, read_table
+from runner.record.store.contract import RunUnknown
+from runner.record.store.sqlite import open_store
+from runner.record.store.tables import PROJECTED
+from runner.seeing.subscribers.json_lines import event_lines
 from tests.torture.conftest import Share
 from tests.torture.disk import Disk, put
 from tests.torture.flows import SIX

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from runner.store import connection
-from runner.store.driver import sqlite3
-from runner.store.health import sqlite_version
-from runner.store.migrations import MIGRATIONS
+from runner.record.store import connection
+from runner.record.store.driver import sqlite3
+from runner.record.store.health import sqlite_version
+from runner.record.store.migrations import MIGRATIONS
 from tests.spoiled import emptied, newer, older
 from tests.torture.conftest import Share
 from tests.torture.flows import SIX

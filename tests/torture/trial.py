@@ -22,11 +22,11 @@ from typing import IO, Any
 import pytest
 
 from runner.cli import main
-from runner.errors import StoreError
-from runner.store.contract import RunRow, RunUnknown
-from runner.store.driver import sqlite3
-from runner.store.sqlite import open_store
-from runner.subscribers.json_lines import event_lines
+from runner.ground.errors import StoreError
+from runner.record.store.contract import RunRow, RunUnknown
+from runner.record.store.driver import sqlite3
+from runner.record.store.sqlite import open_store
+from runner.seeing.subscribers.json_lines import event_lines
 
 WF = str(Path(sys.executable).with_name("wf"))
 PROC = Path("/proc")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.reducers import State, contribute, needed, same
+from runner.record.reducers import State, contribute, needed, same
 from tests.acceptance.command_line import wf, write
 
 Json = Any

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from runner.forks import Changes, fork
-from runner.history import checkpoints, load, read_table, values
-from runner.runs import Surroundings
-from runner.snapshot import encode
-from runner.store.contract import Store
-from runner.store.memory import MemoryStore
-from runner.store.sqlite import open_store
-from runner.store.tables import PROJECTED
+from runner.engine.runs import Surroundings
+from runner.record.history import checkpoints, load, read_table, values
+from runner.record.snapshot import encode
+from runner.record.store.contract import Store
+from runner.record.store.memory import MemoryStore
+from runner.record.store.sqlite import open_store
+from runner.record.store.tables import PROJECTED
+from runner.travel.forks import Changes, fork
 from tests.acceptance.command_line import started, wf, write
 from tests.travel.test_forks import workflow
 from tests.travel.travelled import taken_in, text_of, travelled_store

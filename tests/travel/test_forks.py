@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.clock import SystemClock
-from runner.errors import UsageError
-from runner.forks import Changes, fork
-from runner.history import checkpoints, read_table, values
-from runner.loading import load as load_file
-from runner.runs import Choices, RunResult, Surroundings, prepare, start
-from runner.store.contract import Store
-from runner.store.memory import MemoryStore
+from runner.engine.loading import load as load_file
+from runner.engine.runs import Choices, RunResult, Surroundings, prepare, start
+from runner.ground.clock import SystemClock
+from runner.ground.errors import UsageError
+from runner.record.history import checkpoints, read_table, values
+from runner.record.store.contract import Store
+from runner.record.store.memory import MemoryStore
+from runner.travel.forks import Changes, fork
 from tests.acceptance.command_line import wf, write
 
 Json = Any

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.clock import SystemClock
-from runner.exports import exported
-from runner.loading import load
-from runner.providers.mock_file import read_script
-from runner.runs import Choices, Surroundings, prepare, start
-from runner.store.memory import MemoryStore
+from runner.engine.loading import load
+from runner.engine.runs import Choices, Surroundings, prepare, start
+from runner.ground.clock import SystemClock
+from runner.record.store.memory import MemoryStore
+from runner.travel.exports import exported
+from runner.world.providers.mock_file import read_script
 from tests.acceptance.command_line import wf, write
 from tests.travel.test_paused_imports import VALUES, ended_or_refused, written
 

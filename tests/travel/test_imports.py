@@ -15,13 +15,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.errors import UsageError
-from runner.history import load
-from runner.imports import DEEPEST, Export, check, take_in
-from runner.snapshot import encode
-from runner.store.contract import RunUnknown, Store
-from runner.store.driver import sqlite3
-from runner.store.memory import MemoryStore
+from runner.ground.errors import UsageError
+from runner.record.history import load
+from runner.record.snapshot import encode
+from runner.record.store.contract import RunUnknown, Store
+from runner.record.store.driver import sqlite3
+from runner.record.store.memory import MemoryStore
+from runner.travel.imports import DEEPEST, Export, check, take_in
 from tests.acceptance.command_line import wf, write
 from tests.travel.travelled import taken_in, text_of, travelled_store
 

@@ -14,14 +14,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.clock import SystemClock
-from runner.engine import Manner
-from runner.errors import UsageError
-from runner.history import load as load_state
-from runner.loading import load
-from runner.runs import Choices, Surroundings, prepare, resume, start
-from runner.store.contract import Message
-from runner.store.memory import MemoryStore
+from runner.engine.loading import load
+from runner.engine.loop import Manner
+from runner.engine.runs import Choices, Surroundings, prepare, start
+from runner.ground.clock import SystemClock
+from runner.ground.errors import UsageError
+from runner.record.history import load as load_state
+from runner.record.store.contract import Message
+from runner.record.store.memory import MemoryStore
+from runner.travel.resuming import resume
 from tests.acceptance.command_line import wf, write
 from tests.travel.travelled import taken_in, text_of
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.errors import InvalidWorkflow
-from runner.history import checkpoints
+from runner.ground.errors import InvalidWorkflow
+from runner.record.history import checkpoints
 from tests.torture.chance import Chance
 from tests.torture.editing import random_edit
 from tests.torture.holding import chance, compiled, hold_to_the_reference, outcome_of

@@ -6,15 +6,15 @@ import asyncio
 import io
 from pathlib import Path
 
-from runner.clock import SystemClock
-from runner.exports import exported
-from runner.forks import Changes, fork
-from runner.history import checkpoints
-from runner.imports import Export, check, take_in
-from runner.loading import load
-from runner.runs import Choices, Surroundings, prepare, start
-from runner.store.contract import Store
-from runner.store.memory import MemoryStore
+from runner.engine.loading import load
+from runner.engine.runs import Choices, Surroundings, prepare, start
+from runner.ground.clock import SystemClock
+from runner.record.history import checkpoints
+from runner.record.store.contract import Store
+from runner.record.store.memory import MemoryStore
+from runner.travel.exports import exported
+from runner.travel.forks import Changes, fork
+from runner.travel.imports import Export, check, take_in
 from tests.travel.test_forks import workflow
 
 

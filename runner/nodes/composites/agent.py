@@ -7,11 +7,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from runner.calls import ModelCall
-from runner.compiler import NodeReader
-from runner.errors import RETRYABLE, Failure
-from runner.events import StepStarted
-from runner.model import Agent, Json, Model, Node
+from runner.ground.errors import RETRYABLE, Failure
+from runner.language.template import Template
 from runner.nodes.composites.reply import parse_reply
 from runner.nodes.contract import (
     AgentUse,
@@ -29,9 +26,12 @@ from runner.nodes.contract import (
     View,
 )
 from runner.nodes.leaves.tool import tool_call
-from runner.providers.contract import Reply, ToolCall
-from runner.state import Child
-from runner.template import Template
+from runner.record.events import StepStarted
+from runner.record.run_state import Child
+from runner.workflow.compiler import NodeReader
+from runner.workflow.model import Agent, Json, Model, Node
+from runner.world.calls import ModelCall
+from runner.world.providers.contract import Reply, ToolCall
 
 MAX_REPAIRS = 2
 """How often a model is asked again when its reply does not fit its schema."""

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 import msgspec
 from msgspec.structs import replace
 
-from runner.compiler import NodeReader
-from runner.errors import Failure
-from runner.expression import Expression
-from runner.model import Json, Node
+from runner.ground.errors import Failure
+from runner.language.expression import Expression
+from runner.language.template import ValueTemplate
 from runner.nodes.composites.joining import Joining, build_joining, finished, joined
 from runner.nodes.contract import Answer, Branch, Done, Ended, Failed, Kind, Opened, Spawn, Stay, StepFailed, View
-from runner.reducers import kind_of
-from runner.template import ValueTemplate
+from runner.record.reducers import kind_of
+from runner.workflow.compiler import NodeReader
+from runner.workflow.model import Json, Node
 
 DO = "do"
 

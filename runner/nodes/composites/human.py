@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 import msgspec
 
-from runner.answers import check_answer
-from runner.compiler import NodeReader
-from runner.errors import Failure, UsageError
-from runner.events import StepWaiting
-from runner.model import Json, Node
+from runner.ground.errors import Failure, UsageError
+from runner.language.template import Template, ValueTemplate
 from runner.nodes.contract import Answer, Ask, Done, Kind, Opened, StepFailed, View, Woken, fail
-from runner.template import Template, ValueTemplate
+from runner.record.answers import check_answer
+from runner.record.events import StepWaiting
+from runner.workflow.compiler import NodeReader
+from runner.workflow.model import Json, Node
 
 
 class HumanSpec(msgspec.Struct, frozen=True):

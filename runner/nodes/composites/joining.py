@@ -8,10 +8,10 @@ from typing import Literal
 
 import msgspec
 
-from runner.compiler import NodeReader
-from runner.errors import Failure
-from runner.expression import Expression
+from runner.ground.errors import Failure
+from runner.language.expression import Expression
 from runner.nodes.contract import Done, Ended, Failed, View
+from runner.workflow.compiler import NodeReader
 
 Join = Literal["all", "any", "none"] | int
 

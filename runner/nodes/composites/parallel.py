@@ -7,10 +7,8 @@ from collections.abc import Mapping
 import msgspec
 from msgspec.structs import replace
 
-from runner.compiler import NodeReader
-from runner.errors import did_you_mean
-from runner.expression import Expression
-from runner.model import Json, Node
+from runner.ground.errors import did_you_mean
+from runner.language.expression import Expression
 from runner.nodes.composites.joining import Joining, build_joining, finished, joined
 from runner.nodes.composites.needs import all_before, circle, merge_order
 from runner.nodes.contract import (
@@ -27,6 +25,8 @@ from runner.nodes.contract import (
     StepFailed,
     View,
 )
+from runner.workflow.compiler import NodeReader
+from runner.workflow.model import Json, Node
 
 
 class ParallelSpec(msgspec.Struct, frozen=True):

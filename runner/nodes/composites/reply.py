@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from runner.json_text import NotJson, parse_json
-from runner.model import Json
-from runner.schema import compile_schema
+from runner.ground.json_text import NotJson, parse_json
+from runner.language.schema import compile_schema
+from runner.workflow.model import Json
 
 _FENCED = re.compile(r"\A\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
 MAX_REPLY = 1 << 20

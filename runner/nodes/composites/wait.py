@@ -7,13 +7,13 @@ from datetime import datetime
 
 import msgspec
 
-from runner.compiler import NodeReader
-from runner.errors import Failure
-from runner.events import StepWaiting
-from runner.expression import Expression
-from runner.model import Duration, Node
+from runner.ground.errors import Failure
+from runner.language.expression import Expression
+from runner.language.template import Template
 from runner.nodes.contract import Answer, Ask, Done, Failed, Kind, Opened, Stay, StepFailed, View, Woken
-from runner.template import Template
+from runner.record.events import StepWaiting
+from runner.workflow.compiler import NodeReader
+from runner.workflow.model import Duration, Node
 
 FORMS = ("for", "until", "signal")
 DEADLINE = ""

@@ -6,10 +6,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from runner.compiler import NodeReader
-from runner.errors import Failure
-from runner.events import TIMED_OUT, Ending
-from runner.model import Agent, Json, Node
+from runner.ground.errors import Failure
+from runner.language.template import ValueTemplate
 from runner.nodes.contract import (
     Answer,
     Branch,
@@ -24,8 +22,10 @@ from runner.nodes.contract import (
     StepFailed,
     View,
 )
-from runner.state import ROOT
-from runner.template import ValueTemplate
+from runner.record.events import TIMED_OUT, Ending
+from runner.record.run_state import ROOT
+from runner.workflow.compiler import NodeReader
+from runner.workflow.model import Agent, Json, Node
 
 BODY, RESCUE, FINALLY = "body", "rescue", "finally"
 

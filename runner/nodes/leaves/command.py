@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from runner.calls import CommandCall
-from runner.compiler import NodeReader
-from runner.model import Node, Program
+from runner.language.template import Template
 from runner.nodes.contract import Kind, Opened, Perform, View
-from runner.template import Template
+from runner.workflow.compiler import NodeReader
+from runner.workflow.model import Node, Program
+from runner.world.calls import CommandCall
 
 SHELL = "sh"
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 
-from runner.compiler import NodeReader
-from runner.model import Node
+from runner.language.template import Template
 from runner.nodes.contract import End, Kind, Opened, View
-from runner.template import Template
+from runner.workflow.compiler import NodeReader
+from runner.workflow.model import Node
 
 
 class EndSpec(msgspec.Struct, frozen=True):

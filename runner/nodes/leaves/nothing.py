@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from runner.compiler import NodeReader
-from runner.model import Node
 from runner.nodes.contract import Done, Kind, Opened, View
+from runner.workflow.compiler import NodeReader
+from runner.workflow.model import Node
 
 
 def build(_reader: NodeReader) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
-from runner.compiler import NodeReader
-from runner.errors import TemplateError
-from runner.model import Node, Program
+from runner.ground.errors import TemplateError
 from runner.nodes.contract import Kind, Opened, Perform, View
 from runner.nodes.leaves.command import SHELL, program_call
+from runner.workflow.compiler import NodeReader
+from runner.workflow.model import Node, Program
 
 
 class ScriptSpec(msgspec.Struct, frozen=True):

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 
 import msgspec
 
-from runner.calls import AnyCall, PythonCall
-from runner.compiler import NodeReader
-from runner.errors import Failure, TemplateError
-from runner.model import Json, Node, Tool
+from runner.ground.errors import Failure, TemplateError
+from runner.language.schema import compile_schema
+from runner.language.template import Template, ValueTemplate
 from runner.nodes.contract import Kind, Opened, Perform, StepFailed, View
 from runner.nodes.leaves.command import program_call
-from runner.schema import compile_schema
-from runner.template import Template, ValueTemplate
+from runner.workflow.compiler import NodeReader
+from runner.workflow.model import Json, Node, Tool
+from runner.world.calls import AnyCall, PythonCall
 
 
 class ToolSpec(msgspec.Struct, frozen=True):

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import msgspec
 
-from runner.calls import WriteCall
-from runner.compiler import NodeReader
-from runner.model import Node
+from runner.language.template import Template
 from runner.nodes.contract import Kind, Opened, Perform, View
-from runner.template import Template
+from runner.workflow.compiler import NodeReader
+from runner.workflow.model import Node
+from runner.world.calls import WriteCall
 
 
 class WriteSpec(msgspec.Struct, frozen=True):

@@ -1,0 +1,1 @@
+"""What drives a run: the scheduler that decides, the loop that carries out, the recorder that writes."""

@@ -1,0 +1,59 @@
+"""The parts of a workflow that a command line names: models, agents, nodes. A name that is none of them is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from runner.ground.errors import Problem, UsageError, did_you_mean
+from runner.nodes.composites.agent import AgentSpec
+from runner.record.answers import node_of
+from runner.workflow.model import Agent, Node, Workflow
+from runner.world.providers.scripted import Script
+
+ASKING = frozenset({"human"})
+"""The verbs of nodes that a person answers."""
+
+
+def refuse_unknown_models(root: Workflow, chosen: Mapping[str, str]) -> None:
+    """Refuse another model for what nobody uses, or by a name that no model has. Raises UsageError."""
+    aliases = {alias for workflow in root.library.values() for alias in workflow.models}
+    known = sorted(aliases | set(_models_used(root)))
+    for alias, model in chosen.items():
+        if alias not in known:
+            has = f"its models are: {', '.join(known)}" if known else "it uses no models"
+            raise UsageError(f"--model {alias}=…: '{alias}' is no model here{did_you_mean(alias, known)}", has)
+        if model not in root.models and "/" not in model:
+            hint = "a model is an alias of the file, or provider/name such as openai/gpt-4o-mini"
+            raise UsageError(f"--model {alias}={model}: there is no model '{model}'", hint)
+
+
+def _models_used(root: Workflow) -> Iterator[str]:
+    for workflow in root.library.values():
+        for agent in workflow.agents.values():
+            yield from (agent.model, *agent.fallback)
+    for node in _nodes(root):
+        if isinstance(node.spec, AgentSpec):
+            use = node.spec.use
+            yield from (use.agent.model, *use.agent.fallback) if isinstance(use.agent, Agent) else ()
+            yield from (*(use.fallback or ()), *([use.model] if use.model else []))
+
+
+def refuse_unknown_answers(root: Workflow, answers: Mapping[str, str]) -> None:
+    """Refuse an answer to a step that asks nobody. Raises UsageError."""
+    asking = sorted({node.id for node in _nodes(root) if node.verb in ASKING})
+    for step in answers:
+        if node_of(step) not in asking:
+            asks = f"these ask: {', '.join(asking)}" if asking else "nothing here asks a person"
+            raise UsageError(f"--answer {step}=…: '{step}' asks nobody{did_you_mean(node_of(step), asking)}", asks)
+
+
+def unused_replies(root: Workflow, script: Script) -> tuple[Problem, ...]:
+    """A warning for each key of a mock file that stands for nothing in the workflow."""
+    agents = {name for workflow in root.library.values() for name in workflow.agents}
+    return script.unused({node.id for node in _nodes(root)} | agents)
+
+
+def _nodes(root: Workflow) -> Iterator[Node]:
+    for workflow in root.library.values():
+        for body in workflow.bodies.values():
+            yield from body.nodes.values()

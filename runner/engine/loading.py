@@ -1,0 +1,81 @@
+"""A workflow ready to run: compiled, analysed, and with the permissions that this use of it adds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from runner.ground.errors import InvalidWorkflow
+from runner.nodes import KINDS
+from runner.workflow.analysis import analyse
+from runner.workflow.compiler import DiskFiles, RecordedFiles, compile_file, in_file_order
+from runner.workflow.model import Json, Loaded, Permissions, Workflow
+from runner.workflow.programs import anchored
+
+BUILDERS = {verb: kind.build for verb, kind in KINDS.items()}
+
+Allowed = Mapping[str, Sequence[str]]
+"""What is added to a workflow's permissions, by kind: commands, read, write, network, env."""
+
+
+Agents = Mapping[str, str]
+"""Files that hold an agent each, by absolute path, and the names of the agents that they replace."""
+
+
+def load(path: str, allow: Allowed | None = None, agents: Agents | None = None) -> Loaded:
+    """Read, check and compile a workflow from a path or `pattern:name`. Raises InvalidWorkflow with every problem."""
+    folders = [str(Path(file).parent) for file in (agents or {}).values()]
+    files = DiskFiles((*_resolved((allow or {}).get("read", ())), *folders))
+    compiled = compile_file(path, BUILDERS, files, agents)
+    loaded = _allowed(compiled.loaded, allow or {})
+    problems = in_file_order([*compiled.problems, *analyse(loaded)], loaded.sources)
+    if any(problem.severity == "error" for problem in problems):
+        raise InvalidWorkflow(problems)
+    return replace(loaded, warnings=tuple(problems))
+
+
+def load_recorded(path: str, files: RecordedFiles, options: Mapping[str, Json]) -> Loaded:
+    """The workflow that a run is pinned to, from the recorded copy of its files and the run's options."""
+    loaded, problems = compile_file(path, BUILDERS, files, options.get("agents"))
+    if problems:
+        raise InvalidWorkflow(in_file_order(problems, loaded.sources))
+    return _allowed(loaded, options.get("allow", {}))
+
+
+def _allowed(loaded: Loaded, allow: Allowed) -> Loaded:
+    if not allow:
+        return loaded
+    root = replace(loaded.workflow, permissions=widened(loaded.workflow.permissions, allow))
+    library: dict[str, Workflow] = dict(loaded.workflow.library)
+    root = replace(root, library=library)
+    library.update({key: replace(workflow, library=library) for key, workflow in library.items()})
+    library[root.file] = root
+    return replace(loaded, workflow=root)
+
+
+def widened(permissions: Permissions | None, allow: Allowed) -> Permissions:
+    """Permissions with what `allow` adds; its paths are taken relative to the current folder."""
+    own, more = permissions or Permissions(), settled(allow)
+    return Permissions(
+        own.commands | set(more.get("commands", ())),
+        (*own.read, *more.get("read", ())),
+        (*own.write, *more.get("write", ())),
+        own.network | set(more.get("network", ())),
+        own.env | set(more.get("env", ())),
+    )
+
+
+def settled(allow: Allowed) -> dict[str, list[str]]:
+    """What is allowed, with its paths made absolute: so it means the same in another folder."""
+    found = {kind: list(values) for kind, values in allow.items()}
+    for kind in found.keys() & {"read", "write"}:
+        found[kind] = list(_resolved(found[kind]))
+    if "commands" in found:
+        found["commands"] = sorted(anchored(found["commands"], str(Path.cwd())))
+    return found
+
+
+def _resolved(paths: Sequence[str]) -> tuple[str, ...]:
+    return tuple(str(Path(path).resolve()) for path in paths)

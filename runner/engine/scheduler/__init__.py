@@ -1,0 +1,203 @@
+"""What may start, must stop, is joined: a pure function of a run's state and one more happening. No I/O, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+
+from runner.engine.scheduler.aftermath import arrival_of
+from runner.engine.scheduler.ending import complete, end_body, end_call, fail, fail_call
+from runner.engine.scheduler.happenings import (
+    Answered,
+    AttemptEnded,
+    Begin,
+    CancelRequested,
+    Continue,
+    Fork,
+    Happening,
+    Paused,
+    Resumed,
+    Signalled,
+    TimeReached,
+    TimeSpent,
+)
+from runner.engine.scheduler.live import Live
+from runner.engine.scheduler.settling import settle_all, take
+from runner.engine.scheduler.starting import call_of, pump
+from runner.engine.scheduler.timing import attempt_timeout, due_time, time_left
+from runner.engine.scheduler.view import StepView, time_limit
+from runner.ground.errors import Failure
+from runner.nodes.composites.workflow import BODY
+from runner.nodes.contract import Done, Failed, Stay, StepFailed, Woken
+from runner.record.events import TIMED_OUT, AnyEvent, AttemptStarted, FrameOpened, RunPaused, RunResumed
+from runner.record.run_state import ROOT, Step
+from runner.world.calls import Done as CallDone
+
+__all__ = [
+    "Decision",
+    "Happening",
+    "Live",
+    "advance",
+    "attempt_timeout",
+    "call_of",
+    "due_time",
+    "time_left",
+    "time_limit",
+]
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """The events of one commit, folded in already; the steps whose attempts must stop; the signals that were taken."""
+
+    events: tuple[AnyEvent, ...]
+    stop: tuple[str, ...]
+    taken: tuple[int, ...] = ()
+
+
+def advance(live: Live, happenings: Iterable[Happening], at: float, *, draining: bool = False) -> Decision:
+    """Take what happened, in order, at time `at` (epoch s). With `draining`, nothing new starts."""
+    live.events, live.stopped, live.moved, live.taken = [], [], set(), []
+    times = live.state.times
+    live.state.tick(at)
+    for happening in happenings:
+        if not live.state.ended:
+            HAPPENS[type(happening)](live, happening)
+            settle_all(live)
+    if not draining and live.state.status == "running":
+        pump(live)
+    if not live.events:
+        live.state.times = times
+    return Decision(tuple(live.events), tuple(live.stopped), tuple(live.taken))
+
+
+def _begin(live: Live, happening: Begin) -> None:
+    live.emit(happening.started)
+    live.emit(FrameOpened("", ROOT, BODY, live.workflow.body.key, shared=True))
+
+
+def _fork(live: Live, happening: Fork) -> None:
+    live.emit(happening.forked)
+    for path in tuple(live.state.running):
+        again = path not in happening.forked.anew
+        live.emit(AttemptStarted(path, live.state.steps[path].attempt + 1, again=again))
+
+
+def _continue(_live: Live, _happening: Continue) -> None:
+    """Ready frames go on by themselves."""
+
+
+def _attempt_ended(live: Live, happening: AttemptEnded) -> None:
+    step = live.state.steps.get(happening.step)
+    if step is None or happening.step not in live.state.running or step.attempt != happening.attempt:
+        return
+    outcome = happening.outcome
+    if not isinstance(outcome, CallDone):
+        _fail_attempt(live, step, Failed(outcome.failure, outcome.output, usage=outcome.usage))
+        return
+    done = Done(outcome.output, usage=outcome.usage)
+    if step.frame is None:
+        end_call(live, step, "completed", done, None)
+    else:
+        complete(live, arrival_of(live, step), done)
+
+
+def _fail_attempt(live: Live, step: Step, failed: Failed) -> None:
+    if step.frame is None:
+        fail_call(live, step, failed)
+    else:
+        fail(live, arrival_of(live, step), failed)
+
+
+def _answered(live: Live, happening: Answered) -> None:
+    _wake(live, happening.step, Woken("answer", happening.value))
+
+
+def _signalled(live: Live, happening: Signalled) -> None:
+    """Give a signal to the first wait for it that takes it: what waits longest comes first."""
+    for path in tuple(live.state.waiting):
+        waiting = live.state.steps[path].waiting
+        is_awaited = waiting is not None and happening.name in waiting.signals.values()
+        if is_awaited and _wake(live, path, Woken("signal", happening.data, happening.name)):
+            live.taken.append(happening.message)
+            return
+
+
+def _wake(live: Live, path: str, woken: Woken) -> bool:
+    """Wake a waiting step; whether it was what it waited for."""
+    step = live.state.steps.get(path)
+    if step is None or step.waiting is None:
+        return False
+    try:
+        answer = live.kind(step).wake(live.node(step), StepView.of(live, step), woken)
+    except StepFailed as error:
+        answer = Failed(error.failure)
+    take(live, step, answer)
+    return not isinstance(answer, Stay)
+
+
+def _time_reached(live: Live, happening: TimeReached) -> None:
+    for path in happening.steps:
+        settle_all(live)
+        step = live.state.steps.get(path)
+        if step is None:
+            continue
+        if step.due is not None and step.due <= live.state.at:
+            _out_of_time(live, step)
+        elif step.waiting is not None and step.waiting.until is not None and step.waiting.until <= live.state.at:
+            _wake(live, path, Woken("time"))
+
+
+def _out_of_time(live: Live, step: Step) -> None:
+    failure = Failure("timeout", f"'{step.node}' did not end in time")
+    if step.invocation is None:
+        fail(live, arrival_of(live, step), Failed(failure))
+    else:
+        end_body(live, step, failure.as_error(step.path, step.attempt), TIMED_OUT)
+
+
+def _time_spent(live: Live, happening: TimeSpent) -> None:
+    if dict(time_left(live, live.state.at)).get(happening.home, 1) > 0:
+        return  # what came before in the same commit has ended it
+    error = Failure("timeout", "the workflow ran longer than limits.timeout allows").as_error(happening.home, 1)
+    end_body(live, live.state.steps[happening.home], error, "")
+
+
+def _cancel(live: Live, happening: CancelRequested) -> None:
+    error = Failure("cancelled", happening.reason).as_error(ROOT, 1)
+    end_body(live, live.state.steps[ROOT], error, "cancel")
+
+
+def _resumed(live: Live, happening: Resumed) -> None:
+    details = (dict(happening.options), dict(happening.adapted))
+    live.emit(RunResumed(happening.epoch, happening.definition, happening.version, *details))
+    for path in tuple(live.state.running):
+        settle_all(live)
+        step = live.state.steps.get(path)
+        if step is None:
+            continue
+        if live.node(step).on_crash == "fail":
+            words = "the process was stopped while this ran; its on_crash is fail"
+            _fail_attempt(live, step, Failed(Failure("interrupted", words)))
+        else:
+            live.emit(AttemptStarted(path, step.attempt + 1, again=True))
+
+
+def _paused(live: Live, happening: Paused) -> None:
+    live.emit(RunPaused(happening.reason))
+
+
+HAPPENS: dict[type, Callable[[Live, Any], None]] = {
+    Begin: _begin,
+    Fork: _fork,
+    Continue: _continue,
+    AttemptEnded: _attempt_ended,
+    Answered: _answered,
+    Signalled: _signalled,
+    TimeReached: _time_reached,
+    TimeSpent: _time_spent,
+    CancelRequested: _cancel,
+    Resumed: _resumed,
+    Paused: _paused,
+}

@@ -1,0 +1,144 @@
+"""What follows a step's output: its set, checked, and the route it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+import msgspec
+
+from runner.engine.scheduler.live import Live
+from runner.engine.scheduler.view import Place, holds, render, scope
+from runner.ground.errors import Failure
+from runner.language.schema import compile_schema
+from runner.nodes.contract import Done, StepFailed
+from runner.record.events import Write
+from runner.record.fold import contributions, merge
+from runner.record.node_records import ended
+from runner.record.reducers import ReducerError, State, contribute, is_whole
+from runner.record.run_state import Frame, Step
+from runner.workflow.model import Json, Node, Route, StateKey
+
+
+class Arrival(msgspec.Struct, frozen=True):
+    """A visit of a node in a frame, whether or not its step is open yet."""
+
+    frame: Frame
+    node: Node
+    visit: int
+    step: str
+
+
+class Aftermath(msgspec.Struct, frozen=True):
+    """What follows a step's output: the writes it makes, and where its frame goes."""
+
+    reset: tuple[tuple[str, Json], ...] = ()
+    writes: tuple[Write, ...] = ()
+    next: str | None = None
+
+
+def scope_after(live: Live, at: Arrival, status: str, output: Json, error: Json = None) -> dict[str, Json]:
+    """The names that what follows a visit sees: its node's record is as the visit's end leaves it."""
+    record = partial(ended, live.state.steps.get(at.step), status, at.visit, output, error)
+    extra = {"output": output} if error is None else {"output": output, "error": error}
+    return scope(live, Place(at.frame, at.visit, at.node.id, record), extra)
+
+
+def arrival_of(live: Live, step: Step) -> Arrival:
+    """The visit that an open step is."""
+    return Arrival(live.frame_of(step), live.node(step), step.visit, step.path)
+
+
+def aftermath(live: Live, at: Arrival, done: Done, *, routed: bool = True) -> Aftermath:
+    """Evaluate `reset`, `set` and, if it is `routed`, `next`. Raises StepFailed; nothing is written then."""
+    node = at.node
+    if not (node.set or node.reset or done.merge or node.next):
+        return Aftermath()
+    declared = live.workflow_of(at.frame).state
+    state = _merged(live, at, done, declared) if done.merge else at.frame.state
+    names = scope_after(live, at, "completed", done.output)
+    names["state"] = state
+    if not (node.set or node.reset):
+        return Aftermath(next=route(node, names) if routed else None)
+    reset = tuple([(key, declared[key].default) for key in node.reset])
+    changed = _reset(state, reset)
+    names["state"] = changed if reset else state
+    writes = tuple([_write(declared[key], render(value, names)) for key, value in node.set])
+    _apply(changed, writes, declared)
+    names["state"] = changed
+    return Aftermath(reset, writes, route(node, names) if routed else None)
+
+
+def _merged(live: Live, at: Arrival, done: Done, declared: Mapping[str, StateKey]) -> State:
+    children = live.state.steps[at.step].children
+    state = at.frame.state.branch()
+    contributed = contributions(children[key] for key in done.merge)
+    try:
+        merge(state, contributed)
+    except ReducerError as error:
+        raise StepFailed(Failure("state_invalid", str(error))) from error
+    for key in contributed:
+        _check(declared[key], state[key])
+    return state
+
+
+def _reset(state: State, reset: tuple[tuple[str, Json], ...]) -> State:
+    changed = state.branch()
+    for key, default in reset:
+        changed.reset(key, default)
+    return changed
+
+
+def _apply(changed: State, writes: tuple[Write, ...], declared: Mapping[str, StateKey]) -> None:
+    for write in writes:
+        try:
+            contribute(changed, write.key, write.how, [write.value])
+        except ReducerError as error:
+            raise StepFailed(Failure("state_invalid", f"state.{write.key}: {error}")) from error
+    for write in writes:
+        if not is_whole(write.how) and not _has_grown_well(declared[write.key], write, changed[write.key]):
+            _check(declared[write.key], changed[write.key])
+
+
+def _has_grown_well(entry: StateKey, write: Write, value: Json) -> bool:
+    """Whether a list fits its schema with what was added to it: the rest need not be looked at again."""
+    if write.how not in ("append", "extend"):
+        return False
+    return compile_schema(entry.schema).fits_grown(value, 1 if write.how == "append" else len(write.value))
+
+
+def _write(entry: StateKey, value: Json) -> Write:
+    """A contribution as it is recorded: numbers as the key's schema has them; a whole value is checked here."""
+    schema = compile_schema(entry.schema)
+    if entry.reducer == "append":
+        [value] = schema.normalise([value])
+    else:
+        value = schema.normalise(value)
+    if is_whole(entry.reducer):
+        _check(entry, value)
+    return Write(entry.name, entry.reducer, value)
+
+
+def _check(entry: StateKey, value: Json) -> None:
+    schema = compile_schema(entry.schema)
+    errors = [] if schema.fits(value) else schema.errors(value)
+    if errors:
+        raise StepFailed(Failure("state_invalid", f"state.{entry.name} does not fit its schema: {errors[0].message}"))
+
+
+def route(node: Node, names: Mapping[str, Json]) -> str | None:
+    """Where a node's `next` leads; None ends its body. Raises StepFailed (`no_route`, `condition_error`)."""
+    if not node.next:
+        return None
+    taken = first_holding(node.next, names)
+    if taken is None:
+        raise StepFailed(Failure("no_route", f"no route of '{node.id}' holds, and none is without `when`"))
+    return taken.to
+
+
+def first_holding(routes: tuple[Route, ...], names: Mapping[str, Json]) -> Route | None:
+    """The first route whose `when` holds; one without always does."""
+    for route in routes:
+        if route.when is None or holds(route.when, names):
+            return route
+    return None

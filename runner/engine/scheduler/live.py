@@ -1,0 +1,140 @@
+"""A run in memory: its definitions, its state, and the events that the decision under way has made."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+from runner.engine.scheduler.permissions import intersection
+from runner.nodes import KINDS
+from runner.nodes.composites.workflow import WorkflowSpec
+from runner.nodes.contract import Kind
+from runner.record.events import AnyEvent
+from runner.record.fold import apply
+from runner.record.run_state import ROOT, Frame, RunState, Step
+from runner.workflow.model import Agent, Body, Json, Model, Node, Permissions, Workflow
+from runner.world.calls import AnyCall
+
+ROOT_NODE = Node(ROOT, "workflow", (), None)
+CALL = "call"
+"""The verb of a composite's recorded call."""
+
+
+class Live:
+    """One run under way. `emit` is the only way to change its state. `most` attempts run at once."""
+
+    def __init__(self, run: str, workflow: Workflow, state: RunState) -> None:
+        self.run = run
+        self.workflow = workflow
+        self.most = workflow.limits.max_concurrency
+        self.state = state
+        self.events: list[AnyEvent] = []
+        self.stopped: list[str] = []
+        self.moved: set[str] = set()
+        self.taken: list[int] = []
+        self.calls: dict[str, AnyCall] = {}
+        self.time_limits: dict[tuple[str, int], float | None] = {}
+        self.unsettled: deque[tuple[Step, str]] = deque()
+
+    def emit(self, event: AnyEvent) -> None:
+        """Record a fact, and fold it into the state at once."""
+        self.events.append(event)
+        apply(self.state, event)
+
+    def ended(self, step: Step, key: str) -> None:
+        """Note that child `key` of a composite has ended: the composite is to settle."""
+        self.unsettled.append((step, key))
+
+    @property
+    def options(self) -> Mapping[str, Json]:
+        """What the run was started with beside its inputs."""
+        return self.state.options
+
+    @staticmethod
+    def is_over(step: Step) -> bool:
+        """Whether nothing below a composite's step runs any more, its own frames' strays included."""
+        return not step.open and not (step.invocation is not None and step.invocation.strays)
+
+    def body(self, frame: Frame) -> Body:
+        """The graph that a frame executes."""
+        return self.workflow_of(frame).bodies[frame.body]
+
+    def node(self, step: Step) -> Node:
+        """The node that a step visits; of a composite's call, the composite's."""
+        if step.path == ROOT:
+            return ROOT_NODE
+        if step.frame is None:
+            return self.node(self.state.steps[step.owner])
+        return self.callee(self.state.steps[step.home]).bodies[step.body].nodes[step.node]
+
+    def kind(self, step: Step) -> Kind:
+        """The kind of a step's node."""
+        return KINDS[self.node(step).verb]
+
+    def callee(self, step: Step) -> Workflow:
+        """The workflow that a `workflow` step executes."""
+        if step.path == ROOT:
+            return self.workflow
+        spec: WorkflowSpec = self.node(step).spec
+        return self.workflow.library[spec.target]
+
+    def workflow_of(self, frame: Frame) -> Workflow:
+        """The workflow that a frame stands in."""
+        return self.workflow if frame.home == ROOT else self.callee(self.state.steps[frame.home])
+
+    def frame_of(self, step: Step) -> Frame:
+        """The frame that a step stands in; of a composite's call, the composite's."""
+        while step.frame is None:
+            step = self.state.steps[step.owner]
+        return step.base or self.state.frames[step.frame]
+
+    def step_path(self, frame: Frame, node: str, visit: int) -> str:
+        """A step's address: `triage`, `review#2`, `fan/security/scan`, `each[3]/summarize`.
+
+        A called workflow's own frame ends in a slash, to be apart from the branch that it may be in.
+        """
+        if self.body(frame).single:
+            return frame.path
+        name = node if visit == 1 else f"{node}#{visit}"
+        return f"{frame.path.rstrip('/')}/{name}" if frame.path else name
+
+    def permissions(self, frame: Frame) -> Permissions:
+        """What leaves may reach in a frame: what its workflow allows, and all of its callers do."""
+        home = self.state.steps[frame.home]
+        own = self.callee(home).permissions
+        if home.path == ROOT:
+            return own or Permissions()
+        callers = self.permissions(self.frame_of(home))
+        return callers if own is None else intersection(own, callers)
+
+    def depth_limit(self, frame: Frame) -> int | None:
+        """The limit that one more workflow inside a frame would pass; None when it may be opened."""
+        limits = (self.callee(home).limits.max_depth for home in self.state.homes_of(frame))
+        return next((limit for depth, limit in enumerate(limits, 1) if depth >= limit), None)
+
+    def agent(self, frame: Frame, agent: str | Agent) -> tuple[Agent, Workflow]:
+        """An agent as seen from a frame, and the workflow whose models and tools it uses. Raises KeyError."""
+        home = self.state.steps[frame.home]
+        here = self.callee(home)
+        if isinstance(agent, Agent):
+            return agent, here
+        if home.path != ROOT:
+            spec: WorkflowSpec = self.node(home).spec
+            if agent in spec.agents:
+                return self.agent(self.frame_of(home), spec.agents[agent])
+        return here.agents[agent], here
+
+    def model(self, workflow: Workflow, name: str) -> Model:
+        """The model that an alias stands for, after the command line's `--model`."""
+        chosen: Any = self.options.get("models", {}).get(name)
+        known = workflow.models.get(name, Model(name))
+        if chosen is None:
+            return known
+        aliased: Model = workflow.models.get(chosen, Model(chosen, known.temperature, known.max_reply_tokens))
+        return aliased
+
+
+def join(*parts: str) -> str:
+    """Parts of an address, the empty ones left out."""
+    return "/".join(part for part in parts if part)

@@ -1,0 +1,207 @@
+"""What may start: arrived frames, queued attempts, retries that are due; never more attempts than the limit."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import partial
+
+import msgspec
+
+from runner.engine.scheduler.aftermath import Arrival, arrival_of
+from runner.engine.scheduler.ending import complete, end_body, end_workflow, fail, skip
+from runner.engine.scheduler.live import Live
+from runner.engine.scheduler.settling import settle_all, spawn
+from runner.engine.scheduler.view import Place, StepView
+from runner.ground.errors import Failure
+from runner.nodes import KINDS
+from runner.nodes.composites.workflow import BODY
+from runner.nodes.contract import Ask, Branch, Done, End, Enter, Failed, Opened, Perform, Spawn, StepFailed, SubCall
+from runner.record.events import AttemptStarted, StepStarted, StepWaiting
+from runner.record.fold import COMPOSITES
+from runner.record.node_records import arrived
+from runner.record.run_state import Frame, Step
+from runner.workflow.model import Node
+from runner.world.calls import AnyCall
+
+PURE = frozenset({"none", "end"})
+"""The verbs whose steps need no attempt: they end in the commit in which they start."""
+
+_AT_ONCE = (Done, Failed, End)
+"""The answers that end a step without its having been open."""
+
+
+def pump(live: Live) -> None:
+    """Start whatever may start now.
+
+    A step is one commit: a frame whose step has ended in this one may still start a step that does not end at once.
+    """
+    state = live.state
+    if state.retrying:
+        _start_due(live)
+    settled: set[str] = set()
+    while not settled.issuperset(state.ready):
+        for path in tuple(state.ready):
+            if path in state.ready and path not in settled:
+                _consider(live, state.frames[path], settled)
+                settle_all(live)
+    if state.queued:
+        _start_queued(live)
+
+
+def _consider(live: Live, frame: Frame, settled: set[str]) -> None:
+    body = live.body(frame)
+    node = body.nodes[frame.at or body.start]
+    if frame.path in live.moved:
+        settled.add(frame.path)
+        if node.verb in PURE or node.condition is not None:
+            return
+    _start(live, frame, node)
+
+
+def _start_due(live: Live) -> None:
+    for path in tuple(live.state.retrying):
+        step = live.state.steps[path]
+        if step.retry_at is None or step.retry_at > live.state.at:
+            continue
+        if step.verb in COMPOSITES:
+            _open(live, arrival_of(live, step), step)
+            settle_all(live)
+        elif _has_room(live, step):
+            live.emit(AttemptStarted(path, step.attempt + 1))
+
+
+def _start_queued(live: Live) -> None:
+    for path in tuple(live.state.queued):
+        step = live.state.steps[path]
+        if _has_room(live, step):
+            live.emit(AttemptStarted(path, 1))
+        elif len(live.state.running) >= live.most:
+            return
+
+
+def _has_room(live: Live, place: Frame | Step) -> bool:
+    """Whether one more attempt may run in each of the workflows that a place stands in, and in this process."""
+    return len(live.state.running) < live.most and all(
+        home.invocation is None or home.invocation.running < live.callee(home).limits.max_concurrency
+        for home in live.state.homes_of(place)
+    )
+
+
+def _start(live: Live, frame: Frame, node: Node) -> None:
+    visit = frame.visits.get(node.id, 0) + 1
+    at = Arrival(frame, node, visit, live.step_path(frame, node.id, visit))
+    if _over_limits(live, at):
+        return
+    try:
+        if node.condition is not None and not StepView(live, Place(frame, visit), at.step, None).holds(node.condition):
+            skip(live, at)
+            return
+    except StepFailed as error:
+        fail(live, at, Failed(error.failure), final=True)
+        return
+    _open(live, at, None)
+
+
+def _over_limits(live: Live, at: Arrival) -> bool:
+    if (home := _out_of_steps(live, at.frame)) is not None:
+        allowed = live.callee(home).limits.max_steps
+        words = f"the workflow took {allowed} steps; limits.max_steps allows no more"
+        end_body(live, home, Failure("step_limit", words).as_error(at.step, 1), "")
+        return True
+    if at.node.max_visits is not None and at.visit > at.node.max_visits:
+        words = f"'{at.node.id}' was arrived at {at.visit} times; max_visits is {at.node.max_visits}"
+        fail(live, at, Failed(Failure("loop_limit", words)), final=True)
+        return True
+    return False
+
+
+def _out_of_steps(live: Live, frame: Frame) -> Step | None:
+    """The workflow that may take no more steps. The `finally` of one that was cut off has limits of its own alone."""
+    for home in live.state.homes_of(frame):
+        if home.invocation is not None and home.invocation.steps >= live.callee(home).limits.max_steps:
+            return home
+        if home.detached:
+            return None
+    return None
+
+
+def _open(live: Live, at: Arrival, step: Step | None) -> None:
+    """Ask the kind to open the step, and do what it answers."""
+    record = partial(arrived, at.frame.nodes, at.node.id, "running", at.visit) if step is None else None
+    view = StepView(live, Place(at.frame, at.visit, at.node.id, record), at.step, step)
+    try:
+        opened: Opened = KINDS[at.node.verb].open(at.node, view)
+        due = None if at.node.timeout is None else _deadline(live, at, view.seconds(at.node.timeout))
+    except StepFailed as error:
+        fail(live, at, Failed(error.failure, error.output), final=True)
+        return
+    if not isinstance(opened, _AT_ONCE):
+        live.emit(_started(live, at, opened, due) if step is None else _started_anew(step, opened, due))
+    _take_opened(live, at, opened)
+
+
+def _deadline(live: Live, at: Arrival, seconds: float) -> float | None:
+    timed = at.node.verb in COMPOSITES and at.node.verb not in ("human", "agent", "wait")
+    return live.state.at + seconds if timed else None
+
+
+def _take_opened(live: Live, at: Arrival, opened: Opened) -> None:
+    match opened:
+        case Done():
+            complete(live, at, opened)
+        case Failed():
+            fail(live, at, opened)
+        case End():
+            end_workflow(live, at, opened)
+        case Perform():
+            live.calls[at.step] = opened.call
+        case Spawn():
+            spawn(live, live.state.steps[at.step], opened)
+        case Enter():
+            spawn(live, live.state.steps[at.step], Spawn((Branch(BODY, BODY, shared=True),)))
+        case Ask():
+            schema = dict(opened.schema) if opened.schema is not None else None
+            waits = (dict(opened.times), dict(opened.signals))
+            live.emit(StepWaiting(at.step, opened.kind, opened.until, opened.prompt, opened.choices, schema, *waits))
+
+
+def _started_anew(step: Step, opened: Perform | Spawn | Enter | Ask, due: float | None) -> AttemptStarted:
+    memory = dict(opened.memory) if isinstance(opened, Spawn) else {}
+    scope = opened.scope if isinstance(opened, Enter) else None
+    return AttemptStarted(step.path, step.attempt + 1, memory=memory, scope=scope, due=due)
+
+
+def _started(live: Live, at: Arrival, opened: Perform | Spawn | Enter | Ask, due: float | None) -> StepStarted:
+    started = StepStarted(at.step, at.node.id, at.node.verb, at.frame.path, visit=at.visit, due=due)
+    match opened:
+        case Perform():
+            details = {
+                "attempt": int(_has_room(live, at.frame)),
+                "input_hash": input_hash(opened.call),
+                "request": dict(opened.request),
+            }
+            return msgspec.structs.replace(started, **details)
+        case Spawn():
+            return msgspec.structs.replace(started, attempt=1, memory=dict(opened.memory))
+        case Enter():
+            return msgspec.structs.replace(started, attempt=1, scope=opened.scope)
+        case Ask():
+            return msgspec.structs.replace(started, attempt=1)
+
+
+def input_hash(call: AnyCall) -> str:
+    """What a call was given, in short: the first 16 hex digits of the SHA-256 of its JSON."""
+    return hashlib.sha256(msgspec.json.encode(call, order="sorted")).hexdigest()[:16]
+
+
+def call_of(live: Live, step: Step) -> AnyCall:
+    """The call of a step whose attempt is to run: as it was opened, or opened anew after a resumption (it is pure)."""
+    if step.path not in live.calls:
+        holder = step if step.frame is not None else live.state.steps[step.owner]
+        opened = live.kind(holder).open(live.node(holder), StepView.as_begun(live, holder))
+        if isinstance(opened, Perform):
+            live.calls[step.path] = opened.call
+        elif isinstance(opened, Spawn):
+            calls = {child.key: child.call for child in opened.children if isinstance(child, SubCall)}
+            live.calls[step.path] = calls[step.key]
+    return live.calls[step.path]

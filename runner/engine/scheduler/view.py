@@ -1,0 +1,305 @@
+"""What a node kind sees of the run: names for expressions, its children, and what surrounds its step."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from runner.engine.scheduler.live import Live
+from runner.ground.errors import ExpressionError, Failure, TemplateError
+from runner.language.expression import Expression
+from runner.language.template import Template, ValueTemplate
+from runner.nodes.contract import AgentUse, ResolvedAgent, StepFailed
+from runner.record.events import Ending, Scope
+from runner.record.fold import contributions, merge
+from runner.record.node_records import needed, results_of
+from runner.record.run_state import PENDING, Child, Frame, Nodes, Step, Tally
+from runner.workflow.compiler import parse_duration
+from runner.workflow.inputs import InputsInvalid, check_inputs
+from runner.workflow.model import Agent, Duration, Json, Node, Workflow
+
+
+class Place(msgspec.Struct, frozen=True):
+    """From where names are seen: a visit in a frame.
+
+    `node` is a node whose record the frame does not hold yet, `record` makes it; `counted` is what the run had
+    counted, if not just now.
+    """
+
+    frame: Frame
+    visit: int
+    node: str = ""
+    record: Callable[[], Json] | None = None
+    counted: Tally | None = None
+
+
+class Sight(dict[str, Json]):
+    """`nodes` as a place sees them: its own body's, then the enclosing bodies'.
+
+    An id of the innermost body that has it hides those further out, also before that node has run.
+    """
+
+    __slots__ = ("_bodies", "_nodes", "_place")
+
+    def __init__(self, workflow: Workflow, nodes: Nodes, place: Place) -> None:
+        self._bodies = workflow.bodies
+        self._nodes = nodes
+        self._place = place
+
+    def __missing__(self, name: str) -> Json:
+        level: Nodes | None = self._nodes
+        while level is not None:
+            if name in (level if level.body is None else self._bodies[level.body].seen):
+                return self._recorded(level, name)
+            level = level.outer
+        return PENDING
+
+    def _recorded(self, level: Nodes, name: str) -> Json:
+        place = self._place
+        if place.record is not None and name == place.node and level is place.frame.nodes:
+            return place.record()
+        return level.get(name, PENDING)
+
+
+def scope(live: Live, place: Place, extra: Mapping[str, Json]) -> dict[str, Json]:
+    """The names that expressions and templates see at a place."""
+    frame = place.frame
+    state = live.state
+    started = state.started
+    counted = place.counted or state.counted
+    return {
+        "inputs": state.home(frame).inputs,
+        "state": frame.state,
+        "nodes": Sight(live.workflow_of(frame), frame.nodes, place),
+        "visits": place.visit,
+        "run": {
+            "id": live.run,
+            "name": (started.name or started.workflow) if started else "",
+            "steps": counted.steps,
+            "cost_usd": counted.cost_usd,
+            "tokens": counted.tokens,
+            "budget_left_usd": None,
+        },
+        **frame.variables,
+        **extra,
+    }
+
+
+def evaluate(expression: Expression, names: Mapping[str, Json]) -> Json:
+    """An expression's JSON value. Raises StepFailed (`condition_error`)."""
+    try:
+        return expression.json(names)
+    except ExpressionError as error:
+        raise StepFailed(_language_failure("condition_error", error, expression.source)) from error
+
+
+def holds(expression: Expression, names: Mapping[str, Json]) -> bool:
+    """Whether a condition holds. Raises StepFailed (`condition_error`)."""
+    try:
+        return expression.test(names)
+    except ExpressionError as error:
+        raise StepFailed(_language_failure("condition_error", error, expression.source)) from error
+
+
+def render(value: ValueTemplate, names: Mapping[str, Json]) -> Json:
+    """A rendered JSON value. Raises StepFailed (`template_error`)."""
+    try:
+        return value.render(names)
+    except TemplateError as error:
+        raise StepFailed(_language_failure("template_error", error, "")) from error
+
+
+def text(template: Template, names: Mapping[str, Json]) -> str:
+    """Rendered text. Raises StepFailed (`template_error`)."""
+    try:
+        return template.text(names)
+    except TemplateError as error:
+        raise StepFailed(_language_failure("template_error", error, template.source[:200])) from error
+
+
+def seconds(duration: Duration, names: Mapping[str, Json]) -> float:
+    """A duration in seconds. Raises StepFailed (`template_error`)."""
+    if duration.seconds is not None:
+        return duration.seconds
+    assert duration.template is not None, "a duration has seconds or a template"
+    written = text(duration.template, names)
+    length = parse_duration(written)
+    if length is None:
+        raise StepFailed(Failure("template_error", f"'{written[:80]}' is no duration such as 250ms, 90s, 1h30m, 2d"))
+    return length
+
+
+def time_limit(workflow: Workflow, inputs: Mapping[str, Json]) -> float | None:
+    """Seconds that a workflow may run, given its inputs. Raises StepFailed (`template_error`)."""
+    limit = workflow.limits.timeout
+    return None if limit is None else seconds(limit, {"inputs": inputs})
+
+
+def _language_failure(type_: str, error: ExpressionError | TemplateError, source: str) -> Failure:
+    details: dict[str, Json] = {"source": source} if source else {}
+    hint = f" ({error.hint})" if error.hint else ""
+    return Failure(
+        "condition_error" if type_ == "condition_error" else "template_error", f"{error.message}{hint}", details
+    )
+
+
+class StepView:
+    """The view of one step, open or about to be. The run itself has no place: it renders nothing in a frame."""
+
+    def __init__(self, live: Live, place: Place | None, path: str, step: Step | None) -> None:
+        self._live = live
+        self._place = place
+        self._step = step
+        self.step = path
+
+    @classmethod
+    def of(cls, live: Live, step: Step) -> StepView:
+        """The view of a step that is open."""
+        place = Place(live.frame_of(step), step.visit) if step.path else None
+        return cls(live, place, step.path, step)
+
+    @classmethod
+    def as_begun(cls, live: Live, step: Step) -> StepView:
+        """The view that an open step was opened with: what it calls is the same again after a crash."""
+        return cls(live, Place(live.frame_of(step), step.visit, counted=step.counted), step.path, step)
+
+    @property
+    def now(self) -> float:
+        return self._live.state.at
+
+    @property
+    def folder(self) -> str:
+        return str(self._live.options.get("folder", "")) or self._live.workflow.folder
+
+    @property
+    def workflow(self) -> Workflow:
+        return self._live.workflow_of(self.frame)
+
+    @property
+    def place(self) -> Place:
+        assert self._place is not None, "the run itself renders nothing in a frame"
+        return self._place
+
+    @property
+    def frame(self) -> Frame:
+        return self.place.frame
+
+    @property
+    def callee(self) -> Workflow:
+        assert self._step is not None, "only an open step has called"
+        return self._live.callee(self._step)
+
+    @property
+    def memory(self) -> Mapping[str, Json]:
+        return self._step.memory if self._step else {}
+
+    @property
+    def children(self) -> Mapping[str, Child]:
+        return self._step.children if self._step else {}
+
+    @property
+    def open(self) -> Mapping[str, str]:
+        return self._step.open if self._step else {}
+
+    @property
+    def tally(self) -> Mapping[str, int]:
+        return self._step.tally if self._step else {}
+
+    @property
+    def times(self) -> Mapping[str, float]:
+        return self._step.waiting.times if self._step and self._step.waiting else {}
+
+    @property
+    def signals(self) -> Mapping[str, str]:
+        return self._step.waiting.signals if self._step and self._step.waiting else {}
+
+    @property
+    def strays(self) -> int:
+        invocation = self._step.invocation if self._step else None
+        return len(invocation.strays) if invocation else 0
+
+    @property
+    def ending(self) -> Ending | None:
+        invocation = self._step.invocation if self._step else None
+        return invocation.ending if invocation else None
+
+    def scope(self, **extra: Json) -> dict[str, Json]:
+        """The names that expressions and templates see at this step."""
+        return scope(self._live, self.place, extra)
+
+    def text(self, template: Template, **extra: Json) -> str:
+        return template.source if template.literal else text(template, self.scope(**extra))
+
+    def value(self, value: ValueTemplate, **extra: Json) -> Json:
+        return render(value, self.scope(**extra))
+
+    def evaluate(self, expression: Expression, **extra: Json) -> Json:
+        return evaluate(expression, self.scope(**extra))
+
+    def holds(self, condition: Expression, **extra: Json) -> bool:
+        return holds(condition, self.scope(**extra))
+
+    def results(self) -> Json:
+        return results_of(self._step) if self._step else {}
+
+    def seconds(self, duration: Duration) -> float:
+        return duration.seconds if duration.seconds is not None else seconds(duration, self.scope())
+
+    def branch_holds(self, condition: Expression, after: tuple[str, ...]) -> bool:
+        assert after == () or self._step is not None, "what a branch needs has ended in an open step"
+        state = self.frame.state.branch()
+        merge(state, contributions(self.children[key] for key in after))
+        nodes = needed(self._step, after, self.frame.nodes) if self._step else self.frame.nodes
+        return self.holds(condition, state=state, nodes=Sight(self.workflow, nodes, self.place))
+
+    def outputs(self) -> dict[str, Json]:
+        assert self._step is not None, "only an open step has outputs"
+        assert self._step.invocation is not None, "only a workflow has outputs"
+        invocation = self._step.invocation
+        at_end = Frame(self.step, self.step, "body", "body", self.step, invocation.state, invocation.nodes)
+        names = scope(self._live, Place(at_end, 1), {})
+        return {name: render(value, names) for name, value in self.callee.outputs.items()}
+
+    def agent(self, use: AgentUse) -> ResolvedAgent:
+        try:
+            found, home = self._live.agent(self.frame, use.agent)
+        except KeyError:
+            raise StepFailed(Failure("agent_not_found", f"there is no agent '{use.agent}' here")) from None
+        here = self.workflow
+        first = (here, use.model) if use.model else (home, found.model)
+        rest = [(home, name) for name in found.fallback] if use.fallback is None else [(here, n) for n in use.fallback]
+        models = tuple(self._live.model(workflow, name) for workflow, name in (first, *rest))
+        named = [home.tools[name] for name in found.tools] if use.tools is None else [here.tools[n] for n in use.tools]
+        return ResolvedAgent(_as_used(found, use), models, {tool.name: tool for tool in named})
+
+    def enter(self, node: Node, with_: Mapping[str, Json]) -> Scope:
+        callee = self._live.workflow.library[node.spec.target]
+        if (limit := self._live.depth_limit(self.frame)) is not None:
+            words = f"workflows are nested {limit} deep; limits.max_depth allows no more"
+            raise StepFailed(Failure("depth_limit", words))
+        try:
+            given = check_inputs(callee.inputs, with_)
+        except InputsInvalid as error:
+            raise StepFailed(Failure("input_invalid", f"workflow '{callee.name}': {error.message}")) from error
+        time_limit(callee, given)
+        return Scope(given, {name: key.default for name, key in callee.state.items()}, callee.name)
+
+
+def _as_used(agent: Agent, use: AgentUse) -> Agent:
+    own = {
+        "instructions": use.instructions,
+        "output_schema": use.output_schema,
+        "temperature": use.temperature,
+        "max_reply_tokens": use.max_reply_tokens,
+    }
+    said: dict[str, Any] = {key: value for key, value in own.items() if value is not None}
+    return msgspec.structs.replace(agent, **said)
+
+
+def draw(*parts: object) -> float:
+    """A number in [0, 1) that depends on nothing but its arguments: the jitter of a retry, the same at every replay."""
+    digest = hashlib.sha256("\0".join(map(str, parts)).encode()).digest()
+    return int.from_bytes(digest[:7], "big") / (1 << 56)

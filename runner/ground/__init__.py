@@ -1,0 +1,1 @@
+"""What everything stands on: errors, the clock, shipped files, plain text, JSON."""

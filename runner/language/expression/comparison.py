@@ -1,0 +1,116 @@
+"""Equality, order and membership. Numbers of different types compare by their number; nothing else does."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from runner.language.expression.faults import Fault
+from runner.language.expression.limits import COMPARED_A_STEP
+from runner.language.expression.scope import Scope
+from runner.language.expression.values import (
+    NUMBERS,
+    SCALARS,
+    Duration,
+    Timestamp,
+    Uint,
+    admit,
+    holds_key,
+    is_list,
+    is_map,
+    look_up,
+    name_of,
+)
+
+ORDERED = frozenset({bool, int, Uint, float, str, bytes, Timestamp, Duration})
+
+ORDERS: Mapping[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+def equal(left: Any, right: Any, scope: Scope) -> bool:
+    kind, other = type(left), type(right)
+    if kind in SCALARS and other in SCALARS:
+        if kind is other:
+            return bool(left == right)
+        return kind in NUMBERS and other in NUMBERS and bool(operator.eq(*_aligned(left, right)))
+    if is_map(left) and is_map(right):
+        return _equal_maps(left, right, scope)
+    if is_list(left) and is_list(right):
+        return _equal_lists(left, right, scope)
+    return _equal_after_all(left, right, scope)
+
+
+def _equal_after_all(left: Any, right: Any, scope: Scope) -> bool:
+    """Values of subclasses of plain types, once they are plain; what is left is not equal."""
+    one, other = admit(left), admit(right)
+    return (one is not left or other is not right) and equal(one, other, scope)
+
+
+def _equal_lists(left: Sequence[Any], right: Sequence[Any], scope: Scope) -> bool:
+    scope.spend(1 + min(len(left), len(right)) // COMPARED_A_STEP)
+    if len(left) != len(right):
+        return False
+    for one, other in zip(left, right, strict=True):
+        kind = type(one)
+        plain = kind is type(other) and kind in SCALARS
+        if not (one == other if plain else equal(one, other, scope)):
+            return False
+    return True
+
+
+def _equal_maps(left: Mapping[Any, Any], right: Mapping[Any, Any], scope: Scope) -> bool:
+    scope.spend(1 + min(len(left), len(right)) // COMPARED_A_STEP)
+    return len(left) == len(right) and all(
+        holds_key(right, key) and equal(value, look_up(right, key), scope) for key, value in left.items()
+    )
+
+
+def _aligned(left: Any, right: Any) -> tuple[Any, Any]:
+    """Two numbers as CEL compares them: as doubles if one of them is a double, though that may lose digits."""
+    return (float(admit(left)), float(admit(right))) if float in (type(left), type(right)) else (left, right)
+
+
+def compare(symbol: str, left: Any, right: Any) -> bool:
+    """The order of two values of one type, or of two numbers."""
+    kind = type(left)
+    if kind is type(right) and kind in ORDERED:
+        return ORDERS[symbol](left, right)
+    if kind in NUMBERS and type(right) in NUMBERS:
+        return ORDERS[symbol](*_aligned(left, right))
+    raise _no_order(symbol, left, right)
+
+
+def _no_order(symbol: str, left: Any, right: Any) -> Fault:
+    return Fault(f"'{symbol}' can't compare {name_of(left)} with {name_of(right)}", _advice(left, right))
+
+
+def _advice(left: Any, right: Any) -> str:
+    kinds = {type(left), type(right)}
+    if type(None) in kinds:
+        return "ask first: x != null && x > 1"
+    if str in kinds and kinds & NUMBERS:
+        return "make a number of the text: double(x), int(x)"
+    if bool in kinds:
+        return "compare two by two: a < b && b < c"
+    if is_list(left) or is_list(right) or is_map(left) or is_map(right):
+        return "to count: size(x)"
+    return "compare values of one type"
+
+
+def contains(item: Any, container: Any, scope: Scope) -> bool:
+    """`item in container`: an element of a list, or a key of a map."""
+    if is_map(container):
+        return holds_key(container, item)
+    if is_list(container):
+        scope.spend(1 + len(container) // COMPARED_A_STEP)
+        if type(item) is str and type(container) is list:
+            return item in container  # Python's own search is right for text, which equals nothing but text
+        return any(equal(item, element, scope) for element in container)
+    hint = "for text: x.contains(y)" if type(container) is str else "what follows 'in' is a list or a map"
+    raise Fault(f"'in' can't look into {name_of(container)}", hint)

@@ -1,0 +1,107 @@
+"""Numbers, strings and bytes as they are written."""
+
+from __future__ import annotations
+
+import math
+import re
+import sys
+
+from runner.ground.errors import ExpressionError
+from runner.language.expression.values import MAX_INT, MAX_UINT, Uint
+
+_ESCAPE = re.compile(
+    r"\\(?:[xX](?P<byte>[0-9A-Fa-f]{2})|(?P<octal>[0-3][0-7]{2})"
+    r"|u(?P<short>[0-9A-Fa-f]{4})|U(?P<long>[0-9A-Fa-f]{8})|(?P<letter>[\s\S]))"
+)
+_SURROGATES = range(0xD800, 0xE000)
+_TRIPLE = ("'''", '"""')
+_LETTERS = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"} | {
+    sign: sign for sign in "\\?\"'`"
+}
+
+
+def number(text: str, offset: int) -> int | float | Uint:
+    """The number of a NUMBER token. An int may be one too large: only a minus before it makes it fit."""
+    try:
+        return _number(text)
+    except (ValueError, OverflowError) as error:
+        raise ExpressionError(f"{text} is not a number of CEL: {error}", offset, width=len(text)) from None
+
+
+def _number(text: str) -> int | float | Uint:
+    unsigned = text[-1] in "uU"
+    digits = text.rstrip("uU")
+    hexadecimal = digits.startswith("0x")
+    if not hexadecimal and not digits.isdecimal():
+        return _double(digits, unsigned=unsigned)
+    value = int(digits, 16 if hexadecimal else 10)
+    if value > (MAX_UINT if unsigned else MAX_INT + 1):
+        raise OverflowError("it does not fit 64 bits")
+    return Uint(value) if unsigned else value
+
+
+def _double(digits: str, *, unsigned: bool) -> float:
+    if unsigned:
+        raise ValueError("a uint has no fraction and no exponent")
+    value = float(digits)
+    if math.isinf(value):
+        raise OverflowError("it is too large for a double")
+    return value
+
+
+def string(token: str, offset: int) -> str | bytes:
+    """The text or the bytes of a STRING token, whose quotes are known to match."""
+    start = re.search("['\"]", token)
+    opening = start.start() if start else 0
+    prefix = token[:opening].lower()
+    quotes = 3 if token.startswith(_TRIPLE, opening) else 1
+    content = token[opening + quotes : -quotes]
+    return _Content(content, offset + opening + quotes, "b" in prefix).read(raw="r" in prefix)
+
+
+class _Content:
+    """What stands between the quotes."""
+
+    def __init__(self, text: str, offset: int, is_bytes: bool) -> None:
+        self.text = text
+        self.offset = offset
+        self.is_bytes = is_bytes
+
+    def read(self, *, raw: bool) -> str | bytes:
+        if not self.is_bytes:
+            return self.text if raw else _ESCAPE.sub(self._character, self.text)
+        return self.text.encode() if raw else self._bytes()
+
+    def _bytes(self) -> bytes:
+        made = bytearray()
+        position = 0
+        for escape in _ESCAPE.finditer(self.text):
+            made += self.text[position : escape.start()].encode()
+            made += self._byte(escape)
+            position = escape.end()
+        return bytes(made + self.text[position:].encode())
+
+    def _byte(self, escape: re.Match[str]) -> bytes:
+        if escape["short"] or escape["long"]:
+            raise self._error(escape, "bytes take no \\u escape", "write the character itself, or \\x escapes")
+        return bytes([self._code(escape)])
+
+    def _character(self, escape: re.Match[str]) -> str:
+        code = self._code(escape)
+        if code in _SURROGATES or code > sys.maxunicode:
+            raise self._error(escape, "the escape is not a character of Unicode", "use \\U with eight digits")
+        return chr(code)
+
+    def _code(self, escape: re.Match[str]) -> int:
+        digits = escape["byte"] or escape["short"] or escape["long"]
+        if digits:
+            return int(digits, 16)
+        if escape["octal"]:
+            return int(escape["octal"], 8)
+        if escape["letter"] in _LETTERS:
+            return ord(_LETTERS[escape["letter"]])
+        message = f"'{escape[0]}' is not an escape of CEL" if escape[0].isprintable() else "not an escape of CEL"
+        raise self._error(escape, message, r"write \\ for a backslash, or put r before the quotes")
+
+    def _error(self, escape: re.Match[str], message: str, hint: str) -> ExpressionError:
+        return ExpressionError(message, self.offset + escape.start(), hint, len(escape[0]))

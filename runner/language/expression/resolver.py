@@ -1,0 +1,241 @@
+"""A parsed tree made ready: macros expanded, names and functions checked, references collected, constants folded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any
+
+from msgspec.structs import replace
+
+from runner.ground.errors import ExpressionError
+from runner.language.expression.calls import MACRO_FORMS, function_of, misuse
+from runner.language.expression.folding import folded
+from runner.language.expression.limits import MAX_DEPTH
+from runner.language.expression.mistakes import RESERVED_WORDS, reserved
+from runner.language.expression.tree import (
+    Binary,
+    Call,
+    Conditional,
+    Constant,
+    Has,
+    Index,
+    ListOf,
+    Logic,
+    Macro,
+    MacroKind,
+    MapOf,
+    Name,
+    Node,
+    Select,
+    Unary,
+    Variable,
+)
+from runner.language.expression.values import TYPE_NAMES
+from runner.language.reference import Reference
+
+Variables = Mapping[str, int]
+"""The variables of the macros around a node, each with its slot."""
+
+Step = Select | Index
+
+_MACROS: Mapping[str, MacroKind] = {
+    "all": "all",
+    "exists": "exists",
+    "exists_one": "exists_one",
+    "filter": "filter",
+    "map": "map",
+}
+_OTHER_CONSTANTS = {
+    **dict.fromkeys(("None", "nil", "NULL", "Null", "undefined", "nullptr"), "null"),
+    **dict.fromkeys(("True", "TRUE", "yes", "Yes"), "true"),
+    **dict.fromkeys(("False", "FALSE", "no", "No"), "false"),
+}
+"""Words of other languages that nobody means as names."""
+
+
+class Resolver:
+    """Resolves one expression. `names` are the dotted names of the scope, looked up in `container` first."""
+
+    def __init__(self, container: str, names: Collection[str], *, macros: bool, check: bool) -> None:
+        self.container = container
+        self.names = names
+        self.macros = macros
+        self.check = check
+        self.references: list[Reference] = []
+        self.faults: list[ExpressionError] = []
+        self.slots = 0
+
+    def resolve(self, node: Node, variables: Variables, depth: int = 0) -> Node:
+        """The tree with its names resolved. Raises ExpressionError."""
+        self._check_depth(node, depth)
+        return folded(_RESOLVERS[type(node)](self, node, variables, depth + 1), self.faults)
+
+    def _check_depth(self, node: Node, depth: int) -> None:
+        if depth > MAX_DEPTH:
+            message = f"the expression is nested too deeply: {MAX_DEPTH} levels are the most"
+            raise ExpressionError(message, node.offset, "calculate a part of it in a node before", node.width)
+
+    def _all(self, nodes: tuple[Node, ...], variables: Variables, depth: int) -> tuple[Node, ...]:
+        return tuple([self.resolve(node, variables, depth) for node in nodes])
+
+    def constant(self, node: Constant, variables: Variables, depth: int) -> Node:
+        return node
+
+    def path(self, node: Name | Step, variables: Variables, depth: int, *, guarded: bool = False) -> Node:
+        """A name and the constant steps after it."""
+        root, steps = _unwound(node)
+        self._check_depth(node, depth + len(steps))
+        if not isinstance(root, Name):
+            made = self.resolve(root, variables, depth)
+        elif root.name in variables and not root.rooted:
+            made = Variable(root.offset, root.width, root.name, variables[root.name])
+        else:
+            made, steps = self._free(root, steps, guarded=guarded)
+        for step in steps:
+            made = replace(step, operand=made)
+        return made
+
+    def _free(self, root: Name, steps: list[Step], *, guarded: bool) -> tuple[Node, list[Step]]:
+        """A name of the scope, and the steps that are not part of it."""
+        self._check_name(root)
+        found, rest = self._qualified(root, steps)
+        is_type = isinstance(found, Constant) or (root.name in TYPE_NAMES and not steps)
+        if not is_type:
+            path = (root.name, *(_key(step) for step in steps))
+            self.references.append(Reference(path, root.offset, guarded))
+        return found, rest
+
+    def _check_name(self, root: Name) -> None:
+        if root.name in RESERVED_WORDS:
+            raise reserved(root.name, root.offset)
+        if self.check and root.name in _OTHER_CONSTANTS:
+            word = _OTHER_CONSTANTS[root.name]
+            message = f"'{root.name}' is not a word of CEL"
+            raise ExpressionError(message, root.offset, f"write {word} for '{root.name}'", root.width)
+
+    def _qualified(self, root: Name, steps: list[Step]) -> tuple[Node, list[Step]]:
+        """The longest dotted name that is declared, in the innermost container."""
+        fields = [step.field for step in _leading_fields(steps)]
+        for length in range(len(fields), -1, -1):
+            dotted = ".".join([root.name, *fields[:length]])
+            for name in self._candidates(dotted, rooted=root.rooted):
+                if name in self.names:
+                    return replace(root, name=name), steps[length:]
+                if name in TYPE_NAMES and name != root.name:
+                    return Constant(root.offset, root.width, TYPE_NAMES[name]), steps[length:]
+        return root, steps
+
+    def _candidates(self, dotted: str, *, rooted: bool) -> Iterator[str]:
+        parts = self.container.split(".") if self.container and not rooted else []
+        for length in range(len(parts), -1, -1):
+            yield ".".join([*parts[:length], dotted])
+
+    def index(self, node: Index, variables: Variables, depth: int) -> Node:
+        if _is_step(node):
+            return self.path(node, variables, depth)
+        operand = self.resolve(node.operand, variables, depth)
+        return replace(node, operand=operand, key=self.resolve(node.key, variables, depth))
+
+    def call(self, node: Call, variables: Variables, depth: int) -> Node:
+        if self.macros and node.function == "has" and node.target is None and len(node.arguments) == 1:
+            return self._has(node, variables, depth)
+        if self.macros and node.target is not None and node.function in _MACROS:
+            wanted = (2, 3) if node.function == "map" else (2,)
+            if len(node.arguments) in wanted:
+                return self._macro(node, node.target, variables, depth)
+        if self.check and function_of(node) is None:
+            raise misuse(node).error()
+        target = self.resolve(node.target, variables, depth) if node.target else None
+        return replace(node, target=target, arguments=self._all(node.arguments, variables, depth))
+
+    def _has(self, node: Call, variables: Variables, depth: int) -> Node:
+        asked = node.arguments[0]
+        if isinstance(asked, Select):
+            made = self.path(asked, variables, depth, guarded=True)
+            if isinstance(made, Select):
+                return Has(made.offset, made.width, made.operand, made.field)
+        message = "has() asks for a field, and this is none"
+        raise ExpressionError(message, asked.offset, f"{MACRO_FORMS['has']}; key in x asks too", asked.width)
+
+    def _macro(self, node: Call, target: Node, variables: Variables, depth: int) -> Node:
+        kind = _MACROS[node.function]
+        variable = self._variable(node, variables)
+        inside = {**variables, variable.name: variable.slot}
+        self.slots = max(self.slots, variable.slot + 1)
+        source = self.resolve(target, variables, depth)
+        first, *others = self._all(node.arguments[1:], inside, depth)
+        place = (node.offset, node.width, kind, source, variable)
+        if kind == "filter":
+            return Macro(*place, keep=first, body=variable)
+        return Macro(*place, keep=first, body=others[0]) if others else Macro(*place, keep=None, body=first)
+
+    def _variable(self, node: Call, variables: Variables) -> Variable:
+        name = node.arguments[0]
+        if not isinstance(name, Name) or name.rooted:
+            message = f"the first argument of {node.function}() is a name for the element"
+            raise ExpressionError(message, name.offset, MACRO_FORMS[node.function], name.width)
+        self._check_name(name)
+        return Variable(name.offset, name.width, name.name, max(variables.values(), default=-1) + 1)
+
+    def unary(self, node: Unary, variables: Variables, depth: int) -> Node:
+        return replace(node, operand=self.resolve(node.operand, variables, depth))
+
+    def binary(self, node: Binary, variables: Variables, depth: int) -> Node:
+        left = self.resolve(node.left, variables, depth)
+        return replace(node, left=left, right=self.resolve(node.right, variables, depth))
+
+    def logic(self, node: Logic, variables: Variables, depth: int) -> Node:
+        return replace(node, operands=self._all(node.operands, variables, depth))
+
+    def conditional(self, node: Conditional, variables: Variables, depth: int) -> Node:
+        condition, yes, no = self._all((node.condition, node.yes, node.no), variables, depth)
+        return replace(node, condition=condition, yes=yes, no=no)
+
+    def list_of(self, node: ListOf, variables: Variables, depth: int) -> Node:
+        return replace(node, items=self._all(node.items, variables, depth))
+
+    def map_of(self, node: MapOf, variables: Variables, depth: int) -> Node:
+        keys = self._all(tuple(key for key, _ in node.entries), variables, depth)
+        values = self._all(tuple(value for _, value in node.entries), variables, depth)
+        return replace(node, entries=tuple(zip(keys, values, strict=True)))
+
+
+def _unwound(node: Node) -> tuple[Node, list[Step]]:
+    """Where a path starts, and its constant steps, first to last."""
+    steps: list[Step] = []
+    while _is_step(node):
+        steps.append(node)  # type: ignore[arg-type]
+        node = node.operand  # type: ignore[attr-defined]
+    return node, steps[::-1]
+
+
+def _is_step(node: Node) -> bool:
+    return isinstance(node, Select) or (
+        isinstance(node, Index) and isinstance(node.key, Constant) and type(node.key.value) is str
+    )
+
+
+def _key(step: Step) -> str:
+    return step.field if isinstance(step, Select) else step.key.value  # type: ignore[attr-defined]
+
+
+def _leading_fields(steps: list[Step]) -> Iterator[Select]:
+    for step in steps:
+        if not isinstance(step, Select):
+            return
+        yield step
+
+
+_RESOLVERS: Mapping[type[Node], Callable[[Resolver, Any, Variables, int], Node]] = {
+    Constant: Resolver.constant,
+    Name: Resolver.path,
+    Select: Resolver.path,
+    Index: Resolver.index,
+    Call: Resolver.call,
+    Unary: Resolver.unary,
+    Binary: Resolver.binary,
+    Logic: Resolver.logic,
+    Conditional: Resolver.conditional,
+    ListOf: Resolver.list_of,
+    MapOf: Resolver.map_of,
+}

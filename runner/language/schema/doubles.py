@@ -1,0 +1,82 @@
+"""Whole numbers under `type: number` as doubles, so that arithmetic does not depend on how a number was written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from runner.language.schema.linked import LISTS, MAPPINGS, SINGLE, Linked
+from runner.language.schema.sameness import is_integer
+
+Json = Any
+IsValid = Callable[[Linked, Json], bool]
+
+
+def speaks_of_doubles(schema: Linked) -> bool:
+    """Whether a whole number may have to become a double anywhere in what the schema describes."""
+    if isinstance(schema, bool):
+        return False
+    return _is_double(schema) or any(map(speaks_of_doubles, _inner(schema)))
+
+
+def _is_double(schema: dict[str, Any]) -> bool:
+    types = schema.get("type", ())
+    return types == "number" or (isinstance(types, list) and "number" in types and "integer" not in types)
+
+
+def _inner(schema: dict[str, Any]) -> Iterator[Linked]:
+    """The schemas written inside one. What a reference leads to is written inside the whole as well."""
+    for keyword, value in schema.items():
+        if keyword in SINGLE:
+            yield value
+        elif keyword in LISTS:
+            yield from value
+        elif keyword in MAPPINGS:
+            yield from value.values()
+        elif keyword == "patternProperties":
+            yield from (inner for _, inner in value)
+
+
+def with_doubles(schema: Linked, value: Json, is_valid: IsValid) -> Json:
+    """`value`, which fits `schema`, with doubles where they belong. What does not change is not copied."""
+    if isinstance(schema, bool):
+        return value
+    for inner in _applied(schema, value, is_valid):
+        value = with_doubles(inner, value, is_valid)
+    if is_integer(value):
+        return _double(value) if _is_double(schema) else value
+    if isinstance(value, dict):
+        return {key: with_doubles(_of_key(schema, key), item, is_valid) for key, item in value.items()}
+    if isinstance(value, list):
+        prefix, rest = schema.get("prefixItems", []), schema.get("items", True)
+        return [with_doubles(prefix[i] if i < len(prefix) else rest, item, is_valid) for i, item in enumerate(value)]
+    return value
+
+
+def _double(value: int) -> Json:
+    try:
+        return float(value)
+    except OverflowError:
+        return value
+
+
+def _of_key(schema: dict[str, Any], key: str) -> Linked:
+    """The schema of a key's value; all of them, where several patterns match."""
+    found: list[Linked] = [schema["properties"][key]] if key in schema.get("properties", ()) else []
+    found += [inner for pattern, inner in schema.get("patternProperties", ()) if pattern.found_in(key)]
+    if not found:
+        return schema.get("additionalProperties", True)  # type: ignore[no-any-return]
+    return found[0] if len(found) == 1 else {"allOf": found}
+
+
+def _applied(schema: dict[str, Any], value: Json, is_valid: IsValid) -> Iterator[Linked]:
+    """The schemas that apply to the same value; of several forms, the first that fits."""
+    if "$ref" in schema:
+        schema["$ref"].budget.spend()
+        yield schema["$ref"].target
+    yield from schema.get("allOf", ())
+    for keyword in ("anyOf", "oneOf"):
+        forms = (form for form in schema.get(keyword, ()) if is_valid(form, value))
+        yield from [form for form in [next(forms, None)] if form is not None]
+    if "if" in schema:
+        yield schema.get("then" if is_valid(schema["if"], value) else "else", True)

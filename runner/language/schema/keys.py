@@ -1,0 +1,51 @@
+"""The verbs, and which keys belong where: read off the shipped schemas."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from runner.language.schema import shipped, words
+from runner.language.schema.evaluated import known_keys
+
+VERBS = (
+    "agent",
+    "command",
+    "script",
+    "tool",
+    "read",
+    "write",
+    "human",
+    "parallel",
+    "for_each",
+    "workflow",
+    "wait",
+    "end",
+)
+
+
+@cache
+def verb_keys(verb: str) -> frozenset[str]:
+    """The keys that come with a verb: beside it, and in its value where that has keys of its own."""
+    schema = shipped.fragment(verb)
+    return frozenset([*_keys(schema), *schema["properties"][verb].get("properties", ())])
+
+
+def _keys(schema: dict[str, Any]) -> list[str]:
+    return known_keys(schema, {}, lambda _schema, _value: False)
+
+
+def belongs(key: str) -> str:
+    """Where a key that is unknown in one place may stand; nothing for one that stands nowhere."""
+    verbs = [verb for verb in VERBS if key in verb_keys(verb)]
+    if verbs:
+        return f"'{key}' belongs to {words.both(verbs)} nodes"
+    node = shipped.fragment("node")["$defs"]
+    places = {
+        "nodes": _keys(node["keys"]),
+        "steps": ["id"],
+        "branches of 'parallel'": ["needs"],
+        "bodies": _keys(node["body_keys"]),
+        "the top of the file": _keys(shipped.fragment("")),
+    }
+    return next((f"'{key}' belongs to {place}" for place, keys in places.items() if key in keys), "")

@@ -1,0 +1,87 @@
+"""What a path into a workflow file leads to: the innermost thing on its way that has a name."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from runner.language.schema import words
+from runner.language.schema.keys import VERBS
+from runner.language.schema.linked import Path
+
+Json = Any
+
+_SECTIONS = {
+    "inputs": "input",
+    "state": "state key",
+    "models": "model",
+    "schemas": "schema",
+    "agents": "agent",
+    "tools": "tool",
+    "outputs": "output",
+}
+
+
+class Owner(NamedTuple):
+    """What a path leads into, in words; the first `depth` steps of the path lead to it."""
+
+    words: str
+    depth: int
+    is_node: bool = False
+
+
+def whole(path: Path, data: Json) -> str:
+    """`node 'triage'`, `retry of node 'triage'`, `limits.timeout`, `the workflow`."""
+    owner = owner_of(path, data)
+    rest = words.path_text(path[owner.depth :])
+    if not owner.depth:
+        return rest or owner.words
+    return f"{rest} of {owner.words}" if rest else owner.words
+
+
+def owner_of(path: Path, data: Json) -> Owner:
+    """The innermost thing that has a name on the way along a path."""
+    match path:
+        case (str(section), str(name), *_) if section in _SECTIONS:
+            return Owner(f"{_SECTIONS[section]} '{name}'", 2)
+        case (("rescue" | "finally") as key, *_):
+            owner = Owner(f"'{key}'", 1, True)
+        case _:
+            owner = Owner("the workflow", 0)
+    while inner := _inner(owner, path, data):
+        owner = inner
+    return owner
+
+
+def _inner(owner: Owner, path: Path, data: Json) -> Owner | None:
+    """The node, branch or body that the path enters next within `owner`."""
+    match path[owner.depth :]:
+        case ("nodes", str(name), *_):
+            return Owner(f"node '{name}'", owner.depth + 2, True)
+        case ("parallel", str(name), *_) if owner.is_node:
+            return Owner(f"branch '{name}'", owner.depth + 2, True)
+        case ("steps", int(position), *_):
+            step = at(data, path[: owner.depth + 2])
+            called = step.get("id", f"s{position + 1}") if isinstance(step, dict) else f"s{position + 1}"
+            return Owner(f"step '{called}'", owner.depth + 2, True)
+        case ("do", *_) if owner.is_node:
+            return Owner(f"'do' of {owner.words}", owner.depth + 1, True)
+        case _:
+            return None
+
+
+def is_node(path: Path, data: Json) -> bool:
+    """Whether a path leads to a node, or to a body in the place of one."""
+    owner = owner_of(path, data)
+    return owner.is_node and owner.depth == len(path)
+
+
+def at(data: Json, path: Path) -> Json:
+    """The value at a path."""
+    for step in path:
+        data = data[step]
+    return data
+
+
+def verbs(data: Json, path: Path) -> list[str]:
+    """The verbs among the keys at a path."""
+    return [key for key in at(data, path) if key in VERBS]

@@ -1,0 +1,79 @@
+"""The schemas that are shipped, as one document that refers to nothing outside it."""
+
+from __future__ import annotations
+
+import copy
+import json
+import posixpath
+from functools import cache
+from typing import Any
+
+from runner.ground import resources
+from runner.language.schema.checker import Checker, checker
+from runner.language.schema.linked import Link, link
+
+Json = Any
+
+ROOT = "workflow.schema.json"
+_DATA = frozenset({"const", "default", "enum", "examples"})
+
+
+def bundle() -> dict[str, Json]:
+    """The schema of a workflow file and all that it needs, in one document: what editors take."""
+    return copy.deepcopy(_bundle())
+
+
+@cache
+def _bundle() -> dict[str, Json]:
+    documents: dict[str, dict[str, Json]] = {}
+    _collect(ROOT, documents)
+    root = documents.pop(ROOT)
+    return {**root, "$defs": {_name(file): document for file, document in documents.items()}}
+
+
+def _name(file: str) -> str:
+    """What a file is called in the bundle: `agent` for `nodes/agent.json`."""
+    return posixpath.basename(file).removesuffix(".json")
+
+
+def _collect(file: str, documents: dict[str, dict[str, Json]]) -> None:
+    """Read `file` and all files that it refers to; references become places in the bundle."""
+    if file in documents:
+        return
+    documents[file] = document = json.loads((resources.data("schemas") / file).read_text(encoding="utf-8"))
+    if file != ROOT:
+        del document["$schema"]
+    _redirect(document, file, documents)
+
+
+def _redirect(value: Json, file: str, documents: dict[str, dict[str, Json]]) -> None:
+    if isinstance(value, list):
+        for item in value:
+            _redirect(item, file, documents)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if key == "$ref" and isinstance(item, str):
+                path, _, pointer = item.partition("#")
+                target = posixpath.normpath(posixpath.join(posixpath.dirname(file), path)) if path else file
+                _collect(target, documents)
+                value[key] = f"#/$defs/{_name(target)}{pointer}"
+            elif key not in _DATA:
+                _redirect(item, file, documents)
+
+
+@cache
+def _linked() -> Link:
+    return link(_bundle())
+
+
+@cache
+def definition(name: str = "") -> Checker:
+    """The workflow's schema, or the one called `name` that it needs: `agent`, `node`, `json-schema` …"""
+    return checker(_linked(), fragment(name))
+
+
+def fragment(name: str) -> dict[str, Any]:
+    """A shipped schema, linked: that of `name`, or the workflow's."""
+    whole: Any = _linked().schema
+    found: dict[str, Any] = whole["$defs"][name] if name else whole
+    return found

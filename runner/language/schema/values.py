@@ -1,0 +1,141 @@
+"""JSON Schemas that users write: checked, compiled once, asked often."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from runner.ground.errors import WorkflowError
+from runner.language.schema import shipped, words
+from runner.language.schema.checker import Checker, checker
+from runner.language.schema.doubles import speaks_of_doubles, with_doubles
+from runner.language.schema.fault import Fault
+from runner.language.schema.linked import Link, Linked, Path, TooComplex, link
+
+Json = Any
+
+MOST_KEPT = 512
+
+_BY_ITEM = frozenset({"type", "items", "minItems", "maxItems"})
+"""The keywords that say of a list nothing but its length, and what each of its items is."""
+
+
+class SchemaError(NamedTuple):
+    """One thing wrong with a value. `message` begins with the path, if there is one."""
+
+    path: Path
+    message: str
+
+    def text(self, what: str) -> str:
+        """The message under the value's own name: `output.items[2].score: expected a number, got "high"`."""
+        if not self.path:
+            return f"{what}: {self.message}"
+        return what + ("" if self.message.startswith("[") else ".") + self.message
+
+
+class UnusableSchema(WorkflowError):
+    """What is no JSON Schema, or one that refers to what is not there. `errors` says where."""
+
+    def __init__(self, errors: list[tuple[Path, str]]) -> None:
+        super().__init__("; ".join(_with_path(path, message) for path, message in errors))
+        self.errors = errors
+
+
+class CompiledSchema(msgspec.Struct, frozen=True):
+    """A schema ready for use."""
+
+    _link: Link
+    _checker: Checker
+    _frame: Checker
+    _has_doubles: bool
+    _forms: dict[int, Checker] = msgspec.field(default_factory=dict)
+
+    def fits(self, value: Json) -> bool:
+        """Whether the value fits."""
+        return self._checker.fits(value)
+
+    def fits_grown(self, value: list[Json], added: int) -> bool:
+        """Whether a list fits of which all but the last `added` items are a list that does."""
+        form = self._link.schema
+        if isinstance(form, bool) or not form.keys() <= _BY_ITEM:
+            return self.fits(value)
+        items = form.get("items", True)
+        new = value[len(value) - added :]
+        return self._frame.fits(value) and (items is True or all(self._form_fits(items, item) for item in new))
+
+    def errors(self, value: Json, *, secret: bool = False) -> list[SchemaError]:
+        """All that is wrong with the value, up to a bound; of a secret one, without showing it."""
+        return [_as_error(fault, secret) for fault in self._checker.faults(value)]
+
+    def normalise(self, value: Json) -> Json:
+        """A value that fits, with each whole number under `type: number` as a double."""
+        if not self._has_doubles:
+            return value
+        self._link.budget.renew()
+        try:
+            return with_doubles(self._link.schema, value, self._form_fits)
+        except (TooComplex, RecursionError):
+            return value
+
+    def _form_fits(self, form: Linked, value: Json) -> bool:
+        if id(form) not in self._forms:
+            self._forms[id(form)] = checker(self._link, form)
+        return self._forms[id(form)].fits(value)
+
+
+def _as_error(fault: Fault, secret: bool) -> SchemaError:
+    path = fault.path if fault.kind == "value" else fault.path[: len(fault.path) - (fault.kind != "missing")]
+    said = "does not fit its schema" if secret and fault.kind in ("value", "key") else fault.words
+    if fault.kind == "key":
+        said = f"key {words.shown(fault.name)}: {said}" if not secret else said
+    return SchemaError(path, _with_path(path, said))
+
+
+def _with_path(path: Path, message: str) -> str:
+    return f"{words.path_text(path)}: {message}" if path else message
+
+
+def check_schema(schema: Json) -> list[tuple[Path, str]]:
+    """What keeps `schema` from being used: each mistake's path and words."""
+    return _mistakes_of_form(schema) or link(schema).problems
+
+
+def _mistakes_of_form(schema: Json) -> list[tuple[Path, str]]:
+    return [(fault.path, fault.words) for fault in shipped.definition("json-schema").faults(schema)]
+
+
+_kept: OrderedDict[int, tuple[Json, CompiledSchema]] = OrderedDict()
+
+
+def compile_schema(schema: Mapping[str, Json] | bool) -> CompiledSchema:
+    """The schema, ready for use. Raises UnusableSchema.
+
+    A schema that is asked for again is not compiled again, as long as it is the same object: it must not be changed.
+    """
+    kept = _kept.get(id(schema))
+    if kept is not None and kept[0] is schema:
+        return kept[1]
+    compiled = _compiled(schema)
+    _kept[id(schema)] = schema, compiled
+    if len(_kept) > MOST_KEPT:
+        _kept.popitem(last=False)
+    return compiled
+
+
+def _compiled(schema: Json) -> CompiledSchema:
+    if mistakes := _mistakes_of_form(schema):
+        raise UnusableSchema(mistakes)
+    ready = link(schema)
+    if ready.problems:
+        raise UnusableSchema(ready.problems)
+    return CompiledSchema(ready, checker(ready), _frame(ready), speaks_of_doubles(ready.schema))
+
+
+def _frame(ready: Link) -> Checker:
+    """What a schema says of a list beside what it says of each item alone."""
+    if isinstance(ready.schema, bool) or "items" not in ready.schema:
+        return checker(ready)
+    return checker(ready, {keyword: said for keyword, said in ready.schema.items() if keyword != "items"})

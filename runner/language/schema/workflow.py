@@ -1,0 +1,152 @@
+"""A workflow file's shape: every mistake at its place, in words, with what to do."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Collection
+from typing import Any, NamedTuple
+
+from runner.ground.errors import Problem
+from runner.language.schema import shipped, words
+from runner.language.schema.fault import Fault
+from runner.language.schema.keys import VERBS, belongs, verb_keys
+from runner.language.schema.linked import Path, settled
+from runner.language.schema.mending import mended, nearest_key
+from runner.language.schema.owners import is_node, verbs, whole
+from runner.language.source import Source, in_file_order
+from runner.language.source.scalars import quoted, resolve
+
+Json = Any
+
+_LONGEST_KEY = 60
+_PLAIN = re.compile(r"(?!-(?: |$))[\w/.-]+(?: [\w/.-]+)*")
+
+
+class Checked(NamedTuple):
+    """What is wrong with the shape of a file, and its data as far as it can be gone on with."""
+
+    problems: list[Problem]
+    data: Json
+
+
+def check_workflow(source: Source) -> Checked:
+    """All that is wrong with the shape of a workflow file, in file order."""
+    faults = shipped.definition().faults(source.data)
+    if not faults:
+        return Checked([], source.data)
+    crowded = {path: found for path in _node_paths(faults, source.data) if len(found := verbs(source.data, path)) > 1}
+    problems = [_two_verbs(source, path, found) for path, found in crowded.items()]
+    problems.extend(_problem(source, fault) for fault in faults if not _is_told(fault, faults, crowded, source.data))
+    return Checked(sorted(problems, key=in_file_order), mended(source, faults))
+
+
+def _problem(source: Source, fault: Fault) -> Problem:
+    data, path = source.data, fault.path
+    if fault.kind == "missing":
+        said = f" needs '{fault.name}'" if fault.name else f": {fault.words}"
+        message = f"{whole(path, data)}{said}"
+        return Problem(message, source.place(path, key=True), _example(fault))
+    if fault.kind == "unknown":
+        name, near = fault.name[:_LONGEST_KEY], nearest_key(fault, data)
+        said = f"; did you mean '{near}'?" if near else ""
+        message = f"unknown key '{name}' in {whole(path[:-1], data)}{said}"
+        return Problem(message, source.place(path, key=True), belongs(name))
+    if fault.kind == "clash":
+        return Problem(f"{whole(path[:-1], data)}: {fault.words}", source.place(path, key=True))
+    if fault.kind == "key":
+        return Problem(f"{whole(path[:-1], data)}: {fault.words}", source.place(path, key=True), _name_for(fault.name))
+    return Problem(f"{whole(path, data)}: {fault.words}", source.place(path), _mending(source, fault))
+
+
+# Mistakes that show more than once.
+
+
+def _node_paths(faults: list[Fault], data: Json) -> list[Path]:
+    """The nodes that have a verb for an unknown key."""
+    paths = [fault.path[:-1] for fault in faults if fault.kind == "unknown" and fault.name in VERBS]
+    return [path for path in dict.fromkeys(paths) if is_node(path, data)]
+
+
+def _two_verbs(source: Source, path: Path, found: list[str]) -> Problem:
+    named = f"both {words.both(found)}" if len(found) == len("ab") else words.both(found)
+    hint = "make two nodes of it, and lead from one to the other by 'next'"
+    place = source.place((*path, found[1]), key=True)
+    return Problem(f"a node has at most one verb; {whole(path, source.data)} has {named}", place, hint)
+
+
+def _is_told(fault: Fault, faults: list[Fault], crowded: dict[Path, list[str]], data: Json) -> bool:
+    """Whether another message says it already: a second verb; or a misspelt key, which is therefore missing, or
+    without whose verb others are unknown."""
+    where = fault.path[:-1] if fault.kind == "unknown" else fault.path
+    beside = [other for other in faults if other.kind == "unknown" and other.path[:-1] == where and other is not fault]
+    meant = [nearest_key(other, data) for other in beside]
+    if fault.kind == "missing":
+        return where in crowded or any(f"'{key}'" in fault.words for key in meant)
+    if fault.kind != "unknown":
+        return False
+    return any(fault.name == key or fault.name in _keys_beside(key) for key in (*crowded.get(where, ()), *meant))
+
+
+def _keys_beside(key: str) -> Collection[str]:
+    """The keys that come with a verb, or with what makes a body."""
+    return verb_keys(key) if key in VERBS else ("start",) if key == "nodes" else ()
+
+
+# What to do.
+
+
+def _name_for(name: str) -> str:
+    """A name that is allowed, made of one that is not."""
+    allowed = re.sub(r"\W+", "_", name, flags=re.ASCII)[:_LONGEST_KEY]
+    return f"for example {allowed}" if allowed != name and re.match(r"[A-Za-z_]\w", allowed) else ""
+
+
+def _example(fault: Fault) -> str:
+    """How a missing key may look, where its schema shows that."""
+    properties = fault.schema.get("properties", {}) if isinstance(fault.schema, dict) else {}
+    schema = settled(properties.get(fault.name, True))
+    return _shown_by(schema, f"{fault.name}: ") if isinstance(schema, dict) else ""
+
+
+def _shown_by(schema: dict[str, Any], key: str) -> str:
+    """A value that a schema shows."""
+    values = [schema["const"]] if "const" in schema else schema.get("examples", [])
+    if not values:
+        return ""
+    return f"for example {key}{_yaml(values[0])}"
+
+
+def _mending(source: Source, fault: Fault) -> str:
+    """How to write a value that was meant well."""
+    key = f"{fault.path[-1]}: " if fault.path and isinstance(fault.path[-1], str) else ""
+    if fault.value is None and is_node(fault.path, source.data):
+        return f"for a node that does nothing write {key}{{}}"
+    schema = fault.schema if isinstance(fault.schema, dict) else {}
+    wanted = schema.get("type")
+    if wanted == "string" and isinstance(fault.value, bool | int | float) and "pattern" not in schema:
+        place = source.place(fault.path)
+        return f"put it in quotes: {key}{quoted(place.token)}"
+    if wanted == "array" and isinstance(fault.value, str):
+        items = _words_of(fault.value) if key == "command: " else [fault.value]
+        return f"write a list: {key}{_yaml(items)}"
+    return _shown_by(schema, key)
+
+
+def _words_of(line: str) -> list[str]:
+    try:
+        return shlex.split(line)
+    except ValueError:
+        return line.split()
+
+
+def _yaml(value: Json) -> str:
+    """A value as it may be written in one line of YAML."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_yaml(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_yaml, value))}]"
+    if isinstance(value, str):
+        return value if _PLAIN.fullmatch(value) and isinstance(resolve(value), str) else quoted(value)
+    return json.dumps(value)

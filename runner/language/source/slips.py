@@ -1,0 +1,109 @@
+"""Unquoted text that YAML reads as something else: told from what was meant, with the quotes that mend it."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from runner.language.source.scalars import balanced, quoted
+from runner.language.source.text import Text
+
+LONGEST_ADVICE = 200
+"""Characters of a line beyond which no advice is worked out for it: it would not be read."""
+
+EXPRESSION_KEYS = frozenset({"if", "when", "match", "complete_when", "for_each", "speaker"})
+
+_UNFINISHED = re.compile(r"(?:[-=<>!&|+*/%?:]|\bin)$")
+_ENTRY = re.compile(r"""\s*(?:- +)*(?P<key>[\w.-]+|'[^']*'|"[^"]*"): +(?P<rest>\S.*)""")
+_APOSTROPHE = re.compile(r"'[^']*\w'\w[^']*'")
+_FLOW_ITEM = re.compile(r"\s*(?P<rest>\S.*)")
+_ITEM = re.compile(r"\s*(?:- +)+(?P<rest>\S.*)")
+
+
+class Slip(NamedTuple):
+    message: str
+    hint: str
+
+
+class Entry(NamedTuple):
+    """A value as written, where it starts, and its key (none in a list)."""
+
+    key: str | None
+    start: int
+    written: str
+
+
+def put_in_quotes(key: str | None, written: str) -> str:
+    """The advice to quote a value, showing how; none when it is too long to show."""
+    if not written or len(written) > LONGEST_ADVICE:
+        return ""
+    value = quoted(written[1:-1] if _APOSTROPHE.fullmatch(written) else written)
+    return f"put it in quotes: {key}: {value}" if key else f"put it in quotes: {value}"
+
+
+def bare_template(text: Text, key: str | None, start: int) -> Slip | None:
+    """`{{ x }}` without quotes, which is a mapping to YAML."""
+    if not text.text.startswith("{{", start):
+        return None
+    return Slip("YAML reads unquoted braces as a mapping", put_in_quotes(key, written(text, start)))
+
+
+def cut_short(text: Text, key: str | None, start: int, end: int) -> Slip | None:
+    """An unquoted value that ends sooner than it should: at ` #`, a comment to YAML, or at a comma between braces."""
+    follows = text.text[end : text.line_end(end)].lstrip(" ")[:3] if text.text[end : end + 1] in (" ", ",") else ""
+    if follows[:1] not in ("#", ",") or not follows:
+        return None
+    value = text.text[start:end]
+    is_cut = value.count("{{") > value.count("}}") or follows == "#{{"
+    if key in EXPRESSION_KEYS:
+        is_cut = is_cut or not balanced(value) or bool(_UNFINISHED.search(value))
+    if not is_cut:
+        return None
+    if follows[0] == "#":
+        return Slip("YAML takes ' #' and what follows as a comment", put_in_quotes(key, _whole_line(text, start)))
+    return Slip("YAML ends an unquoted value at a comma here", put_in_quotes(key, written(text, start)))
+
+
+def _whole_line(text: Text, start: int) -> str:
+    """From `start` to the end of the line; nothing if that is too long to show."""
+    line = text.text[start : min(text.line_end(start), start + LONGEST_ADVICE + 1)].rstrip()
+    return line if len(line) <= LONGEST_ADVICE else ""
+
+
+def written(text: Text, start: int) -> str:
+    """What was meant as one value, by the look of it: up to the end of its line, or of its entry between brackets."""
+    line = _whole_line(text, start)
+    if _entry_starts(text.text[text.line_start(start) : start]):
+        for match in re.finditer(r"[,\]}]", line):
+            if balanced(line[: match.start()]):
+                return line[: match.start()].rstrip()
+    return re.split(r"\s#", line)[0].rstrip()
+
+
+def entry_at(text: Text, offset: int) -> Entry | None:
+    """The entry on the line of `offset`, in the innermost brackets that are open there."""
+    line_start = text.line_start(offset)
+    starts = _entry_starts(text.text[line_start:offset])
+    start = line_start + (starts[-1] if starts else 0)
+    end = text.line_end(offset)
+    item = _FLOW_ITEM if starts else _ITEM
+    match = _ENTRY.match(text.text, start, end) or item.match(text.text, start, end)
+    if match is None:
+        return None
+    return Entry(match.groupdict().get("key"), match.start("rest"), written(text, match.start("rest")))
+
+
+def _entry_starts(before: str) -> list[int]:
+    """For each bracket that is open at the end of `before`, where its latest entry starts."""
+    starts: list[int] = []
+    if len(before) > LONGEST_ADVICE:
+        return starts
+    for match in re.finditer(r"""'[^']*'|"(?:\\.|[^"\\])*"|[\[\]{},]""", before):
+        character = match.group()
+        if character in "[{":
+            starts.append(match.end())
+        elif starts and character in "]}":
+            starts.pop()
+        elif starts and character == ",":
+            starts[-1] = match.end()
+    return starts

@@ -1,0 +1,97 @@
+"""Runs a parsed template: compiled when first rendered, within a budget, every failure placed in the source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property, lru_cache
+from typing import Any
+
+import msgspec
+from jinja2 import Template as Code
+from jinja2 import Undefined
+
+from runner.ground.errors import TemplateError, WorkflowError
+from runner.language.reference import Reference
+from runner.language.template.budget import MAX_TEXT, Budget, too_long
+from runner.language.template.json_value import copied, text_of
+from runner.language.template.placing import placed, statement_offset
+from runner.language.template.rewriting import LONE, rewritten
+from runner.language.template.sandbox import Scope
+from runner.language.template.syntax import SANDBOX, Syntax, parse
+from runner.language.template.watchdog import Overtime, guarded
+
+
+class Program(msgspec.Struct, frozen=True, dict=True):
+    """A template that needs Jinja."""
+
+    syntax: Syntax
+
+    @property
+    def references(self) -> tuple[Reference, ...]:
+        """The free names."""
+        return self.syntax.references
+
+    def value(self, data: Mapping[str, Any]) -> Any:
+        """The value of the lone `{{ … }}`, or the text."""
+        return self._run(data, as_text=self.syntax.lone is None)
+
+    def text(self, data: Mapping[str, Any]) -> str:
+        """The text, also of a lone `{{ … }}`."""
+        return str(self._run(data, as_text=True))
+
+    @cached_property
+    def code(self) -> Code:
+        """The compiled template."""
+        tree = rewritten(self.syntax.tree, self.syntax.lone)
+        return Code.from_code(SANDBOX, SANDBOX.compile(tree), {})
+
+    def _run(self, data: Mapping[str, Any], as_text: bool) -> Any:
+        try:
+            if not self.syntax.repeats:
+                return self._rendered(Scope(SANDBOX, data, Budget()), as_text)
+            with guarded():
+                return self._rendered(Scope(SANDBOX, data, Budget()), as_text)
+        except WorkflowError as error:
+            if not isinstance(error, TemplateError):
+                raise
+            raise self._placed(error, data) from None
+        except (Exception, Overtime) as error:
+            raise self._placed(error, data) from error
+
+    def _placed(self, error: BaseException, data: Mapping[str, Any]) -> TemplateError:
+        lone = self.syntax.lone
+        start = lone.lineno if lone is not None else 0
+        offset = statement_offset(error, self.code, start) if "code" in self.__dict__ else start
+        return placed(error, self.syntax.source, offset, data)
+
+    def _rendered(self, scope: Scope, as_text: bool) -> Any:
+        pieces = self.code.root_render_func(scope)
+        if self.syntax.lone is None:
+            return _concatenated(pieces)
+        for _ in pieces:
+            pass
+        value = scope.vars[LONE]
+        if type(value) is str:
+            return value
+        if as_text:
+            return "" if type(value) is Undefined else text_of(value, scope.budget)
+        if isinstance(value, Undefined):
+            value._fail_with_undefined_error()
+        return copied(value, scope.budget)
+
+
+@lru_cache(maxsize=256)
+def compile_program(source: str) -> Program:
+    """Parse and check; TemplateError says what is wrong, and at which offset. The same text is compiled once."""
+    return Program(parse(source))
+
+
+def _concatenated(pieces: Iterable[str]) -> str:
+    texts = []
+    length = 0
+    for piece in pieces:
+        length += len(piece)
+        if length > MAX_TEXT:
+            raise too_long()
+        texts.append(piece)
+    return "".join(texts)

@@ -1,0 +1,230 @@
+"""Jinja's immutable sandbox, closed further: only data, listed filters, tests and functions, each within a budget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, ClassVar
+
+from jinja2 import Undefined, pass_context
+from jinja2.exceptions import TemplateSyntaxError
+from jinja2.lexer import TokenStream
+from jinja2.nodes import EvalContext
+from jinja2.runtime import Context, LoopContext, Macro
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.utils import Namespace, missing
+
+from runner.ground.errors import TemplateError
+from runner.language.template.access import MISSING, member
+from runner.language.template.budget import MAX_TEXT, Budget, too_long
+from runner.language.template.comparison import compared
+from runner.language.template.filters import FILTERS
+from runner.language.template.json_value import described, text_of
+from runner.language.template.list_filters import each
+from runner.language.template.methods import FUNCTIONS, METHODS, Function, method
+from runner.language.template.missing import Missing
+from runner.language.template.operators import BINARY, UNARY, joined, sliced
+from runner.language.template.predicates import PREDICATES
+from runner.language.template.text_filters import as_text
+
+MAX_TOKENS = 20_000
+
+LOOP_FIELDS = frozenset(
+    {"index", "index0", "revindex", "revindex0", "first", "last", "length", "depth", "depth0", "previtem", "nextitem"}
+)
+_TAKE_MISSING = frozenset({"default", "d", "defined", "undefined"})
+
+
+class Scope(Context):
+    """The names of one rendering, and its budget. Data is looked up by `data[name]`, and comes before functions."""
+
+    def __init__(self, environment: Sandbox, data: Mapping[str, Any], budget: Budget) -> None:
+        """Sets what Jinja's own would, but for what no template here uses: that takes longer than most templates do."""
+        self.environment = environment
+        self.eval_ctx = environment.evaluation
+        self.name = None
+        self.parent: dict[str, Any] = {}
+        self.vars: dict[str, Any] = {}
+        self.exported_vars: set[str] = set()
+        self.blocks: dict[str, Any] = {}
+        self.data = data
+        self.budget = budget
+
+    def resolve_or_missing(self, key: str) -> Any:
+        if key in self.vars:
+            return self.vars[key]
+        try:
+            return self.data[key]
+        except KeyError:
+            return self.environment.globals.get(key, missing)
+
+
+class Sandbox(ImmutableSandboxedEnvironment):
+    """The one environment of all templates. Its tokens carry their offset where Jinja keeps the line number."""
+
+    intercepted_binops: ClassVar[frozenset[str]] = frozenset(BINARY)  # type: ignore[misc] # Jinja has no ClassVar
+    intercepted_unops: ClassVar[frozenset[str]] = frozenset(UNARY)  # type: ignore[misc] # Jinja has no ClassVar
+
+    def __init__(self) -> None:
+        super().__init__(
+            undefined=Missing,
+            finalize=_written,
+            keep_trailing_newline=True,
+            autoescape=False,
+            optimized=False,
+            cache_size=0,
+        )
+        self.evaluation = EvalContext(self)
+        self.globals = {**FUNCTIONS, "namespace": _NAMESPACE}
+        self.filters = {name: _in_budget(filter, name in _TAKE_MISSING) for name, filter in FILTERS.items()}
+        self.filters |= {name: _in_budget(filter) for name, filter in INTERNAL.items()}
+        self.tests = {name: _in_budget(test, name in _TAKE_MISSING) for name, test in PREDICATES.items()}
+
+    @staticmethod
+    def concat(pieces: Iterable[str]) -> str:
+        """What macros and blocks wrote, as one text."""
+        texts = list(pieces)
+        if sum(map(len, texts)) > MAX_TEXT:
+            raise too_long()
+        return "".join(texts)
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """`obj.attribute`: a key first; then the fields of `loop` and of a namespace, the methods of text."""
+        found = member(obj, attribute)
+        if found is not MISSING:
+            return found
+        if isinstance(obj, str) and attribute in METHODS:
+            return method(obj, attribute)
+        if isinstance(obj, LoopContext):
+            return _loop_field(obj, attribute)
+        if isinstance(obj, Namespace):
+            return _namespace_field(obj, attribute)
+        return self._missing(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        """`obj[argument]`: a key or an index, nothing else."""
+        found = member(obj, argument)
+        return self._missing(obj, argument) if found is MISSING else found
+
+    def call(self, context: Any, target: Any, /, *args: Any, **named: Any) -> Any:
+        """Call a macro, a listed function, or `loop` in a recursive loop."""
+        budget: Budget = context.budget
+        budget.spend(len(args))
+        _need_existing(target, *args, *named.values())
+        budget.enter()
+        try:
+            if isinstance(target, Function):
+                named = {name: value for name, value in named.items() if name != "_loop_vars"}
+                return target.call(budget, args, named)
+            if isinstance(target, LoopContext):
+                args = (each(budget, *args),)
+            elif not isinstance(target, Macro):
+                raise TemplateError(f"{described(target)} cannot be called")
+            return super().call(context, target, *args, **named)
+        finally:
+            budget.leave()
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        if isinstance(left, Undefined) or isinstance(right, Undefined):
+            _need_existing(left, right)
+        return BINARY[operator](context.budget, left, right)
+
+    def call_unop(self, context: Any, operator: str, arg: Any) -> Any:
+        _need_existing(arg)
+        return UNARY[operator](context.budget, arg)
+
+    def _missing(self, owner: Any, key: Any) -> Missing:
+        _need_existing(owner)
+        return Missing(obj=owner, name=key)
+
+    def _tokenize(
+        self, source: str, name: str | None, filename: str | None = None, state: str | None = None
+    ) -> TokenStream:
+        return TokenStream(self.lexer.wrap(self._placed(source)), name, filename)
+
+    def _placed(self, source: str) -> Iterator[tuple[int, str, str]]:
+        """The tokens, each with its offset; blanks that `{%-` takes away stand between them."""
+        source = source.replace("\r\n", "\n").replace("\r", "\n")
+        offset = 0
+        try:
+            for count, (_, kind, text) in enumerate(self.lexer.tokeniter(source, None)):
+                if count > MAX_TOKENS:
+                    raise TemplateSyntaxError("too many tokens", offset)
+                offset = source.find(text, offset)
+                yield offset, kind, text
+                offset += len(text)
+        except TemplateSyntaxError as error:
+            raise TemplateSyntaxError(error.message or "", offset) from error
+
+
+@pass_context
+def _written(scope: Scope, value: Any) -> str:
+    """A value as it stands in text. An `if` without `else` that does not hold writes nothing."""
+    return "" if type(value) is Undefined else text_of(value, scope.budget)
+
+
+def _in_budget(apply: Callable[..., Any], takes_missing: bool = False) -> Callable[..., Any]:
+    """A filter or test as Jinja calls it."""
+
+    @pass_context
+    def within(scope: Scope, value: Any, *args: Any, **named: Any) -> Any:
+        if not takes_missing:
+            _need_existing(value)
+        if args or named:
+            scope.budget.spend(len(args))
+            _need_existing(*args, *named.values())
+        return apply(scope.budget, value, *args, **named)
+
+    return within
+
+
+def _need_existing(*values: Any) -> None:
+    for value in values:
+        if isinstance(value, Undefined):
+            value._fail_with_undefined_error()
+
+
+def _loop_field(loop: LoopContext, name: str) -> Any:
+    if name == "cycle":
+        return Function("cycle", lambda _budget, *values: loop.cycle(*values))
+    if name in LOOP_FIELDS:
+        return getattr(loop, name)
+    return Missing(hint=f"`loop` has no '{name}'")
+
+
+def _namespace_field(namespace: Namespace, name: str) -> Any:
+    try:
+        return object.__getattribute__(namespace, "_Namespace__attrs")[name]
+    except KeyError:
+        return Missing(hint=f"the namespace has no '{name}'")
+
+
+def _namespace(budget: Budget, items: Any = None, /, **named: Any) -> Namespace:
+    return Namespace(FUNCTIONS["dict"].call(budget, (items,), named))
+
+
+_NAMESPACE = Function("namespace", _namespace)
+
+
+def _paid(budget: Budget, value: Any, work: int) -> Any:
+    budget.spend(work)
+    return value
+
+
+def _object_of(budget: Budget, pairs: list[tuple[Any, Any]]) -> dict[str, Any]:
+    for key, _ in pairs:
+        if not isinstance(key, str):
+            raise TemplateError(f"the key of an object must be text, not {described(key)}")
+    budget.spend(len(pairs))
+    return dict(pairs)
+
+
+INTERNAL: Mapping[str, Callable[..., Any]] = {
+    "~compare": compared,
+    "~each": each,
+    "~join": joined,
+    "~object": _object_of,
+    "~paid": _paid,
+    "~slice": sliced,
+    "~text": as_text,
+}
+"""What the rewriting puts in place of Jinja's own operations. No template can write such a name."""

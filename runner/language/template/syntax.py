@@ -1,0 +1,50 @@
+"""Parses a template that needs Jinja: its tree, with an offset at every node, checked; what it refers to."""
+
+from __future__ import annotations
+
+import msgspec
+from jinja2 import nodes
+from jinja2.exceptions import TemplateSyntaxError
+from jinja2.parser import Parser
+
+from runner.ground.errors import TemplateError
+from runner.language.reference import Reference
+from runner.language.template.references import references
+from runner.language.template.rules import MAX_DEPTH, check
+from runner.language.template.sandbox import Sandbox
+from runner.language.template.wording import reworded
+
+SANDBOX = Sandbox()
+
+
+class Syntax(msgspec.Struct, frozen=True):
+    """A parsed template. `lone` is its expression if it is exactly one `{{ … }}`; then its value keeps its type."""
+
+    source: str
+    tree: nodes.Template
+    references: tuple[Reference, ...]
+    lone: nodes.Expr | None
+    repeats: bool
+
+
+def parse(source: str) -> Syntax:
+    """Parse and check; TemplateError says what is wrong, and at which offset."""
+    try:
+        tree = Parser(SANDBOX, source).parse()
+        check(tree)
+        found = references(tree)
+    except TemplateSyntaxError as error:
+        raise reworded(error.message or "", source, error.lineno) from None
+    except RecursionError:
+        raise TemplateError(f"the template is nested more than {MAX_DEPTH} deep") from None
+    except (ValueError, OverflowError):
+        raise TemplateError("this number is too large") from None
+    repeats = any(tree.find(kind) for kind in (nodes.For, nodes.Macro, nodes.CallBlock))
+    return Syntax(source, tree, found, _lone(source, tree), repeats)
+
+
+def _lone(source: str, tree: nodes.Template) -> nodes.Expr | None:
+    match tree.body:
+        case [nodes.Output(nodes=[expression])] if source.startswith("{{") and source.endswith("}}"):
+            return None if isinstance(expression, nodes.TemplateData) else expression
+    return None

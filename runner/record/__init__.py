@@ -1,0 +1,1 @@
+"""What a run leaves behind: its events, the state that they fold into, and the store that keeps them."""

@@ -1,0 +1,109 @@
+"""A person's answer, checked against what was asked."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from runner.ground.errors import UsageError, did_you_mean
+from runner.ground.json_text import NotJson, parse_json
+from runner.language.schema import compile_schema, example
+from runner.record.events import StepWaiting
+
+Json = Any
+
+_SEGMENT = re.compile(r"(?P<node>[^#~\[\]]*)(?:#(?P<visit>[0-9]+))?(?:~(?P<attempt>[0-9]+))?(?P<items>(?:\[.*)?)")
+
+
+def parse_answer(asked: StepWaiting, text: str) -> Json:
+    """What was typed, as a value: a choice by its text, a form as JSON, else the text itself. Raises UsageError."""
+    if asked.schema is None and not asked.choices:
+        return text
+    by_text = {as_typed(choice): choice for choice in asked.choices}
+    if text in by_text:
+        return by_text[text]
+    try:
+        value = parse_json(text)
+    except NotJson:
+        value = text
+    return check_answer(asked, value)
+
+
+def check_answer(asked: StepWaiting, value: Json) -> Json:
+    """An answer that fits what was asked. Raises UsageError; the run still waits."""
+    if asked.choices:
+        return _choice(asked, value)
+    if asked.schema is not None:
+        compiled = compile_schema(asked.schema)
+        errors = compiled.errors(value)
+        if errors:
+            raise UsageError(f"that answer does not fit the form of '{asked.step}': {errors[0].message}")
+        return compiled.normalise(value)
+    if not isinstance(value, str):
+        raise UsageError(f"'{asked.step}' asks for a text")
+    return value
+
+
+def _choice(asked: StepWaiting, value: Json) -> Json:
+    for choice in asked.choices:
+        if value == choice and type(value) is type(choice):
+            return choice
+    known = [as_typed(choice) for choice in asked.choices]
+    shown = as_typed(value)
+    near = did_you_mean(shown, known)
+    raise UsageError(f"'{shown}' is no answer to '{asked.step}'{near}", f"answer one of: {', '.join(known)}")
+
+
+def as_typed(value: Json) -> str:
+    """A value as a person types it: a text as it is, everything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def example_answer(asked: StepWaiting) -> str:
+    """An answer that would be taken, as it is typed; VALUE where any text is one."""
+    if asked.choices:
+        return as_typed(asked.choices[0])
+    if asked.schema is None:
+        return "VALUE"
+    try:
+        return json.dumps(example(asked.schema), ensure_ascii=False)
+    except ValueError:
+        return "JSON"
+
+
+def answer_for(step: str, answers: Mapping[str, str]) -> str | None:
+    """The answer given beforehand for a step, by its path or the end of it: the one whose key says most.
+
+    `approve` is every visit, `approve#2` the second one, `each[3]/approve` that of one item, `each/approve` of all.
+    """
+    fitting = [key for key in answers if names_step(key, step)]
+    return answers[max(fitting, key=_precision)] if fitting else None
+
+
+def node_of(step: str) -> str:
+    """The node at the end of a step's path: `approve` of `each[3]/approve#2`."""
+    return _segments(step)[-1]["node"]
+
+
+def _segments(path: str) -> list[dict[str, str]]:
+    found = (_SEGMENT.fullmatch(part) for part in path.split("/"))
+    return [match.groupdict(default="") if match else {"node": ""} for match in found]
+
+
+def names_step(key: str, step: str) -> bool:
+    """Whether `key` is a step's path, or the end of it, with or without the visit and the item that it was."""
+    asked, given = _segments(step), _segments(key)
+    return len(given) <= len(asked) and all(map(_includes, given, asked[-len(given) :]))
+
+
+def _includes(given: Mapping[str, str], asked: Mapping[str, str]) -> bool:
+    """Whether a segment of a key is that of the path, or leaves open which visit, attempt or item is meant."""
+    said = {name: value for name, value in given.items() if value}
+    first = {"visit": "1", "attempt": "1"}
+    return all(value == (asked[name] or first.get(name, "")) for name, value in said.items())
+
+
+def _precision(key: str) -> tuple[int, int]:
+    return len(_segments(key)), sum(bool(value) for segment in _segments(key) for value in segment.values())

@@ -1,0 +1,115 @@
+"""What edits and new versions make of a run's states, and of the copies that branches have of them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from runner.record.events import Adapted, Write
+from runner.record.open_states import Holder, Standing, own_states
+from runner.record.reducers import State, same
+from runner.record.run_state import ROOT, RunState, Step
+
+Json = Any
+
+
+class _Edit(msgspec.Struct, frozen=True):
+    """A key, what it held and holds now, and whether that counts as what a `first` reducer waits for."""
+
+    key: str
+    before: Json
+    value: Json
+    settles: bool
+
+    def put(self, state: State) -> None:
+        state[self.key] = self.value
+        if self.settles:
+            state.written |= {self.key}
+
+    def concerns(self, state: State) -> bool:
+        """Whether a copy still holds what was there before."""
+        return same(state.get(self.key), self.before)
+
+
+def adapt(run: RunState, home: str, adapted: Adapted) -> None:
+    """Let a workflow under way have the inputs and state keys of another version, its branches too, in place."""
+    invocation = run.steps[home].invocation
+    assert invocation is not None, "only a workflow has inputs and a state of its own"
+    inputs = {**invocation.inputs, **adapted.inputs}
+    invocation.inputs = {name: value for name, value in inputs.items() if name not in adapted.dropped_inputs}
+    for state in (invocation.state, *_copies(run, home)):
+        for key, value in adapted.state.items():
+            if key not in state or same(state[key], value):
+                state[key] = value
+        for key in adapted.dropped:
+            state.pop(key, None)
+        state.written -= set(adapted.dropped)
+    for writes in _logs(run, home):
+        for key in adapted.dropped:
+            writes.pop(key, None)
+
+
+def _copies(run: RunState, home: str) -> Iterator[State]:
+    """All copies that branches of a workflow have, had, or may start from."""
+    yield from (frame.state for frame in run.frames.values() if frame.home == home and frame.writes is not None)
+    for step in run.steps.values():
+        if step.home == home and step.path != ROOT:
+            yield from (child.final for child in step.children.values() if child.final is not None)
+        if step.base is not None and step.base.home == home:
+            yield step.base.state
+
+
+def _logs(run: RunState, home: str) -> Iterator[dict[str, list[Write]]]:
+    """What the branches of a workflow have contributed, and has not been merged."""
+    yield from (frame.writes for frame in run.frames.values() if frame.home == home and frame.writes is not None)
+    for step in run.steps.values():
+        if step.home == home and step.path != ROOT:
+            yield from (child.writes for child in step.children.values())
+
+
+def edit(run: RunState, address: str, values: Mapping[str, Json], contributed: Sequence[Write] = ()) -> None:
+    """Put values into one of a run's states, in place, past all reducers.
+
+    Copies that branches have of it take a value over where they have written nothing to the key, and still hold what
+    was there before. `contributed` is what an edited branch contributes to these keys from now on, in the place of all
+    that it did; the reducer `first` has its value by it. Raises LookupError when no open state has that address.
+    """
+    holder = own_states(run)[address]
+    standing = Standing(run)
+    for key, value in values.items():
+        writes = [write for write in contributed if write.key == key]
+        made = _Edit(key, holder.state.get(key), value, any(write.how == "first" for write in writes))
+        made.put(holder.state)
+        if holder.frame is not None and holder.frame.writes is not None:
+            holder.frame.writes.pop(key, None)
+            holder.frame.writes.update({key: writes} if writes else {})
+        _pass_on(standing, holder, made)
+
+
+def _pass_on(standing: Standing, holder: Holder, made: _Edit) -> None:
+    """Let the copies below a holder follow it; an own stack, for branches may be nested deeper than Python's."""
+    holders = [holder]
+    while holders:
+        for step in standing.composites(holders.pop()):
+            _change_starts(step, made)
+            holders += [branch for branch in standing.branches(step) if _follows(branch, made)]
+
+
+def _follows(branch: Holder, made: _Edit) -> bool:
+    """Change a branch's copy too, unless the branch has gone its own way; whether it did."""
+    wrote = branch.frame is not None and made.key in (branch.frame.writes or {})
+    if wrote or not made.concerns(branch.state):
+        return False
+    made.put(branch.state)
+    return True
+
+
+def _change_starts(step: Step, made: _Edit) -> None:
+    """The states that a composite's branches still to come may start from."""
+    starts = [child.final for child in step.children.values() if made.key not in child.writes]
+    starts.append(None if step.base is None else step.base.state)
+    for state in starts:
+        if state is not None and made.concerns(state):
+            made.put(state)

@@ -1,0 +1,400 @@
+"""The fold: from a run's events to its state. Pure; it evaluates nothing, and updates the state in place."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from runner.record.edits import adapt
+from runner.record.events import (
+    TIMED_OUT,
+    AttemptFailed,
+    AttemptStarted,
+    BranchPassed,
+    Commit,
+    Event,
+    FrameEnded,
+    FrameOpened,
+    RunEnded,
+    RunForked,
+    RunPaused,
+    RunResumed,
+    RunStarted,
+    Scope,
+    StepClosed,
+    StepEnded,
+    StepStarted,
+    StepWaiting,
+    Usage,
+    Write,
+)
+from runner.record.node_records import arrived, ended, needed
+from runner.record.reducers import ReducerError, State, contribute
+from runner.record.rewinding import rewind
+from runner.record.run_state import (
+    ROOT,
+    Child,
+    Frame,
+    Invocation,
+    Nodes,
+    RunState,
+    Step,
+    without_attempts,
+)
+
+Json = Any
+
+COMPOSITES = frozenset({"parallel", "for_each", "workflow", "agent", "human", "wait"})
+"""The verbs whose steps are no attempt of their own: they live by their children, or by an answer or a time."""
+
+IMPOSSIBLE = (LookupError, AssertionError, TypeError, AttributeError, ValueError, ReducerError, RecursionError)
+"""What folding raises on events that do not follow from those before."""
+
+
+def apply(run: RunState, event: Event) -> None:
+    """Fold one event in."""
+    run.seq += 1
+    FOLD[type(event)](run, event)
+
+
+def fold(run: RunState, commit: Commit) -> None:
+    """Fold a recorded commit in."""
+    run.tick(commit.at)
+    for event in commit.events:
+        apply(run, event)
+
+
+def _run_started(run: RunState, event: RunStarted) -> None:
+    run.started = event
+    run.definition = event.definition
+    run.status = "running"
+    run.homes[ROOT] = None
+    invocation = Invocation(event.inputs, State(event.state), event.workflow)
+    run.steps[ROOT] = Step(ROOT, ROOT, "workflow", None, attempt=1, invocation=invocation)
+
+
+def _run_paused(run: RunState, event: RunPaused) -> None:
+    run.status = "paused"
+    run.reason = event.reason
+
+
+def _run_resumed(run: RunState, event: RunResumed) -> None:
+    run.status = "running"
+    run.reason = ""
+    run.epoch = event.epoch
+    run.definition = event.definition or run.definition
+    run.overrides = {**run.overrides, **event.options}
+    for home, adapted in event.adapted.items():
+        adapt(run, home, adapted)
+    _forget_the_pause(run)
+    for path in run.retrying:
+        _bound_retry(run.steps[path], run.at)
+
+
+def _bound_retry(step: Step, at: float) -> None:
+    """A retry never waits longer than it was to, though the clock may have been set back since."""
+    if step.retry_at is not None:
+        step.retry_at = min(step.retry_at, at + step.retry_wait)
+
+
+def _forget_the_pause(run: RunState) -> None:
+    run.active -= run.last_interval
+    run.last_interval = 0.0
+
+
+def _run_forked(run: RunState, event: RunForked) -> None:
+    run.status = "running"
+    run.reason = ""
+    run.epoch = 1
+    run.definition = event.definition
+    run.overrides = {**run.overrides, **event.options}
+    _forget_the_pause(run)
+    rewind(run, event)
+
+
+def _run_ended(run: RunState, event: RunEnded) -> None:
+    run.status = event.status
+    run.outputs = event.outputs
+    run.error = event.error
+    root = run.steps.get(ROOT)
+    run.final = None if root is None or root.invocation is None else root.invocation.state
+    run.steps.clear()
+    run.frames.clear()
+    for places in (run.ready, run.queued, run.running, run.retrying, run.waiting, run.homes):
+        places.clear()
+
+
+def _frame_opened(run: RunState, event: FrameOpened) -> None:
+    owner = run.steps[event.owner]
+    frame = _shared_frame(run, owner, event) if event.shared else _branch_frame(run, owner, event)
+    run.frames[event.frame] = frame
+    run.ready[event.frame] = None
+    owner.open[event.key] = event.frame
+
+
+def _shared_frame(run: RunState, owner: Step, event: FrameOpened) -> Frame:
+    invocation = owner.invocation
+    assert invocation is not None, "only a workflow's own bodies share its state"
+    if event.key == "body":
+        invocation.nodes.body = event.body
+        return Frame(event.frame, owner.path, event.key, event.body, owner.path, invocation.state, invocation.nodes)
+    invocation.steps = 0
+    invocation.active_since = run.active
+    invocation.ending = event.ending
+    if event.ending is not None:
+        owner.due = None
+    nodes = Nodes(outer=invocation.nodes, body=event.body)
+    variables = event.variables
+    return Frame(
+        event.frame, owner.path, event.key, event.body, owner.path, invocation.state, nodes, variables=variables
+    )
+
+
+def _branch_frame(run: RunState, owner: Step, event: FrameOpened) -> Frame:
+    outer = owner.base or run.frames[owner.frame or ROOT]
+    state = starting_state(owner, outer, event)
+    nodes = Nodes((), needed(owner, event.after, outer.nodes), event.body)
+    variables = {**outer.variables, **event.variables}
+    return Frame(
+        event.frame, owner.path, event.key, event.body, outer.home, state, nodes, variables=variables, writes={}
+    )
+
+
+def starting_state(owner: Step, outer: Frame, event: FrameOpened) -> State:
+    """What a branch that is opened so in frame `outer` starts from."""
+    if event.follows:
+        final = owner.children[event.follows].final
+        assert final is not None, "a sequential branch keeps its final state"
+        return final.branch()
+    state = outer.state.branch()
+    merge(state, contributions(owner.children[key] for key in event.after))
+    return state
+
+
+def contributions(children: Iterable[Child]) -> dict[str, list[Write]]:
+    """What branches contributed to each state key, one branch after another; of plain writes only the last counts."""
+    gathered: dict[str, list[Write]] = {}
+    for child in children:
+        for key, writes in child.writes.items():
+            gathered.setdefault(key, []).extend(writes)
+    return {key: writes[-1:] if writes[0].how == "set" else writes for key, writes in gathered.items()}
+
+
+def merge(state: State, contributed: dict[str, list[Write]]) -> None:
+    """Apply contributions to `state`, in place: a key's all at once, or a list of many would be copied for each."""
+    for key, writes in contributed.items():
+        contribute(state, key, writes[0].how, [write.value for write in writes])
+
+
+def _frame_ended(run: RunState, event: FrameEnded) -> None:
+    frame = run.frames.pop(event.frame)
+    run.ready.pop(event.frame, None)
+    owner = run.steps[frame.owner]
+    if frame.key == "rescue" and owner.invocation is not None:
+        owner.invocation.nodes = frame.nodes
+    del owner.open[frame.key]
+    output = frame.output if event.status == "completed" else None
+    final = frame.state if frame.writes is not None and event.status == "completed" else None
+    _settle_child(owner, frame.key, Child(event.status, output, event.error, frame.writes or {}, final, event.by))
+
+
+def _branch_passed(run: RunState, event: BranchPassed) -> None:
+    _settle_child(run.steps[event.owner], event.key, Child(event.status, error=event.error, by=event.by))
+
+
+def _settle_child(owner: Step, key: str, child: Child) -> None:
+    owner.children[key] = child
+    if child.by == TIMED_OUT:
+        owner.due = None
+    owner.tally[child.status] = owner.tally.get(child.status, 0) + 1
+
+
+def _step_started(run: RunState, event: StepStarted) -> None:
+    step = Step(
+        event.step,
+        event.node,
+        event.verb,
+        event.frame,
+        event.owner,
+        event.key,
+        event.visit,
+        attempt=event.attempt,
+        agent=event.agent,
+        memory=event.memory,
+        due=event.due,
+        counted=run.counted,
+    )
+    run.steps[event.step] = step
+    _enter(run, step, event.scope)
+    if event.frame is not None:
+        frame = run.frames[event.frame]
+        step.home = frame.home
+        step.body = frame.body
+        _arrive(run, frame, event.node, event.visit)
+        frame.nodes[event.node] = arrived(frame.nodes, event.node, "running", event.visit)
+    else:
+        owner = run.steps[event.owner]
+        owner.open[event.key] = event.step
+        step.home = owner.home
+    if event.verb not in COMPOSITES:
+        _begin(run, step, event.attempt, again=False)
+
+
+def _enter(run: RunState, step: Step, scope: Scope | None) -> None:
+    if scope is not None:
+        run.homes[step.path] = None
+        step.invocation = Invocation(scope.inputs, State(scope.state), scope.workflow, active_since=run.active)
+
+
+def _arrive(run: RunState, frame: Frame, node: str, visit: int) -> None:
+    run.ready.pop(frame.path, None)
+    frame.at = node
+    frame.visits[node] = visit
+    run.count_steps(frame, 1)
+
+
+def _begin(run: RunState, step: Step, attempt: int, *, again: bool) -> None:
+    step.attempt = attempt
+    step.retry_at = None
+    if not attempt:
+        run.queued[step.path] = None
+        return
+    run.queued.pop(step.path, None)
+    if step.path not in run.running:
+        run.running[step.path] = None
+        run.count_running(step, 1)
+    scripted = run.options.get("mock") is not None
+    if scripted and not again and (step.agent or step.frame is not None):
+        _take_turn(run, step)
+
+
+def _take_turn(run: RunState, step: Step) -> None:
+    """Which of the scripted replies an attempt is given: that of its step, its node, or its agent."""
+    asker = without_attempts(step.path if step.frame is not None else step.owner)
+    step.turn = (_count(run, f"step:{asker}"), _count(run, f"node:{step.node}"), _count(run, f"agent:{step.agent}"))
+
+
+def _count(run: RunState, key: str) -> int:
+    before = run.asked.get(key, 0)
+    run.asked[key] = before + 1
+    return before
+
+
+def _step_waiting(run: RunState, event: StepWaiting) -> None:
+    step = run.steps[event.step]
+    step.waiting = event
+    run.waiting[event.step] = None
+    if step.frame is not None:
+        run.frames[step.frame].nodes[step.node]["status"] = "waiting"
+
+
+def _attempt_started(run: RunState, event: AttemptStarted) -> None:
+    step = run.steps[event.step]
+    run.retrying.pop(event.step, None)
+    if step.verb in COMPOSITES:
+        step.attempt, step.retry_at = event.attempt, None
+        step.memory, step.due = event.memory, event.due
+        _enter(run, step, event.scope)
+        return
+    _begin(run, step, event.attempt, again=event.again)
+
+
+def _attempt_failed(run: RunState, event: AttemptFailed) -> None:
+    step = run.steps[event.step]
+    if event.usage is not None:
+        _charge(run, event.usage)
+        step.used = event.usage.after(step.used)
+    run.halt(step)
+    run.homes.pop(event.step, None)
+    run.retrying[event.step] = None
+    step.attempt = event.attempt
+    step.failures += 1
+    step.retry_at = event.retry_at
+    step.retry_wait = event.retry_at - run.at
+    step.waiting = step.due = step.invocation = None
+    step.children = {}
+    step.tally = {}
+
+
+def _charge(run: RunState, usage: Usage) -> None:
+    run.tokens += usage.prompt_tokens + usage.reply_tokens
+    run.cost_usd += usage.cost_usd or 0.0
+    run.unpriced += usage.cost_usd is None
+
+
+def _step_ended(run: RunState, event: StepEnded) -> None:
+    step = run.steps.get(event.step)
+    if step is not None:
+        run.halt(step)
+        if not event.leave:
+            run.steps.pop(event.step, None)
+            run.homes.pop(event.step, None)
+    if event.usage is not None:
+        _charge(run, event.usage)
+    if event.frame is None:
+        if step is not None and step.owner in run.steps and step.path != ROOT:
+            owner = run.steps[step.owner]
+            owner.open.pop(step.key, None)
+            _settle_child(owner, step.key, Child(event.status, event.output, event.error))
+        return
+    _move(run, run.frames[event.frame], step, event)
+
+
+def _move(run: RunState, frame: Frame, step: Step | None, event: StepEnded) -> None:
+    if step is None:
+        _arrive(run, frame, event.node, event.visit)
+    elif event.leave:
+        step.due = None
+        step.base = copy.copy(frame)
+        step.base.state = frame.state.branch()
+        step.base.nodes = Nodes(frame.nodes.items(), frame.nodes.outer, frame.nodes.body)
+        run.home(frame).strays[step.path] = None
+    frame.nodes[event.node] = ended(step, event.status, event.visit, event.output, event.error)
+    frame.output = event.output
+    if step is not None:
+        for writes in contributions(step.children[key] for key in event.merge).values():
+            _contribute(frame, writes)
+    for key, default in event.reset:
+        frame.state.reset(key, default)
+    for write in event.writes:
+        _contribute(frame, [write])
+    frame.at = event.next
+    if event.next is not None:
+        run.ready[frame.path] = None
+
+
+def _step_closed(run: RunState, event: StepClosed) -> None:
+    step = run.steps.pop(event.step)
+    run.homes.pop(event.step, None)
+    home = run.steps[step.home].invocation
+    assert home is not None, "strays belong to a workflow"
+    home.strays.pop(event.step, None)
+
+
+def _contribute(frame: Frame, writes: list[Write]) -> None:
+    key, how = writes[0].key, writes[0].how
+    contribute(frame.state, key, how, [write.value for write in writes])
+    if frame.writes is not None:
+        log = frame.writes.setdefault(key, [])
+        if how == "set":
+            log.clear()
+        log.extend(writes)
+
+
+FOLD: dict[type[Event], Callable[[RunState, Any], None]] = {
+    RunStarted: _run_started,
+    RunForked: _run_forked,
+    RunPaused: _run_paused,
+    RunResumed: _run_resumed,
+    RunEnded: _run_ended,
+    FrameOpened: _frame_opened,
+    FrameEnded: _frame_ended,
+    BranchPassed: _branch_passed,
+    StepStarted: _step_started,
+    StepWaiting: _step_waiting,
+    AttemptStarted: _attempt_started,
+    AttemptFailed: _attempt_failed,
+    StepEnded: _step_ended,
+    StepClosed: _step_closed,
+}

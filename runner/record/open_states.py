@@ -1,0 +1,61 @@
+"""The states of a run: its workflow's own, and those of the open branches and called workflows, by address."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from runner.record.reducers import State
+from runner.record.run_state import ROOT, Frame, RunState, Step
+
+
+class Holder(msgspec.Struct, frozen=True):
+    """What has a state of its own: a workflow under way, or a branch (then `frame` is it).
+
+    `home` is the step of the workflow whose file declares the state's keys.
+    """
+
+    address: str
+    home: str
+    state: State
+    frame: Frame | None = None
+
+
+def own_states(run: RunState) -> dict[str, Holder]:
+    """Each open state by its address: the run's own under ROOT, a branch's, a called workflow's.
+
+    A called workflow has the address of its step; where that is a branch's too, the workflow's ends in a slash.
+    """
+    found: dict[str, Holder] = {}
+    for step in run.steps.values():
+        if step.invocation is not None:
+            address = f"{step.path}/" if step.path != ROOT and step.path in run.frames else step.path
+            found[address] = Holder(address, step.path, step.invocation.state)
+    for frame in run.frames.values():
+        if frame.writes is not None:
+            found[frame.path] = Holder(frame.path, frame.home, frame.state, frame)
+    return found
+
+
+class Standing:
+    """Which composites stand in a holder, and which branches these have open."""
+
+    def __init__(self, run: RunState) -> None:
+        self._run = run
+        self._by_frame: dict[str, list[Step]] = {}
+        for step in run.steps.values():
+            if step.frame is not None and step.invocation is None:
+                self._by_frame.setdefault(step.frame, []).append(step)
+
+    def composites(self, holder: Holder) -> Iterator[Step]:
+        """The open steps whose branches began with the holder's state, or still may."""
+        frames = [holder.frame.path] if holder.frame is not None else self._run.steps[holder.home].open.values()
+        return (step for path in frames for step in self._by_frame.get(path, ()))
+
+    def branches(self, step: Step) -> Iterator[Holder]:
+        """The open branches of a composite."""
+        for path in step.open.values():
+            frame = self._run.frames.get(path)
+            if frame is not None and frame.owner == step.path and frame.writes is not None:
+                yield Holder(path, frame.home, frame.state, frame)

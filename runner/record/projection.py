@@ -1,0 +1,263 @@
+"""Rows for readers, made of events: steps, attempts, messages, model calls, and the workflow's state. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from runner.record.events import (
+    AttemptFailed,
+    AttemptStarted,
+    Commit,
+    Event,
+    RunForked,
+    RunResumed,
+    RunStarted,
+    StepEnded,
+    StepStarted,
+    StepWaiting,
+    Usage,
+)
+from runner.record.fold import fold
+from runner.record.reducers import State
+from runner.record.run_state import ROOT, RunState
+from runner.record.store.contract import Rows
+from runner.record.store.tables import PROJECTED
+
+Json = Any
+Row = dict[str, Json]
+
+_FEW = 8
+"""State keys that are all compared sooner than it is found out which of them a commit has written."""
+
+_WRITING = (StepEnded, RunStarted, RunForked, RunResumed)
+
+CALL = "call"
+"""The verb of the recorded calls that a composite makes: a model's have an agent."""
+
+
+class _Open(NamedTuple):
+    """What must be known of a step that has not ended: its last attempt, and whose model call it is, if one.
+
+    `used` is what the call's failed attempts have.
+    """
+
+    attempt: int
+    agent: str
+    used: Usage | None = None
+
+
+class _Moment(NamedTuple):
+    """When something became so: the commit's time, and its last event, which is the checkpoint's number."""
+
+    at: float
+    seq: int
+
+
+class Projector:
+    """Gathers the rows that a run's commits make or change. It remembers open steps and the state's values, no more.
+
+    Every `seq` in a row is a checkpoint's number. A state key's is that since which it has had its value.
+    """
+
+    def __init__(self, state: RunState) -> None:
+        """Begin after the last event folded into `state`."""
+        self._rows: dict[str, dict[Any, Row]] = {name: {} for name in PROJECTED}
+        self._open = {
+            path: _Open(step.attempt, step.agent if step.verb == CALL else "", step.used)
+            for path, step in state.steps.items()
+        }
+        self._pending: list[Commit] = []
+        self._live = _root_state(state)
+        self._values: dict[str, Json] = dict(self._live or {})
+
+    def add(self, commit: Commit, state: RunState) -> None:
+        """Take in a commit; `state` is the run's with this commit folded in."""
+        self._pending.append(commit)
+        self._compare(commit, state)
+
+    def take(self) -> Rows:
+        """The rows gathered since the last time, each once."""
+        for commit in self._pending:
+            moment = _Moment(commit.at, commit.last)
+            for event in commit.events:
+                project = _PROJECT.get(type(event))
+                if project is not None:
+                    project(self, event, moment)
+        self._pending = []
+        gathered = {name: tuple(rows.values()) for name, rows in self._rows.items() if rows}
+        self._rows = {name: {} for name in PROJECTED}
+        return Rows(gathered)
+
+    def _put(self, table: str, key: Any, row: Row) -> None:
+        kept = self._rows[table].setdefault(key, row)
+        if kept is not row:
+            kept.update(row)
+
+    def _compare(self, commit: Commit, state: RunState) -> None:
+        """Rows for the workflow's state keys whose values this commit has changed."""
+        if self._live is None:
+            self._live = _root_state(state) or state.final
+        live: Mapping[str, Json] = self._live or {}
+        values = self._values
+        for key in live if len(live) <= _FEW else _written(commit.events, live):
+            value = live[key]
+            if key not in values or not _same(values[key], value):
+                values[key] = value
+                self._rows["workflow_state"][key] = {"key": key, "value": value, "seq": commit.last, "at": commit.at}
+
+    def step_started(self, event: StepStarted, moment: _Moment) -> None:
+        """A step, and its first attempt unless it is queued; what a model was asked."""
+        agent = event.agent if event.verb == CALL else ""
+        self._open[event.step] = _Open(event.attempt, agent)
+        row = {
+            "step": event.step,
+            "node": event.node,
+            "verb": event.verb,
+            "frame": event.frame,
+            "visit": event.visit,
+            "status": "running",
+            "attempt": event.attempt,
+            "agent": event.agent,
+            "request": event.request,
+            "started_at": moment.at,
+            "started_seq": moment.seq,
+        }
+        self._put("steps", event.step, row)
+        if event.attempt:
+            self._start_attempt(event.step, event.attempt, moment)
+        if agent:
+            self._ask(event, moment)
+
+    def _ask(self, event: StepStarted, moment: _Moment) -> None:
+        call = {"step": event.step, "agent": event.agent, "model": event.request.get("model"), "status": "running"}
+        self._put("model_calls", event.step, {**call, "started_at": moment.at, "started_seq": moment.seq})
+        for position, message in enumerate(event.request.get("messages", ())):
+            self._say(event.step, (0, position), message, event.agent, moment)
+
+    def _say(self, step: str, place: tuple[int, int], message: Mapping[str, Json], agent: str, moment: _Moment) -> None:
+        """A conversation's message; `place` is 0 for what was asked, 1 for the reply, and the position in it."""
+        said = {"role": message.get("role", ""), "agent": agent, "content": message, "at": moment.at, "seq": moment.seq}
+        self._put("messages", (step, *place), {"step": step, "reply": place[0], "position": place[1], **said})
+
+    def step_waiting(self, event: StepWaiting, _moment: _Moment) -> None:
+        """A step that waits."""
+        self._put("steps", event.step, {"step": event.step, "status": "waiting"})
+
+    def _start_attempt(self, step: str, attempt: int, moment: _Moment) -> None:
+        row = {
+            "step": step,
+            "attempt": attempt,
+            "status": "running",
+            "started_at": moment.at,
+            "started_seq": moment.seq,
+        }
+        self._put("attempts", (step, attempt), row)
+
+    def _end_attempt(self, step: str, attempt: int, moment: _Moment, row: Row) -> None:
+        ended = {"step": step, "attempt": attempt, "ended_at": moment.at, "ended_seq": moment.seq, **row}
+        self._put("attempts", (step, attempt), ended)
+
+    def attempt_started(self, event: AttemptStarted, moment: _Moment) -> None:
+        """One more attempt; the one before, if it was interrupted, has no end of its own."""
+        before = self._open.get(event.step, _Open(0, ""))
+        if event.again and before.attempt and before.attempt != event.attempt:
+            self._end_attempt(event.step, before.attempt, moment, {"status": "interrupted"})
+        self._open[event.step] = before._replace(attempt=event.attempt)
+        self._put("steps", event.step, {"step": event.step, "status": "running", "attempt": event.attempt})
+        self._start_attempt(event.step, event.attempt, moment)
+
+    def attempt_failed(self, event: AttemptFailed, moment: _Moment) -> None:
+        """An attempt that another will follow."""
+        failed = {"status": "failed", "error": event.error, "retry_at": event.retry_at}
+        self._end_attempt(event.step, event.attempt, moment, failed)
+        if event.usage is not None:
+            before = self._open.get(event.step, _Open(0, ""))
+            used = event.usage.after(before.used)
+            self._open[event.step] = before._replace(used=used)
+            self._put("model_calls", event.step, {"step": event.step, **_usage_row(used)})
+
+    def step_ended(self, event: StepEnded, moment: _Moment) -> None:
+        """A step has its status; one that took no time begins here too."""
+        before = self._open.pop(event.step, None)
+        row: Row = {
+            "step": event.step,
+            "status": event.status,
+            "output": event.output,
+            "error": event.error,
+            "route": event.next,
+            "ended_at": moment.at,
+            "ended_seq": moment.seq,
+        }
+        if before is None:  # it took no time, and so has no start of its own
+            row["node"], row["verb"], row["frame"], row["visit"] = event.node, event.verb, event.frame, event.visit
+            row["attempt"], row["started_at"], row["started_seq"] = 0, moment.at, moment.seq
+        self._put("steps", event.step, row)
+        if before is not None and before.attempt:
+            self._end_attempt(event.step, before.attempt, moment, {"status": event.status, "error": event.error})
+        call = before or _Open(0, "")
+        if call.agent or event.usage is not None:
+            self._reply(event, call, moment)
+
+    def _reply(self, event: StepEnded, call: _Open, moment: _Moment) -> None:
+        used = call.used if event.usage is None else event.usage.after(call.used)
+        row: Row = {"step": event.step, "agent": call.agent, "status": event.status, "error": event.error}
+        row.update(ended_at=moment.at, ended_seq=moment.seq, **_usage_row(used or Usage()))
+        self._put("model_calls", event.step, row)
+        if event.status == "completed" and isinstance(event.output, dict) and "text" in event.output:
+            self._say(event.step, (1, 0), _said(event.output), call.agent, moment)
+
+
+_PROJECT: dict[type[Event], Callable[[Projector, Any, _Moment], None]] = {
+    StepStarted: Projector.step_started,
+    StepWaiting: Projector.step_waiting,
+    AttemptStarted: Projector.attempt_started,
+    AttemptFailed: Projector.attempt_failed,
+    StepEnded: Projector.step_ended,
+}
+
+
+def project(commits: Iterable[Commit], state: RunState | None = None) -> Rows:
+    """The rows that commits make or change. `state` is the run's before them; they are folded into it."""
+    run = RunState() if state is None else state
+    projector = Projector(run)
+    for commit in commits:
+        fold(run, commit)
+        projector.add(commit, run)
+    return projector.take()
+
+
+def _said(reply: Mapping[str, Json]) -> Row:
+    """A model's reply, as the message that it is in the conversation from then on."""
+    message = {"role": "assistant", "content": reply["text"]}
+    return {**message, "tool_calls": reply["tool_calls"]} if reply.get("tool_calls") else message
+
+
+def _usage_row(usage: Usage) -> Row:
+    row: Row = {name: getattr(usage, name) for name in ("prompt_tokens", "reply_tokens", "cost_usd")}
+    return {**row, "model": usage.model} if usage.model else row
+
+
+def _root_state(run: RunState) -> State | None:
+    """The workflow's own state, which a run that has ended no longer holds."""
+    root = run.steps.get(ROOT)
+    return None if root is None or root.invocation is None else root.invocation.state
+
+
+def _written(events: Iterable[Event], live: Mapping[str, Json]) -> Iterable[str]:
+    """The state keys that events may have written; where they do not name them, all."""
+    found: dict[str, None] = {}
+    for event in events:
+        if isinstance(event, StepEnded) and not event.merge:
+            found.update([(write.key, None) for write in event.writes])
+            found.update([(key, None) for key, _ in event.reset])
+        elif isinstance(event, _WRITING):
+            return live
+    return [key for key in found if key in live]
+
+
+def _same(before: Json, now: Json) -> bool:
+    """Whether two values are the same JSON; for most, one look at their identity tells."""
+    return before is now or (before == now and msgspec.json.encode(before) == msgspec.json.encode(now))

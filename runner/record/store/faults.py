@@ -1,0 +1,73 @@
+"""What SQLite and the file system report, as StoreErrors: the one place that words them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from runner.ground.errors import StoreError
+from runner.record.store.driver import sqlite3
+from runner.record.store.payload import DOCTOR
+
+FAULTS = (sqlite3.Error, OSError, OverflowError, UnicodeError)
+"""What an operation on a database file may raise."""
+
+_ASK_DOCTOR = "`wf doctor` tells more"
+_SPACE = "free some space, then `wf resume` goes on from the last recorded step"
+
+_WORDS: dict[int, tuple[str, str]] = {
+    sqlite3.SQLITE_BUSY: ("is in use by another process", "wait until that one has finished, and try again"),
+    sqlite3.SQLITE_LOCKED: ("is in use by another process", "wait until that one has finished, and try again"),
+    sqlite3.SQLITE_FULL: ("can't grow: the disk is full", _SPACE),
+    sqlite3.SQLITE_IOERR: ("can't be used: the disk reports an error", "see that the disk is whole and not full"),
+    sqlite3.SQLITE_CORRUPT: ("is damaged", DOCTOR),
+    sqlite3.SQLITE_NOTADB: ("is not a wf database, or its first page is damaged", DOCTOR),
+    sqlite3.SQLITE_FORMAT: ("is damaged", DOCTOR),
+    sqlite3.SQLITE_READONLY: ("can only be read", "allow writing to the file and its folder, or name another by --db"),
+    sqlite3.SQLITE_PERM: ("may not be opened", "see who owns the file"),
+    sqlite3.SQLITE_CANTOPEN: ("can't be opened", "see that it is a file, and that it and its folder may be written"),
+    sqlite3.SQLITE_TOOBIG: ("can't hold so large a value", "let the step write it to a file, and keep its path"),
+    sqlite3.SQLITE_NOMEM: ("can't be used: there is not enough memory", "end other programs, and try again"),
+    sqlite3.SQLITE_CONSTRAINT: ("refused a row that contradicts what it holds", DOCTOR),
+    sqlite3.SQLITE_ERROR: ("does not have the tables that wf expects", DOCTOR),
+}
+
+
+def explain(error: Exception, path: Path) -> StoreError:
+    """What went wrong with the database at `path`, and what to do."""
+    if isinstance(error, UnicodeError):
+        return _undecodable(error, path)
+    if isinstance(error, OSError):
+        return StoreError(f"{path} can't be used: {error.strerror or error}", "see that you may read and write it")
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None and "decode" in str(error):  # what SQLite's module says of text that is none
+        return StoreError(f"{path} is damaged: it holds what is no text", DOCTOR)
+    if code is None:
+        return StoreError(f"{path} can't be used: {error}", _ASK_DOCTOR)
+    words, hint = _WORDS.get(code & 0xFF, (f"can't be used: {error}", _ASK_DOCTOR))
+    return StoreError(f"{path} {words}", hint)
+
+
+def gone(file: Path, path: Path) -> StoreError:
+    """A file of the database at `path`, which is in use, was removed, or another put in its place."""
+    recorded = (
+        "what was recorded is in the file that was there and the -wal beside it: put it back, and `wf resume` "
+        "goes on; with another file the -wal must not stay, it would be read into it"
+    )
+    return StoreError(f"{file} was removed or replaced while it was in use", recorded if file == path else DOCTOR)
+
+
+def _undecodable(error: UnicodeError, path: Path) -> StoreError:
+    if isinstance(error, UnicodeEncodeError):
+        return StoreError("this can't be recorded: it holds half a surrogate pair, which is no text")
+    return StoreError(f"{path} is damaged: it holds what is no text", DOCTOR)
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn what is raised inside into a StoreError."""
+    try:
+        yield
+    except FAULTS as error:
+        raise explain(error, path) from error

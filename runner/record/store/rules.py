@@ -1,0 +1,149 @@
+"""What every store refuses, and in which words: the part of the protocol that has nothing to do with where rows lie."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from runner.ground.errors import RunBusy, StoreError, UsageError, did_you_mean
+from runner.record.events import Commit, Event, RunEnded, RunForked, RunPaused, RunResumed, RunStarted, RunStatus
+from runner.record.store.contract import Fenced, HistoryMoved, Needed, RunRow, RunUnknown
+
+_STATUS: dict[type[Event], RunStatus] = {
+    RunStarted: "running",
+    RunForked: "running",
+    RunPaused: "paused",
+    RunResumed: "running",
+    RunEnded: "completed",
+}
+"""The events that change a run's status, and to what (an end says itself)."""
+
+ENDED = ("completed", "failed", "cancelled")
+"""The statuses of a run to which nothing will be added."""
+
+
+def status_after(commit: Commit) -> RunStatus | None:
+    """The run's status once this is recorded; None when the commit does not change it."""
+    status: RunStatus | None = None
+    for event in commit.events:
+        if type(event) in _STATUS:
+            status = event.status if isinstance(event, RunEnded) else _STATUS[type(event)]
+    return status
+
+
+def version_after(commit: Commit) -> RunResumed | None:
+    """The resumption in a commit that brought another version of the definition."""
+    return next((event for event in commit.events if isinstance(event, RunResumed) and event.definition), None)
+
+
+class Standing(msgspec.Struct):
+    """How a run stands after all commits that were added, the first of which is its start."""
+
+    workflow: str
+    version: str
+    definition: str
+    status: RunStatus
+    at: float
+    epoch: int
+    last: int
+
+    @classmethod
+    def after(cls, commit: Commit | None) -> Standing:
+        """After a run's first commit. Raises StoreError when there is none, or this is none."""
+        if commit is None:
+            raise StoreError("a run has at least one commit")
+        start = started(commit)
+        if isinstance(start, RunForked):
+            raise StoreError(f"run '{commit.run}' can't begin with this: the past that it shares is not here")
+        status = status_after(commit) or "running"
+        return cls(start.workflow, start.version, start.definition, status, commit.at, commit.epoch, commit.last)
+
+    def add(self, commit: Commit) -> None:
+        """After one more. Raises StoreError when it does not follow."""
+        check_order(commit)
+        if commit.first != self.last + 1:
+            raise StoreError(f"run '{commit.run}': event {commit.first} can't follow event {self.last}")
+        for event in commit.events:
+            if isinstance(event, RunForked):
+                self.workflow = event.workflow
+            if isinstance(event, RunForked | RunResumed) and event.definition:
+                self.definition, self.version = event.definition, event.version
+        self.status = status_after(commit) or self.status
+        self.at, self.epoch, self.last = commit.at, commit.epoch, commit.last
+
+
+def started(commit: Commit) -> RunStarted | RunForked:
+    """What a run's first commit begins with. Raises StoreError when this is no first commit."""
+    first = commit.events[0] if commit.events else None
+    past = first.at if isinstance(first, RunForked) else 0
+    if not isinstance(first, RunStarted | RunForked) or commit.first != past + 1 or commit.epoch != 1:
+        raise StoreError(f"run '{commit.run}' can't begin with this: a run's first event is its start, under epoch 1")
+    return first
+
+
+def check_order(commit: Commit) -> None:
+    """Refuse a commit that holds nothing, or that stands nowhere in an order. Raises StoreError."""
+    if not commit.events or commit.first < 1:
+        raise StoreError(f"run '{commit.run}': a commit holds at least one event, and events count from 1")
+
+
+def taken_id(run: str) -> UsageError:
+    """A new run wants the id of one that is there."""
+    return UsageError(f"run '{run}' exists already", "name another by --run-id")
+
+
+def unknown(run: str, known: Sequence[str], none: str) -> RunUnknown:
+    """No run bears the id; `known` are the ids there are, `none` says that there are none, and where not."""
+    if not known:
+        return RunUnknown(f"no run '{run}': {none}", "`wf run FLOW` begins one; --db names another database")
+    return RunUnknown(f"no run '{run}'{did_you_mean(run, known)}", "`wf runs` lists them")
+
+
+def refused(commit: Commit, row: RunRow) -> StoreError:
+    """Why a commit was not recorded, given how the run stands."""
+    if commit.epoch != row.epoch:
+        return fenced(row, commit.epoch)
+    return HistoryMoved(
+        f"run '{commit.run}': event {commit.first} can't follow event {row.events}, which is the last one recorded",
+        f"the record is as it was; `wf resume {commit.run}` goes on from event {row.events}",
+    )
+
+
+def fenced(row: RunRow, epoch: int) -> Fenced:
+    """The run has passed on from the process that held it under `epoch`."""
+    by = f" by {row.owner}" if row.owner else ""
+    return Fenced(
+        f"run '{row.id}' was taken over{by} (epoch {row.epoch}, ours was {epoch}); this process records nothing more",
+        f"`wf show {row.id}` tells how it goes on",
+    )
+
+
+def no_checkpoint(run: str, seq: int) -> StoreError:
+    """A snapshot or a fork was offered for a point that is not the end of a commit."""
+    return StoreError(f"run '{run}' has no checkpoint {seq}: that is not the last event of a commit")
+
+
+def busy(row: RunRow) -> RunBusy:
+    """Another process took the run first."""
+    by = f"{row.owner}" if row.owner else "another process"
+    return RunBusy(f"run '{row.id}' is owned by {by}", f"let it finish, or stop it: `wf pause {row.id}`")
+
+
+def not_deleted(row: RunRow, epoch: int, forks: Sequence[str]) -> StoreError:
+    """Why a run was not removed, given how it stands and which runs share its past."""
+    if row.epoch != epoch:
+        return busy(row)
+    if row.status not in ENDED:
+        return Needed(f"run '{row.id}' can't be removed: it is {row.status}", f"`wf cancel {row.id}` ends it")
+    return Needed(f"run '{row.id}' can't be removed: run '{forks[0]}' shares its past", "remove that one first")
+
+
+def not_in_inbox(run: str) -> StoreError:
+    """A commit takes a message that is no longer there."""
+    return StoreError(f"run '{run}': a message that this step takes is no longer in the run's inbox")
+
+
+def no_definition(hash_: str) -> StoreError:
+    """A run is pinned to a definition that the store does not hold."""
+    return StoreError(f"the workflow version {hash_[:12]} is not recorded here", "import an export of the run")

@@ -1,0 +1,383 @@
+"""Runs kept in a SQLite file, which several processes may use at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+import msgspec
+
+from runner.ground.errors import StoreError
+from runner.record.events import Commit, RunForked
+from runner.record.store import columns, rules, statements
+from runner.record.store.blobs import Blobs
+from runner.record.store.connection import Durability, connect
+from runner.record.store.contract import (
+    LEASE_SECONDS,
+    Definition,
+    EdgeRow,
+    Message,
+    NodeRow,
+    Owner,
+    Rows,
+    RunRow,
+    Snapshot,
+    Store,
+    VersionRow,
+)
+from runner.record.store.form import Form
+from runner.record.store.memory import NoStore
+from runner.record.store.payload import (
+    Packed,
+    bound,
+    damaged,
+    from_json,
+    pack,
+    pack_value,
+    to_json,
+    unpack,
+    unpack_value,
+)
+from runner.record.store.session import Session, Values
+from runner.record.store.tables import PROJECTED
+from runner.record.store.upkeep import SqliteUpkeep
+
+Json = Any
+
+_RUN_FIELDS = RunRow.__struct_fields__
+
+_LAST = 2**32 - 1
+"""More events than that no run can have: they are numbered in 32 bits."""
+
+
+def open_store(path: Path, *, durability: Durability = "full", create: bool = True, form: Form | None = None) -> Store:
+    """The store in the file at `path`. Without `create` a missing file reads as one without runs, and stays missing.
+
+    `full` survives the loss of power, `normal` that of the process. `form` is how new rows are written (JSON text).
+    Raises StoreError when the file can't be used.
+    """
+    if not create and is_missing(path):
+        return NoStore(path)
+    return SqliteStore(Session(connect(path, durability, create=create), path), form or Form())
+
+
+def is_missing(path: Path) -> bool:
+    """Whether there is no database yet, nor what is left of one."""
+    return not path.exists() and not Path(f"{path}-wal").exists()
+
+
+class SqliteStore:
+    """A store on one connection. It may be used from any thread, by one at a time."""
+
+    def __init__(self, session: Session, form: Form) -> None:
+        self._session = session
+        self._form = form
+        self._blobs = Blobs(session, form)
+        self._numbers: dict[str, int] = {}
+
+    def save_definition(self, definition: Definition) -> None:
+        """See `Store`."""
+        texts = {path: text.encode() for path, text in definition.files.items()}
+        hashes = {path: sha256(text).hexdigest() for path, text in texts.items()}
+        files = to_json(hashes, "the workflow's file names").decode()
+        row = (definition.hash, definition.name, definition.version, definition.file, definition.folder, files)
+        with self._session.transaction():
+            if not self._session.write(statements.INSERT_DEFINITION, row):
+                self._session.write(statements.USE_DEFINITION, (definition.hash,))
+                return
+            for path, text in texts.items():
+                self._blobs.keep(hashes[path], text)
+            self._save_graph(definition)
+
+    def _save_graph(self, definition: Definition) -> None:
+        nodes = ((definition.hash, place, *node) for place, node in enumerate(definition.nodes))
+        edges = ((definition.hash, place, *edge) for place, edge in enumerate(definition.edges))
+        self._session.write_each(statements.INSERT_NODE, nodes)
+        self._session.write_each(statements.INSERT_EDGE, edges)
+
+    def definition(self, hash: str) -> Definition:
+        """See `Store`."""
+        rows = self._session.read(statements.DEFINITION, (hash,))
+        if not rows:
+            raise rules.no_definition(hash)
+        with self._session.sound(f"workflow version {hash[:12]}") as what:
+            name, version, file, folder, files = rows[0]
+            hashes = from_json(files, what, self._session.where)
+            texts = {path: str(self._blobs.fetch(blob), "utf-8") for path, blob in hashes.items()}
+            nodes = tuple(NodeRow(*row) for row in self._session.read(statements.NODES, (hash,)))
+            edges = tuple(EdgeRow(*row) for row in self._session.read(statements.EDGES, (hash,)))
+            return Definition(hash, name, version, file, folder, texts, nodes, edges)
+
+    def versions(self, name: str | None = None) -> list[VersionRow]:
+        """See `Store`."""
+        with self._session.sound("the list of versions"):
+            return [VersionRow(*row) for row in self._session.read(statements.VERSIONS, (name,))]
+
+    def create(self, commit: Commit, owner: Owner) -> int:
+        """See `Store`."""
+        start = rules.started(commit)
+        packed, apart, size = pack(commit, self._form)
+        lease = (*_owner_values(owner), commit.at)
+        status = rules.status_after(commit)
+        origin = self._fork_point(start) if isinstance(start, RunForked) else (None, None)
+        row = (commit.run, start.workflow, start.version, start.definition, status, commit.at, commit.epoch, *lease)
+        self._require(start.definition)
+        with self._session.transaction():
+            number = self._insert(commit.run, (*row, *origin))
+            self._session.write(statements.INSERT_EVENTS, (number, *bound(packed)))
+            self._session.write(statements.INSERT_RUN_VERSION, (number, start.definition))
+            self._blobs.keep_for(number, apart)
+        return size
+
+    def _require(self, definition: str) -> None:
+        if not self._session.read(statements.DEFINITION, (definition,)):
+            raise rules.no_definition(definition)
+
+    def _insert(self, run: str, row: Values) -> int:
+        inserted = self._session.execute(statements.INSERT_RUN, row)
+        if not inserted.rowcount or inserted.lastrowid is None:
+            raise rules.taken_id(run)
+        return int(inserted.lastrowid)
+
+    def adopt(self, commits: Iterable[Commit]) -> None:
+        """See `Store`."""
+        following = iter(commits)
+        first = next(following, None)
+        standing = rules.Standing.after(first)
+        assert first is not None, "a run that stands somewhere has a first commit"
+        self._require(standing.definition)
+        row = (first.run, standing.workflow, standing.version, standing.definition, standing.status, first.at)
+        with self._session.transaction():
+            number = self._insert(first.run, (*row, standing.epoch, *[None] * 8))
+            self._adopt(number, first, standing)
+            for commit in following:
+                standing.add(commit)
+                self._require(standing.definition)
+                self._adopt(number, commit, standing)
+            how = (standing.workflow, standing.version, standing.definition, standing.status, standing.epoch)
+            self._session.write(statements.SET_STANDING, (*how, number))
+
+    def _adopt(self, number: int, commit: Commit, standing: rules.Standing) -> None:
+        packed, apart, _ = pack(commit, self._form)
+        self._session.write(statements.INSERT_EVENTS, (number, *bound(packed)))
+        self._session.write(statements.INSERT_RUN_VERSION, (number, standing.definition))
+        self._blobs.keep_for(number, apart)
+
+    def _fork_point(self, forked: RunForked) -> tuple[int, int]:
+        for run, upto in self._line(forked.parent):
+            if forked.at <= upto and self._session.read(statements.ENDS_COMMIT, (self._number(run), forked.at)):
+                return self._number(forked.parent), forked.at
+        raise rules.no_checkpoint(forked.parent, forked.at)
+
+    def _line(self, run: str) -> list[tuple[str, int]]:
+        """The runs that recorded a run's past, oldest first and itself last, each with the last event that counts."""
+        line = [(run, _LAST)]
+        while origin := self._session.read(statements.ORIGIN, (line[0][0],)):
+            parent, fork = origin[0]
+            if any(parent == known for known, _ in line):
+                raise damaged(f"what run '{run}' is a fork of", self._session.where)
+            line.insert(0, (parent, min(fork, line[0][1])))
+        return line
+
+    def append(self, commit: Commit, taken: Sequence[int] = ()) -> int:
+        """See `Store`."""
+        rules.check_order(commit)
+        packed, apart, size = pack(commit, self._form)
+        values = (self._number(commit.run), *bound(packed))
+        status = rules.status_after(commit)
+        if status is None and not taken and not apart:
+            self._append(commit, values)
+            return size
+        with self._session.transaction():
+            self._append(commit, values)
+            self._blobs.keep_for(values[0], apart)
+            if status is not None:
+                self._session.write(statements.SET_STATUS, (status, values[0]))
+            if resumed := rules.version_after(commit):
+                self._session.write(statements.SET_VERSION, (resumed.definition, resumed.version, values[0]))
+                self._session.write(statements.INSERT_RUN_VERSION, (values[0], resumed.definition))
+            if taken:
+                self._take(commit.run, taken)
+        return size
+
+    def _append(self, commit: Commit, values: Values) -> None:
+        if not self._session.write(statements.APPEND_EVENTS, values):
+            raise rules.refused(commit, self.run(commit.run))
+
+    def _take(self, run: str, taken: Sequence[int]) -> None:
+        ids = to_json(list(taken), "message ids").decode()
+        if self._session.write(statements.TAKE, (run, ids)) != len(set(taken)):
+            raise rules.not_in_inbox(run)
+
+    def save_snapshot(self, snapshot: Snapshot, rows: Rows, epoch: int) -> int:
+        """See `Store`."""
+        number = self._number(snapshot.run)
+        what = f"the snapshot of run '{snapshot.run}'"
+        format_, data, large, size = pack_value(snapshot.state, what, self._form)
+        kept = (number, snapshot.seq, snapshot.at, _sealed(snapshot.run, snapshot.seq, data), format_, data, epoch)
+        apart = dict(large)
+        changed = [columns.written(PROJECTED[name], snapshot.run, table, apart) for name, table in rows.tables.items()]
+        with self._session.transaction():
+            if not self._session.write(statements.INSERT_SNAPSHOT, kept):
+                raise self._why_no_snapshot(snapshot, epoch)
+            for statement, values in (one for written in changed for one in written.items()):
+                self._session.write_each(statement, values)
+            self._blobs.keep_for(number, apart)
+        self._session.refuse_if_gone()
+        return size
+
+    def _why_no_snapshot(self, snapshot: Snapshot, epoch: int) -> StoreError:
+        run = self.run(snapshot.run)
+        return rules.fenced(run, epoch) if run.epoch != epoch else rules.no_checkpoint(snapshot.run, snapshot.seq)
+
+    def snapshot(self, run: str, upto: int | None = None) -> Snapshot | None:
+        """See `Store`."""
+        last = _LAST if upto is None else upto
+        for recorder, until in reversed(self._line(run)):
+            if rows := self._session.read(statements.SNAPSHOT, (recorder, min(last, until))):
+                return self._snapshot(recorder, rows[0])
+        return None
+
+    def _snapshot(self, run: str, row: Sequence[Json]) -> Snapshot:
+        seq, at, checksum, format_, written = row
+        with self._session.sound(f"the snapshot of run '{run}' after event {seq}") as what:
+            if checksum not in {_sealed(run, seq, written), crc32(written)}:  # the latter is an older wf's
+                raise damaged(what, self._session.where)
+            state = unpack_value(format_, written, what, self._session.where, self._blobs.fetch)
+            return msgspec.convert({"run": run, "seq": seq, "at": at, "state": state}, Snapshot)
+
+    def commits(self, run: str, after: int = 0, upto: int | None = None) -> Iterator[Commit]:
+        """See `Store`."""
+        wanted = _LAST if upto is None else upto
+        following = after + 1
+        for recorder, until in self._line(run):
+            for commit in self._own_commits(recorder, following - 1, min(wanted, until)):
+                if commit.first > following:
+                    raise self._missing(recorder, following, commit.first)
+                following = commit.last + 1
+                if commit.first > after:
+                    yield commit
+        last = self._last_event(run)
+        if following <= last <= wanted:
+            raise self._missing(run, following, last + 1)
+
+    def _own_commits(self, run: str, after: int, upto: int) -> Iterator[Commit]:
+        for row in self._session.stream(statements.COMMITS, (self._number(run), after, upto)):
+            yield unpack(run, Packed(*row), self._session.where, self._blobs.fetch)
+
+    def _last_event(self, run: str) -> int:
+        rows = self._session.read(statements.LAST_EVENT, (self._number(run),))
+        if not rows:
+            raise damaged(f"the history of run '{run}'", self._session.where)
+        return int(rows[0][0])
+
+    def _missing(self, run: str, first: int, until: int) -> StoreError:
+        return damaged(f"events {first}–{until - 1} of run '{run}'", self._session.where)
+
+    def projected(self, run: str, table: str) -> list[dict[str, Json]]:
+        """See `Store`."""
+        shape = PROJECTED[table]
+        rows = self._session.read(columns.SELECTS[table], (run,))
+        with self._session.sound(f"the table {table} of run '{run}'") as what:
+            read = (columns.read(shape, row, what, self._session.where, self._blobs.fetch) for row in rows)
+            return shape.sorted(read)
+
+    def run(self, run: str) -> RunRow:
+        """See `Store`."""
+        rows = self._session.read(statements.RUN, (run,))
+        if not rows:
+            raise self._unknown(run)
+        with self._session.sound(f"run '{run}'"):
+            return _run_row(rows[0])
+
+    def runs(self, *, status: str | None = None, workflow: str | None = None, limit: int = 50) -> list[RunRow]:
+        """See `Store`."""
+        rows = self._session.read(statements.RUNS, (status, workflow, limit))
+        with self._session.sound("the list of runs"):
+            return [_run_row(row) for row in rows]
+
+    def claim(self, run: str, owner: Owner, at: float, expected_epoch: int) -> int:
+        """See `Store`."""
+        values = (*_owner_values(owner), at, self._number(run), expected_epoch)
+        if not self._session.write(statements.CLAIM, values):
+            raise rules.busy(self.run(run))
+        return expected_epoch + 1
+
+    def heartbeat(self, run: str, epoch: int, at: float) -> None:
+        """See `Store`."""
+        if not self._session.write(statements.HEARTBEAT, (at, self._number(run), epoch)):
+            raise rules.fenced(self.run(run), epoch)
+
+    def release(self, run: str, epoch: int) -> None:
+        """See `Store`."""
+        self._session.write(statements.RELEASE, (self._number(run), epoch))
+
+    def post(self, message: Message) -> int:
+        """See `Store`."""
+        value = to_json(message.value, f"a message to run '{message.run}'").decode()
+        values = (message.kind, message.target, value, message.at, self._number(message.run))
+        cursor = self._session.execute(statements.POST, values)
+        if not cursor.rowcount or cursor.lastrowid is None:
+            raise self._unknown(message.run)
+        return cursor.lastrowid
+
+    def inbox(self, run: str) -> list[Message]:
+        """See `Store`."""
+        self._session.refuse_if_gone()
+        rows = self._session.read(statements.INBOX, (run,))
+        with self._session.sound(f"a message to run '{run}'") as what:
+            return [self._message(run, row, what) for row in rows]
+
+    def _message(self, run: str, row: Sequence[Json], what: str) -> Message:
+        kind, at, target, value, id_ = row
+        plain = {"run": run, "kind": kind, "at": at, "target": target, "id": id_}
+        return msgspec.convert(plain | {"value": from_json(value, what, self._session.where)}, Message)
+
+    def moment(self) -> AbstractContextManager[None]:
+        """See `Store`."""
+        return self._session.moment()
+
+    @property
+    def upkeep(self) -> SqliteUpkeep:
+        """See `Store`."""
+        return SqliteUpkeep(self._session, self._blobs, self.run, self._numbers)
+
+    def close(self) -> None:
+        """See `Store`."""
+        self._session.close()
+
+    def _number(self, run: str) -> int:
+        number = self._numbers.get(run)
+        if number is None:
+            rows = self._session.read(statements.RUN_NUMBER, (run,))
+            if not rows:
+                raise self._unknown(run)
+            number = self._numbers[run] = rows[0][0]
+        return number
+
+    def _unknown(self, run: str) -> StoreError:
+        known = [id_ for (id_,) in self._session.read(statements.RUN_IDS, ())]
+        if run in known:  # the index by which it was looked up says otherwise
+            return damaged("the list of runs", self._session.where)
+        return rules.unknown(run, known, f"there are no runs in {self._session.where}")
+
+
+def _sealed(run: str, seq: int, state: bytes) -> int:
+    """A snapshot's checksum. It covers whose it is: a damaged index may lead to another one, itself whole."""
+    return crc32(state, crc32(f"{run}@{seq}".encode()))
+
+
+def _owner_values(owner: Owner) -> tuple[Json, ...]:
+    return owner.host, owner.pid, owner.started, owner.boot, owner.lease
+
+
+def _run_row(row: Sequence[Json]) -> RunRow:
+    *plain, host, pid, started, boot, lease, heartbeat, parent, fork = row
+    named = {"host": host, "pid": pid, "started": started, "boot": boot, "lease": lease or LEASE_SECONDS}
+    owner = None if host is None else named
+    whole = dict(zip(_RUN_FIELDS, (*plain, owner, heartbeat, parent, fork), strict=True))
+    return msgspec.convert(whole, RunRow)

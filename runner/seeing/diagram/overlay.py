@@ -1,0 +1,120 @@
+"""What a run did at each node of the file: statuses, visits, costs, routes taken."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from runner.workflow.model import Body, Node, Workflow
+
+Json = Any
+Row = Mapping[str, Json]
+
+COMPOSED = frozenset({"parallel", "for_each"})
+"""The verbs whose bodies are drawn inside them."""
+
+_SEGMENT = re.compile(r"(?P<name>[^#~\[]*)(?:#\d+)?(?:~\d+)?(?P<items>(?:\[\d+\](?:~\d+)?)*)")
+_OPEN = ("running", "waiting")
+
+
+class Overlay(msgspec.Struct):
+    """By a node's address: how often it had each status, what it used. `routes` hold whether the step had failed."""
+
+    words: str = ""
+    statuses: dict[str, Counter[str]] = {}
+    last: dict[str, str] = {}
+    tokens: Counter[str] = msgspec.field(default_factory=Counter)
+    cost: dict[str, float | None] = {}
+    routes: set[tuple[str, str | None, bool]] = set()
+
+    def status(self, address: str) -> str:
+        """The status that a node is drawn in: one that is still open, else its last."""
+        counts = self.statuses[address]
+        return next((status for status in _OPEN if counts[status]), self.last[address])
+
+    def said(self, address: str) -> str:
+        """Its statuses with their counts, and what it used."""
+        counts = self.statuses.get(address)
+        if counts is None:
+            return ""
+        words = ", ".join(status if count == 1 else f"{status} ×{count}" for status, count in counts.items())
+        if tokens := self.tokens[address]:
+            cost = self.cost[address]
+            words += f", {tokens} tokens, {'price unknown' if cost is None else f'${cost:.4f}'}"
+        return words
+
+
+def address(node: Node) -> str:
+    """A node's place in its file, which names it in pictures and in the record."""
+    return "/".join(map(str, node.at)) or node.id
+
+
+def overlay_of(workflow: Workflow, words: str, steps: Iterable[Row], calls: Iterable[Row]) -> Overlay:
+    """What the rows of a run's tables of steps and model calls say of the nodes of the workflow's own file."""
+    overlay = Overlay(words, {}, {}, Counter(), {}, set())
+    for row in steps:
+        if found := find_node(workflow, str(row["step"])):
+            _visit(overlay, *found, row)
+    for call in calls:
+        if found := find_node(workflow, str(call["step"]).rpartition("/call#")[0]):
+            place = address(found[1])
+            overlay.tokens[place] += (call["prompt_tokens"] or 0) + (call["reply_tokens"] or 0)
+            before, now = overlay.cost.get(place, 0.0), call["cost_usd"]
+            overlay.cost[place] = None if before is None or now is None else before + now
+    return overlay
+
+
+def _visit(overlay: Overlay, body: Body, node: Node, row: Row) -> None:
+    place, status = address(node), str(row["status"])
+    overlay.statuses.setdefault(place, Counter())[status] += 1
+    overlay.last[place] = status
+    target = row["route"]
+    if target is not None and target in body.nodes:
+        overlay.routes.add((place, address(body.nodes[target]), status == "failed"))
+    elif status not in _OPEN:
+        overlay.routes.add((place, None, status == "failed"))
+
+
+def find_node(workflow: Workflow, step: str) -> tuple[Body, Node] | None:
+    """The node that a step's address visits, in the workflow's own file; None for calls, and in called workflows."""
+    body: Body | None = workflow.body
+    node: Node | None = None
+    for position, segment in enumerate(step.split("/")):
+        found = _SEGMENT.fullmatch(segment)
+        if found is None or body is None:
+            return None
+        name = found["name"]
+        side = {"rescue": workflow.rescue, "finally": workflow.finally_}.get(name) if position == 0 else None
+        if side is not None and name not in workflow.body.nodes:
+            body, node = side, side.only if side.single else None
+        elif name in body.nodes:
+            node = body.nodes[name]
+        elif node is not None and name in node.bodies:
+            body = node.bodies[name]
+            node = body.only if body.single else None
+        else:
+            return None
+        body, node = _items(body, node, found["items"])
+        body = _inside(body, node)
+    return (_holder(workflow, node), node) if node is not None else None
+
+
+def _items(body: Body, node: Node | None, items: str) -> tuple[Body, Node | None]:
+    for _ in re.findall(r"\[\d+\]", items):
+        if node is None or "do" not in node.bodies:
+            return body, None
+        body = node.bodies["do"]
+        node = body.only if body.single else None
+    return body, node
+
+
+def _inside(body: Body, node: Node | None) -> Body:
+    return body if node is None or node.verb not in COMPOSED else Body({}, "", body.at)
+
+
+def _holder(workflow: Workflow, node: Node) -> Body:
+    return next(body for body in workflow.bodies.values() if node in body.nodes.values())

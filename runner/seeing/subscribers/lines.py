@@ -1,0 +1,93 @@
+"""A run in plain lines, where there is no terminal."""
+
+from __future__ import annotations
+
+from runner.ground.plain import one_line, plain
+from runner.record.events import (
+    AttemptFailed,
+    Commit,
+    Event,
+    RunResumed,
+    RunStarted,
+    StepEnded,
+    StepStarted,
+    StepWaiting,
+)
+from runner.record.run_state import RunState
+from runner.seeing.subscribers.pipe import Pipe
+
+MARKS = {"completed": "✓", "failed": "✗", "cancelled": "⊘", "skipped": "-", "omitted": "-"}
+
+SHORTEST = 0.05
+"""Seconds that a step must take for its time to be told."""
+
+
+class Lines:
+    """Writes a line for each step that ends, waits, or will be tried again."""
+
+    def __init__(self, out: Pipe) -> None:
+        self._out = out
+        self._teller = Teller()
+
+    def heard(self, commit: Commit, _state: RunState) -> None:
+        self._out.write([words for _, words in self._teller.tell(commit)])
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class Teller:
+    """Puts events into words for people. It remembers when steps began."""
+
+    def __init__(self) -> None:
+        self._began: dict[str, float] = {}
+
+    def tell(self, commit: Commit) -> list[tuple[int, str]]:
+        """What a commit says to a person, each with its event's position; what only a machine needs is left out."""
+        told = []
+        for position, event in enumerate(commit.events):
+            if isinstance(event, StepStarted):
+                self._began[event.step] = commit.at
+            if words := self._words(event, commit):
+                told.append((position, words))
+        return told
+
+    def _words(self, event: Event, commit: Commit) -> str:
+        match event:
+            case RunStarted():
+                return plain(f"run {commit.run}: {event.workflow} {event.version}".rstrip())
+            case RunResumed():
+                return f"run {commit.run}: resumed"
+            case StepEnded() if event.frame is not None or event.verb == "call":
+                return _ended(event, max(0.0, commit.at - self._began.pop(event.step, commit.at)))
+            case StepWaiting() if event.kind != "timer":
+                return f"… {plain(event.step)} waits for {_awaited(event)}"
+            case AttemptFailed():
+                wait = event.retry_at - commit.at
+                why = f"{event.error['type']}: {one_line(event.error['message'])}"
+                return f"! {plain(event.step)}: {why}; again in {wait:.1f} s"
+            case _:
+                return ""
+
+
+def _awaited(event: StepWaiting) -> str:
+    if event.kind == "person":
+        return f"a person: {one_line(event.prompt)}"
+    return f"a signal: {plain(', '.join(event.signals.values()))}"
+
+
+def _ended(event: StepEnded, seconds: float) -> str:
+    words = f"{MARKS[event.status]} {plain(event.step)}"
+    if event.status != "completed":
+        words += f" {event.status}"
+    if event.error is not None:
+        words += f": {event.error['type']}: {one_line(event.error['message'], 200)}"
+    notes = [f"{seconds:.1f} s"] if seconds >= SHORTEST else []
+    if event.usage is not None and (tokens := event.usage.prompt_tokens + event.usage.reply_tokens):
+        notes.append(f"{tokens} tokens, {dollars(event.usage.cost_usd)}")
+    return f"{words} ({', '.join(notes)})" if notes else words
+
+
+def dollars(cost: float | None) -> str:
+    """A cost as people read it; one that is not known is never shown as free."""
+    return "price unknown" if cost is None else f"${cost:.4f}"

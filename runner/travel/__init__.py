@@ -1,0 +1,1 @@
+"""What begins from a record: forks, retries, other versions of a workflow, exports and imports."""

@@ -1,0 +1,192 @@
+"""Forks: new runs that share another's past, with edited values or a changed definition. A retry is one."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+
+import msgspec
+from msgspec.structs import replace
+
+from runner.engine.choices import refuse_unknown_models
+from runner.engine.loading import load as load_file
+from runner.engine.loading import settled
+from runner.engine.runs import Choices, RunResult, Surroundings, drive, pinned, secrets_again
+from runner.engine.scheduler import Live
+from runner.engine.scheduler.happenings import Fork
+from runner.engine.takeover import Takeover
+from runner.ground.errors import UsageError
+from runner.record.definitions import definition_of, folder_of
+from runner.record.events import FrameOpened, RunForked, StepEnded
+from runner.record.fold import apply
+from runner.record.history import fork_of, load
+from runner.record.run_state import ROOT, RunState, is_inside
+from runner.record.store.contract import Store
+from runner.travel.given_edits import Given, edit_states
+from runner.travel.misfits import adapted, gains, misfits, refuse_misfits
+from runner.travel.versions import begun_anew, compare, with_anew
+from runner.workflow.compiler.files import shown_as
+from runner.workflow.inputs import check_inputs, refuse_unknown_inputs
+from runner.workflow.model import Json, Loaded, Workflow
+
+
+class Changes(msgspec.Struct, frozen=True):
+    """What a fork changes: values of its states, by address; of its inputs; its definition, to what a file says.
+
+    The workflow's own state is at ROOT; `wf state` lists the others. `choices` are a run's; what they leave out stays
+    as the past had it. `secrets` are supplied again.
+    """
+
+    states: Mapping[str, Mapping[str, Json]] = msgspec.field(default_factory=dict)
+    inputs: Mapping[str, Json] = msgspec.field(default_factory=dict)
+    workflow: str = ""
+    choices: Choices = msgspec.field(default_factory=Choices)
+    secrets: Mapping[str, Json] = msgspec.field(default_factory=dict)
+
+
+async def fork(run: str, at: int, changes: Changes, around: Surroundings) -> RunResult:
+    """Begin a run that shares the past of `run` up to its event `at`, and go on from there; nothing is rewritten.
+
+    What was in flight there begins anew. Raises UsageError (no such checkpoint, a run that had ended by then, values
+    that do not fit, a definition that can't go on from there), RunUnknown, StoreError.
+    """
+    return await _fork(run, at, (), changes, around)
+
+
+async def retry(run: str, changes: Changes, around: Surroundings) -> RunResult:
+    """Fork a failed run before the step that failed, which begins anew. Raises UsageError, RunUnknown, StoreError."""
+    state = load(around.store, run)
+    if state.status != "failed" or state.error is None:
+        raise UsageError(f"run {run} is {state.status}: only a failed run is retried", "wf resume, or wf fork RUN@N")
+    failed = _origin_of(state.error)
+    at = _before_failure(around.store, run, failed)
+    return await _fork(run, at, (failed,), changes, around)
+
+
+def _origin_of(error: Mapping[str, Json]) -> str:
+    """The step whose failure it was, inside called workflows too."""
+    while error["type"] == "workflow_failed" and "error" in error["details"]:
+        error = error["details"]["error"]
+    return str(error["step"])
+
+
+def _before_failure(store: Store, run: str, failed: str) -> int:
+    """The checkpoint before the commit in which the step failed, or else in which the run ended."""
+    before = last = found = 0
+    for commit in store.commits(run):
+        before, last = last, commit.last
+        ends = [event for event in commit.events if isinstance(event, StepEnded)]
+        if any(event.step == failed and event.status == "failed" for event in ends):
+            found = before
+    if not (found or before):
+        raise UsageError(f"run {run} failed at its very beginning", "nothing can be taken over: run the workflow again")
+    return found or before
+
+
+async def _fork(run: str, at: int, retried: tuple[str, ...], changes: Changes, around: Surroundings) -> RunResult:
+    past = fork_of(around.store, run, at)
+    state = past.state
+    if state.ended:
+        raise UsageError(
+            f"run {run} had ended by event {at}: {state.status}",
+            f"only what comes before the end can go on: wf checkpoints {run} lists it",
+        )
+    before = pinned(around.store, state)
+    options = _options(state, changes)
+    loaded = load_file(changes.workflow, options["allow"], state.options.get("agents")) if changes.workflow else before
+    workflow = loaded.workflow
+    refuse_unknown_models(workflow, changes.choices.models)
+    anew = _begun_anew(run, state, before, loaded, _calls_for(state, retried))
+    plain = RunForked(
+        run,
+        at,
+        workflow.name,
+        workflow.version,
+        loaded.hash,
+        inputs=_edited_inputs(workflow, changes.inputs),
+        options=options if loaded is before else {**options, "folder": folder_of(workflow)},
+        shift=max(0.0, around.clock.now() - state.at),
+        anew=anew,
+        adapted={} if loaded is before else adapted(Live(run, before.workflow, state), workflow, anew),
+    )
+    forked, warnings = edited(plain, state, workflow, changes.states, openings(around.store, run, at))
+    takeover = Takeover() if loaded is before else _takeover(around.store, state, workflow, forked)
+    takeover = replace(takeover, warnings=warnings)
+    secrets = secrets_again(workflow, state, changes.secrets, around)
+    around.store.save_definition(definition_of(loaded))
+    name = changes.choices.run or around.clock.fresh_id()
+    around.told(takeover)
+    result = await drive(Live(name, workflow, state), 1, Fork(forked), secrets, around, past)
+    return replace(result, takeover=takeover)
+
+
+def _takeover(store: Store, state: RunState, workflow: Workflow, forked: RunForked) -> Takeover:
+    """What a fork under another version takes over."""
+    visits = compare(store, forked.parent, workflow, lambda version: pinned(store, state, version).workflow, forked.at)
+    added, dropped = gains(state, forked.adapted)
+    return Takeover(with_anew(visits, forked.anew), added, dropped)
+
+
+def _begun_anew(run: str, state: RunState, before: Loaded, loaded: Loaded, retried: tuple[str, ...]) -> tuple[str, ...]:
+    """The open steps that begin anew, outermost ones alone."""
+    stale = () if loaded is before else begun_anew(Live(run, before.workflow, state), loaded.workflow)
+    return (*stale, *(path for path in retried if not any(is_inside(path, other) for other in stale)))
+
+
+def _calls_for(state: RunState, steps: tuple[str, ...]) -> tuple[str, ...]:
+    """The open ones of these steps; of an agent, the calls that it is at."""
+    found: list[str] = []
+    for path in steps:
+        step = state.steps.get(path)
+        if step is not None:
+            found += step.open.values() if step.verb == "agent" else [path]
+    return tuple(found)
+
+
+def _options(state: RunState, changes: Changes) -> dict[str, Json]:
+    """What the fork changes of the past's options."""
+    choices = changes.choices
+    options: dict[str, Json] = {"allow": state.options.get("allow", {})}
+    if choices.models:
+        options["models"] = {**state.options.get("models", {}), **choices.models}
+    for kind, values in settled(choices.allow).items():
+        options["allow"] = {**options["allow"], kind: [*options["allow"].get(kind, ()), *values]}
+    if choices.script is not None:
+        options["mock"] = choices.script.data
+    return options
+
+
+def openings(store: Store, run: str, at: int) -> dict[str, FrameOpened]:
+    """How the frames of a run were opened."""
+    events = (event for commit in store.commits(run, upto=at) for event in commit.events)
+    return {event.frame: event for event in events if isinstance(event, FrameOpened)}
+
+
+def edited(
+    forked: RunForked, past: RunState, workflow: Workflow, given: Given, opened: Mapping[str, FrameOpened]
+) -> tuple[RunForked, tuple[str, ...]]:
+    """A fork of a past with values put into its states, and what there is to be warned of. Nothing changes in `past`.
+
+    `opened` tells how its frames were opened. Raises UsageError, also when its states don't fit another version.
+    """
+    changed = forked.definition != past.definition
+    if not changed and not any(given.values()):
+        return forked, ()
+    trial = copy.deepcopy(past)
+    apply(trial, forked)
+    live = Live(forked.parent, workflow, trial)
+    edits = edit_states(live, given, opened)
+    if changed:
+        refuse_misfits([*misfits(live)], forked.parent, forked.at, shown_as(workflow.file))
+    frames = {address: values for address, values in edits.states.items() if address != ROOT}
+    state = edits.states.get(ROOT, {})
+    return replace(forked, state=state, frames=frames, contributed=edits.contributed), edits.warnings
+
+
+def _edited_inputs(workflow: Workflow, given: Mapping[str, Json]) -> dict[str, Json]:
+    """The given values, checked. Raises UsageError."""
+    refuse_unknown_inputs(workflow.inputs, given)
+    secret = next((name for name in given if workflow.inputs[name].secret), None)
+    if secret is not None:
+        raise UsageError(f"input '{secret}' is secret: a fork can't change it", f"supply it again by -i {secret}=…")
+    return check_inputs({name: workflow.inputs[name] for name in given}, given)

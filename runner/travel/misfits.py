@@ -1,0 +1,194 @@
+"""What workflows under way gain and lose by another version of their files, and whether what they keep fits it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
+
+from runner.engine.scheduler import Live
+from runner.ground.errors import UsageError
+from runner.language.schema import compile_schema
+from runner.record.events import Adapted, Write
+from runner.record.open_states import Holder, own_states
+from runner.record.reducers import identity
+from runner.record.run_state import RunState, Step, is_inside
+from runner.travel.given_edits import branch_path, place_of, shown
+from runner.workflow.model import Input, Json, StateKey, Workflow
+
+DROPPED = "is not declared there; a fork drops it"
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """Why a run can't go on with a version: at which place (`state.n`, `each[2].state.n`, `inputs.n`), and what it is.
+
+    `mended` is whether a fork can do something about it, `edited` whether by a value that is put there.
+    """
+
+    place: str
+    words: str
+    mended: bool = True
+
+    @property
+    def edited(self) -> bool:
+        return self.mended and self.words != DROPPED
+
+
+def adapted(old: Live, new: Workflow, anew: tuple[str, ...]) -> dict[str, Adapted]:
+    """What a new version changes of each open workflow, but for those in steps that begin anew.
+
+    An input that is new and required is left out. Raises UsageError when the version has no file of an open workflow.
+    """
+    found: dict[str, Adapted] = {}
+    for step in _open_workflows(old.state, anew):
+        invocation, now = step.invocation, _counterpart(old, new, step)
+        assert invocation is not None, "an open workflow has a state of its own"
+        change = Adapted(
+            dict(_new(_open_to_change(now.inputs, invocation.inputs), invocation.inputs)),
+            dict(_new(now.state, invocation.state)),
+            tuple(name for name in invocation.state if name not in now.state),
+            tuple(name for name in invocation.inputs if name not in now.inputs),
+        )
+        if change != Adapted():
+            found[step.path] = change
+    return found
+
+
+def _open_to_change(declared: Mapping[str, Input], held: Mapping[str, Json]) -> dict[str, Input]:
+    """The inputs that have a default, or a value that is no secret."""
+    return {name: entry for name, entry in declared.items() if not (entry.secret if name in held else entry.required)}
+
+
+def _new(declared: Mapping[str, Input | StateKey], held: Mapping[str, Json]) -> Iterator[tuple[str, Json]]:
+    """Defaults of what is not there, and numbers that are held in another form than the schemas want."""
+    for name, entry in declared.items():
+        if name not in held:
+            yield name, entry.default
+        elif not _is_in_form(entry, held[name]):
+            yield name, compile_schema(entry.schema).normalise(held[name])
+
+
+def _is_in_form(entry: Input | StateKey, value: Json) -> bool:
+    """Whether whole numbers stand as fractions where the schema says so; of what does not fit, nothing is said."""
+    compiled = compile_schema(entry.schema)
+    return not compiled.fits(value) or msgspec.json.encode(compiled.normalise(value)) == msgspec.json.encode(value)
+
+
+def _open_workflows(state: RunState, anew: tuple[str, ...]) -> Iterator[Step]:
+    for step in state.steps.values():
+        if step.invocation is not None and not any(is_inside(step.path, other) for other in anew):
+            yield step
+
+
+def counterpart(old: Live, new: Workflow, workflow: Workflow) -> Workflow | None:
+    """The workflow of a new version that stands where one of the old version does; None if there is none."""
+    return new if workflow.file == old.workflow.file else new.library.get(workflow.file)
+
+
+def _counterpart(old: Live, new: Workflow, step: Step) -> Workflow:
+    now = counterpart(old, new, old.callee(step))
+    if now is None:
+        words = f"the new version does not use {old.callee(step).file}, which '{step.path}' is at here"
+        raise UsageError(words, "fork at an earlier checkpoint, or keep that call")
+    return now
+
+
+def gains(state: RunState, changes: Mapping[str, Adapted]) -> tuple[dict[str, Json], tuple[str, ...]]:
+    """What open workflows gain, by place, and the places that they lose."""
+    addresses = {holder.home: address for address, holder in own_states(state).items() if holder.frame is None}
+    added: dict[str, Json] = {}
+    dropped: list[str] = []
+    for home, change in changes.items():
+        address = addresses[home]
+        invocation = state.steps[home].invocation
+        assert invocation is not None, "an open workflow has inputs"
+        had, held = invocation.inputs, invocation.state
+        added |= {_input_of(address, name): value for name, value in change.inputs.items() if name not in had}
+        added |= {place_of(address, key): value for key, value in change.state.items() if key not in held}
+        dropped += [_input_of(address, name) for name in change.dropped_inputs]
+        dropped += [place_of(address, key) for key in change.dropped]
+    return added, tuple(dropped)
+
+
+def _input_of(address: str, name: str) -> str:
+    return f"{address}.inputs.{name}" if address else f"inputs.{name}"
+
+
+def misfits(live: Live) -> Iterator[Problem]:
+    """All that a run holds and its version does not allow, or wants and the run does not hold."""
+    seen: set[tuple[str, str, Json]] = set()
+    for holder in own_states(live.state).values():
+        declared = live.callee(live.state.steps[holder.home])
+        if holder.frame is None:
+            yield from _inputs(live, holder, declared.inputs)
+        for key, value in holder.state.items():
+            what = (holder.home, key, identity(value))
+            if what not in seen and (words := _misfit(declared.state[key], value)):
+                seen.add(what)
+                yield Problem(place_of(holder.address, key), words)
+        yield from _contributions(holder, declared.state)
+    yield from _left(live)
+
+
+def _misfit(entry: StateKey | Input, value: Json) -> str:
+    errors = compile_schema(entry.schema).errors(value)
+    if errors:
+        return f"does not fit its schema: {errors[0].message}"
+    return "" if _is_in_form(entry, value) else f"is {shown(value)}, and has to stand as a fraction there"
+
+
+def _inputs(live: Live, holder: Holder, declared: Mapping[str, Input]) -> Iterator[Problem]:
+    invocation = live.state.steps[holder.home].invocation
+    assert invocation is not None, "a workflow under way has inputs"
+    for name, entry in declared.items():
+        place, mended = _input_of(holder.address, name), not (holder.address or entry.secret)
+        if name not in invocation.inputs:
+            yield Problem(place, "is required there, and has no default", mended)
+        elif not entry.secret and (words := _misfit(entry, invocation.inputs[name])):
+            yield Problem(place, words, mended)
+
+
+def _contributions(holder: Holder, declared: Mapping[str, StateKey]) -> Iterator[Problem]:
+    """What an open branch has written by another reducer than the key has now."""
+    for key, writes in (holder.frame.writes or {}).items() if holder.frame is not None else ():
+        if words := _by_another(writes, declared[key]):
+            yield Problem(place_of(holder.address, key), words)
+
+
+def _left(live: Live) -> Iterator[Problem]:
+    """What ended branches have left to be merged, or to be started from, and does not fit."""
+    for step in live.state.steps.values():
+        if step.children and step.invocation is None and not step.detached:
+            declared = live.callee(live.state.steps[step.home]).state
+            yield from _left_in(step, declared)
+
+
+def _left_in(step: Step, declared: Mapping[str, StateKey]) -> Iterator[Problem]:
+    for name, child in step.children.items():
+        for key, writes in child.writes.items():
+            if child.final is None:
+                continue  # it did not complete, and so leaves nothing
+            words = _by_another(writes, declared[key]) or _misfit(declared[key], child.final[key])
+            if words:
+                yield Problem(place_of(branch_path(step, name), key), words, mended=False)
+
+
+def _by_another(writes: Sequence[Write], entry: StateKey) -> str:
+    """What to say where a key was written by another reducer than it has now."""
+    how = writes[-1].how
+    return "" if how == entry.reducer else f"was written by '{how}', and the key's reducer there is '{entry.reducer}'"
+
+
+def refuse_misfits(problems: Sequence[Problem], run: str, at: int, file: str) -> None:
+    """Raises UsageError, with all of them and the fork that mends them, if there are any."""
+    if not problems:
+        return
+    rows = "\n".join(f"  {problem.place} {problem.words}" for problem in problems)
+    edits = "".join(f" --set {shlex.quote(f'{problem.place}=…')}" for problem in problems if problem.edited)
+    hint = f"this fork goes on with it: wf fork {run}@{at} --workflow {file}{edits}"
+    lost = next((problem.place for problem in problems if not problem.mended), "")
+    raise UsageError(
+        f"run {run} can't go on from event {at} with {file}: what it holds does not fit there\n{rows}",
+        f"nothing can be put at {lost} here: fork at an earlier checkpoint, or let the file allow it" if lost else hint,
+    )

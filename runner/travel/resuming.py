@@ -1,0 +1,126 @@
+"""Taking a run up again: under the definition that it is pinned to, or another version that its past allows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+import msgspec
+from msgspec.structs import replace
+
+from runner.engine.choices import refuse_unknown_answers, refuse_unknown_models
+from runner.engine.loading import load as load_file
+from runner.engine.runs import (
+    GRACE,
+    RunResult,
+    Surroundings,
+    drive,
+    mark_of,
+    pinned,
+    secrets_again,
+)
+from runner.engine.scheduler import Live
+from runner.engine.scheduler.happenings import Resumed
+from runner.engine.takeover import Takeover
+from runner.ground.errors import UsageError
+from runner.record.definitions import definition_of, folder_of
+from runner.record.edits import adapt
+from runner.record.events import Adapted
+from runner.record.history import load as load_state
+from runner.record.history import reopen
+from runner.record.run_state import RunState
+from runner.record.store.contract import RunRow, Store
+from runner.record.store.lease import beat_seconds, current_owner, is_still_heard, may_take_over
+from runner.record.store.rules import busy
+from runner.travel.misfits import DROPPED, Problem, adapted, gains, misfits, refuse_misfits
+from runner.travel.versions import compare, refuse_changes
+from runner.workflow.compiler.files import shown_as
+from runner.workflow.model import Json, Loaded
+from runner.world.tools.child import kill_leftovers
+
+
+class Version(msgspec.Struct, frozen=True):
+    """The version that a run goes on with, and what it changes of that."""
+
+    loaded: Loaded
+    adapted: Mapping[str, Adapted] = msgspec.field(default_factory=dict)
+    takeover: Takeover | None = None
+
+
+def _accepted(store: Store, row: RunRow, state: RunState, file: str) -> Version:
+    """The version in a file, if all that has begun is the same there, and all that is held fits. Changes `state`."""
+    loaded = load_file(file, state.options.get("allow", {}), state.options.get("agents"))
+    visits = compare(store, row.id, loaded.workflow, lambda version: pinned(store, state, version).workflow)
+    refuse_changes(visits, row.id, shown_as(loaded.workflow.file))
+    changes = adapted(Live(row.id, pinned(store, state).workflow, state), loaded.workflow, ())
+    added, dropped = gains(state, changes)
+    for home, change in changes.items():
+        adapt(state, home, change)
+    problems = [*(Problem(place, DROPPED) for place in dropped), *misfits(Live(row.id, loaded.workflow, state))]
+    refuse_misfits(problems, row.id, row.events, shown_as(loaded.workflow.file))
+    store.save_definition(definition_of(loaded))
+    return Version(loaded, changes, Takeover(tuple(visits), added))
+
+
+async def resume(
+    run: str,
+    given: Mapping[str, Json],
+    around: Surroundings,
+    changed: str = "",
+    models: Mapping[str, str] | None = None,
+) -> RunResult:
+    """Take up a paused or killed run, under the definition in the file `changed` if one is named.
+
+    `models` are others from now on, by alias. Raises InvalidWorkflow, RunBusy, StoreError; UsageError when the run has
+    ended, what it has begun is not the same in that file, or it has no such models or answers.
+    """
+    store = around.store
+    row = store.run(run)
+    state = load_state(store, run)
+    if state.ended:
+        again = f"wf retry {run} goes on from the step that failed" if state.status == "failed" else ""
+        raise UsageError(f"run {run} has ended: {state.status}", again or "to run the workflow again: wf run")
+    if not may_take_over(row, around.clock.now()):
+        raise busy(row)
+    if await _speaks(store, row):
+        raise busy(store.run(run))
+    version = _accepted(store, row, state, changed) if changed else Version(pinned(store, state))
+    loaded = version.loaded
+    refuse_unknown_models(loaded.workflow, models or {})
+    refuse_unknown_answers(loaded.workflow, around.manner.answers)
+    secrets = secrets_again(loaded.workflow, state, given, around)
+    owner = current_owner(lease=around.manner.lease)
+    epoch = store.claim(run, owner, around.clock.now(), row.epoch)
+    reopened = reopen(store, run)
+    ends = (kill_leftovers(mark_of(run, secrets), f"{run}/{step}", GRACE) for step in reopened.state.running)
+    await _meanwhile(
+        beat_seconds(owner), lambda: store.heartbeat(run, epoch, around.clock.now()), asyncio.gather(*ends)
+    )
+    live = Live(run, loaded.workflow, reopened.state)
+    names = (loaded.hash, loaded.workflow.version) if changed else ("", "")
+    options: dict[str, Json] = {"models": {**state.options.get("models", {}), **models}} if models else {}
+    if changed:
+        options["folder"] = folder_of(loaded.workflow)
+    resumed = Resumed(epoch, *names, options, version.adapted)
+    if version.takeover is not None:
+        around.told(version.takeover)
+    return replace(await drive(live, epoch, resumed, secrets, around, reopened), takeover=version.takeover)
+
+
+async def _meanwhile(every: float, beat: Callable[[], None], work: asyncio.Future[list[int]]) -> None:
+    """Wait for work to be done, and beat every so many seconds meanwhile."""
+    while not work.done():
+        await asyncio.wait([work], timeout=every)
+        beat()
+    work.result()
+
+
+async def _speaks(store: Store, row: RunRow) -> bool:
+    """Whether an owner that seems to be silent says that it lives, while one waits for it.
+
+    It may seem so where the clocks of two machines differ, or this one's was set: such an owner loses nothing.
+    """
+    if row.owner is None or not is_still_heard(row):
+        return False
+    await asyncio.sleep(2 * beat_seconds(row.owner))
+    return store.run(row.id).heartbeat != row.heartbeat

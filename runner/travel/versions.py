@@ -1,0 +1,186 @@
+"""A run and another version of its definition: what of it was executed, is open, and may go on under the new one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from msgspec.structs import replace
+
+from runner.engine.scheduler import Live
+from runner.engine.takeover import Verdict, Visit
+from runner.ground.errors import UsageError
+from runner.record.events import Commit, RunForked, RunResumed, RunStarted, StepEnded, StepStarted
+from runner.record.fold import apply
+from runner.record.run_state import ROOT, Frame, RunState, Step, is_inside
+from runner.record.store.contract import Store
+from runner.travel.misfits import counterpart
+from runner.workflow.fingerprint import fingerprint
+from runner.workflow.model import Body, Node, Workflow
+
+WORDS: dict[Verdict, str] = {"again": "runs again"}
+
+MOST_SHOWN = 100
+"""How many steps are told one by one, whatever becomes of them."""
+
+DefinitionOf = Callable[[str], Workflow]
+
+
+def compare(store: Store, run: str, new: Workflow, definition_of: DefinitionOf, upto: int | None = None) -> list[Visit]:
+    """What of a run (up to an event) a new version takes over: every step that began, in order."""
+    state = RunState()
+    visits: dict[str, Visit] = {}
+    live = Live(run, new, state)
+    before = 0
+    for commit in store.commits(run, upto=upto):
+        for event in commit.events:
+            apply(state, event)
+            if isinstance(event, RunStarted | RunForked | RunResumed):
+                live.workflow = definition_of(state.definition)
+            if isinstance(event, StepStarted | StepEnded) and _begins(event, visits):
+                visits[event.step] = Visit(event.step, _verdict(live, new, event), commit.last)
+        _date_back(commit, state, visits, before)
+        before = commit.last
+    return [
+        replace(visit, verdict="open") if visit.step in state.steps and visit.verdict == "reuse" else visit
+        for visit in visits.values()
+    ]
+
+
+def _begins(event: StepStarted | StepEnded, visits: dict[str, Visit]) -> bool:
+    """Whether this is where a node's step begins; a step that takes no time has only an end."""
+    if event.frame is None or (isinstance(event, StepEnded) and event.step in visits):
+        return False
+    visits.pop(event.step, None)
+    return True
+
+
+def _date_back(commit: Commit, state: RunState, visits: dict[str, Visit], before: int) -> None:
+    """A step that began and ended in one commit is reached again only from the checkpoint before."""
+    for event in commit.events:
+        visit = visits.get(event.step) if isinstance(event, StepStarted | StepEnded) else None
+        if visit is not None and visit.at == commit.last and visit.step not in state.steps:
+            visits[visit.step] = replace(visit, at=before)
+
+
+def _verdict(live: Live, new: Workflow, event: StepStarted | StepEnded) -> Verdict:
+    assert event.frame is not None, "a node's step stands in a frame"
+    frame = live.state.frames[event.frame]
+    old = live.workflow_of(frame)
+    now = counterpart(live, new, old)
+    body = None if now is None else now.bodies.get(frame.body)
+    node = None if body is None else body.nodes.get(event.node)
+    if now is None or node is None:
+        return "changed"
+    same = fingerprint(old.bodies[frame.body].nodes[event.node], old) == fingerprint(node, now)
+    return "reuse" if same else "changed"
+
+
+def table(visits: Sequence[Visit]) -> Iterator[str]:
+    """A line for each step: what becomes of it. Of very many, those that are reused are only counted."""
+    reused = sum(visit.verdict == "reuse" for visit in visits)
+    counted = len(visits) > MOST_SHOWN
+    if counted:
+        yield f"  {'reuse':<10} {reused} steps"
+    for visit in visits:
+        if not (counted and visit.verdict == "reuse"):
+            yield f"  {WORDS.get(visit.verdict, visit.verdict):<10} {visit.step}"
+
+
+def with_anew(visits: Sequence[Visit], anew: tuple[str, ...]) -> tuple[Visit, ...]:
+    """The visits of a fork in which some steps begin anew: with all that is in them."""
+    again = {visit.step for visit in visits if any(is_inside(visit.step, path) for path in anew)}
+    return tuple(replace(visit, verdict="again") if visit.step in again else visit for visit in visits)
+
+
+def refuse_changes(visits: list[Visit], run: str, file: str) -> None:
+    """Raises UsageError, with the whole list, when a step that began is not the same in the new version."""
+    changed = next((visit for visit in visits if visit.verdict == "changed"), None)
+    if changed is None:
+        return
+    rows = "\n".join(table(visits))
+    fork = f"fork the run where '{changed.step}' begins: wf fork {run}@{changed.at} --workflow {file}"
+    raise UsageError(
+        f"run {run} can't go on with {file}: '{changed.step}', which it has begun, is not the same there\n{rows}",
+        fork if changed.at else f"nothing comes before that step: wf run {file}",
+    )
+
+
+def begun_anew(old: Live, new: Workflow) -> tuple[str, ...]:
+    """The open steps that have to begin anew under another version: those whose node is not the same any more.
+
+    Raises UsageError when even that is not to be had: the body or the node of a frame is not there any more.
+    """
+    steps = Walk(old, new)
+    root = old.state.steps[ROOT]
+    anew: list[str] = []
+    for path in root.open.values():
+        found = steps.stale(old.state.frames[path])
+        if found is None:
+            frame = old.state.frames[path]
+            raise UsageError(
+                f"the new version has no '{frame.at or frame.body}', which the run is at here",
+                "fork at an earlier checkpoint, or keep that node",
+            )
+        anew += found
+    for step in old.state.steps.values():
+        if step.base is not None and step.frame not in old.state.frames:
+            anew += steps.stray(step, step.base)
+    return tuple(anew)
+
+
+def _left_running(step: Step) -> UsageError:
+    """What a step has left running can't begin anew: the frame around it has gone on."""
+    words = f"what '{step.path}' has left running is not the same in the new version"
+    return UsageError(words, "fork at a checkpoint before that step, or keep that node")
+
+
+class Walk:
+    """Looks at the open frames and steps of a run, from the outside in."""
+
+    def __init__(self, old: Live, new: Workflow) -> None:
+        self._old = old
+        self._new = new
+
+    def stale(self, frame: Frame) -> list[str] | None:
+        """The steps below a frame that begin anew; None when the frame itself can't be kept."""
+        body = self._body(frame)
+        if body is None or (frame.at is not None and frame.at not in body.nodes):
+            return None
+        found: list[str] = []
+        for step in [step for step in self._old.state.steps.values() if step.frame == frame.path]:
+            found += self._step(step, body)
+        return found
+
+    def stray(self, step: Step, base: Frame) -> list[str]:
+        """As `stale`, of what a step has left running in a frame that has ended."""
+        body = self._body(base)
+        if body is None:
+            raise _left_running(step)
+        return self._step(step, body)
+
+    def _body(self, frame: Frame) -> Body | None:
+        workflow = counterpart(self._old, self._new, self._old.workflow_of(frame))
+        return None if workflow is None else workflow.bodies.get(frame.body)
+
+    def _step(self, step: Step, body: Body) -> list[str]:
+        found = self._changed(step, body)
+        if step.detached and step.path in found:
+            raise _left_running(step)
+        return found
+
+    def _changed(self, step: Step, body: Body) -> list[str]:
+        frame = self._old.frame_of(step)
+        now = counterpart(self._old, self._new, self._old.workflow_of(frame))
+        node: Node | None = body.nodes.get(step.node)
+        if node is None or now is None:
+            return [step.path]
+        if fingerprint(self._old.node(step), self._old.workflow_of(frame)) != fingerprint(node, now):
+            return [step.path]
+        inner = [self.stale(inner) for inner in self._frames_of(step)]
+        return [step.path] if None in inner else [path for found in inner if found is not None for path in found]
+
+    def _frames_of(self, step: Step) -> Iterator[Frame]:
+        for path in step.open.values():
+            frame = self._old.state.frames.get(path)
+            if frame is not None and frame.owner == step.path:
+                yield frame

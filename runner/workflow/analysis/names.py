@@ -1,0 +1,183 @@
+"""Names in expressions and templates: each must be something that can exist where it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
+
+from runner.ground.errors import did_you_mean
+from runner.language.reference import Reference
+from runner.language.template import ValueTemplate
+from runner.workflow.analysis.findings import Findings
+from runner.workflow.model import Body, JsonPath, Node, Use, Workflow
+
+ROOTS = ("inputs", "state", "run", "visits", "nodes")
+RUN_KEYS = ("id", "name", "steps", "cost_usd", "tokens", "budget_left_usd")
+NODE_KEYS = ("output", "status", "error", "visits", "results")
+_ELSEWHERE = {
+    "output": "a node sees its own output in its `set` and `next`; that of another is nodes.NAME.output",
+    "error": "it is seen in `on_error`, `rescue` and `finally`; what a node failed with is nodes.NAME.error",
+    "item": "it is seen in the `do` of a `for_each`, where `as` may give it another name",
+    "index": "it is seen in the `do` of a `for_each`",
+    "results": "it is seen in `complete_when`; those of a node that has ended are nodes.NAME.results",
+    "env": "there is no environment here: declare an input with `env: NAME`",
+}
+"""Where the names stand that can't be seen from everywhere, or what to write in their place."""
+
+
+class _Sight(msgspec.Struct, frozen=True):
+    """What a place sees: the nodes of its body and of those around it, and why others are hidden.
+
+    `siblings` are branches that run beside it, `inside` nodes within another.
+    """
+
+    nodes: Mapping[str, Node]
+    siblings: frozenset[str] = frozenset()
+    inside: frozenset[str] = frozenset()
+
+
+def check_names(workflow: Workflow, findings: Findings) -> None:
+    """Check every reference of a workflow."""
+    bodies = [workflow.body, *(body for body in (workflow.rescue, workflow.finally_) if body is not None)]
+    for body in bodies:
+        outer = {} if body is workflow.body else dict(workflow.body.nodes)
+        _body(workflow, body, _Sight(outer), findings)
+    inner = {node.id for body in workflow.bodies.values() for node in body.nodes.values()}
+    whole = {node.id: node for body in reversed(bodies) for node in body.nodes.values()}
+    at_end = _Sight(whole, inside=frozenset(inner - whole.keys()))
+    for use in workflow.uses:
+        if use.role == "tool":
+            _tool_names(workflow, use, findings)
+        elif use.role == "limits":
+            _limit_names(workflow, use, findings)
+        else:
+            _use(workflow, use, at_end, findings)
+
+
+def _body(workflow: Workflow, body: Body, sight: _Sight, findings: Findings) -> None:
+    own = {} if body.single else dict(body.nodes)
+    inner = _Sight({**sight.nodes, **own}, sight.siblings - set(own))
+    for node in body.nodes.values():
+        _node(workflow, node, inner, findings)
+
+
+def _node(workflow: Workflow, node: Node, sight: _Sight, findings: Findings) -> None:
+    own = sight if sight.nodes.get(node.id) is node else _Sight({**sight.nodes, node.id: node}, sight.siblings)
+    for use in (*node.uses, *_agent_uses(workflow, node)):
+        _use(workflow, use, _sight_of(node, use, own), findings)
+    for key, _ in node.set:
+        _state_key(workflow, key, (*node.at, "set", key), findings)
+    for position, key in enumerate(node.reset):
+        _state_key(workflow, key, (*node.at, "reset", position), findings)
+    for key, body in node.bodies.items():
+        _body(workflow, body, _branch_sight(node, key, own), findings)
+
+
+def _sight_of(node: Node, use: Use, own: _Sight) -> _Sight:
+    """What a part of a node sees; the `if` of a branch sees what the branch does."""
+    inside = use.at[len(node.at) :]
+    return _branch_sight(node, str(inside[1]), own) if inside[:1] == ("parallel",) else own
+
+
+def _agent_uses(workflow: Workflow, node: Node) -> tuple[Use, ...]:
+    """What the node's agent reads: its instructions are rendered where the node stands."""
+    if node.verb != "agent":
+        return ()
+    agent = node.spec.use.agent
+    found = workflow.agents.get(agent) if isinstance(agent, str) else agent
+    return found.uses if found is not None else ()
+
+
+def _branch_sight(node: Node, key: str, sight: _Sight) -> _Sight:
+    after: Mapping[str, Sequence[str]] = getattr(node.spec, "after", {})
+    if key not in after:
+        return sight
+    needed = {name: node.bodies[name].only if node.bodies[name].single else node for name in after[key]}
+    return _Sight({**sight.nodes, **needed}, sight.siblings | (set(node.bodies) - set(needed) - {key}))
+
+
+def _state_key(workflow: Workflow, key: str, at: JsonPath, findings: Findings) -> None:
+    if key not in workflow.state:
+        near = did_you_mean(key, list(workflow.state))
+        findings.add(
+            workflow,
+            at,
+            f"state key '{key}' does not exist{near}",
+            rule="name",
+            key=isinstance(at[-1], str),
+            hint="declare it under state:",
+        )
+
+
+def _references(use: Use) -> Iterator[tuple[JsonPath, Reference]]:
+    """Each name that a use reads, and where in its value."""
+    if isinstance(use.value, ValueTemplate):
+        yield from use.value.references
+    else:
+        yield from (((), reference) for reference in use.value.references)
+
+
+def _use(workflow: Workflow, use: Use, sight: _Sight, findings: Findings) -> None:
+    for place, reference in _references(use):
+        if trouble := _trouble(workflow, use, reference, sight):
+            findings.refer(workflow, use, place, reference, trouble)
+
+
+def _trouble(workflow: Workflow, use: Use, reference: Reference, sight: _Sight) -> tuple[str, str] | None:
+    root, *rest = reference.path
+    seen = [*ROOTS, *sorted(use.extra)]
+    if root in _ELSEWHERE and root not in seen:
+        return f"'{root}' is not known here", _ELSEWHERE[root]
+    if root not in seen:
+        return f"'{root}' is not known here{did_you_mean(root, seen)}", f"known are: {', '.join(seen)}"
+    if root in use.extra or root == "visits":
+        return None
+    if root == "nodes":
+        return _node_trouble(rest, sight)
+    known = {"inputs": tuple(workflow.inputs), "state": tuple(workflow.state), "run": RUN_KEYS}[root]
+    if not rest or rest[0] in known:
+        return None
+    what = {"inputs": "input", "state": "state key", "run": "fact of the run"}[root]
+    hint = f"declare it under {root}:" if root != "run" else f"known are: {', '.join(RUN_KEYS)}"
+    return f"{what} '{rest[0]}' does not exist{did_you_mean(rest[0], known)}", hint
+
+
+def _node_trouble(rest: Sequence[str], sight: _Sight) -> tuple[str, str] | None:
+    if not rest:
+        return "'nodes' needs the name of a node", "write nodes.NAME.output"
+    name, *key = rest
+    if name not in sight.nodes:
+        if name in sight.siblings:
+            return (
+                f"branch '{name}' is not seen from here",
+                f"branches run side by side; say needs: [{name}] to come after it",
+            )
+        if name in sight.inside:
+            return (
+                f"node '{name}' is not seen from here: it is inside another",
+                "write nodes.OUTER.output, or a state key",
+            )
+        return f"node '{name}' does not exist here{did_you_mean(name, list(sight.nodes))}", ""
+    if key and key[0] not in NODE_KEYS:
+        return f"a node has no '{key[0]}'{did_you_mean(key[0], NODE_KEYS)}", f"it has: {', '.join(NODE_KEYS)}"
+    return None
+
+
+def _limit_names(workflow: Workflow, use: Use, findings: Findings) -> None:
+    for place, reference in _references(use):
+        trouble = _trouble(workflow, use, reference, _Sight({}))
+        if reference.path[0] != "inputs":
+            trouble = f"'{reference.path[0]}' is not known here", "a limit may depend on inputs alone"
+        if trouble is not None:
+            findings.refer(workflow, use, place, reference, trouble)
+
+
+def _tool_names(workflow: Workflow, use: Use, findings: Findings) -> None:
+    tool = workflow.tools[str(use.at[1])]
+    known = list(tool.inputs.get("properties", {}))
+    for place, reference in _references(use):
+        if reference.path[0] != "inputs" or (len(reference.path) > 1 and reference.path[1] not in known):
+            shown = ".".join(reference.path[:2])
+            hint = f"a tool sees its own inputs: {', '.join(known) or 'it has none'}"
+            findings.refer(workflow, use, place, reference, (f"'{shown}' is not known to tool '{tool.name}'", hint))

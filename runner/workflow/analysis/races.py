@@ -1,0 +1,71 @@
+"""Branches that may write one state key at the same time, without a reducer to join what they write."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from runner.workflow.analysis.findings import Findings
+from runner.workflow.model import Body, JsonPath, Node, Workflow
+
+Writers = dict[str, JsonPath]
+"""Where a body first writes each key."""
+
+
+def check_races(workflow: Workflow, findings: Findings) -> None:
+    """Check every `parallel` and `for_each` of a workflow."""
+    for body in workflow.bodies.values():
+        for node in body.nodes.values():
+            if node.verb in ("parallel", "for_each"):
+                _check_resets(workflow, node, findings)
+            if node.verb == "parallel" and node.spec.joining.join != "none":
+                _check_branches(workflow, node, findings)
+            if node.verb == "for_each" and not node.spec.sequential and node.spec.joining.join != "none":
+                _check_items(workflow, node, findings)
+
+
+def _writers(body: Body) -> Writers:
+    found: Writers = {}
+    for node in body.nodes.values():
+        for key, _ in node.set:
+            found.setdefault(key, (*node.at, "set", key))
+        for inner in node.bodies.values():
+            for key, at in _writers(inner).items():
+                found.setdefault(key, at)
+    return found
+
+
+def _unguarded(workflow: Workflow, key: str) -> bool:
+    return key in workflow.state and workflow.state[key].reducer == "set"
+
+
+def _check_branches(workflow: Workflow, node: Node, findings: Findings) -> None:
+    writers = {name: _writers(node.bodies[name]) for name in node.spec.order}
+    for key in dict.fromkeys(key for several in writers.values() for key in several):
+        if not _unguarded(workflow, key):
+            continue
+        # Branches are ordered one after the other exactly if each, in merge order, comes after the one before it.
+        names = [name for name in writers if key in writers[name]]
+        clashes = [(one, other) for one, other in pairwise(names) if one not in node.spec.after[other]]
+        for first, second in clashes[:1]:
+            line = findings.line(workflow, writers[first][key])
+            who = f"branch '{first}' (line {line}) and branch '{second}'"
+            words = f"state key '{key}' is written by {who} at the same time"
+            hint = f"give '{key}' a reducer, or order the branches with `needs`"
+            findings.add(workflow, writers[second][key], words, rule="race", key=True, hint=hint)
+
+
+def _check_items(workflow: Workflow, node: Node, findings: Findings) -> None:
+    for key, at in _writers(node.bodies["do"]).items():
+        if _unguarded(workflow, key):
+            words = f"state key '{key}' is written by every item of '{node.id}' at the same time"
+            hint = f"give '{key}' a reducer, or say `sequential: true`"
+            findings.add(workflow, at, words, rule="race", key=True, hint=hint)
+
+
+def _check_resets(workflow: Workflow, node: Node, findings: Findings) -> None:
+    for body in node.bodies.values():
+        for inner in body.nodes.values():
+            if inner.reset:
+                hint = "reset it before or after, outside the branches"
+                at = (*inner.at, "reset")
+                findings.add(workflow, at, "a branch can't reset a state key", rule="reset", key=True, hint=hint)

@@ -1,0 +1,64 @@
+"""A file and all that it refers to, as one checked Workflow."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from runner.ground.errors import InvalidWorkflow, Problem, TooManyProblems
+from runner.language.source import Source
+from runner.workflow.compiler.bodies import Builders
+from runner.workflow.compiler.compilation import Compilation
+from runner.workflow.compiler.files import PATTERN, DiskFiles, Files, RecordedFiles, content_hash, shown_as
+from runner.workflow.compiler.reader import NodeReader, parse_duration
+from runner.workflow.model import Loaded
+
+__all__ = [
+    "Compiled",
+    "DiskFiles",
+    "Files",
+    "NodeReader",
+    "RecordedFiles",
+    "compile_file",
+    "in_file_order",
+    "parse_duration",
+    "shown_as",
+]
+
+
+class Compiled(NamedTuple):
+    """What became of a file, and all that is wrong with it; whatever is, something stands in its place."""
+
+    loaded: Loaded
+    problems: list[Problem]
+
+
+def compile_file(
+    path: str, builders: Builders, files: DiskFiles | RecordedFiles, agents: Mapping[str, str] | None = None
+) -> Compiled:
+    """Read, check and compile a workflow (a path, or `pattern:name`) with all that it calls.
+
+    `agents` names files, by absolute path, whose agents take the place of the root file's agents of these names.
+    Raises InvalidWorkflow when too little of it can be read. What analysis can prove comes after this.
+    """
+    key = path if path.startswith(PATTERN) else str(Path(path).absolute())
+    compilation = Compilation(files, builders, key, agents or {})
+    with contextlib.suppress(TooManyProblems):
+        compilation.workflow(key)
+    if key not in compilation.library:
+        raise InvalidWorkflow(in_file_order(compilation.problems, compilation.sources))
+    loaded = Loaded(compilation.library[key], files.texts, content_hash(files.texts, key), compilation.sources)
+    return Compiled(loaded, compilation.problems)
+
+
+def in_file_order(problems: Iterable[Problem], sources: Mapping[str, Source]) -> list[Problem]:
+    """The problems of a load, each once, the root file's first."""
+    files = {source.file: position for position, source in enumerate(sources.values())}
+
+    def order(problem: Problem) -> tuple[int, int, int]:
+        place = problem.place
+        return (files.get(place.file, len(files)), place.line, place.column) if place is not None else (0, 0, 0)
+
+    return sorted(dict.fromkeys(problems), key=order)

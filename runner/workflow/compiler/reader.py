@@ -1,0 +1,239 @@
+"""What a node kind's `build` may ask of its node's YAML: compiled, with every mistake noted at its place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol
+
+import msgspec
+
+from runner.ground.errors import (
+    MOST_PROBLEMS,
+    ExpressionError,
+    Place,
+    Problem,
+    SourceError,
+    TemplateError,
+    TooManyProblems,
+    did_you_mean,
+)
+from runner.language.expression import Expression, compile_expression
+from runner.language.schema import check_schema
+from runner.language.source import Source, place_in_text
+from runner.language.template import Template, ValueTemplate, compile_template, compile_value
+from runner.workflow.compiler.names import name_trouble
+from runner.workflow.model import Agent, Body, Duration, Json, JsonPath, Program, Use
+
+UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[smhd]))+")
+_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhd])")
+
+_UNREADABLE = "{{ '' }}"
+"""Stands for a template that can't be read: one that can't be taken for plain text."""
+
+
+def parse_duration(text: Json) -> float | None:
+    """Seconds of a duration such as `250ms`, `90s`, `1h30m`, `2d`; None when it is not one."""
+    if not isinstance(text, str) or not _DURATION.fullmatch(text):
+        return None
+    return sum(float(number) * UNITS[unit] for number, unit in _PART.findall(text))
+
+
+class AgentReader(Protocol):
+    """What reads a file's agents."""
+
+    def named(self, value: Json, at: JsonPath, name: str) -> str | Agent: ...
+    def text(self, value: Json, at: JsonPath) -> tuple[Template, str]: ...
+    def check_model(self, name: str, at: JsonPath) -> None: ...
+
+
+class Notes(msgspec.Struct):
+    """What compilation of one file has found so far. Each adds to it, or raises TooManyProblems."""
+
+    source: Source
+    problems: list[Problem] = msgspec.field(default_factory=list)
+
+    def error(self, message: str, at: JsonPath, *, hint: str = "", key: bool = False, rule: str = "reference") -> None:
+        self.note(message, self.source.place(at, key=key), hint, rule)
+
+    def language(self, error: SourceError, at: JsonPath, rule: str) -> None:
+        """A mistake in an expression or template, at its offset in the text at a path."""
+        self.note(error.message, self.source.place(at, offset=error.offset, width=error.width), error.hint, rule)
+
+    def note(self, message: str, place: Place, hint: str, rule: str) -> None:
+        self.problems.append(Problem(message, place, hint, rule=rule))
+        if len(self.problems) >= MOST_PROBLEMS:
+            raise TooManyProblems("too many problems")
+
+    def template(self, text: str, at: JsonPath, file: str = "") -> Template:
+        """The text at a path, or of the file called `file`, as a template; another stands for what can't be read."""
+        try:
+            return compile_template(text)
+        except TemplateError as error:
+            if file:
+                place = place_in_text(file, text, error.offset, error.width)
+                self.note(error.message, place, error.hint, "template")
+            else:
+                self.language(error, at, "template")
+            return compile_template(_UNREADABLE)
+
+
+class NodeReader(msgspec.Struct):
+    """One node's YAML on its way to a Node. Paths are keys below the node: `reader.template("env", "TOKEN")`."""
+
+    notes: Notes
+    id: str
+    verb: str
+    content: Mapping[str, Json]
+    at: JsonPath
+    build_body: Callable[[Json, JsonPath, str, frozenset[str]], Body]
+    agents: AgentReader
+    workflow_of: Callable[[str, JsonPath], str]
+    tools: Mapping[str, Any]
+    schemas: Mapping[str, Json]
+    variables: frozenset[str]
+    uses: list[Use] = msgspec.field(default_factory=list)
+    bodies: dict[str, Body] = msgspec.field(default_factory=dict)
+
+    @staticmethod
+    def name_trouble(name: str) -> str:
+        """Why a name can't be an id, a branch or an `as`; empty when it can."""
+        return name_trouble(name)
+
+    def get(self, *path: str | int, default: Json = None) -> Json:
+        """The plain value at a path, or the default."""
+        value: Json = self.content
+        for step in path:
+            found = (isinstance(value, dict) and step in value) or (
+                isinstance(value, list) and isinstance(step, int) and step < len(value)
+            )
+            if not found:
+                return default
+            value = value[step]
+        return value
+
+    def error(self, message: str, *path: str | int, hint: str = "", key: bool = False, rule: str = "reference") -> None:
+        """Note a mistake at a path below the node."""
+        self.notes.error(message, (*self.at, *path), hint=hint, key=key, rule=rule)
+
+    def language(self, error: TemplateError, *path: str | int) -> None:
+        """Note a mistake at its offset in the text at a path below the node."""
+        self.notes.language(error, (*self.at, *path), "template")
+
+    def expression(self, *path: str | int, extra: Iterable[str] = (), role: str = "") -> Expression | None:
+        """The expression at a path; None when there is none. One that does not parse is noted; `true` stands for it."""
+        text = self.get(*path)
+        if text is None:
+            return None
+        try:
+            expression = compile_expression(text if isinstance(text, str) else str(text).lower())
+        except ExpressionError as error:
+            self.notes.language(error, (*self.at, *path), "expression")
+            return compile_expression("true")
+        self._use(expression, path, extra, role)
+        return expression
+
+    def template(self, *path: str | int, extra: Iterable[str] = (), role: str = "") -> Template:
+        """The template at a path (empty when absent). A number or a bool is taken as its JSON text."""
+        value = self.get(*path, default="")
+        compiled = self.notes.template(value if isinstance(value, str) else str(value).lower(), (*self.at, *path))
+        self._use(compiled, path, extra, role)
+        return compiled
+
+    def text(self, *path: str | int) -> Template:
+        """A text at a path, written in place or as `{file: path}`, as a template."""
+        template, file = self.agents.text(self.get(*path, default=""), (*self.at, *path))
+        self._use(template, path, file=file)
+        return template
+
+    def check_models(self, key: str) -> None:
+        """The models named under a key of the node exist."""
+        value = self.get(key, default=[])
+        for position, name in enumerate([value] if isinstance(value, str) else value):
+            self.agents.check_model(name, (*self.at, key) if isinstance(value, str) else (*self.at, key, position))
+
+    def value(self, *path: str | int, extra: Iterable[str] = (), role: str = "") -> ValueTemplate:
+        """A JSON value at a path whose strings are templates."""
+        at = (*self.at, *path)
+        compiled = compile_value(self.get(*path), lambda text, place: self.notes.template(text, (*at, *place)))
+        self._use(compiled, path, extra, role)
+        return compiled
+
+    def program(self, argv: tuple[Template, ...], role: str = "") -> Program:
+        """A program with the surroundings that stand on the node: env, stdin, cwd, ok_exit, parse."""
+        env = self.get("env", default=())
+        return Program(
+            argv,
+            {name: self.template("env", name, role=role) for name in env} if isinstance(env, dict) else {},
+            () if isinstance(env, dict) else tuple(env),
+            self.template("stdin", role=role),
+            self.template("cwd", role=role),
+            tuple(self.get("ok_exit", default=(0,))),
+            self.get("parse", default=""),
+        )
+
+    def argv(self, role: str = "") -> tuple[Template, ...]:
+        """The items under `command`."""
+        return tuple(
+            self.template("command", position, role=role) for position in range(len(self.get("command", default=())))
+        )
+
+    def duration(self, *path: str | int, role: str = "") -> Duration | None:
+        """The duration at a path, in seconds or as a template."""
+        text = self.get(*path)
+        if text is None:
+            return None
+        seconds = parse_duration(text)
+        return Duration(seconds) if seconds is not None else Duration(None, self.template(*path, role=role))
+
+    def body(self, key: str, *path: str | int, name: str = "", variables: Iterable[str] = ()) -> Body:
+        """Compile the body at a path, and give it to the node under `key`. A single node is called `name`."""
+        seen = self.variables | frozenset(variables)
+        body = self.build_body(self.get(*path), (*self.at, *path), name or self.id, seen)
+        self.bodies[key] = body
+        return body
+
+    def agent(self, *path: str, name: str = "") -> str | Agent:
+        """The agent at a path: a declared name, or one written in place, called `name`, else as the node."""
+        return self.agents.named(self.get(*path), (*self.at, *path), name or self.id)
+
+    def workflow(self, *path: str | int) -> str:
+        """The key, in the library, of the workflow named at a path: `self`, `pattern:name`, or a file."""
+        return self.workflow_of(self.get(*path), (*self.at, *path))
+
+    def schema(self, *path: str | int) -> Mapping[str, Json] | None:
+        """A JSON Schema at a path: written there, or the name of one under `schemas:`."""
+        value = self.get(*path)
+        return resolve_schema(self.notes, self.schemas, value, (*self.at, *path)) if value is not None else None
+
+    def tool(self, *path: str | int) -> str:
+        """The name of a declared tool at a path."""
+        name = str(self.get(*path))
+        if name not in self.tools:
+            self.error(f"tool '{name}' does not exist{did_you_mean(name, list(self.tools))}", *path)
+        return name
+
+    def _use(
+        self, value: Any, path: tuple[str | int, ...], extra: Iterable[str] = (), role: str = "", file: str = ""
+    ) -> None:
+        self.uses.append(Use(value, (*self.at, *path), self.variables | frozenset(extra), role, file))
+
+
+def resolve_schema(notes: Notes, schemas: Mapping[str, Json], value: Json, at: JsonPath) -> Mapping[str, Json]:
+    """A schema in place, or by its name under `schemas:`; {} (which takes anything) after a mistake."""
+    if isinstance(value, str):
+        if value not in schemas:
+            notes.error(
+                f"schema '{value}' does not exist{did_you_mean(value, list(schemas))}",
+                at,
+                hint="name it under schemas:, or write it here",
+            )
+            return {}
+        return dict(schemas[value])
+    mistakes = check_schema(value)
+    for path, message in mistakes:
+        notes.error(message, (*at, *path), rule="schema")
+    if mistakes or isinstance(value, bool):
+        return {"not": {}} if value is False else {}
+    return dict(value)

@@ -1,0 +1,248 @@
+"""What a workflow is once it has been read: frozen, checked, with every expression and template compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from runner.ground.errors import Problem
+from runner.language.expression import Expression
+from runner.language.template import Template, ValueTemplate
+
+Json = Any
+"""None, bool, int, float, str, list or dict with string keys, all the way down."""
+
+JsonPath = tuple[str | int, ...]
+"""Keys and indices from a file's root to a value in it."""
+
+Seconds = float
+
+UNKNOWN = "unknown"
+"""The verb of what stands for a node that can't be read."""
+
+
+class Route(msgspec.Struct, frozen=True):
+    """One arrow out of a node. `to` is a node id, or None for `exit`; without `when` it always holds."""
+
+    to: str | None
+    when: Expression | None = None
+    at: JsonPath = ()
+
+
+class Duration(msgspec.Struct, frozen=True):
+    """A length of time: seconds, or a template that gives a duration's text."""
+
+    seconds: Seconds | None = None
+    template: Template | None = None
+
+
+class Retry(msgspec.Struct, frozen=True):
+    """How often and when a failed attempt is tried again. `max_attempts` includes the first."""
+
+    max_attempts: int = 1
+    initial_interval: Duration = Duration(1.0)
+    backoff: float = 2.0
+    max_interval: Duration = Duration(30.0)
+    jitter: bool = True
+    errors: frozenset[str] = frozenset({"timeout", "network", "rate_limit", "llm_down", "provider_unavailable"})
+
+
+class Use(msgspec.Struct, frozen=True):
+    """One expression or template of a node, with what it may see beside the usual roots.
+
+    `file` is the text file that a template was read from: its key among the loaded texts, empty if it stands in place.
+    """
+
+    value: Expression | Template | ValueTemplate
+    at: JsonPath
+    extra: frozenset[str] = frozenset()
+    role: str = ""
+    file: str = ""
+
+
+class Node(msgspec.Struct, frozen=True):
+    """A unit of the graph. `spec` belongs to its kind; `bodies` are the graphs inside it, by their frames' keys."""
+
+    id: str
+    verb: str
+    at: JsonPath
+    spec: Any
+    title: str = ""
+    condition: Expression | None = None
+    reset: tuple[str, ...] = ()
+    set: tuple[tuple[str, ValueTemplate], ...] = ()
+    next: tuple[Route, ...] | None = None
+    on_error: tuple[Route, ...] | Literal["continue"] | None = None
+    retry: Retry = Retry()
+    timeout: Duration | None = None
+    max_visits: int | None = None
+    on_crash: Literal["retry", "fail"] = "retry"
+    bodies: Mapping[str, Body] = msgspec.field(default_factory=dict)
+    uses: tuple[Use, ...] = ()
+
+    @property
+    def handlers(self) -> tuple[Route, ...]:
+        """Where it may lead when it fails."""
+        return self.on_error if isinstance(self.on_error, tuple) else ()
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """Every arrow out of it."""
+        return (*(self.next or ()), *self.handlers)
+
+
+class Body(msgspec.Struct, frozen=True):
+    """A graph: nodes in file order and the one it starts at. `single`: one node stood in the place of a body.
+
+    `key` is its place in the file, and its name in the record.
+    """
+
+    nodes: Mapping[str, Node]
+    start: str
+    at: JsonPath
+    single: bool = False
+    variables: frozenset[str] = frozenset()
+
+    @property
+    def key(self) -> str:
+        return "/".join(map(str, self.at))
+
+    @property
+    def seen(self) -> Mapping[str, Node]:
+        """The nodes that `nodes` means in this body.
+
+        A lone node under `do` has the name of its composite, and there that name means the composite.
+        """
+        return {} if self.single and self.at[-1:] == ("do",) else self.nodes
+
+    @property
+    def only(self) -> Node:
+        """The node of a single-node body."""
+        return self.nodes[self.start]
+
+
+class Input(msgspec.Struct, frozen=True):
+    """A declared input: its JSON Schema, and where a value comes from when none is given."""
+
+    name: str
+    schema: Mapping[str, Json]
+    required: bool
+    default: Json = None
+    env: str = ""
+    secret: bool = False
+
+
+class StateKey(msgspec.Struct, frozen=True):
+    """A declared state key. `reducer` is `set` (replace), a reducer's name, `max_by:<field>` or `min_by:<field>`."""
+
+    name: str
+    schema: Mapping[str, Json]
+    default: Json
+    reducer: str = "set"
+
+
+class Model(msgspec.Struct, frozen=True):
+    """A provider's model and how it is asked."""
+
+    name: str
+    temperature: float | None = None
+    max_reply_tokens: int = 4096
+
+
+class Agent(msgspec.Struct, frozen=True):
+    """A configured model. `model` and `fallback` name aliases or providers' models."""
+
+    name: str
+    model: str
+    fallback: tuple[str, ...] = ()
+    description: str = ""
+    instructions: Template | None = None
+    output_schema: Mapping[str, Json] | None = None
+    tools: tuple[str, ...] = ()
+    temperature: float | None = None
+    max_reply_tokens: int | None = None
+    uses: tuple[Use, ...] = ()
+
+
+class Program(msgspec.Struct, frozen=True):
+    """A program and its surroundings. `env` sets variables by template; `pass_env` passes wf's own on."""
+
+    argv: tuple[Template, ...]
+    env: Mapping[str, Template]
+    pass_env: tuple[str, ...]
+    stdin: Template
+    cwd: Template
+    ok_exit: tuple[int, ...]
+    parse: str
+
+
+class Tool(msgspec.Struct, frozen=True):
+    """Something that a node or an agent can call: a function of a Python file, or a program.
+
+    `inputs` is the JSON Schema of all its arguments. Of `program` a function has the environment alone.
+    """
+
+    name: str
+    description: str
+    inputs: Mapping[str, Json]
+    program: Program
+    file: str = ""
+    function: str = ""
+    at: JsonPath = ()
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """What the runner enforces. The defaults are the documented ones. `timeout` may depend on the inputs."""
+
+    max_steps: int = 1000
+    timeout: Duration | None = None
+    max_concurrency: int = 8
+    max_depth: int = 10
+
+
+class Permissions(msgspec.Struct, frozen=True):
+    """What leaves may reach. Paths are absolute and resolved; nothing else is allowed."""
+
+    commands: frozenset[str] = frozenset()
+    read: tuple[str, ...] = ()
+    write: tuple[str, ...] = ()
+    network: frozenset[str] = frozenset()
+    env: frozenset[str] = frozenset()
+
+
+class Workflow(msgspec.Struct, frozen=True):
+    """One file and all that it refers to, checked."""
+
+    name: str
+    version: str
+    file: str
+    folder: str
+    body: Body
+    title: str = ""
+    description: str = ""
+    inputs: Mapping[str, Input] = msgspec.field(default_factory=dict)
+    state: Mapping[str, StateKey] = msgspec.field(default_factory=dict)
+    models: Mapping[str, Model] = msgspec.field(default_factory=dict)
+    agents: Mapping[str, Agent] = msgspec.field(default_factory=dict)
+    tools: Mapping[str, Tool] = msgspec.field(default_factory=dict)
+    schemas: Mapping[str, Json] = msgspec.field(default_factory=dict)
+    limits: Limits = Limits()
+    permissions: Permissions | None = None
+    rescue: Body | None = None
+    finally_: Body | None = None
+    outputs: Mapping[str, ValueTemplate] = msgspec.field(default_factory=dict)
+    bodies: Mapping[str, Body] = msgspec.field(default_factory=dict)
+    library: Mapping[str, Workflow] = msgspec.field(default_factory=dict)
+    uses: tuple[Use, ...] = ()
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """A root workflow, the texts of all files it is made of, their common hash, and the warnings."""
+
+    workflow: Workflow
+    texts: Mapping[str, str]
+    hash: str
+    sources: Mapping[str, Any] = msgspec.field(default_factory=dict)
+    warnings: tuple[Problem, ...] = ()

@@ -1,0 +1,227 @@
+"""A Python tool's inputs as a JSON Schema, from its annotations, defaults and docstring. The source is never run."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from runner.ground.errors import SourceError, did_you_mean
+
+Json = Any
+Schema = dict[str, Json]
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+_PLAIN: Mapping[str, Schema] = {
+    "str": {"type": "string"},
+    "int": {"type": "integer"},
+    "float": {"type": "number"},
+    "bool": {"type": "boolean"},
+    "None": {"type": "null"},
+    "Any": {},
+    "object": {},
+}
+_LISTS = frozenset({"list", "List", "Sequence", "Iterable", "Collection"})
+_DICTS = frozenset({"dict", "Dict", "Mapping"})
+_KNOWN = "str, int, float, bool, None, Any, list[…], dict[str, …], Literal[…], Optional[…] and unions of these"
+_ARGUMENTS = re.compile(r"(?:Args|Arguments|Parameters):\s*")
+_ENTRY = re.compile(r"\*{0,2}(\w+)\s*(?:\([^)]*\))?\s*:\s*(.*)")
+
+
+def signature_schema(path: str, text: str, function: str) -> Schema:
+    """The JSON Schema of a function's arguments; its `description` is the docstring's first paragraph.
+
+    Raises SourceError, whose message names file and line, for what can't be called with named JSON values.
+    """
+    file = Path(path).name
+    found = _function(_parsed(file, text), file, function)
+    paragraphs = _Docstring.of(found)
+    properties, required = {}, []
+    for parameter in _parameters(found, file):
+        properties[parameter.name] = parameter.schema(file, paragraphs.parameters.get(parameter.name, ""))
+        if parameter.default is None:
+            required.append(parameter.name)
+    schema: Schema = {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+    return {"description": paragraphs.summary, **schema} if paragraphs.summary else schema
+
+
+def _parsed(file: str, text: str) -> ast.Module:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # those of the user's own code are not for us to tell
+            return ast.parse(text, file)
+    except SyntaxError as error:
+        raise SourceError(f"{file}:{error.lineno or 1}: {error.msg}", hint="the file is not valid Python") from error
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise SourceError(f"{file} can't be read as Python: {str(error) or 'it is nested too deep'}") from error
+
+
+def _function(module: ast.Module, file: str, name: str) -> Function:
+    functions = {node.name: node for node in module.body if isinstance(node, Function)}
+    if name not in functions:
+        near = did_you_mean(name, list(functions))
+        raise SourceError(
+            f"{file} has no function '{name}'{near}", hint=f"write `def {name}(…):` at the top level of {file}"
+        )
+    return functions[name]
+
+
+class _Parameter(msgspec.Struct, frozen=True):
+    name: str
+    annotation: ast.expr | None
+    default: ast.expr | None
+
+    def schema(self, file: str, description: str) -> Schema:
+        schema = {} if self.annotation is None else _Annotation(file, self.name).schema(self.annotation)
+        if description:
+            schema["description"] = description
+        return {**schema, **_constant(self.default)}
+
+
+def _constant(default: ast.expr | None) -> Schema:
+    """`default` when it is a plain JSON scalar; any other is the function's own affair."""
+    if isinstance(default, ast.Constant) and isinstance(default.value, (str, int, float, bool, type(None))):
+        return {"default": default.value}
+    return {}
+
+
+def _parameters(function: Function, file: str) -> Iterator[_Parameter]:
+    arguments = function.args
+    unnamed = [*arguments.posonlyargs, *filter(None, [arguments.vararg, arguments.kwarg])]
+    if unnamed:
+        line, name = unnamed[0].lineno, unnamed[0].arg
+        message = f"{file}:{line}: parameter '{name}' of '{function.name}' can't be given by name"
+        raise SourceError(message, hint="a tool's parameters are named one by one: no `/`, `*args` or `**kwargs`")
+    absent = [None] * (len(arguments.args) - len(arguments.defaults))
+    for argument, default in zip(arguments.args, [*absent, *arguments.defaults], strict=True):
+        yield _Parameter(argument.arg, argument.annotation, default)
+    for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
+        yield _Parameter(argument.arg, argument.annotation, default)
+
+
+class _Annotation(msgspec.Struct, frozen=True):
+    """Turns the annotation of one parameter into a schema."""
+
+    file: str
+    parameter: str
+
+    def schema(self, node: ast.expr) -> Schema:
+        if isinstance(node, ast.Constant):
+            return self._constant(node)
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+            return _either([self.schema(node.left), self.schema(node.right)])
+        if isinstance(node, ast.Subscript):
+            return self._generic(node, _name(node.value), _items(node.slice))
+        return self._named(node, _name(node))
+
+    def _constant(self, node: ast.Constant) -> Schema:
+        """None, or an annotation written as text."""
+        if node.value is None:
+            return dict(_PLAIN["None"])
+        try:
+            return self.schema(ast.parse(str(node.value), mode="eval").body)
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            raise self._unknown(node) from error
+
+    def _named(self, node: ast.expr, name: str) -> Schema:
+        if name in _PLAIN:
+            return dict(_PLAIN[name])
+        if name in _LISTS or name in _DICTS:
+            return {"type": "array" if name in _LISTS else "object"}
+        raise self._unknown(node)
+
+    def _generic(self, node: ast.Subscript, name: str, items: list[ast.expr]) -> Schema:
+        if name in _LISTS and len(items) == 1:
+            return _with("array", "items", self.schema(items[0]))
+        if name in _DICTS and len(items) == 2 and _name(items[0]) == "str":  # noqa: PLR2004 - key and value
+            return _with("object", "additionalProperties", self.schema(items[1]))
+        if name == "Optional" and len(items) == 1:
+            return _either([self.schema(items[0]), dict(_PLAIN["None"])])
+        if name == "Union":
+            return _either([self.schema(item) for item in items])
+        if name == "Literal" and all(_is_literal(item) for item in items):
+            return {"enum": [ast.literal_eval(item) for item in items]}
+        if name == "Annotated":
+            return self.schema(items[0])
+        raise self._unknown(node)
+
+    def _unknown(self, node: ast.expr) -> SourceError:
+        written = ast.unparse(node)[:80]
+        where = f"{self.file}:{node.lineno}: parameter '{self.parameter}'"
+        return SourceError(
+            f"{where} has the type '{written}', which has no JSON Schema",
+            hint=f"known are {_KNOWN}; without an annotation, any value is taken",
+        )
+
+
+def _name(node: ast.expr) -> str:
+    """`Optional` of `Optional` and of `typing.Optional`; nothing of what is no name."""
+    if isinstance(node, ast.Constant):
+        return "None" if node.value is None else str(node.value)
+    return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
+
+
+def _items(node: ast.expr) -> list[ast.expr]:
+    return node.elts if isinstance(node, ast.Tuple) else [node]
+
+
+def _is_literal(node: ast.expr) -> bool:
+    try:
+        return isinstance(ast.literal_eval(node), (str, int, bool, type(None)))
+    except (ValueError, TypeError):
+        return False
+
+
+def _with(type_: str, key: str, inner: Schema) -> Schema:
+    return {"type": type_, key: inner} if inner else {"type": type_}
+
+
+def _either(options: list[Schema]) -> Schema:
+    """Any of the options; plain types side by side become one list of types, and what takes anything takes all."""
+    if any(not option for option in options):
+        return {}
+    flat = [inner for option in options for inner in option.get("anyOf", [option])]
+    if all(set(option) == {"type"} for option in flat):
+        names = [name for option in flat for name in _type_names(option)]
+        unique = list(dict.fromkeys(names))
+        return {"type": unique[0] if len(unique) == 1 else unique}
+    return {"anyOf": flat}
+
+
+def _type_names(option: Schema) -> list[str]:
+    types: str | list[str] = option["type"]
+    return [types] if isinstance(types, str) else types
+
+
+class _Docstring(msgspec.Struct, frozen=True):
+    summary: str
+    parameters: Mapping[str, str]
+
+    @classmethod
+    def of(cls, function: Function) -> _Docstring:
+        text = inspect.cleandoc(ast.get_docstring(function, clean=False) or "")
+        summary = " ".join(line.strip() for line in text.split("\n\n")[0].splitlines())
+        return cls("" if _ARGUMENTS.fullmatch(summary.split(" ")[0]) else summary, _described(text.splitlines()))
+
+
+def _described(lines: list[str]) -> dict[str, str]:
+    """The entries of the `Args:` section: `name: what`, `name (type): what`, further lines indented deeper."""
+    start = next((position for position, line in enumerate(lines) if _ARGUMENTS.fullmatch(line)), len(lines))
+    found: dict[str, str] = {}
+    name, margin = "", -1
+    for line in lines[start + 1 :]:
+        indent = len(line) - len(line.lstrip())
+        if line.strip() and indent == 0:
+            break
+        margin = indent if margin < 0 and line.strip() else margin
+        entry = _ENTRY.fullmatch(line.strip()) if indent == margin else None
+        if entry:
+            name = entry[1]
+        found[name] = f"{found.get(name, '')} {entry[2] if entry else line.strip()}".strip()
+    return found

@@ -1,0 +1,137 @@
+"""What leaves ask of the world: calls as plain data, and what comes back. An attempt is a function of these alone."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from runner.ground.clock import Clock
+from runner.ground.errors import Failure
+from runner.record.events import Usage
+from runner.workflow.model import Permissions
+
+Json = Any
+
+
+class Call(msgspec.Struct, frozen=True, tag_field="call"):
+    """What all calls share: the tag. Every field is plain data, already rendered."""
+
+
+class ModelCall(Call, frozen=True, tag="model"):
+    """Ask a model. `messages` are `{role, content}` (and `tool_calls`, `tool_call_id`); `tools` their JSON Schemas."""
+
+    agent: str
+    model: str
+    messages: tuple[dict[str, Json], ...]
+    max_reply_tokens: int = 4096
+    temperature: float | None = None
+    output_schema: dict[str, Json] | None = None
+    tools: tuple[dict[str, Json], ...] = ()
+
+
+class CommandCall(Call, frozen=True, tag="command"):
+    """Run a program: argv, never a shell. `cwd` is absolute; `env` is set, `pass_env` is passed on from wf's own.
+
+    An exit code outside `ok_exit` is `tool_failed`. `parse` is `json`, `lines` or nothing.
+    """
+
+    argv: tuple[str, ...]
+    cwd: str
+    env: dict[str, str] = {}
+    pass_env: tuple[str, ...] = ()
+    stdin: str = ""
+    ok_exit: tuple[int, ...] = (0,)
+    parse: str = ""
+
+
+class PythonCall(Call, frozen=True, tag="python"):
+    """Call a function of a Python file with keyword arguments, in a process of its own."""
+
+    tool: str
+    file: str
+    function: str
+    arguments: dict[str, Json]
+    cwd: str
+    env: dict[str, str] = {}
+    pass_env: tuple[str, ...] = ()
+
+
+class ReadCall(Call, frozen=True, tag="read"):
+    """Read a file, or each file that a glob matches, inside the permitted roots. `folder` is the root file's."""
+
+    path: str
+    folder: str
+
+
+class WriteCall(Call, frozen=True, tag="write"):
+    """Write a file atomically inside the permitted roots, making its folders."""
+
+    path: str
+    content: str
+    folder: str
+
+
+AnyCall = ModelCall | CommandCall | PythonCall | ReadCall | WriteCall
+
+
+class Done(msgspec.Struct, frozen=True):
+    """A call succeeded. `output` is JSON; a model's is `{text, message, finish, tool_calls}`."""
+
+    output: Json
+    usage: Usage | None = None
+
+
+class Failed(msgspec.Struct, frozen=True):
+    """A call failed. `output` is what there was nevertheless (a command's, with its other exit code)."""
+
+    failure: Failure
+    output: Json = None
+    usage: Usage | None = None
+
+
+Outcome = Done | Failed
+
+
+class Attempt(msgspec.Struct, frozen=True):
+    """One try of one call: who asks, the how-manieth, and what it may reach.
+
+    `turn` counts the earlier attempts of this step, of its node, and of its agent (for scripted replies).
+    `idempotency_key` is the same for every attempt of the step, also after a crash.
+    """
+
+    run: str
+    step: str
+    node: str
+    agent: str
+    number: int
+    turn: tuple[int, int, int]
+    call: AnyCall
+    permissions: Permissions
+    timeout: float | None = None
+
+    @property
+    def idempotency_key(self) -> str:
+        return f"{self.run}/{self.step}"
+
+
+Streamer = Callable[[str, str], None]
+"""Takes a step's path and a piece of streamed text."""
+
+
+class Context(msgspec.Struct, frozen=True):
+    """What a performer may use of its surroundings. `environment` is wf's own, to pass on from by permission.
+
+    `mark` tells this run's processes from those of a run that bears the same id in another database.
+    """
+
+    clock: Clock
+    environment: Mapping[str, str]
+    stream: Streamer = msgspec.field(default=lambda _step, _text: None)
+    grace: float = 2.0
+    mark: str = ""
+
+
+Performer = Callable[[Attempt, Context], Awaitable[Outcome]]
+"""Performs one kind of call. Cancelling the awaiting task must end all that it started, whole process trees too."""

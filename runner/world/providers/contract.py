@@ -1,0 +1,46 @@
+"""What a model provider is: it answers model calls. The form of a call's messages and tools, and of the answer.
+
+Messages: `{role: system|user, content}`; `{role: assistant, content, tool_calls: [ToolCall]}`;
+`{role: tool, tool_call_id, content}`. Tools: `{name, description, schema}`, with the JSON Schema of all arguments.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, TypedDict
+
+from runner.world.calls import Attempt, Context, ModelCall, Outcome
+
+Json = Any
+
+# `with` is the object of arguments; or the model's own text, where that is no JSON object.
+ToolCall = TypedDict("ToolCall", {"id": str, "tool": str, "with": Json})
+
+
+class Reply(TypedDict):
+    """What a model said: the output of a model call that is done.
+
+    `finish`: `stop`; `tool_calls`, when there are any; `length`, when `max_reply_tokens` cut the text.
+    """
+
+    text: str
+    tool_calls: list[ToolCall]
+    finish: str
+
+
+class Provider(Protocol):
+    """Answers model calls. What the world does wrong is a Failed; a finished text is also given to `context.stream`."""
+
+    async def prepare(self, attempt: Attempt, context: Context) -> None:
+        """What comes before a model can be asked and takes time that no attempt is to pay for: before its timeout."""
+        ...
+
+    async def ask(self, attempt: Attempt, context: Context) -> Outcome:
+        """Answer the attempt's model call: a Done whose output is a Reply, or a Failed. Tries once."""
+        ...
+
+
+def model_call(attempt: Attempt) -> ModelCall:
+    """The attempt's call, which must be a model call. Raises TypeError."""
+    if not isinstance(attempt.call, ModelCall):
+        raise TypeError(f"a provider answers model calls, not {type(attempt.call).__name__}")
+    return attempt.call

@@ -1,0 +1,148 @@
+"""Where a model is reached, and with which key: from the environment alone, never from a workflow."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+import msgspec
+
+from runner.ground.errors import Failure, did_you_mean
+
+Environment = Mapping[str, str]
+
+OFFLINE = "or run offline: --replay FILE, --mock FILE"
+
+
+class Known(msgspec.Struct, frozen=True):
+    """What a provider takes from the environment: the first variable that is set counts.
+
+    `address` is used when no variable in `bases` is set. `speaks_openai`: it is asked by OpenAI's protocol, at `/v1`.
+    `takes_schema`: all its models can be held to a JSON Schema; of the others the price list says which.
+    """
+
+    keys: tuple[str, ...] = ()
+    bases: tuple[str, ...] = ()
+    needs_key: bool = True
+    needs_base: bool = False
+    speaks_openai: bool = False
+    takes_schema: bool = False
+    address: str = ""
+
+
+_OLLAMA = Known(
+    keys=("OLLAMA_API_KEY",),
+    bases=("OLLAMA_API_BASE",),
+    needs_key=False,
+    # litellm's own way asks /api/show four times around each call, at localhost whatever the address is.
+    speaks_openai=True,
+    takes_schema=True,
+    address="http://localhost:11434",
+)
+
+KNOWN: dict[str, Known] = {
+    "anthropic": Known(("ANTHROPIC_API_KEY",), ("ANTHROPIC_BASE_URL", "ANTHROPIC_API_BASE")),
+    "azure": Known(("AZURE_API_KEY",), ("AZURE_API_BASE",), needs_base=True),
+    "cerebras": Known(("CEREBRAS_API_KEY",), ("CEREBRAS_API_BASE",)),
+    "cohere": Known(("COHERE_API_KEY", "CO_API_KEY")),
+    "deepseek": Known(("DEEPSEEK_API_KEY",), ("DEEPSEEK_API_BASE",)),
+    "fireworks_ai": Known(("FIREWORKS_API_KEY", "FIREWORKS_AI_API_KEY"), ("FIREWORKS_API_BASE",)),
+    "gemini": Known(("GEMINI_API_KEY", "GOOGLE_API_KEY"), ("GEMINI_API_BASE",)),
+    "groq": Known(("GROQ_API_KEY",), ("GROQ_API_BASE",)),
+    "hosted_vllm": Known(
+        ("HOSTED_VLLM_API_KEY",), ("HOSTED_VLLM_API_BASE",), needs_key=False, needs_base=True, takes_schema=True
+    ),
+    "llamafile": Known(("LLAMAFILE_API_KEY",), ("LLAMAFILE_API_BASE",), needs_key=False),
+    "lm_studio": Known(
+        ("LM_STUDIO_API_KEY",), ("LM_STUDIO_API_BASE",), needs_key=False, needs_base=True, takes_schema=True
+    ),
+    "mistral": Known(("MISTRAL_API_KEY",), ("MISTRAL_API_BASE",)),
+    "ollama": _OLLAMA,
+    "ollama_chat": _OLLAMA,
+    "openai": Known(("OPENAI_API_KEY",), ("OPENAI_BASE_URL", "OPENAI_API_BASE")),
+    "openrouter": Known(("OPENROUTER_API_KEY",), ("OPENROUTER_API_BASE",)),
+    "perplexity": Known(("PERPLEXITYAI_API_KEY", "PERPLEXITY_API_KEY"), ("PERPLEXITY_API_BASE",)),
+    "together_ai": Known(("TOGETHERAI_API_KEY", "TOGETHER_API_KEY"), ("TOGETHER_AI_API_BASE",)),
+    "xai": Known(("XAI_API_KEY",), ("XAI_API_BASE",)),
+}
+"""Providers whose variables are known here. litellm knows more, and reads theirs itself."""
+
+# No empty part, no `..`, no `?#%`: litellm makes addresses of some names (huggingface/http://… is asked, key and all).
+_MODEL = re.compile(r"[a-z0-9_]+(/@?[A-Za-z0-9][A-Za-z0-9._:@+-]*)+")
+_LONGEST_MODEL = 256
+
+
+class Endpoint(msgspec.Struct, frozen=True):
+    """Where and how one model is asked. `wire_model` is what litellm is told; `key_name` the key's variable."""
+
+    model: str
+    wire_model: str
+    base: str = ""
+    key: str = ""
+    key_name: str = ""
+    takes_schema: bool = False
+
+    @property
+    def host(self) -> str:
+        """The host that the environment names, or nothing: then it is the provider's own."""
+        parts = urlsplit(self.base)
+        return f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname or ""
+
+    @property
+    def has_list_price(self) -> bool:
+        """Whether the price list speaks of this model, not of one that only has its name."""
+        return self.wire_model == self.model
+
+
+def model_problem(model: str) -> str:
+    """What is wrong with a model's name as a name, or nothing."""
+    if len(model) <= _LONGEST_MODEL and _MODEL.fullmatch(model):
+        return ""
+    return f"'{model[:80]}' is no model: write provider/name, such as openai/gpt-4o-mini"
+
+
+def find_endpoint(model: str, environment: Environment) -> Endpoint | Failure:
+    """Where `model` is asked. A Failure where its name, its key or its address can't be used."""
+    if problem := model_problem(model):
+        return Failure("input_invalid", problem)
+    provider, _, name = model.partition("/")
+    known = KNOWN.get(provider, Known(needs_key=False))
+    key_name = _first_set(known.keys, environment)
+    base_name = _first_set(known.bases, environment)
+    base = environment.get(base_name, known.address).rstrip("/")
+    if known.needs_key and not key_name:
+        return _missing(model, "a key", known.keys[0])
+    if known.needs_base and not base_name:
+        return _missing(model, "an address", known.bases[0])
+    if base and not _is_address(base):
+        return Failure(
+            "input_invalid", f"{base_name} is no address: write it in full, such as http://localhost:8000/v1"
+        )
+    key = environment.get(key_name, "")
+    if known.speaks_openai:
+        return Endpoint(
+            model, f"openai/{name}", f"{base.removesuffix('/v1')}/v1", key or "none", key_name, known.takes_schema
+        )
+    return Endpoint(model, model, base, key, key_name, known.takes_schema)
+
+
+def _missing(model: str, what: str, variable: str) -> Failure:
+    return Failure("authentication", f"{model} needs {what}: set {variable}, {OFFLINE}", {"variable": variable})
+
+
+def _first_set(names: tuple[str, ...], environment: Environment) -> str:
+    return next((name for name in names if environment.get(name)), "")
+
+
+def _is_address(base: str) -> bool:
+    try:
+        parts = urlsplit(base)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def near_provider(model: str) -> str:
+    """`; did you mean 'openai'?` for a provider's name that litellm does not know."""
+    return did_you_mean(model.partition("/")[0], list(KNOWN))

@@ -1,0 +1,107 @@
+"""Live providers: a model call made by litellm, once, without streaming."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from runner.ground.errors import Failure
+from runner.record.events import Usage
+from runner.world.calls import Attempt, Context, Done, Failed, ModelCall, Outcome
+from runner.world.providers import library
+from runner.world.providers.contract import model_call
+from runner.world.providers.endpoints import Endpoint, find_endpoint
+from runner.world.providers.faults import failure_of
+from runner.world.providers.wire import Answer, ToolNames, names_of, reply_of, request_of
+
+LONGEST_SILENCE = 600.0
+"""Seconds that a server may be silent when the attempt has no timeout of its own."""
+
+
+class Live:
+    """Asks the models that litellm knows. The deadline is the caller's: it cancels."""
+
+    async def prepare(self, attempt: Attempt, context: Context) -> None:
+        """Load litellm, which takes seconds, if there is somebody to ask. See Provider."""
+        if isinstance(find_endpoint(model_call(attempt).model, context.environment), Endpoint):
+            await asyncio.to_thread(library.load)
+
+    async def ask(self, attempt: Attempt, context: Context) -> Outcome:
+        """Answer a model call. See Provider."""
+        call = model_call(attempt)
+        endpoint = find_endpoint(call.model, context.environment)
+        if isinstance(endpoint, Failure):
+            return Failed(endpoint)
+        litellm = await asyncio.to_thread(library.load)
+        names = names_of(call)
+        takes_schema = endpoint.takes_schema or bool(_listed(litellm, endpoint).get("supports_response_schema"))
+        request = request_of(call, names, takes_schema=takes_schema)
+        try:
+            response = await litellm.acompletion(**request, **_settings(endpoint, attempt.timeout))
+        except Exception as error:  # noqa: BLE001 - litellm lets anything through that happens within it
+            return Failed(failure_of(error, endpoint, context.environment, context.clock.now()))
+        outcome = _outcome(response, call, names, _usage(litellm, response, endpoint))
+        if isinstance(outcome, Done) and outcome.output["text"]:
+            context.stream(attempt.step, outcome.output["text"])
+        return outcome
+
+
+def _settings(endpoint: Endpoint, timeout: float | None) -> dict[str, Any]:
+    settings: dict[str, Any] = {
+        "model": endpoint.wire_model,
+        "timeout": timeout or LONGEST_SILENCE,
+        "num_retries": 0,  # else it asks a failing server three times
+        "_skip_mcp_handler": True,  # else a call with tools imports litellm's proxy, which needs packages we lack
+    }
+    if endpoint.base:
+        settings["api_base"] = endpoint.base
+    if endpoint.key:
+        settings["api_key"] = endpoint.key
+    return settings
+
+
+def _outcome(response: Any, call: ModelCall, names: ToolNames, usage: Usage | None) -> Outcome:
+    if not response.choices:
+        return Failed(
+            Failure("llm_down", f"{call.model}: the provider's answer holds no reply (choices: [])"), usage=usage
+        )
+    reply = reply_of(_answer(response.choices[0]), call, names)
+    return Failed(reply, usage=usage) if isinstance(reply, Failure) else Done(reply, usage)
+
+
+def _answer(choice: Any) -> Answer:
+    message = choice.message
+    extra = getattr(message, "provider_specific_fields", None) or {}
+    calls = tuple(
+        (call.id or "", call.function.name or "", call.function.arguments or "") for call in message.tool_calls or ()
+    )
+    return Answer(message.content or "", extra.get("refusal") or "", calls, choice.finish_reason or "stop")
+
+
+def _usage(litellm: Any, response: Any, endpoint: Endpoint) -> Usage | None:
+    """What the provider counted; None when it counted nothing, so that nobody takes it for zero."""
+    counted = getattr(response, "usage", None)
+    if counted is None or not (counted.prompt_tokens or counted.completion_tokens):
+        return None
+    cost = _cost(litellm, response, endpoint)
+    return Usage(endpoint.model, counted.prompt_tokens or 0, counted.completion_tokens or 0, cost)
+
+
+def _cost(litellm: Any, response: Any, endpoint: Endpoint) -> float | None:
+    """The price in USD by litellm's list, or None where the list has none: unknown is not free."""
+    if _listed(litellm, endpoint).get("input_cost_per_token") is None:
+        return None
+    try:
+        return float(litellm.completion_cost(completion_response=response, model=endpoint.model))
+    except Exception:  # noqa: BLE001 - a price that can't be worked out is unknown, whatever the reason
+        return None
+
+
+def _listed(litellm: Any, endpoint: Endpoint) -> dict[str, Any]:
+    """The model's entry in the price list. litellm's own lookups may ask a server for it."""
+    if not endpoint.has_list_price:
+        return {}
+    prices: dict[str, dict[str, Any]] = litellm.model_cost
+    provider, _, name = endpoint.model.partition("/")
+    plain = prices.get(name, {})
+    return prices.get(endpoint.model) or (plain if plain.get("litellm_provider") == provider else {})

@@ -1,0 +1,190 @@
+"""Scripted replies: the content of a `--mock` file in the place of models, commands and tools. Nothing is random."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import msgspec
+
+from runner.ground.errors import Failure, Place, Problem, did_you_mean
+from runner.record.events import Usage
+from runner.record.run_state import without_attempts
+from runner.world.calls import (
+    AnyCall,
+    Attempt,
+    CommandCall,
+    Context,
+    Done,
+    Failed,
+    ModelCall,
+    Outcome,
+    ReadCall,
+    WriteCall,
+)
+from runner.world.program_exits import judged
+from runner.world.providers.contract import Reply, ToolCall, model_call
+
+Json = Any
+
+
+class Script(msgspec.Struct, frozen=True):
+    """Successive replies, by the path of a step, else by node, else by agent. Itself a Provider.
+
+    `file` is what messages call it; `places` tell where its keys stand, when it was just read from the file.
+    """
+
+    file: str
+    replies: Mapping[str, list[Json]]
+    places: Mapping[str, Place] = msgspec.field(default_factory=dict)
+
+    @classmethod
+    def from_data(cls, data: Json) -> Script:
+        """The script that `data` describes: the inverse of `data`."""
+        return cls(data["file"], data["replies"])
+
+    @property
+    def data(self) -> Json:
+        """The script as JSON, to be kept with a run: a resumption needs no file."""
+        return {"file": self.file, "replies": dict(self.replies)}
+
+    async def prepare(self, attempt: Attempt, context: Context) -> None:
+        """There is nothing to prepare. See Provider."""
+
+    async def ask(self, attempt: Attempt, context: Context) -> Outcome:
+        """Answer a model call. See Provider."""
+        model_call(attempt)
+        outcome = self._next(attempt)
+        if isinstance(outcome, Done) and outcome.output["text"]:
+            context.stream(attempt.step, outcome.output["text"])
+        return outcome
+
+    def reply(self, attempt: Attempt) -> Outcome | None:
+        """What the script has for a call. None for a command or tool that it does not name, and for files: all real."""
+        if isinstance(attempt.call, ReadCall | WriteCall):
+            return None
+        is_named = any(key in self.replies for key in _keys(attempt))
+        return self._next(attempt) if is_named or isinstance(attempt.call, ModelCall) else None
+
+    def _next(self, attempt: Attempt) -> Outcome:
+        for key, used in _keys(attempt).items():
+            if key in self.replies:
+                replies = self.replies[key]
+                return self._outcome(key, used, attempt) if used < len(replies) else self._used_up(key, attempt)
+        return self._unknown(attempt)
+
+    def _outcome(self, key: str, index: int, attempt: Attempt) -> Outcome:
+        form = _form(self.replies[key][index], attempt.call)
+        if "error" in form:
+            return _scripted_failure(form, attempt.call)
+        if misfit := _misfit(form, attempt.call):
+            return _failed(f"{self.file}: reply {index + 1} of '{key}' does not fit '{attempt.step}': {misfit}")
+        if isinstance(attempt.call, ModelCall):
+            return Done(_said(form, index), _usage(form, attempt.call))
+        if isinstance(attempt.call, CommandCall) and "reply" not in form:
+            return _printed(form, attempt.call)
+        return Done(form["reply"])
+
+    def _used_up(self, key: str, attempt: Attempt) -> Failed:
+        count = len(self.replies[key])
+        had = "its 1 reply is" if count == 1 else f"all its {count} replies are"
+        return _failed(f"{self.file}: '{attempt.step}' needs one more reply under '{key}': {had} used up")
+
+    def _unknown(self, attempt: Attempt) -> Failed:
+        keys = list(_keys(attempt))
+        tried = ", ".join(f"'{key}'" for key in keys)
+        near = next(filter(None, (did_you_mean(key, list(self.replies)) for key in keys)), "")
+        return _failed(f"{self.file} has no replies for '{attempt.step}': nothing under {tried}{near}")
+
+    def unused(self, known: Collection[str]) -> tuple[Problem, ...]:
+        """A warning for each key that stands for none of the `known` nodes and agents."""
+        strange = [key for key in self.replies if key not in known and _node_of(key) not in known]
+        return tuple(self._warning(key, known) for key in strange)
+
+    def _warning(self, key: str, known: Collection[str]) -> Problem:
+        message = f"'{key}' is no step, node or agent of the workflow{did_you_mean(_node_of(key), sorted(known))}"
+        return Problem(message, self.places.get(key), severity="warning", rule="mock")
+
+
+def _node_of(path: str) -> str:
+    """The node at the end of a step's path: `summarize` of `each[3]/summarize#2`."""
+    return path.rpartition("/")[2].partition("#")[0].partition("[")[0]
+
+
+def _keys(attempt: Attempt) -> dict[str, int]:
+    """The keys that a call may have replies under, the nearest first, and how many of each were used before.
+
+    A name that is several of them counts as the widest. A model call belongs to its agent's step (`review#2`, of
+    `review#2/call#3`); a tool that an agent calls has only its own path, since the others name what the model says.
+    """
+    of_step, of_node, of_agent = attempt.turn
+    path = without_attempts(attempt.step)
+    if isinstance(attempt.call, ModelCall):
+        step = path.rpartition("/call#")[0] or path
+        keys = {step: of_step, attempt.node: of_node, attempt.agent: of_agent}
+    elif _is_agents(attempt):
+        keys = {path: attempt.number - 1}
+    else:
+        keys = {path: of_step, attempt.node: of_node}
+    return {key: index for key, index in keys.items() if key}
+
+
+def _is_agents(attempt: Attempt) -> bool:
+    """Whether a call is one within an agent's step, not a visit to a node that happens to be called `call`."""
+    owner, _, last = attempt.step.rpartition("/")
+    return last.startswith("call#") and (attempt.node != "call" or _node_of(owner) == "call")
+
+
+def _form(entry: Json, call: AnyCall) -> dict[str, Json]:
+    """A reply in its long form: bare text is what a model says, what a program prints, what a tool returns."""
+    if not isinstance(entry, str):
+        return dict(entry)
+    return {"stdout": entry} if isinstance(call, CommandCall) else {"reply": entry}
+
+
+def _printed(form: Mapping[str, Json], call: CommandCall) -> Outcome:
+    stdout, stderr = (form.get(name, "").encode("utf-8", "surrogatepass") for name in ("stdout", "stderr"))
+    return judged(call, stdout, stderr, form.get("exit_code", 0))
+
+
+def _misfit(form: Mapping[str, Json], call: AnyCall) -> str:
+    """What a reply would have to be for this kind of call, or nothing when it is that."""
+    if "reply" in form:
+        return ""
+    if isinstance(call, ModelCall):
+        return "" if "tool_calls" in form else "a model's is text, {reply: …}, {tool_calls: …} or {error: …}"
+    if isinstance(call, CommandCall):
+        return "a command's is text, {stdout: …, stderr: …, exit_code: …} or {error: …}" if "tool_calls" in form else ""
+    return "a tool's is {reply: …} or {error: …}"
+
+
+def _failed(message: str) -> Failed:
+    """A gap in the script: of a type that nothing tries again."""
+    return Failed(Failure("unknown", message, {"source": "mock"}))
+
+
+def _scripted_failure(form: Mapping[str, Json], call: AnyCall) -> Failed:
+    message = form.get("message") or f"scripted: {form['error']}"
+    return Failed(Failure(form["error"], message, {}, form.get("retry_after")), usage=_usage(form, call))
+
+
+def _usage(form: Mapping[str, Json], call: AnyCall) -> Usage | None:
+    """What a scripted model call used: nothing, and free of charge, unless the reply says otherwise."""
+    if not isinstance(call, ModelCall):
+        return None
+    given = {"prompt_tokens": 0, "reply_tokens": 0, "cost_usd": 0.0, **form.get("usage", {})}
+    return Usage(call.model, **given)
+
+
+def _said(form: Mapping[str, Json], index: int) -> Reply:
+    calls = [
+        _tool_call(call, f"call_{index + 1}_{number}") for number, call in enumerate(form.get("tool_calls", ()), 1)
+    ]
+    said = form.get("text", "") if calls else form["reply"]
+    text = said if isinstance(said, str) else json.dumps(said, ensure_ascii=False)
+    return Reply(text=text, tool_calls=calls, finish="tool_calls" if calls else "stop")
+
+
+def _tool_call(call: Mapping[str, Json], identity: str) -> ToolCall:
+    return {"id": call.get("id", identity), "tool": call["tool"], "with": call.get("with", {})}

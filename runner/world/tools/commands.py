@@ -1,0 +1,63 @@
+"""Runs a program: argv, never a shell."""
+
+from __future__ import annotations
+
+import os
+
+from runner.workflow.programs import is_permitted, locate, not_permitted
+from runner.world.calls import Attempt, CommandCall, Context, Failed, Outcome
+from runner.world.program_exits import judged
+from runner.world.tools.child import Finished, Launch, run
+from runner.world.tools.environment import check_argument, child_environment, encoded, passed, search_path
+from runner.world.tools.paths import check_text
+from runner.world.tools.refusal import Refusal
+from runner.world.tools.starts import not_started
+
+
+async def perform_command(attempt: Attempt, context: Context) -> Outcome:
+    """Run a CommandCall's program; its output is `{stdout, stderr, text, exit_code}`, and what was parsed."""
+    call = attempt.call
+    if not isinstance(call, CommandCall):
+        raise TypeError(f"perform_command was given {call!r}")
+    try:
+        launch = _permitted(call, attempt, context)
+        finished = await _run(launch, context.grace)
+    except Refusal as refusal:
+        return Failed(refusal.failure)
+    return judged(call, finished.written["stdout"], finished.written["stderr"], finished.code)
+
+
+def _permitted(call: CommandCall, attempt: Attempt, context: Context) -> Launch:
+    check_text(call.cwd)
+    own = context.environment
+    executable = _executable(call, attempt, search_path(own))
+    passed_on = passed(call.pass_env, attempt.permissions.env, own)
+    for position, argument in enumerate(call.argv):
+        check_argument(argument, position)
+    environment = child_environment(context, call.env, passed_on, attempt)
+    return Launch(
+        f"'{call.argv[0]}'",
+        call.argv,
+        executable,
+        call.cwd,
+        environment,
+        encoded(call.stdin, "stdin"),
+    )
+
+
+def _executable(call: CommandCall, attempt: Attempt, search: str) -> str:
+    program = call.argv[0] if call.argv else ""
+    allowed = attempt.permissions.commands
+    if not is_permitted(program, allowed, search, call.cwd):
+        raise Refusal("permission_denied", not_permitted(program, allowed), program=program)
+    found = locate(program, search, call.cwd)
+    if found is None and "/" not in program:
+        raise Refusal("tool_failed", f"program '{program}' was not found; PATH is {search}", program=program)
+    return found or os.path.join(call.cwd, program)  # noqa: PTH118 - starting it will say what is wrong with it
+
+
+async def _run(launch: Launch, grace: float) -> Finished:
+    try:
+        return await run(launch, grace)
+    except OSError as error:
+        raise not_started(launch, error) from error

@@ -1,0 +1,98 @@
+"""The environment of a child process: a minimal one, what the call gives it, and what identifies its step."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from runner.ground.errors import did_you_mean
+from runner.world.calls import Attempt, Context
+from runner.world.tools.refusal import Refusal
+
+KEPT = ("HOME", "LANG", "LANGUAGE", "LOGNAME", "PATH", "TMPDIR", "TZ", "USER")
+KEPT_PREFIX = "LC_"
+DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
+KEY = "WF_IDEMPOTENCY_KEY"
+MARK = "WF_RUN_MARK"
+ATTEMPT = "WF_ATTEMPT"
+LONGEST = 131_072
+"""Linux refuses a single argument or variable of so many bytes, its closing NUL included."""
+
+_TOO_LARGE = f"more than the {LONGEST - 1} that a system takes; give the value by stdin or in a file"
+
+
+def search_path(own: Mapping[str, str]) -> str:
+    """Where programs are looked up: in wf's own PATH, whatever a step sets for its child."""
+    return own.get("PATH") or DEFAULT_PATH
+
+
+def minimal(own: Mapping[str, str]) -> dict[str, str]:
+    """Of wf's own environment, what every child gets: who and where it is, where programs are, the locale."""
+    kept = {name: value for name, value in own.items() if name in KEPT or name.startswith(KEPT_PREFIX)}
+    return {**kept, "PATH": search_path(own)}
+
+
+def passed(names: Collection[str], allowed: Collection[str], own: Mapping[str, str]) -> dict[str, str]:
+    """The variables that a call asks for by name. One that is permitted but not set stays absent, as in compose."""
+    for name in names:
+        if name not in allowed:
+            raise _not_passed(name, allowed)
+    return {name: own[name] for name in names if name in own}
+
+
+def _not_passed(name: str, allowed: Collection[str]) -> Refusal:
+    line = f"env: [{', '.join([*sorted(allowed), name])}]"
+    near = did_you_mean(name, sorted(allowed))
+    message = f"environment variable '{name}' may not be passed on{near}; to allow it, add it under permissions: {line}"
+    return Refusal("permission_denied", message, variable=name)
+
+
+def check_variable(name: str, value: str) -> None:
+    """Refuse a variable that no process can be given."""
+    if not name or "=" in name or "\0" in name:
+        raise Refusal("input_invalid", f"{name!r} can't be the name of an environment variable", variable=name)
+    what = f"environment variable '{name}'"
+    if "\0" in value:
+        raise Refusal("input_invalid", f"{what} holds a NUL character; give the value by stdin", variable=name)
+    size = len(encoded(f"{name}={value}", what))
+    if size >= LONGEST:
+        message = f"{what} has {size} bytes with its name, {_TOO_LARGE}"
+        raise Refusal("input_invalid", message, variable=name)
+
+
+def check_argument(argument: str, position: int) -> None:
+    """Refuse an item of argv that no process can be given."""
+    what = f"argument {position} of the command"
+    if "\0" in argument:
+        raise Refusal("input_invalid", f"{what} holds a NUL character; give the value by stdin", argument=position)
+    size = len(encoded(argument, what))
+    if size >= LONGEST:
+        raise Refusal("input_invalid", f"{what} has {size} bytes, {_TOO_LARGE}", argument=position)
+
+
+def encoded(text: str, what: str) -> bytes:
+    """Text as a process is given it: UTF-8; bytes that once came in undecodable go out as they were."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        raise Refusal("input_invalid", f"{what} holds half a surrogate pair, which is no text") from error
+
+
+def child_environment(
+    context: Context, given: Mapping[str, str], passed_on: Mapping[str, str], attempt: Attempt
+) -> dict[str, str]:
+    """All that a child sees; later ones win: the minimal set, what is passed on, what its call sets, its step."""
+    environment = {**minimal(context.environment), **passed_on, **given, **identity(attempt, context.mark)}
+    for name, value in environment.items():
+        check_variable(name, value)
+    return environment
+
+
+def identity(attempt: Attempt, mark: str) -> dict[str, str]:
+    """The variables that tell a child which step and attempt it is; leftovers of a crash are found by them."""
+    return {
+        MARK: mark,
+        "WF_RUN_ID": attempt.run,
+        "WF_STEP": attempt.step,
+        KEY: attempt.idempotency_key,
+        ATTEMPT: str(attempt.number),
+    }

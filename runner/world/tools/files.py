@@ -1,0 +1,159 @@
+"""Reads and writes files inside the permitted roots."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+from runner.world.calls import Attempt, Context, Done, Failed, Outcome, ReadCall, WriteCall
+from runner.world.tools.globs import is_glob, matches
+from runner.world.tools.paths import (
+    check_kind,
+    check_text,
+    named,
+    near_names,
+    opened_file,
+    opened_folder,
+    resolve,
+    sync_folder,
+    system_refusal,
+)
+from runner.world.tools.refusal import Refusal
+
+Json = Any
+
+MAX_FILE = 8 * 1024 * 1024
+MAX_TOTAL = 4 * MAX_FILE
+_TEMPORARY_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+async def perform_read(attempt: Attempt, _context: Context) -> Outcome:
+    """Read the file, or the files, of a ReadCall; the output is `{path, text}`, or a sorted list of them for a glob."""
+    call = attempt.call
+    if not isinstance(call, ReadCall):
+        raise TypeError(f"perform_read was given {call!r}")
+    try:
+        return Done(await asyncio.to_thread(_read, call, attempt.permissions.read))
+    except Refusal as refusal:
+        return Failed(refusal.failure)
+
+
+def _read(call: ReadCall, roots: Sequence[str]) -> Json:
+    check_text(call.path)
+    base, rest = _parts(call)
+    if not is_glob(rest):
+        return _file(resolve(call.path, call.folder, roots, "read"), named(call.path, call.folder), roots)
+    return _files(call, base, rest, roots)
+
+
+def _parts(call: ReadCall) -> tuple[str, str]:
+    """Where a path starts and what of it may be a glob: a bracket in the name of the folder itself is none."""
+    folder = f"{call.folder.rstrip('/')}/"
+    if call.path.startswith(folder):
+        return folder, call.path[len(folder) :]
+    return ("/", call.path[1:]) if call.path.startswith("/") else (folder, call.path)
+
+
+def _files(call: ReadCall, base: str, pattern: str, roots: Sequence[str]) -> list[Json]:
+    found, size = [], 0
+    for path in matches(base, pattern, call.folder, roots):
+        name = named(path, call.folder)
+        found.append(_file(resolve(path, call.folder, roots, "read"), name, roots))
+        size += len(found[-1]["text"])
+        if size > MAX_TOTAL:
+            message = f"the files of '{pattern}' have more than {MAX_TOTAL >> 20} MiB together; match fewer"
+            raise Refusal("file_io", message, path=pattern)
+    return sorted(found, key=lambda entry: str(entry["path"]))
+
+
+def _file(real: str, name: str, roots: Sequence[str]) -> dict[str, Json]:
+    try:
+        name.encode()
+        return {"path": name, "text": _content(real, name).decode()}
+    except FileNotFoundError as error:
+        raise Refusal("file_io", f"'{name}' does not exist{near_names(real, roots)}", path=name) from error
+    except OSError as error:
+        raise system_refusal(error, name, "read") from error
+    except UnicodeEncodeError as error:
+        raise Refusal("file_io", f"the file name {name!r} is not UTF-8") from error
+    except UnicodeDecodeError as error:
+        raise Refusal("file_io", f"'{name}' is not UTF-8 text (see its byte {error.start})", path=name) from error
+
+
+def _content(real: str, name: str) -> bytes:
+    with opened_file(real, name) as descriptor, os.fdopen(descriptor, "rb", closefd=False) as file:
+        content = file.read(MAX_FILE + 1)
+    if len(content) > MAX_FILE:
+        raise Refusal("file_io", f"'{name}' has more than {MAX_FILE >> 20} MiB; let a command read it", path=name)
+    return content
+
+
+async def perform_write(attempt: Attempt, _context: Context) -> Outcome:
+    """Write a WriteCall's file; the output is `{path}`. A cancel waits for a write that has begun, which is short."""
+    call = attempt.call
+    if not isinstance(call, WriteCall):
+        raise TypeError(f"perform_write was given {call!r}")
+    writing = asyncio.get_running_loop().run_in_executor(None, _write, call, attempt)
+    try:
+        return Done(await asyncio.shield(writing))
+    except Refusal as refusal:
+        return Failed(refusal.failure)
+    except asyncio.CancelledError:
+        with suppress(Refusal):
+            await asyncio.shield(writing)
+        raise
+
+
+def _write(call: WriteCall, attempt: Attempt) -> Json:
+    real = resolve(call.path, call.folder, attempt.permissions.write, "write")
+    name = named(call.path, call.folder)
+    try:
+        content = call.content.encode()
+        parent, last = os.path.split(real)
+        temporary = _temporary_name(attempt, real)
+        with opened_folder(parent, make=True) as folder:
+            mode = _mode(last or ".", folder, name)
+            _replace(folder, last, temporary, content, mode)
+    except UnicodeEncodeError as error:
+        raise Refusal("file_io", f"the text for '{name}' holds half a surrogate pair, which is no text") from error
+    except OSError as error:
+        raise system_refusal(error, name, "write") from error
+    return {"path": name}
+
+
+def _temporary_name(attempt: Attempt, real: str) -> str:
+    """The same for every attempt of the step, so that what a crash left is found and cleared away."""
+    return f".wf-{hashlib.sha256(os.fsencode(f'{attempt.idempotency_key}:{real}')).hexdigest()[:16]}.tmp"
+
+
+def _mode(last: str, folder: int, name: str) -> int | None:
+    """The permission bits of the file that is to be replaced, if there is one."""
+    try:
+        status = os.stat(last, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    check_kind(status, name)
+    return status.st_mode & 0o777
+
+
+def _replace(folder: int, last: str, temporary: str, content: bytes, mode: int | None) -> None:
+    """Write all of a new file beside the old one, and put it in its place at once."""
+    with suppress(FileNotFoundError):
+        os.unlink(temporary, dir_fd=folder)
+    descriptor = os.open(temporary, _TEMPORARY_FLAGS, 0o666 if mode is None else mode, dir_fd=folder)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            if mode is not None:
+                os.fchmod(descriptor, mode)  # what the umask took away
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+        os.rename(temporary, last, src_dir_fd=folder, dst_dir_fd=folder)
+    except BaseException:
+        os.unlink(temporary, dir_fd=folder)
+        raise
+    sync_folder(folder)

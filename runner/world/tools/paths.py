@@ -1,0 +1,135 @@
+"""Which files may be opened, and opening them so that no symbolic link swapped in meanwhile leads elsewhere."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Literal
+
+from runner.ground.errors import did_you_mean
+from runner.world.tools.refusal import Refusal
+
+Access = Literal["read", "write"]
+
+LONGEST_PATH = 4096
+_FOLDER_FLAGS = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+def is_inside(path: str, roots: Sequence[str]) -> bool:
+    """Whether a resolved path is one of the roots or lies below one; both absolute, without symbolic links."""
+    return any(path == root or path.startswith(f"{root.rstrip('/')}/") for root in roots)
+
+
+def check_text(path: str) -> None:
+    """Refuse what no file can be called."""
+    if not path or "\0" in path or len(path) > LONGEST_PATH:
+        raise Refusal("file_io", f"{_shown(path)} is no usable path: it is empty, too long or holds a NUL character")
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError as error:
+        raise Refusal("file_io", f"{_shown(path)} is no usable path: it holds half a surrogate pair") from error
+
+
+def _shown(path: str) -> str:
+    return f"a path of {len(path)} characters" if len(path) > LONGEST_PATH else repr(path)
+
+
+def named(path: str, folder: str) -> str:
+    """A path as users know it: relative to the root file's folder, with `/`."""
+    return os.path.relpath(os.path.join(folder, path), folder)  # noqa: PTH118 - lexical: pathlib would keep `..`
+
+
+def resolve(path: str, folder: str, roots: Sequence[str], access: Access) -> str:
+    """The absolute path without symbolic links, checked to lie inside a root. Raises Refusal (`permission_denied`)."""
+    check_text(path)
+    real = os.path.realpath(os.path.join(folder, path))  # noqa: PTH118 - as above
+    if not is_inside(real, roots):
+        raise _not_permitted(named(path, folder), real, folder, access)
+    return real
+
+
+def _not_permitted(name: str, real: str, folder: str, access: Access) -> Refusal:
+    shown = named(real, os.path.realpath(folder))
+    entry = shown if not shown.startswith("../..") else real
+    leads = "" if shown == name else f", which leads to '{real}',"
+    message = f"'{name}'{leads} is outside the folders that may be {'read' if access == 'read' else 'written'}"
+    return Refusal("permission_denied", f"{message}; to allow it, add '{entry}' under permissions.{access}", path=name)
+
+
+def system_refusal(error: OSError, name: str, doing: str) -> Refusal:
+    """What the system says against a file, in words that name it."""
+    reason = error.strerror or "the system refused it"
+    return Refusal("file_io", f"can't {doing} '{name}': {reason[:1].lower()}{reason[1:]}", path=name, errno=error.errno)
+
+
+@contextmanager
+def opened_folder(real: str, *, make: bool = False) -> Iterator[int]:
+    """A descriptor of a resolved folder, reached step by step without following a link; made on the way if asked."""
+    descriptor = os.open("/", _FOLDER_FLAGS)
+    try:
+        for part in real.strip("/").split("/") if real != "/" else ():
+            inner = _enter(part, descriptor, make)
+            os.close(descriptor)
+            descriptor = inner
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _enter(part: str, parent: int, make: bool) -> int:
+    try:
+        return os.open(part, _FOLDER_FLAGS, dir_fd=parent)
+    except FileNotFoundError:
+        if not make:
+            raise
+    try:
+        os.mkdir(part, dir_fd=parent)
+        sync_folder(parent)
+    except FileExistsError:
+        pass  # another step made it in between; what it made is entered like any other
+    return os.open(part, _FOLDER_FLAGS, dir_fd=parent)
+
+
+def sync_folder(descriptor: int) -> None:
+    """Make the names in a folder durable, where its file system can. One opened by path alone is opened anew for it."""
+    with suppress(OSError):
+        folder = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=descriptor)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+@contextmanager
+def opened_file(real: str, name: str) -> Iterator[int]:
+    """A descriptor to read a resolved path by. Raises OSError, or Refusal for what is no regular file."""
+    parent, last = os.path.split(real)
+    with opened_folder(parent) as folder:
+        descriptor = os.open(last or ".", _FILE_FLAGS, dir_fd=folder)
+    try:
+        check_kind(os.fstat(descriptor), name)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def check_kind(status: os.stat_result, name: str) -> None:
+    """Refuse folders, pipes, sockets and devices."""
+    if stat.S_ISDIR(status.st_mode):
+        raise Refusal("file_io", f"'{name}' is a folder; name a file in it", path=name)
+    if not stat.S_ISREG(status.st_mode):
+        raise Refusal("file_io", f"'{name}' is not a regular file", path=name)
+
+
+def near_names(real: str, roots: Sequence[str]) -> str:
+    """`; did you mean 'x'?` from the folder of a file that is not there, if that folder may be looked at."""
+    parent, name = os.path.split(real)
+    if not is_inside(parent, roots):
+        return ""
+    try:
+        return did_you_mean(name, sorted(os.listdir(parent))[:10_000])  # noqa: PTH208 - str in, str out
+    except OSError:
+        return ""

@@ -1,0 +1,54 @@
+"""One attempt at one call, whatever a performer does."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from msgspec.structs import replace
+
+from runner.engine.executor import World, perform
+from runner.ground.clock import FixedClock
+from runner.workflow.model import Permissions
+from runner.world.calls import Attempt, CommandCall, Context, Done, Failed, ModelCall, Outcome
+from runner.world.providers.scripted import Script
+from runner.world.secrets import Secrets
+
+HIDDEN = "s3cr3t-value"
+ATTEMPT = Attempt("run", "ask", "ask", "", 1, (0, 0, 0), ModelCall("", "some/model", ()), Permissions(), timeout=0.0)
+
+
+class Slow(Script, frozen=True):
+    """A provider that takes a while before it can be asked."""
+
+    async def prepare(self, attempt: Attempt, context: Context) -> None:
+        for _ in range(100):
+            await asyncio.sleep(0)
+
+
+async def breaks(attempt: Attempt, _context: Context) -> Outcome:
+    call: Any = attempt.call
+    raise RuntimeError(f"a mistake of ours with {call.argv}")
+
+
+def performed(attempt: Attempt) -> Outcome:
+    world = World(
+        Slow("m.yaml", {"ask": ["well"]}),
+        {CommandCall: breaks},
+        None,
+        Secrets("n", {"key": HIDDEN}),
+        Context(FixedClock(), {}),
+    )
+    return asyncio.run(perform(attempt, world))
+
+
+def test_no_timeout_counts_what_comes_before_a_model_can_be_asked() -> None:
+    outcome = performed(ATTEMPT)
+    assert isinstance(outcome, Done)
+    assert outcome.output["text"] == "well"
+
+
+def test_a_mistake_of_ours_fails_the_step_and_shows_no_secret() -> None:
+    outcome = performed(replace(ATTEMPT, call=CommandCall(("echo", "⟦secret:key:n⟧"), "/")))
+    assert isinstance(outcome, Failed)
+    assert outcome.failure.message == "RuntimeError: a mistake of ours with ('echo', '⟦secret:key:n⟧')"

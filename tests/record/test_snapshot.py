@@ -1,0 +1,104 @@
+"""Snapshots: a run's state as bytes, and back."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runner.ground.errors import StoreError
+from runner.record.events import AnyEvent, Commit, FrameOpened, RunStarted, StepStarted
+from runner.record.fold import fold
+from runner.record.run_state import RunState
+from runner.record.snapshot import FLOOR, VERSION, decode, encode, should_snapshot
+from tests.record.store.legal import legal_commits
+from tests.record.store.pictures import picture
+
+Json = Any
+
+
+def folded(commits: list[Commit], state: RunState | None = None) -> RunState:
+    run = RunState() if state is None else state
+    for commit in commits:
+        fold(run, commit)
+    return run
+
+
+@given(st.randoms(use_true_random=False), st.integers(1, 60), st.floats(0, 1))
+def test_a_run_that_was_written_and_read_goes_on_as_one_that_was_not(random: Random, length: int, part: float) -> None:
+    commits = legal_commits(random, length)
+    cut = round(part * len(commits))
+    before = folded(commits[:cut])
+    read = decode(encode(before))
+    assert picture(read) == picture(before)
+    assert encode(read) == encode(before)
+    assert picture(folded(commits[cut:], read)) == picture(folded(commits))
+
+
+def with_branches(value: str, branches: int) -> RunState:
+    opened: list[AnyEvent] = [
+        FrameOpened(f"fan/{key}", "fan", str(key), "do", {"item": key}) for key in range(branches)
+    ]
+    start = RunStarted("flow", "1", "hash", {}, {"big": value})
+    events = (
+        start,
+        FrameOpened("", "", "body", "body", shared=True),
+        StepStarted("fan", "fan", "parallel", ""),
+        *opened,
+    )
+    return folded([Commit("run", 1, events, 1.0)])
+
+
+def test_a_value_that_many_branches_share_is_written_once_and_shared_again() -> None:
+    state = with_branches("x" * 100_000, 50)
+    written = encode(state)
+    assert len(msgspec.json.encode(written)) < 300_000  # the start event holds it too
+    read = decode(written)
+    assert len({id(frame.state["big"]) for frame in read.frames.values()}) == 1
+
+
+def test_a_body_of_the_workflow_works_on_the_workflows_own_state_after_reading() -> None:
+    read = decode(encode(with_branches("x", 1)))
+    invocation = read.steps[""].invocation
+    assert invocation is not None
+    assert read.frames[""].state is invocation.state
+    assert read.frames[""].nodes is invocation.nodes
+    assert read.frames["fan/0"].state is not invocation.state
+    assert read.frames["fan/0"].nodes.outer is invocation.nodes
+
+
+def test_a_snapshot_of_a_newer_version_is_refused() -> None:
+    with pytest.raises(StoreError, match="newer wf"):
+        decode(encode(RunState()) | {"version": VERSION + 1})
+
+
+@given(st.randoms(use_true_random=False), st.data())
+def test_a_damaged_snapshot_is_an_error_or_a_state_never_anything_else(random: Random, data: st.DataObject) -> None:
+    written = bytearray(msgspec.json.encode(encode(folded(legal_commits(random, 10)))))
+    place = data.draw(st.integers(0, len(written) - 1))
+    written[place] ^= data.draw(st.integers(1, 255))
+    try:
+        damaged = msgspec.json.decode(written)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return  # the store sees to that
+    try:
+        assert isinstance(decode(damaged), RunState)
+    except StoreError as error:
+        assert "damaged" in str(error) or "newer" in str(error)  # noqa: PT017 - either outcome is right
+
+
+@pytest.mark.parametrize("written", ["", {}, [], {"version": 1}, {"version": "1"}, None, 7], ids=repr)
+def test_what_is_no_snapshot_is_refused(written: Json) -> None:
+    with pytest.raises(StoreError, match="damaged"):
+        decode(written)
+
+
+def test_a_snapshot_is_due_once_the_events_outweigh_the_last() -> None:
+    assert not should_snapshot(FLOOR, 0)
+    assert should_snapshot(FLOOR + 1, 0)
+    assert not should_snapshot(1_000_000, 1_000_000)
+    assert should_snapshot(1_000_001, 1_000_000)

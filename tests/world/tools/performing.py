@@ -1,0 +1,125 @@
+"""Performing a call as the engine does: an attempt, its surroundings, and a pipe on which children give notice."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from runner.ground.clock import FixedClock
+from runner.workflow.model import Permissions
+from runner.world.calls import AnyCall, Attempt, CommandCall, Context, Done, Failed, Outcome
+from runner.world.tools.performers import PERFORMERS
+from runner.world.tools.processes import look_up
+
+T = TypeVar("T")
+
+DEADLINE = 20.0
+"""Seconds after which a test has failed; none takes as many."""
+
+RUN = "r"
+MARK = f"mark-{os.getpid()}"
+"""Leftovers are found by it: tests that run side by side must not find each other's."""
+
+OWN = {"PATH": os.environ["PATH"], "HOME": "/home/me", "LANG": "C.UTF-8"}
+PROGRAMS = frozenset({"sh", "cat", "true", "yes", "git", "env", sys.executable})
+
+
+def in_time(work: Coroutine[Any, Any, T]) -> T:
+    """Run to the end, or fail at the deadline."""
+
+    async def bounded() -> T:
+        async with asyncio.timeout(DEADLINE):
+            return await work
+
+    return asyncio.run(bounded())
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a test may change about an attempt."""
+
+    own: Mapping[str, str] = field(default_factory=lambda: OWN)
+    grace: float = 5.0
+    step: str = "build"
+    number: int = 1
+    permissions: Permissions = Permissions(commands=PROGRAMS)  # noqa: RUF009 - frozen
+
+
+async def starting(call: AnyCall, **surroundings: Any) -> Outcome:
+    """What the engine awaits."""
+    around = Surroundings(**surroundings)
+    attempt = Attempt(RUN, around.step, "build", "", around.number, (0, 0, 0), call, around.permissions)
+    return await PERFORMERS[type(call)](attempt, Context(FixedClock(), around.own, grace=around.grace, mark=MARK))
+
+
+def perform(call: AnyCall, **surroundings: Any) -> Outcome:
+    return in_time(starting(call, **surroundings))
+
+
+def command(*argv: str, cwd: str = "/", **more: Any) -> CommandCall:
+    return CommandCall(argv, cwd, **more)
+
+
+def script(text: str, **more: Any) -> CommandCall:
+    return command("sh", "-c", text, **more)
+
+
+def python(code: str, *arguments: str, **more: Any) -> CommandCall:
+    return command(sys.executable, "-c", code, *arguments, **more)
+
+
+def done(outcome: Outcome) -> Any:
+    assert isinstance(outcome, Done), outcome
+    return outcome.output
+
+
+def failed(outcome: Outcome) -> tuple[str, str]:
+    """The type and message of a failure."""
+    assert isinstance(outcome, Failed), outcome
+    return outcome.failure.type, outcome.failure.message
+
+
+class Notices:
+    """A pipe on which the children of a test tell how far they are: they write lines to its path."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = str(folder / "notices")
+        os.mkfifo(self.path)
+        self._pipe = os.open(self.path, os.O_RDWR | os.O_NONBLOCK)
+        self._text = ""
+
+    async def line(self) -> str:
+        """The next line, as soon as there is one."""
+        while "\n" not in self._text:
+            await self._readable()
+            self._text += os.read(self._pipe, 4096).decode()
+        line, _, self._text = self._text.partition("\n")
+        return line
+
+    async def process(self) -> int:
+        """The next line as the id of a process that lives."""
+        process = int(await self.line())
+        assert look_up(process)
+        return process
+
+    async def _readable(self) -> None:
+        loop = asyncio.get_running_loop()
+        ready: asyncio.Future[None] = loop.create_future()
+
+        def set_ready() -> None:
+            if not ready.done():
+                ready.set_result(None)
+
+        loop.add_reader(self._pipe, set_ready)
+        try:
+            await ready
+        finally:
+            loop.remove_reader(self._pipe)
+
+    def close(self) -> None:
+        os.close(self._pipe)
