@@ -12,9 +12,10 @@ from runner.engine.loading import load as load_file
 from runner.engine.loop import Manner
 from runner.engine.runs import Choices, Prepared, RunResult, Surroundings, prepare, start
 from runner.ground.clock import SystemClock
+from runner.ground.json_value import Json
 from runner.record.store.memory import MemoryStore
 from runner.record.store.sqlite import open_store
-from runner.workflow.model import Json, Loaded
+from runner.workflow.model import Loaded
 from runner.world.providers.mock_file import read_script
 from runner.world.providers.scripted import Script
 

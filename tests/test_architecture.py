@@ -15,7 +15,7 @@ import pytest
 from tests.project import ROOT
 
 FLOORS = {
-    "ground": ("errors", "clock", "resources", "plain", "json_text"),
+    "ground": ("errors", "clock", "resources", "plain", "json_value", "json_text"),
     "language": ("reference", "expression", "template", "source", "schema"),
     "workflow": ("model", "signature", "fingerprint", "inputs", "programs", "compiler", "analysis"),
     "record": (
@@ -329,6 +329,17 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
 def test_a_circle_of_imports_is_found() -> None:
     assert cycle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c", "b"]
     assert cycle({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
+
+
+def test_json_is_defined_once() -> None:
+    defined = [module.path for module in ALL for node in module.tree.body if "Json" in assigned(node)]
+    assert defined == ["runner/ground/json_value.py"]
+
+
+def assigned(node: ast.stmt) -> list[str]:
+    """The names that a statement assigns."""
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+    return [target.id for target in targets if isinstance(target, ast.Name)]
 
 
 def test_nothing_is_left_unfinished() -> None:

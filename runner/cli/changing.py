@@ -14,9 +14,9 @@ from runner.cli.settings import concurrency_option, database_option, durability_
 from runner.engine.runs import Choices
 from runner.ground.errors import UsageError
 from runner.ground.json_text import NotJson, parse_json
+from runner.ground.json_value import Json
 from runner.record.run_state import ROOT
 from runner.travel.forks import Changes
-from runner.workflow.model import Json
 from runner.world.providers.mock_file import read_script
 
 WHOLE = "a key's whole value; wf state RUN@N lists the states there, and what they hold"

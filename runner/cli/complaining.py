@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any
 
 import click
 
 from runner.cli.reporting import as_json, problem_json
 from runner.cli.speaking import say
 from runner.ground.errors import EXIT_FAILED, EXIT_STORE, EXIT_USAGE, InvalidWorkflow, Problem, WorkflowError
-
-Json = Any
+from runner.ground.json_value import Json
 
 RULES = {EXIT_USAGE: "usage", EXIT_STORE: "store"}
 

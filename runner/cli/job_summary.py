@@ -8,11 +8,11 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from runner.cli.annotations import annotate
 from runner.engine.runs import RunResult, pinned, result_of
 from runner.ground.errors import Problem
+from runner.ground.json_value import Json
 from runner.ground.plain import one_line
 from runner.record.events import Commit
 from runner.record.history import read_table
@@ -21,8 +21,6 @@ from runner.record.store.contract import Store
 from runner.seeing.diagram import find_node, mermaid, overlay_of
 from runner.seeing.subscribers.lines import dollars
 from runner.workflow.model import Loaded
-
-Json = Any
 
 LONGEST_VALUE = 300
 _MARKUP = re.compile(r"[^\w ]", re.ASCII)

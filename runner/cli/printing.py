@@ -6,7 +6,6 @@ import json
 import shlex
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 
@@ -20,14 +19,13 @@ from runner.ground.errors import (
     EXIT_FAILED,
     EXIT_PAUSED,
 )
+from runner.ground.json_value import Json
 from runner.ground.plain import one_line
 from runner.record.answers import as_typed, example_answer
 from runner.record.events import StepWaiting
 from runner.seeing.subscribers.lines import dollars
 from runner.travel.given_edits import shown
 from runner.travel.versions import table
-
-Json = Any
 
 EXITS = {"completed": EXIT_COMPLETED, "failed": EXIT_FAILED, "paused": EXIT_PAUSED, "cancelled": EXIT_CANCELLED}
 

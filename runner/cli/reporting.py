@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 from runner.ground.errors import Problem, UsageError
 from runner.ground.json_text import NotJson, parse_json
+from runner.ground.json_value import Json
 from runner.ground.plain import harmless_json
-
-Json = Any
 
 KINDS = ("commands", "read", "write", "network", "env")
 

@@ -27,8 +27,9 @@ from runner.engine.loading import load
 from runner.engine.runs import Choices, Prepared, checked_run_id, prepare, start
 from runner.ground.clock import SystemClock
 from runner.ground.errors import InvalidWorkflow
+from runner.ground.json_value import Json
 from runner.workflow.inputs import parse_input
-from runner.workflow.model import Json, Loaded
+from runner.workflow.model import Loaded
 from runner.world.providers.mock_file import read_script
 from runner.world.providers.scripted import Script
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import click
 
@@ -15,13 +14,12 @@ from runner.cli.speaking import tell
 from runner.cli.stored import find_run, reading, was_left
 from runner.cli.story import story
 from runner.engine.runs import RunResult, result_of
+from runner.ground.json_value import Json
 from runner.ground.plain import one_line
 from runner.record.history import load, read_table
 from runner.record.run_state import RunState
 from runner.record.store.contract import RunRow
 from runner.seeing.subscribers.lines import dollars
-
-Json = Any
 
 TABLES = ("steps", "attempts", "model_calls")
 

@@ -13,10 +13,10 @@ from runner.cli.stored import find_run, writing
 from runner.ground.clock import SystemClock
 from runner.ground.errors import UsageError
 from runner.ground.json_text import NotJson, parse_json
+from runner.ground.json_value import Json
 from runner.record.history import load
 from runner.record.run_state import RunState
 from runner.record.store.contract import Message
-from runner.workflow.model import Json
 
 LONGEST_NAME = 200
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
 import click
 
@@ -14,10 +13,9 @@ from runner.cli.settings import database_option
 from runner.cli.speaking import tell
 from runner.cli.stored import find_checkpoint, reading
 from runner.cli.story import natural
+from runner.ground.json_value import Json
 from runner.record.history import states
 from runner.record.run_state import ROOT
-
-Json = Any
 
 EPILOG = """\b
 Examples:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
+from runner.ground.json_value import Json
 from runner.ground.plain import one_line, plain
 from runner.seeing.subscribers.lines import MARKS, dollars
 
-Json = Any
 Row = Mapping[str, Json]
 
 _BELOW = re.compile(r"(?<=.)[/\[]")

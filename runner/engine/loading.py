@@ -8,10 +8,11 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from runner.ground.errors import InvalidWorkflow
+from runner.ground.json_value import Json
 from runner.nodes import KINDS
 from runner.workflow.analysis import analyse
 from runner.workflow.compiler import DiskFiles, RecordedFiles, compile_file, in_file_order
-from runner.workflow.model import Json, Loaded, Permissions, Workflow
+from runner.workflow.model import Loaded, Permissions, Workflow
 from runner.workflow.programs import anchored
 
 BUILDERS = {verb: kind.build for verb, kind in KINDS.items()}

@@ -6,7 +6,7 @@ import asyncio
 import heapq
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -26,14 +26,13 @@ from runner.engine.scheduler.happenings import (
 )
 from runner.ground.clock import Clock
 from runner.ground.errors import StoreError, UsageError
+from runner.ground.json_value import Json
 from runner.record.answers import answer_for, check_answer, parse_answer
 from runner.record.events import AttemptFailed, AttemptStarted, Commit, StepStarted, StepWaiting
 from runner.record.run_state import RunState, Step
 from runner.record.store.contract import LEASE_SECONDS, Message
 from runner.world.calls import Attempt
 from runner.world.program_exits import was_asked_to_end
-
-Json = Any
 
 POLL = 0.25
 """Seconds between looks into the inbox, for what other processes sent."""

@@ -20,6 +20,7 @@ from runner.engine.scheduler.happenings import Begin, Fork, Resumed
 from runner.engine.takeover import Takeover
 from runner.ground.clock import Clock, SystemClock
 from runner.ground.errors import UsageError
+from runner.ground.json_value import Json
 from runner.nodes.contract import StepFailed
 from runner.record.definitions import definition_of, folder_of, texts_of
 from runner.record.events import RunStarted, StepWaiting
@@ -30,7 +31,7 @@ from runner.record.store.contract import Store
 from runner.record.store.lease import current_owner
 from runner.workflow.compiler import RecordedFiles
 from runner.workflow.inputs import InputsInvalid, check_inputs, parse_input
-from runner.workflow.model import Json, Loaded, Workflow
+from runner.workflow.model import Loaded, Workflow
 from runner.world.calls import Context, Streamer
 from runner.world.providers import live as live_models
 from runner.world.providers.scripted import Script

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from runner.workflow.model import Json
+from runner.ground.json_value import Json
 
 Verdict = Literal["reuse", "changed", "open", "again"]
 

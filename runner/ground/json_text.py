@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any, NoReturn
 
-Json = Any
+from runner.ground.json_value import Json
 
 MAX_DEPTH = 100
 _SMALLEST, _LARGEST = -(2**63), 2**63 - 1

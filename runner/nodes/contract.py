@@ -8,12 +8,13 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from runner.ground.errors import Failure, WorkflowError
+from runner.ground.json_value import Json
 from runner.language.expression import Expression
 from runner.language.template import Template, ValueTemplate
 from runner.record.events import Ending, Scope, StepStarted, StepWaiting, Usage
 from runner.record.run_state import Child
 from runner.workflow.compiler.reader import NodeReader
-from runner.workflow.model import Agent, Duration, Json, Model, Node, Tool, Workflow
+from runner.workflow.model import Agent, Duration, Model, Node, Tool, Workflow
 from runner.world.calls import AnyCall
 
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from runner.ground.errors import UsageError, did_you_mean
 from runner.ground.json_text import NotJson, parse_json
+from runner.ground.json_value import Json
 from runner.language.schema import compile_schema, example
 from runner.record.events import StepWaiting
-
-Json = Any
 
 _SEGMENT = re.compile(r"(?P<node>[^#~\[\]]*)(?:#(?P<visit>[0-9]+))?(?:~(?P<attempt>[0-9]+))?(?P<items>(?:\[.*)?)")
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import msgspec
 
+from runner.ground.json_value import Json
 from runner.record.events import Adapted, Write
 from runner.record.open_states import Holder, Standing, own_states
 from runner.record.reducers import State, same
 from runner.record.run_state import ROOT, RunState, Step
-
-Json = Any
 
 
 class _Edit(msgspec.Struct, frozen=True):

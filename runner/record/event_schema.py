@@ -6,14 +6,12 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import msgspec
 
+from runner.ground.json_value import Json
 from runner.ground.resources import data
 from runner.record.events import FORMAT, AnyEvent
-
-Json = Any
 
 FILE = "events.schema.json"
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
-Json = Any
+from runner.ground.json_value import Json
 
 FORMAT = 1
 """The version of the event format; a store refuses a newer one."""

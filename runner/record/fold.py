@@ -43,8 +43,6 @@ from runner.record.run_state import (
     without_attempts,
 )
 
-Json = Any
-
 COMPOSITES = frozenset({"parallel", "for_each", "workflow", "agent", "human", "wait"})
 """The verbs whose steps are no attempt of their own: they live by their children, or by an answer or a time."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import msgspec
 
 from runner.ground.errors import StoreError, UsageError
+from runner.ground.json_value import Json
 from runner.record.events import StepEnded, encode
 from runner.record.fold import fold
 from runner.record.open_states import own_states
@@ -18,8 +18,6 @@ from runner.record.store.contract import Snapshot, Store
 from runner.record.store.payload import DOCTOR
 from runner.record.store.rules import status_after
 from runner.record.store.tables import PROJECTED, merge
-
-Json = Any
 
 
 class Checkpoint(msgspec.Struct, frozen=True):

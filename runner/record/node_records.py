@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
+from runner.ground.json_value import Json
 from runner.record.run_state import PENDING, Nodes, Step, record
-
-Json = Any
 
 
 def arrived(nodes: Nodes, node: str, status: str, visit: int) -> dict[str, Json]:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from runner.ground.json_value import Json
 from runner.record.events import (
     AttemptFailed,
     AttemptStarted,
@@ -26,7 +27,6 @@ from runner.record.run_state import ROOT, RunState
 from runner.record.store.contract import Rows
 from runner.record.store.tables import PROJECTED
 
-Json = Any
 Row = dict[str, Json]
 
 _FEW = 8

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-Json = Any
+from runner.ground.json_value import Json
 
 KEYED = ("max_by", "min_by")
 _WHOLE = frozenset({"set", "first", "last", "min", "max"})

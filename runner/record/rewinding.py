@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from msgspec.structs import replace
 
+from runner.ground.json_value import Json
 from runner.record.edits import adapt, edit
 from runner.record.events import RunForked
 from runner.record.run_state import PENDING, ROOT, RunState, Step
-
-Json = Any
 
 
 def rewind(run: RunState, event: RunForked) -> None:

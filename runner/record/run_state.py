@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
 
 import msgspec
 
+from runner.ground.json_value import Json
 from runner.record.events import Ending, RunStarted, RunStatus, StepWaiting, Usage, Write
 from runner.record.reducers import State
-
-Json = Any
 
 _ATTEMPT = re.compile(r"~\d+")
 

@@ -9,11 +9,11 @@ import msgspec
 from msgspec.structs import replace
 
 from runner.ground.errors import StoreError
+from runner.ground.json_value import Json
 from runner.record.events import RunStarted, Write
 from runner.record.reducers import State
 from runner.record.run_state import Child, Frame, Invocation, Nodes, RunState, Step
 
-Json = Any
 Thing = TypeVar("Thing")
 
 VERSION = 1

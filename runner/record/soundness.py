@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from runner.ground.errors import StoreError
+from runner.ground.json_value import Json
 from runner.record.definitions import texts_of
 from runner.record.events import Commit
 from runner.record.fold import IMPOSSIBLE, fold
@@ -16,8 +16,6 @@ from runner.record.store.contract import RunRow, Store
 from runner.record.store.rules import Standing
 from runner.record.store.tables import PROJECTED, Row, merge
 from runner.workflow.compiler.files import content_hash
-
-Json = Any
 
 ANEW = "its events are whole: `wf export` and `wf import` make all else anew from them"
 FROM_A_COPY = "only a copy of the database from before can have what is missing"

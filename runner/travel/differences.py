@@ -9,8 +9,9 @@ from typing import Literal
 
 import msgspec
 
+from runner.ground.json_value import Json
 from runner.workflow.fingerprint import fingerprint
-from runner.workflow.model import Json, Node, Workflow
+from runner.workflow.model import Node, Workflow
 
 States = Mapping[str, Mapping[str, Json]]
 """The states of a run by address, as `runner.record.history.states` gives them."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from runner.engine.scheduler import Live
@@ -11,13 +9,12 @@ from runner.engine.scheduler.live import CALL
 from runner.engine.scheduler.settling import frame_opened, prefix
 from runner.engine.scheduler.view import StepView
 from runner.ground.errors import ErrorType
+from runner.ground.json_value import Json
 from runner.ground.plain import one_line
 from runner.nodes.contract import Branch, StepFailed
 from runner.record.events import AnyEvent, AttemptStarted, FrameEnded, FrameOpened, StepEnded, StepStarted, StepWaiting
 from runner.record.run_state import RunState, Step
 from runner.world.providers.contract import Reply
-
-Json = Any
 
 
 class _Error(msgspec.Struct):

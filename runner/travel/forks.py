@@ -16,6 +16,7 @@ from runner.engine.scheduler import Live
 from runner.engine.scheduler.happenings import Fork
 from runner.engine.takeover import Takeover
 from runner.ground.errors import UsageError
+from runner.ground.json_value import Json
 from runner.record.definitions import definition_of, folder_of
 from runner.record.events import FrameOpened, RunForked, StepEnded
 from runner.record.fold import apply
@@ -27,7 +28,7 @@ from runner.travel.misfits import adapted, gains, misfits, refuse_misfits
 from runner.travel.versions import begun_anew, compare, with_anew
 from runner.workflow.compiler.files import shown_as
 from runner.workflow.inputs import check_inputs, refuse_unknown_inputs
-from runner.workflow.model import Json, Loaded, Workflow
+from runner.workflow.model import Loaded, Workflow
 
 
 class Changes(msgspec.Struct, frozen=True):

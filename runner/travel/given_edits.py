@@ -13,6 +13,7 @@ from runner.engine.scheduler import Live
 from runner.engine.scheduler.live import join
 from runner.engine.scheduler.settling import prefix
 from runner.ground.errors import UsageError, did_you_mean
+from runner.ground.json_value import Json
 from runner.ground.plain import one_line
 from runner.language.schema import compile_schema
 from runner.record.edits import edit
@@ -22,7 +23,7 @@ from runner.record.node_records import order_of
 from runner.record.open_states import Holder, Standing, own_states
 from runner.record.reducers import ReducerError, needed, same
 from runner.record.run_state import ROOT, Child, Step
-from runner.workflow.model import Json, StateKey
+from runner.workflow.model import StateKey
 
 Given = Mapping[str, Mapping[str, Json]]
 """Values by the address of a state and by key; the run's own state is at ROOT."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from itertools import count
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO, NoReturn
+from typing import BinaryIO, NoReturn
 
 import msgspec
 from msgspec.structs import replace
@@ -16,6 +16,7 @@ from runner.engine.loading import load_recorded
 from runner.engine.runs import checked_run_id
 from runner.engine.scheduler import Live
 from runner.ground.errors import InvalidWorkflow, StoreError, UsageError
+from runner.ground.json_value import Json
 from runner.ground.plain import one_line
 from runner.language.source import LARGEST_FILE as LARGEST_TEXT
 from runner.record.definitions import definition_of, texts_of
@@ -38,8 +39,6 @@ from runner.travel.fitting import why_not_next, why_not_ours
 from runner.workflow.compiler import RecordedFiles
 from runner.workflow.compiler.files import PATTERN
 from runner.workflow.model import Loaded
-
-Json = Any
 
 LARGEST_FILE = 1 << 30
 LONGEST_LINE = 1 << 28

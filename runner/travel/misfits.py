@@ -9,13 +9,14 @@ import msgspec
 
 from runner.engine.scheduler import Live
 from runner.ground.errors import UsageError
+from runner.ground.json_value import Json
 from runner.language.schema import compile_schema
 from runner.record.events import Adapted, Write
 from runner.record.open_states import Holder, own_states
 from runner.record.reducers import identity
 from runner.record.run_state import RunState, Step, is_inside
 from runner.travel.given_edits import branch_path, place_of, shown
-from runner.workflow.model import Input, Json, StateKey, Workflow
+from runner.workflow.model import Input, StateKey, Workflow
 
 DROPPED = "is not declared there; a fork drops it"
 

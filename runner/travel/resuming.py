@@ -23,6 +23,7 @@ from runner.engine.scheduler import Live
 from runner.engine.scheduler.happenings import Resumed
 from runner.engine.takeover import Takeover
 from runner.ground.errors import UsageError
+from runner.ground.json_value import Json
 from runner.record.definitions import definition_of, folder_of
 from runner.record.edits import adapt
 from runner.record.events import Adapted
@@ -35,7 +36,7 @@ from runner.record.store.rules import busy
 from runner.travel.misfits import DROPPED, Problem, adapted, gains, misfits, refuse_misfits
 from runner.travel.versions import compare, refuse_changes
 from runner.workflow.compiler.files import shown_as
-from runner.workflow.model import Json, Loaded
+from runner.workflow.model import Loaded
 from runner.world.tools.child import kill_leftovers
 
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import msgspec
 
+from runner.ground.json_value import Json
 from runner.language.expression import Expression
 from runner.language.template import Template, ValueTemplate
-from runner.workflow.model import Agent, Json, Node, Workflow
+from runner.workflow.model import Agent, Node, Workflow
 
 ELSEWHERE = frozenset({"at", "uses", "bodies"})
 """The fields that tell where something stands, or that are looked at on their own."""

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 
 from runner.ground.errors import UsageError, did_you_mean
 from runner.ground.json_text import NotJson, parse_json
+from runner.ground.json_value import Json
 from runner.language.schema import compile_schema
-from runner.workflow.model import Input, Json
+from runner.workflow.model import Input
 
 _EXAMPLES = {
     "array": """'["a", "b"]'""",

@@ -8,11 +8,9 @@ from typing import Any, Literal
 import msgspec
 
 from runner.ground.errors import Problem
+from runner.ground.json_value import Json
 from runner.language.expression import Expression
 from runner.language.template import Template, ValueTemplate
-
-Json = Any
-"""None, bool, int, float, str, list or dict with string keys, all the way down."""
 
 JsonPath = tuple[str | int, ...]
 """Keys and indices from a file's root to a value in it."""

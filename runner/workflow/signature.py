@@ -8,13 +8,12 @@ import re
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from runner.ground.errors import SourceError, did_you_mean
+from runner.ground.json_value import Json
 
-Json = Any
 Schema = dict[str, Json]
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

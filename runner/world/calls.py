@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
 
 import msgspec
 
 from runner.ground.clock import Clock
 from runner.ground.errors import Failure
+from runner.ground.json_value import Json
 from runner.record.events import Usage
 from runner.workflow.model import Permissions
-
-Json = Any
 
 
 class Call(msgspec.Struct, frozen=True, tag_field="call"):

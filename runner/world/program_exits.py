@@ -8,10 +8,9 @@ from typing import Any
 
 from runner.ground.errors import Failure
 from runner.ground.json_text import NotJson, parse_json
+from runner.ground.json_value import Json
 from runner.ground.plain import last_line
 from runner.world.calls import CommandCall, Done, Failed, Outcome
-
-Json = Any
 
 _HINTS: Mapping[int, str] = {126: " (a command in it could not be executed)", 127: " (a command in it was not found)"}
 _SIGNAL_HINTS: Mapping[str, str] = {

@@ -10,8 +10,7 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 from runner.ground.errors import UsageError
-
-Json = Any
+from runner.ground.json_value import Json
 
 SHORTEST = 8
 """A secret shorter than this would mask ordinary text, and is refused; the empty one is no secret."""

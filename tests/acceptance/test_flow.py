@@ -7,9 +7,8 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
-from typing import Any
 
-Json = Any
+from runner.ground.json_value import Json
 
 WF = Path(sys.executable).with_name("wf")
 

@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
 from runner import run
 from runner.engine.runs import RunResult
+from runner.ground.json_value import Json
 from tests.acceptance.command_line import wf
 from tests.project import ROOT, make_repository
-
-Json = Any
 
 
 def executed(folder: Path, pattern: str, inputs: Mapping[str, Json], replies: Mapping[str, Json]) -> RunResult:
@@ -110,7 +108,7 @@ def test_bug_triage_looks_into_real_code_and_history_and_asks_a_person(tmp_path:
     outputs = result["outputs"]
     assert (outputs["lane"], outputs["risk"], outputs["incident"], outputs["accepted"]) == ("normal", 6.0, "no", True)
     assert outputs["suspects"][0] == "runner/engine/loop.py"
-    assert "1. `runner/engine.py`: " in report
+    assert "1. `runner/engine/loop.py`: " in report
     assert "lines mention 'wait'; last changed by " in report
     assert "Start" in report  # the one commit of the repository
 

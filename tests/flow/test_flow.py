@@ -5,18 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 from msgspec.structs import replace
 from ruamel.yaml import YAML
 
 from runner.ground.errors import Failure
+from runner.ground.json_value import Json
 from runner.record.run_state import Step
 from runner.world.calls import AnyCall, Failed, ModelCall, Outcome
 from tests.simulation import Reply, Simulation, simulate, succeed
-
-Json = Any
 
 XS = "state: {xs: {type: array, default: [], reducer: append}}\n"
 """What a case with `xs` declares: a list to which every write is appended, and which is an output too."""

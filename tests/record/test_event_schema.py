@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from random import Random
-from typing import Any
 
 import jsonschema
 import msgspec
@@ -11,12 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runner.ground.json_value import Json
 from runner.ground.resources import data
 from runner.record.event_schema import FILE, event_schema, text
 from runner.record.events import encode
 from tests.record.store.legal import legal_commits
-
-Json = Any
 
 VALIDATOR = jsonschema.Draft202012Validator(event_schema())
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from random import Random
-from typing import Any
 from unittest.mock import patch
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runner.ground.json_value import Json
 from runner.record.events import (
     AnyEvent,
     AttemptFailed,
@@ -27,8 +27,6 @@ from runner.record.fold import fold
 from runner.record.projection import Projector, project
 from runner.record.run_state import RunState
 from tests.record.store.legal import legal_commits
-
-Json = Any
 
 START = (RunStarted("flow", "1", "hash", {}, {"n": 0, "on": True}), FrameOpened("", "", "body", "body", shared=True))
 ERROR = {"type": "timeout", "message": "too slow"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from random import Random
-from typing import Any
 
 import msgspec
 import pytest
@@ -11,14 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.ground.errors import StoreError
+from runner.ground.json_value import Json
 from runner.record.events import AnyEvent, Commit, FrameOpened, RunStarted, StepStarted
 from runner.record.fold import fold
 from runner.record.run_state import RunState
 from runner.record.snapshot import FLOOR, VERSION, decode, encode, should_snapshot
 from tests.record.store.legal import legal_commits
 from tests.record.store.pictures import picture
-
-Json = Any
 
 
 def folded(commits: list[Commit], state: RunState | None = None) -> RunState:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any
 
-Json = Any
+from runner.ground.json_value import Json
+
 Node = dict[str, Json]
 
 STATE: dict[str, Node] = {

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from random import Random
-from typing import Any
 
 from runner.engine.scheduler import Live
 from runner.engine.scheduler.settling import prefix
 from runner.ground.errors import UsageError
+from runner.ground.json_value import Json
 from runner.record.events import RunForked
 from runner.record.history import load
 from runner.record.open_states import Holder, own_states
@@ -17,7 +17,6 @@ from runner.travel.given_edits import Given
 from tests.torture.reference import Edit
 from tests.torture.simulated import Simulated
 
-Json = Any
 NUMBERS = (-1, 0, 1, 2, 5, 50)
 COMPOSITES = ("parallel", "for_each")
 

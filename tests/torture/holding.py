@@ -6,17 +6,15 @@ import json
 from hashlib import sha256
 from pathlib import Path
 from random import Random
-from typing import Any
 
 from runner.engine.loading import load
+from runner.ground.json_value import Json
 from runner.record.events import StepEnded
 from runner.record.history import load as load_run
 from runner.workflow.model import Loaded
 from tests.record.store.pictures import picture
 from tests.torture.reference import Edit, Outcome, Reference
 from tests.torture.simulated import Simulated
-
-Json = Any
 
 
 def chance(seed: object) -> Random:

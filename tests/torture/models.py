@@ -14,10 +14,9 @@ from typing import Any
 
 import pytest
 
+from runner.ground.json_value import Json
 from tests.torture.trial import Trial
 from tests.world.providers.server import Handler, Request, StubServer, completion
-
-Json = Any
 
 GOOD = "good"
 """How the server behaves in quiet: it answers at once."""

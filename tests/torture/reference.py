@@ -10,9 +10,9 @@ import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import Any
 
-Json = Any
+from runner.ground.json_value import Json
+
 Node = dict[str, Json]
 Outcome = Callable[[str, int], str]
 Order = Callable[[str, int], Sequence[tuple[str, str]]]

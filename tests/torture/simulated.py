@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any
 
 from runner.engine.scheduler import Live, advance, due_time
 from runner.engine.scheduler.happenings import (
@@ -44,8 +43,6 @@ from runner.travel.given_edits import Given
 from runner.workflow.model import Loaded
 from runner.world.calls import Done, Failed
 from tests.torture.reference import Outcome
-
-Json = Any
 
 OWNER = Owner("here", 1, 1.0, "boot")
 RUN = "run"

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from runner.ground.errors import InvalidWorkflow
+from runner.ground.json_value import Json
 from runner.workflow.model import Loaded
 from tests.torture.chance import Chance
 from tests.torture.conftest import Share
 from tests.torture.holding import chance, compiled, hold_to_the_reference, outcome_of
 from tests.torture.simulated import Odds, Simulated
-
-Json = Any
 
 LIVES = 10
 """Each workflow is run so often, with other failures, another order and other kills each time."""

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.acceptance.command_line import wf, write
-
-Json = Any
 
 FLOW = """
 wf: 1

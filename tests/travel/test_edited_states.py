@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runner.ground.json_value import Json
 from runner.record.reducers import State, contribute, needed, same
 from tests.acceptance.command_line import wf, write
-
-Json = Any
 
 FLOW = """
 wf: 1

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from runner.engine.runs import Surroundings
+from runner.ground.json_value import Json
 from runner.record.history import checkpoints, load, read_table, values
 from runner.record.snapshot import encode
 from runner.record.store.contract import Store
@@ -20,8 +20,6 @@ from runner.travel.forks import Changes, fork
 from tests.acceptance.command_line import started, wf, write
 from tests.travel.test_forks import workflow
 from tests.travel.travelled import taken_in, text_of, travelled_store
-
-Json = Any
 
 PAUSING = """
 wf: 1

@@ -16,13 +16,12 @@ from runner.engine.loading import load as load_file
 from runner.engine.runs import Choices, RunResult, Surroundings, prepare, start
 from runner.ground.clock import SystemClock
 from runner.ground.errors import UsageError
+from runner.ground.json_value import Json
 from runner.record.history import checkpoints, read_table, values
 from runner.record.store.contract import Store
 from runner.record.store.memory import MemoryStore
 from runner.travel.forks import Changes, fork
 from tests.acceptance.command_line import wf, write
-
-Json = Any
 
 NESTED = """
 wf: 1

@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,13 +16,13 @@ from hypothesis import strategies as st
 from runner.engine.loading import load
 from runner.engine.runs import Choices, Surroundings, prepare, start
 from runner.ground.clock import SystemClock
+from runner.ground.json_value import Json
 from runner.record.store.memory import MemoryStore
 from runner.travel.exports import exported
 from runner.world.providers.mock_file import read_script
 from tests.acceptance.command_line import wf, write
 from tests.travel.test_paused_imports import VALUES, ended_or_refused, written
 
-Json = Any
 Lines = list[dict[str, Json]]
 Place = tuple[str | int, ...]
 

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.ground.errors import UsageError
+from runner.ground.json_value import Json
 from runner.record.history import load
 from runner.record.snapshot import encode
 from runner.record.store.contract import RunUnknown, Store
@@ -24,8 +25,6 @@ from runner.record.store.memory import MemoryStore
 from runner.travel.imports import DEEPEST, Export, check, take_in
 from tests.acceptance.command_line import wf, write
 from tests.travel.travelled import taken_in, text_of, travelled_store
-
-Json = Any
 
 
 @pytest.fixture(scope="module")

@@ -19,14 +19,13 @@ from runner.engine.loop import Manner
 from runner.engine.runs import Choices, Surroundings, prepare, start
 from runner.ground.clock import SystemClock
 from runner.ground.errors import UsageError
+from runner.ground.json_value import Json
 from runner.record.history import load as load_state
 from runner.record.store.contract import Message
 from runner.record.store.memory import MemoryStore
 from runner.travel.resuming import resume
 from tests.acceptance.command_line import wf, write
 from tests.travel.travelled import taken_in, text_of
-
-Json = Any
 
 FLOW = """
 wf: 1

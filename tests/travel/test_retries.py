@@ -6,13 +6,13 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from runner.ground.json_value import Json
+
 WF = Path(sys.executable).with_name("wf")
 
-Json = Any
 
 FLAKY = """
 wf: 1

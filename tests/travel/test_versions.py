@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.travel.test_retries import document, effects, flow, wf
-
-Json = Any
 
 ASKING = """
 wf: 1

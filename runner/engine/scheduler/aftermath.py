@@ -10,6 +10,7 @@ import msgspec
 from runner.engine.scheduler.live import Live
 from runner.engine.scheduler.view import Place, holds, render, scope
 from runner.ground.errors import Failure
+from runner.ground.json_value import Json
 from runner.language.schema import compile_schema
 from runner.nodes.contract import Done, StepFailed
 from runner.record.events import Write
@@ -17,7 +18,7 @@ from runner.record.fold import contributions, merge
 from runner.record.node_records import ended
 from runner.record.reducers import ReducerError, State, contribute, is_whole
 from runner.record.run_state import Frame, Step
-from runner.workflow.model import Json, Node, Route, StateKey
+from runner.workflow.model import Node, Route, StateKey
 
 
 class Arrival(msgspec.Struct, frozen=True):

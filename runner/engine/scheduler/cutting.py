@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from runner.engine.scheduler.live import Live
+from runner.ground.json_value import Json
 from runner.nodes.composites.workflow import BODY, FINALLY
 from runner.record.events import FrameEnded, StepClosed, StepEnded
 from runner.record.run_state import Frame, Step
-from runner.workflow.model import Json
 
 
 def cut_children(live: Live, step: Step) -> None:

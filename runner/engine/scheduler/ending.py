@@ -15,11 +15,12 @@ from runner.engine.scheduler.cutting import cut_children, cut_frame, cut_strays
 from runner.engine.scheduler.live import Live
 from runner.engine.scheduler.view import StepView, draw
 from runner.ground.errors import Failure
+from runner.ground.json_value import Json
 from runner.nodes.composites.workflow import BODY, FINALLY
 from runner.nodes.contract import Done, End, Failed, StepFailed
 from runner.record.events import AttemptFailed, BranchPassed, EndStatus, FrameEnded, StepEnded
 from runner.record.run_state import Frame, Step
-from runner.workflow.model import Json, Node, Route
+from runner.workflow.model import Node, Route
 
 
 def complete(live: Live, at: Arrival, done: Done) -> None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 
+from runner.ground.json_value import Json
 from runner.record.events import Adapted, RunForked, RunStarted
 from runner.world.calls import Outcome
-
-Json = Any
 
 
 class Begin(msgspec.Struct, frozen=True):

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from runner.engine.scheduler.permissions import intersection
+from runner.ground.json_value import Json
 from runner.nodes import KINDS
 from runner.nodes.composites.workflow import WorkflowSpec
 from runner.nodes.contract import Kind
 from runner.record.events import AnyEvent
 from runner.record.fold import apply
 from runner.record.run_state import ROOT, Frame, RunState, Step
-from runner.workflow.model import Agent, Body, Json, Model, Node, Permissions, Workflow
+from runner.workflow.model import Agent, Body, Model, Node, Permissions, Workflow
 from runner.world.calls import AnyCall
 
 ROOT_NODE = Node(ROOT, "workflow", (), None)

@@ -10,6 +10,7 @@ import msgspec
 
 from runner.engine.scheduler.live import Live
 from runner.ground.errors import ExpressionError, Failure, TemplateError
+from runner.ground.json_value import Json
 from runner.language.expression import Expression
 from runner.language.template import Template, ValueTemplate
 from runner.nodes.contract import AgentUse, ResolvedAgent, StepFailed
@@ -19,7 +20,7 @@ from runner.record.node_records import needed, results_of
 from runner.record.run_state import PENDING, Child, Frame, Nodes, Step, Tally
 from runner.workflow.compiler import parse_duration
 from runner.workflow.inputs import InputsInvalid, check_inputs
-from runner.workflow.model import Agent, Duration, Json, Node, Workflow
+from runner.workflow.model import Agent, Duration, Node, Workflow
 
 
 class Place(msgspec.Struct, frozen=True):

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
 
 import msgspec
 
+from runner.ground.json_value import Json
 from runner.language.schema.fault import Fault
 from runner.language.schema.fits import LEFT_OUT, Check, compile_check
 from runner.language.schema.linked import MOST_EXPLAINED_REFERENCES, Budget, Link, Linked, TooComplex
-
-Json = Any
 
 
 class Checker(msgspec.Struct, frozen=True):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from runner.ground.json_value import Json
 from runner.language.schema.linked import LISTS, MAPPINGS, SINGLE, Linked
 from runner.language.schema.sameness import is_integer
 
-Json = Any
 IsValid = Callable[[Linked, Json], bool]
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from runner.ground.json_value import Json
 from runner.language.schema.linked import Linked
 
-Json = Any
 IsValid = Callable[[Linked, Json], bool]
 
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
+from runner.ground.json_value import Json
 from runner.language.schema.values import compile_schema
-
-Json = Any
 
 DEEPEST = 8
 _PLAIN = {"boolean": True, "null": None}

@@ -12,13 +12,13 @@ from jsonschema.validators import extend
 from referencing import Registry
 
 from runner.ground.errors import did_you_mean
+from runner.ground.json_value import Json
 from runner.language.schema import words
 from runner.language.schema.evaluated import evaluated_keys, known_keys
 from runner.language.schema.fault import Fault
 from runner.language.schema.linked import Linked, Path, Pattern, Reference, settled
 from runner.language.schema.sameness import identity, is_integer, is_number
 
-Json = Any
 Errors = Iterator[ValidationError]
 
 Error = Any

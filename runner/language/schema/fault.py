@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
+from runner.ground.json_value import Json
 from runner.language.schema.linked import Path
-
-Json = Any
 
 
 class Fault(NamedTuple):

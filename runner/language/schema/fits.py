@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sized
 from typing import Any
 
+from runner.ground.json_value import Json
 from runner.language.schema.evaluated import evaluated_keys
 from runner.language.schema.linked import Linked, Reference
 from runner.language.schema.sameness import identity, is_integer, is_number
 
-Json = Any
 Check = Callable[[Json], bool]
 
 LEFT_OUT = frozenset({"contains", "dependentRequired", "dependentSchemas", "multipleOf", "patternProperties"})

@@ -9,7 +9,8 @@ from urllib.parse import unquote
 import msgspec
 import re2
 
-Json = Any
+from runner.ground.json_value import Json
+
 Path = tuple[str | int, ...]
 Linked = dict[str, Any] | bool
 """A schema whose `$ref` holds a Reference, `pattern` a Pattern, `patternProperties` a list of (Pattern, schema)."""

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import Any
 
 from runner.ground.errors import nearest
+from runner.ground.json_value import Json
 from runner.language.schema import shipped
 from runner.language.schema.fault import Fault
 from runner.language.schema.keys import VERBS, verb_keys
 from runner.language.schema.linked import Path
 from runner.language.schema.owners import at, is_node, owner_of, verbs
 from runner.language.source import Source
-
-Json = Any
 
 MOST_ROUNDS = 6
 """How often a file is mended: one mistake may hide another."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from runner.ground.json_value import Json
 from runner.language.schema import words
 from runner.language.schema.keys import VERBS
 from runner.language.schema.linked import Path
-
-Json = Any
 
 _SECTIONS = {
     "inputs": "input",

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable
-from typing import Any
 
-Json = Any
+from runner.ground.json_value import Json
 
 
 def identity(value: Json) -> Hashable:

@@ -9,10 +9,9 @@ from functools import cache
 from typing import Any
 
 from runner.ground import resources
+from runner.ground.json_value import Json
 from runner.language.schema.checker import Checker, checker
 from runner.language.schema.linked import Link, link
-
-Json = Any
 
 ROOT = "workflow.schema.json"
 _DATA = frozenset({"const", "default", "enum", "examples"})

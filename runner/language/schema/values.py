@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
 from runner.ground.errors import WorkflowError
+from runner.ground.json_value import Json
 from runner.language.schema import shipped, words
 from runner.language.schema.checker import Checker, checker
 from runner.language.schema.doubles import speaks_of_doubles, with_doubles
 from runner.language.schema.fault import Fault
 from runner.language.schema.linked import Link, Linked, Path, TooComplex, link
-
-Json = Any
 
 MOST_KEPT = 512
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
+from runner.ground.json_value import Json
 from runner.language.schema.linked import settled
-
-Json = Any
 
 LONGEST_SHOWN = 60
 MOST_NAMED = 12

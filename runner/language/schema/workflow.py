@@ -9,6 +9,7 @@ from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from runner.ground.errors import Problem
+from runner.ground.json_value import Json
 from runner.language.schema import shipped, words
 from runner.language.schema.fault import Fault
 from runner.language.schema.keys import VERBS, belongs, verb_keys
@@ -17,8 +18,6 @@ from runner.language.schema.mending import mended, nearest_key
 from runner.language.schema.owners import is_node, verbs, whole
 from runner.language.source import Source, in_file_order
 from runner.language.source.scalars import quoted, resolve
-
-Json = Any
 
 _LONGEST_KEY = 60
 _PLAIN = re.compile(r"(?!-(?: |$))[\w/.-]+(?: [\w/.-]+)*")

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import msgspec
 
 from runner.ground.errors import RETRYABLE, Failure
+from runner.ground.json_value import Json
 from runner.language.template import Template
 from runner.nodes.composites.reply import parse_reply
 from runner.nodes.contract import (
@@ -29,7 +30,7 @@ from runner.nodes.leaves.tool import tool_call
 from runner.record.events import StepStarted
 from runner.record.run_state import Child
 from runner.workflow.compiler import NodeReader
-from runner.workflow.model import Agent, Json, Model, Node
+from runner.workflow.model import Agent, Model, Node
 from runner.world.calls import ModelCall
 from runner.world.providers.contract import Reply, ToolCall
 

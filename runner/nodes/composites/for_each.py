@@ -8,13 +8,14 @@ import msgspec
 from msgspec.structs import replace
 
 from runner.ground.errors import Failure
+from runner.ground.json_value import Json
 from runner.language.expression import Expression
 from runner.language.template import ValueTemplate
 from runner.nodes.composites.joining import Joining, build_joining, finished, joined
 from runner.nodes.contract import Answer, Branch, Done, Ended, Failed, Kind, Opened, Spawn, Stay, StepFailed, View
 from runner.record.reducers import kind_of
 from runner.workflow.compiler import NodeReader
-from runner.workflow.model import Json, Node
+from runner.workflow.model import Node
 
 DO = "do"
 

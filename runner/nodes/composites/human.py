@@ -7,12 +7,13 @@ from collections.abc import Mapping
 import msgspec
 
 from runner.ground.errors import Failure, UsageError
+from runner.ground.json_value import Json
 from runner.language.template import Template, ValueTemplate
 from runner.nodes.contract import Answer, Ask, Done, Kind, Opened, StepFailed, View, Woken, fail
 from runner.record.answers import check_answer
 from runner.record.events import StepWaiting
 from runner.workflow.compiler import NodeReader
-from runner.workflow.model import Json, Node
+from runner.workflow.model import Node
 
 
 class HumanSpec(msgspec.Struct, frozen=True):

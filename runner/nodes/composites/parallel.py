@@ -8,6 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from runner.ground.errors import did_you_mean
+from runner.ground.json_value import Json
 from runner.language.expression import Expression
 from runner.nodes.composites.joining import Joining, build_joining, finished, joined
 from runner.nodes.composites.needs import all_before, circle, merge_order
@@ -26,7 +27,7 @@ from runner.nodes.contract import (
     View,
 )
 from runner.workflow.compiler import NodeReader
-from runner.workflow.model import Json, Node
+from runner.workflow.model import Node
 
 
 class ParallelSpec(msgspec.Struct, frozen=True):

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 
 from runner.ground.json_text import NotJson, parse_json
+from runner.ground.json_value import Json
 from runner.language.schema import compile_schema
-from runner.workflow.model import Json
 
 _FENCED = re.compile(r"\A\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
 MAX_REPLY = 1 << 20

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from runner.ground.errors import Failure
+from runner.ground.json_value import Json
 from runner.language.template import ValueTemplate
 from runner.nodes.contract import (
     Answer,
@@ -25,7 +26,7 @@ from runner.nodes.contract import (
 from runner.record.events import TIMED_OUT, Ending
 from runner.record.run_state import ROOT
 from runner.workflow.compiler import NodeReader
-from runner.workflow.model import Agent, Json, Node
+from runner.workflow.model import Agent, Node
 
 BODY, RESCUE, FINALLY = "body", "rescue", "finally"
 

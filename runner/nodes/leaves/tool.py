@@ -7,12 +7,13 @@ from collections.abc import Mapping
 import msgspec
 
 from runner.ground.errors import Failure, TemplateError
+from runner.ground.json_value import Json
 from runner.language.schema import compile_schema
 from runner.language.template import Template, ValueTemplate
 from runner.nodes.contract import Kind, Opened, Perform, StepFailed, View
 from runner.nodes.leaves.command import program_call
 from runner.workflow.compiler import NodeReader
-from runner.workflow.model import Json, Node, Tool
+from runner.workflow.model import Node, Tool
 from runner.world.calls import AnyCall, PythonCall
 
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
+from runner.ground.json_value import Json
 from runner.record.store import statements
 from runner.record.store.form import JSON
 from runner.record.store.large import Fetch
 from runner.record.store.payload import damaged, pack_column, unpack_value
 from runner.record.store.tables import NUMBERS, PROJECTED, Table
-
-Json = Any
 
 SELECTS = {name: statements.select(table) for name, table in PROJECTED.items()}
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import msgspec
 
 from runner.ground.errors import EXIT_USAGE, StoreError
+from runner.ground.json_value import Json
 from runner.record.events import Commit
-
-Json = Any
 
 
 class Fenced(StoreError):

@@ -6,11 +6,11 @@ import stat
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from runner.ground.errors import StoreError, UsageError
+from runner.ground.json_value import Json
 from runner.ground.plain import one_line
 from runner.record.store import statements
 from runner.record.store.blobs import Blobs
@@ -21,8 +21,6 @@ from runner.record.store.large import Lost
 from runner.record.store.migrations import MIGRATIONS
 from runner.record.store.session import FILES, Session
 from runner.record.store.sqlite import SqliteStore
-
-Json = Any
 
 MOST_COMPLAINTS = 100
 """How many of SQLite's complaints are counted, and rows that refer to nothing."""

@@ -9,8 +9,6 @@ from typing import Any
 
 import msgspec
 
-Json = Any
-
 LARGE = 4 * 1024
 """Bytes from which on a value is kept apart: characters of a text, JSON text of a list or an object."""
 

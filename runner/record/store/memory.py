@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 
 from runner.ground.errors import StoreError
+from runner.ground.json_value import Json
 from runner.record.events import Commit, RunForked
 from runner.record.store import rules
 from runner.record.store.contract import (
@@ -28,8 +28,6 @@ from runner.record.store.form import Form, needed
 from runner.record.store.large import Lost
 from runner.record.store.payload import Packed, from_json, pack, pack_value, to_json, unpack, unpack_value
 from runner.record.store.tables import PROJECTED, merge
-
-Json = Any
 
 _HERE = "memory"
 

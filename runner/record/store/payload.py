@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from zlib import crc32
 
 import msgspec
 
 from runner.ground.errors import StoreError
+from runner.ground.json_value import Json
 from runner.record.events import FORMAT as EVENT_FORMAT
 from runner.record.events import Commit, RunStarted, decode
 from runner.record.store.form import JSON as PLAIN
 from runner.record.store.form import NEWEST, UNREADABLE, UNRECORDABLE, Form, Written, read, write
 from runner.record.store.large import LARGE, Fetch, Lost, encode, lightened
-
-Json = Any
 
 DOCTOR = "`wf doctor` shows what is whole"
 """What to do about damage."""

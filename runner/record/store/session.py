@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from sqlite_utils import Database
 
+from runner.ground.json_value import Json
 from runner.record.store.driver import sqlite3
 from runner.record.store.faults import FAULTS, explain, explained, gone
 from runner.record.store.large import Lost
 from runner.record.store.payload import damaged
 
-Json = Any
 Values = Sequence[Json] | dict[str, Json]
 
 FILES = ("", "-wal", "-shm")

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 from zlib import crc32
 
 import msgspec
 
 from runner.ground.errors import StoreError
+from runner.ground.json_value import Json
 from runner.record.events import Commit, RunForked
 from runner.record.store import columns, rules, statements
 from runner.record.store.blobs import Blobs
@@ -45,8 +45,6 @@ from runner.record.store.payload import (
 from runner.record.store.session import Session, Values
 from runner.record.store.tables import PROJECTED
 from runner.record.store.upkeep import SqliteUpkeep
-
-Json = Any
 
 _RUN_FIELDS = RunRow.__struct_fields__
 

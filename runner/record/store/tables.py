@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import msgspec
 
-Json = Any
+from runner.ground.json_value import Json
+
 Row = Mapping[str, Json]
 
 

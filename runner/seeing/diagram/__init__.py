@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 
+from runner.ground.json_value import Json
 from runner.seeing.diagram.labels import LONGEST, escape, gist
 from runner.seeing.diagram.overlay import COMPOSED, Overlay, address, find_node, overlay_of
 from runner.seeing.diagram.sketch import sketch
@@ -16,7 +16,6 @@ from runner.workflow.model import Body, Loaded, Node, Route
 
 __all__ = ["Overlay", "find_node", "mermaid", "overlay_of", "sketch"]
 
-Json = Any
 
 SHAPES: dict[str, tuple[str, str]] = {
     "none": ("{", "}"),

@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
 
+from runner.ground.json_value import Json
 from runner.ground.plain import plain
-
-Json = Any
 
 LONGEST = 120
 """Characters of a title or an argument; a condition is never cut."""

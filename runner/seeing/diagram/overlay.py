@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import msgspec
 
+from runner.ground.json_value import Json
 from runner.workflow.model import Body, Node, Workflow
 
-Json = Any
 Row = Mapping[str, Json]
 
 COMPOSED = frozenset({"parallel", "for_each"})

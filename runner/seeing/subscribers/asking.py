@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any, Protocol
+from typing import Protocol
 
 from runner.engine.loop import Unattended
 from runner.ground.errors import UsageError
+from runner.ground.json_value import Json
 from runner.ground.plain import plain
 from runner.record.answers import as_typed, parse_answer
 from runner.record.events import StepWaiting
-
-Json = Any
 
 TTY = "/dev/tty"
 

@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from runner.ground.errors import did_you_mean
+from runner.ground.json_value import Json
 from runner.language.schema import VERBS, Unknown
 from runner.workflow.compiler.declarations import AgentReader, retry
 from runner.workflow.compiler.names import EXIT, name_trouble
 from runner.workflow.compiler.reader import NodeReader, Notes
-from runner.workflow.model import UNKNOWN, Body, Json, JsonPath, Node, Route, Use
+from runner.workflow.model import UNKNOWN, Body, JsonPath, Node, Route, Use
 
 _NO_NODES = {
     "continue": "`continue` stands alone: on_error: continue",

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from runner.ground.errors import InvalidWorkflow, Problem, WorkflowError, did_you_mean
+from runner.ground.json_value import Json
 from runner.language.schema import Unknown, check_workflow
 from runner.language.source import Source
 from runner.language.template import ValueTemplate
@@ -25,7 +26,7 @@ from runner.workflow.compiler.declarations import (
 from runner.workflow.compiler.files import PATTERN, Files
 from runner.workflow.compiler.reader import Notes, resolve_schema
 from runner.workflow.compiler.state_keys import state
-from runner.workflow.model import Agent, Body, Duration, Json, JsonPath, Tool, Use, Workflow
+from runner.workflow.model import Agent, Body, Duration, JsonPath, Tool, Use, Workflow
 from runner.workflow.signature import signature_schema
 
 SELF = "self"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from runner.ground.errors import InvalidWorkflow, did_you_mean
+from runner.ground.json_value import Json
 from runner.language.schema import CompiledSchema, compile_schema
 from runner.language.template import Template, compile_template
 from runner.workflow.compiler.files import Files, shown_as
@@ -15,7 +16,6 @@ from runner.workflow.model import (
     Agent,
     Duration,
     Input,
-    Json,
     JsonPath,
     Limits,
     Model,

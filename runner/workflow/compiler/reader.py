@@ -18,12 +18,13 @@ from runner.ground.errors import (
     TooManyProblems,
     did_you_mean,
 )
+from runner.ground.json_value import Json
 from runner.language.expression import Expression, compile_expression
 from runner.language.schema import check_schema
 from runner.language.source import Source, place_in_text
 from runner.language.template import Template, ValueTemplate, compile_template, compile_value
 from runner.workflow.compiler.names import name_trouble
-from runner.workflow.model import Agent, Body, Duration, Json, JsonPath, Program, Use
+from runner.workflow.model import Agent, Body, Duration, JsonPath, Program, Use
 
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[smhd]))+")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from runner.ground.json_value import Json
 from runner.language.schema import Unknown, compile_schema
 from runner.workflow.compiler.declarations import checked_default, schema_of
 from runner.workflow.compiler.reader import Notes
-from runner.workflow.model import Json, JsonPath, StateKey
+from runner.workflow.model import JsonPath, StateKey
 
 Content = Mapping[str, Json]
 

@@ -6,11 +6,10 @@ Messages: `{role: system|user, content}`; `{role: assistant, content, tool_calls
 
 from __future__ import annotations
 
-from typing import Any, Protocol, TypedDict
+from typing import Protocol, TypedDict
 
+from runner.ground.json_value import Json
 from runner.world.calls import Attempt, Context, ModelCall, Outcome
-
-Json = Any
 
 # `with` is the object of arguments; or the model's own text, where that is no JSON object.
 ToolCall = TypedDict("ToolCall", {"id": str, "tool": str, "with": Json})

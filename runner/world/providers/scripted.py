@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
-from typing import Any
 
 import msgspec
 
 from runner.ground.errors import Failure, Place, Problem, did_you_mean
+from runner.ground.json_value import Json
 from runner.record.events import Usage
 from runner.record.run_state import without_attempts
 from runner.world.calls import (
@@ -25,8 +25,6 @@ from runner.world.calls import (
 )
 from runner.world.program_exits import judged
 from runner.world.providers.contract import Reply, ToolCall, model_call
-
-Json = Any
 
 
 class Script(msgspec.Struct, frozen=True):

@@ -7,16 +7,14 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 
 from runner.ground.errors import Failure
 from runner.ground.json_text import NotJson, parse_json
+from runner.ground.json_value import Json
 from runner.world.calls import ModelCall
 from runner.world.providers.contract import Reply, ToolCall
-
-Json = Any
 
 _UNCLEAN = re.compile(r"[^A-Za-z0-9_-]")
 _LONGEST_NAME = 64

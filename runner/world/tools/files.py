@@ -7,8 +7,8 @@ import hashlib
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
 
+from runner.ground.json_value import Json
 from runner.world.calls import Attempt, Context, Done, Failed, Outcome, ReadCall, WriteCall
 from runner.world.tools.globs import is_glob, matches
 from runner.world.tools.paths import (
@@ -23,8 +23,6 @@ from runner.world.tools.paths import (
     system_refusal,
 )
 from runner.world.tools.refusal import Refusal
-
-Json = Any
 
 MAX_FILE = 8 * 1024 * 1024
 MAX_TOTAL = 4 * MAX_FILE

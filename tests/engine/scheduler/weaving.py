@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from random import Random
-from typing import Any
 
 from runner.engine.scheduler import Live, due_time, time_left
 from runner.engine.scheduler.happenings import (
@@ -18,6 +17,7 @@ from runner.engine.scheduler.happenings import (
     TimeSpent,
 )
 from runner.ground.errors import ErrorType, Failure
+from runner.ground.json_value import Json
 from runner.record.events import RunStarted
 from runner.record.run_state import RunState
 from runner.record.snapshot import decode, encode
@@ -25,8 +25,6 @@ from runner.workflow.inputs import check_inputs
 from runner.workflow.model import Loaded
 from runner.world.calls import Done, Failed, Outcome
 from tests.simulation import Simulation, compiled
-
-Json = Any
 
 TYPES: tuple[ErrorType, ...] = ("network", "tool_failed", "timeout")
 CONDITIONS = ("false", "true", "size(state.xs) < 3", "[1][size(state.xs)] == 1")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from random import Random
-from typing import Any
 
+from runner.ground.json_value import Json
 from runner.record.events import (
     AnyEvent,
     AttemptFailed,
@@ -31,8 +31,6 @@ from runner.record.events import (
 )
 from runner.record.fold import apply
 from runner.record.run_state import ROOT, Frame, RunState, Step
-
-Json = Any
 
 STATE: dict[str, Json] = {"n": 0, "log": [], "total": 0, "tags": [], "once": None, "most": None, "big": "x" * 300}
 REDUCERS = {"n": "set", "log": "append", "total": "add", "tags": "union", "once": "first", "most": "max", "big": "set"}

@@ -6,10 +6,9 @@ from typing import Any
 
 import msgspec
 
+from runner.ground.json_value import Json
 from runner.record.reducers import State
 from runner.record.run_state import Nodes, RunState
-
-Json = Any
 
 
 class _Eye:

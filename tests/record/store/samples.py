@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from runner.ground.json_value import Json
 from runner.record.events import AnyEvent, Commit, FrameOpened, RunStarted, StepEnded, Write
 from runner.record.fold import fold
 from runner.record.projection import Projector
 from runner.record.run_state import RunState
 from runner.record.snapshot import encode
 from runner.record.store.contract import Definition, EdgeRow, NodeRow, Owner, Snapshot, Store
-
-Json = Any
 
 DEFINITION = Definition(
     hash="hash",

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from runner.ground.errors import EXIT_STORE, EXIT_USAGE, RunBusy, StoreError, UsageError
+from runner.ground.json_value import Json
 from runner.record.events import Commit, RunEnded, RunPaused, RunResumed, RunStarted, StepEnded, encode
 from runner.record.store.contract import (
     Definition,
@@ -22,8 +23,6 @@ from runner.record.store.contract import (
 )
 from tests.record.store.conftest import Opener
 from tests.record.store.samples import DEFINITION, OTHER, OWNER, begin, events, first, following
-
-Json = Any
 
 HOSTILE_TEXT = ["", "'", '"', "' OR '1'='1", "x'; DROP TABLE runs; --", "%", "_", "\x00", "\ud800", "é", "a" * 5000]
 

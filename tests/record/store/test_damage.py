@@ -24,8 +24,6 @@ from runner.record.store.sqlite import SqliteStore, open_store
 from runner.record.store.tables import PROJECTED
 from tests.record.store.samples import DEFINITION, begin, following
 
-Json = Any
-
 LENGTH = 40
 
 

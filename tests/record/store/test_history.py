@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from random import Random
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runner.ground.errors import UsageError
+from runner.ground.json_value import Json
 from runner.record.events import Commit, RunEnded
 from runner.record.fold import apply, fold
 from runner.record.history import Checkpoint, checkpoints, load, read_table, reopen, values
@@ -22,8 +22,6 @@ from runner.record.store.tables import PROJECTED
 from tests.record.store.legal import legal_commits
 from tests.record.store.pictures import picture
 from tests.record.store.samples import DEFINITION, begin, first, following, record, wrote
-
-Json = Any
 
 
 def kept(commits: list[Commit], snapshots: frozenset[int]) -> MemoryStore:

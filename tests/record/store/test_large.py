@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from runner.ground.errors import StoreError
+from runner.ground.json_value import Json
 from runner.record.events import Commit, RunStarted, StepEnded, StepStarted, Write
 from runner.record.history import read_table, values
 from runner.record.store import form, large, statements
@@ -23,8 +23,6 @@ from runner.record.store.large import DEEPEST, LARGE, Fetch, encode, put_togethe
 from runner.record.store.sqlite import SqliteStore, open_store
 from tests.record.store.conftest import FORMS, Opener
 from tests.record.store.samples import DEFINITION, OWNER, begin, first, record
-
-Json = Any
 
 PLAIN = Form()
 MEGABYTE = "é\n" * 333_333

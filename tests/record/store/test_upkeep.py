@@ -8,13 +8,12 @@ import pytest
 from msgspec.structs import replace
 
 from runner.ground.errors import RunBusy, StoreError, UsageError
+from runner.ground.json_value import Json
 from runner.record.events import Commit, RunEnded, RunForked, RunResumed, StepEnded
 from runner.record.store.contract import Message, Rows, RunUnknown, Snapshot, Space, Store, Swept
 from runner.record.store.large import LARGE
 from tests.record.store.conftest import Opener
 from tests.record.store.samples import DEFINITION, OTHER, OWNER, begin, first, following
-
-Json = Any
 
 SHARED, OWN = "shared " * LARGE, " ".join(map(str, range(4 * LARGE)))
 

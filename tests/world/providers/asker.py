@@ -14,12 +14,11 @@ from typing import Any
 import msgspec
 
 from runner.ground.clock import FixedClock
+from runner.ground.json_value import Json
 from runner.workflow.model import Permissions
 from runner.world.calls import Attempt, Context, Done, ModelCall, Outcome
 from runner.world.providers.live import Live
 from tests.world.providers.server import DATE
-
-Json = Any
 
 NOW = parsedate_to_datetime(DATE).timestamp() - 90
 

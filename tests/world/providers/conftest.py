@@ -8,13 +8,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from runner.ground.json_value import Json
 from tests.world.providers.server import Request, StubServer
-
-Json = Any
 
 KEY = "canary-4f1d-9e77-key"
 ROOT = Path(__file__).parents[3]

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
 from typing import Any
 
-Json = Any
+from runner.ground.json_value import Json
 
 USAGE = {"prompt_tokens": 1000, "completion_tokens": 2000, "total_tokens": 3000}
 TRUNCATED_BY = 1000

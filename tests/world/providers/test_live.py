@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import Any
 
 import pytest
 
 from tests.world.providers.conftest import KEY, ROOT, Asker
-
-Json = Any
 
 pytestmark = pytest.mark.xdist_group("litellm")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from runner import run
 from runner.ground.clock import FixedClock
 from runner.ground.errors import ErrorType, InvalidWorkflow
+from runner.ground.json_value import Json
 from runner.record.events import Usage
 from runner.workflow.model import Permissions
 from runner.world.calls import (
@@ -32,8 +33,6 @@ from runner.world.calls import (
 from runner.world.providers.mock_file import read_script
 from runner.world.providers.scripted import Script
 from tests.project import ROOT
-
-Json = Any
 
 MODEL = ModelCall("critic", "openai/gpt-4o", ({"role": "user", "content": "Hi"},))
 COMMAND = CommandCall(("git", "log"), "/")

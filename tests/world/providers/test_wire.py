@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,8 +12,6 @@ from runner.ground.errors import Failure
 from runner.world.calls import ModelCall
 from runner.world.providers.faults import LONGEST_RETRY_AFTER, mask, retry_after, type_of
 from runner.world.providers.wire import Answer, ToolNames, reply_of, request_of
-
-Json = Any
 
 CALL = ModelCall("critic", "openai/gpt-4o", ({"role": "user", "content": "Hi"},))
 NONE = ToolNames(())
