@@ -15,7 +15,7 @@ from runner.engine.runs import Choices
 from runner.ground.errors import UsageError
 from runner.ground.json_text import NotJson, parse_json
 from runner.ground.json_value import Json
-from runner.record.run_state import ROOT
+from runner.record.address import ROOT
 from runner.travel.forks import Changes
 from runner.world.providers.mock_file import read_script
 

@@ -14,8 +14,8 @@ from runner.cli.speaking import tell
 from runner.cli.stored import find_checkpoint, reading
 from runner.cli.story import natural
 from runner.ground.json_value import Json
+from runner.record.address import ROOT
 from runner.record.history import states
-from runner.record.run_state import ROOT
 
 EPILOG = """\b
 Examples:

@@ -7,11 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from runner.ground.json_value import Json
 from runner.ground.plain import one_line, plain
+from runner.record.address import places_to
+from runner.record.events import CALL
 from runner.seeing.subscribers.lines import MARKS, dollars
+from runner.workflow.model import NO_VERB
 
 Row = Mapping[str, Json]
 
-_BELOW = re.compile(r"(?<=.)[/\[]")
 _NUMBER = re.compile(r"(\d+)")
 
 
@@ -22,7 +24,7 @@ def story(steps: Sequence[Row], attempts: Sequence[Row], calls: Sequence[Row]) -
         tries.setdefault(attempt["step"], []).append(attempt)
     asked = {call["step"]: call for call in calls}
     for step in _in_order(steps):
-        indent = "  " * (1 + len(_BELOW.findall(step["step"])))
+        indent = "  " * len(places_to(step["step"]))
         attempted = tries.get(step["step"], [])
         yield indent + _step(step, _seconds_of(step, attempted), asked.get(step["step"]))
         lines = [*_earlier(attempted), *_errors(step)]
@@ -33,14 +35,9 @@ def _in_order(steps: Sequence[Row]) -> list[Row]:
     """Each step after the one it belongs to, with all that belongs to it; siblings as they began."""
     first: dict[str, int] = {}
     for step in steps:
-        for place in _places(step["step"]):
+        for place in places_to(step["step"]):
             first[place] = min(first.get(place, step["started_seq"]), step["started_seq"])
-    return sorted(steps, key=lambda step: [(first[place], natural(place)) for place in _places(step["step"])])
-
-
-def _places(path: str) -> list[str]:
-    """A step's path, after all that it is below: `each`, `each[3]`, `each[3]/work`."""
-    return [*(path[: found.start()] for found in _BELOW.finditer(path)), path]
+    return sorted(steps, key=lambda step: [(first[place], natural(place)) for place in places_to(step["step"])])
 
 
 def natural(place: str) -> list[tuple[int, str]]:
@@ -50,7 +47,7 @@ def natural(place: str) -> list[tuple[int, str]]:
 
 def _step(step: Row, seconds: float | None, call: Row | None) -> str:
     words = [MARKS.get(step["status"], "…"), plain(step["step"])]
-    if step["verb"] not in ("none", "call"):
+    if step["verb"] not in (NO_VERB, CALL):
         words.append(f"[{step['verb']}]")
     words.append(step["status"])
     if (step["attempt"] or 0) > 1:

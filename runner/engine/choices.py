@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from runner.ground.errors import Problem, UsageError, did_you_mean
-from runner.nodes.composites.agent import AgentSpec
 from runner.record.answers import node_of
 from runner.workflow.model import Agent, Node, Workflow
 from runner.world.providers.scripted import Script
-
-ASKING = frozenset({"human"})
-"""The verbs of nodes that a person answers."""
 
 
 def refuse_unknown_models(root: Workflow, chosen: Mapping[str, str]) -> None:
@@ -32,15 +28,14 @@ def _models_used(root: Workflow) -> Iterator[str]:
         for agent in workflow.agents.values():
             yield from (agent.model, *agent.fallback)
     for node in _nodes(root):
-        if isinstance(node.spec, AgentSpec):
-            use = node.spec.use
-            yield from (use.agent.model, *use.agent.fallback) if isinstance(use.agent, Agent) else ()
-            yield from (*(use.fallback or ()), *([use.model] if use.model else []))
+        own = node.traits.agent
+        yield from (own.model, *own.fallback) if isinstance(own, Agent) else ()
+        yield from node.traits.models
 
 
 def refuse_unknown_answers(root: Workflow, answers: Mapping[str, str]) -> None:
     """Refuse an answer to a step that asks nobody. Raises UsageError."""
-    asking = sorted({node.id for node in _nodes(root) if node.verb in ASKING})
+    asking = sorted({node.id for node in _nodes(root) if node.traits.asks})
     for step in answers:
         if node_of(step) not in asking:
             asks = f"these ask: {', '.join(asking)}" if asking else "nothing here asks a person"

@@ -15,8 +15,6 @@ from runner.workflow.compiler import DiskFiles, RecordedFiles, compile_file, in_
 from runner.workflow.model import Loaded, Permissions, Workflow
 from runner.workflow.programs import anchored
 
-BUILDERS = {verb: kind.build for verb, kind in KINDS.items()}
-
 Allowed = Mapping[str, Sequence[str]]
 """What is added to a workflow's permissions, by kind: commands, read, write, network, env."""
 
@@ -29,7 +27,7 @@ def load(path: str, allow: Allowed | None = None, agents: Agents | None = None) 
     """Read, check and compile a workflow from a path or `pattern:name`. Raises InvalidWorkflow with every problem."""
     folders = [str(Path(file).parent) for file in (agents or {}).values()]
     files = DiskFiles((*_resolved((allow or {}).get("read", ())), *folders))
-    compiled = compile_file(path, BUILDERS, files, agents)
+    compiled = compile_file(path, KINDS, files, agents)
     loaded = _allowed(compiled.loaded, allow or {})
     problems = in_file_order([*compiled.problems, *analyse(loaded)], loaded.sources)
     if any(problem.severity == "error" for problem in problems):
@@ -39,7 +37,7 @@ def load(path: str, allow: Allowed | None = None, agents: Agents | None = None) 
 
 def load_recorded(path: str, files: RecordedFiles, options: Mapping[str, Json]) -> Loaded:
     """The workflow that a run is pinned to, from the recorded copy of its files and the run's options."""
-    loaded, problems = compile_file(path, BUILDERS, files, options.get("agents"))
+    loaded, problems = compile_file(path, KINDS, files, options.get("agents"))
     if problems:
         raise InvalidWorkflow(in_file_order(problems, loaded.sources))
     return _allowed(loaded, options.get("allow", {}))

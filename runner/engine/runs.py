@@ -19,11 +19,13 @@ from runner.engine.scheduler import Live, time_limit
 from runner.engine.scheduler.happenings import Begin, Fork, Resumed
 from runner.engine.takeover import Takeover
 from runner.ground.clock import Clock, SystemClock
-from runner.ground.errors import UsageError
+from runner.ground.errors import StoreError, UsageError
 from runner.ground.json_value import Json
+from runner.ground.plain import one_line
 from runner.nodes.contract import StepFailed
 from runner.record.definitions import definition_of, folder_of, texts_of
 from runner.record.events import RunStarted, StepWaiting
+from runner.record.fold import IMPOSSIBLE
 from runner.record.history import Reopened
 from runner.record.projection import Projector
 from runner.record.run_state import RunState, Step
@@ -227,9 +229,21 @@ async def drive(
     recorder = Recorder(around.store, live.run, current_owner(lease=around.manner.lease), epoch, around.clock, reopened)
     engine = Engine(live, recorder, world, around.manner, around.listeners)
     around.engaged(engine)
-    await engine.drive([first])
+    try:
+        await engine.drive([first])
+    except IMPOSSIBLE as error:
+        if isinstance(first, Begin):
+            raise  # a mistake of ours: nothing that was recorded elsewhere is the reason
+        raise not_ours(live.run, error) from error
     result = result_of(live.run, live.state)
     return result if engine.refused is None else replace(result, refused=str(engine.refused))
+
+
+def not_ours(run: str, why: Exception | str) -> StoreError:
+    """The error of a run whose record does not follow from its workflow: somebody has made it up, or changed it."""
+    shown = why if isinstance(why, str) else f"{type(why).__name__}: {why}"
+    words = f"run {run} can't go on: its record is none that its workflow leads to ({one_line(shown, 200)})"
+    return StoreError(words, f"`wf show {run}` shows the record; to run the workflow again: wf run")
 
 
 def mark_of(run: str, secrets: Secrets) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -11,10 +11,10 @@ from runner.ground.errors import Failure, WorkflowError
 from runner.ground.json_value import Json
 from runner.language.expression import Expression
 from runner.language.template import Template, ValueTemplate
-from runner.record.events import Ending, Scope, StepStarted, StepWaiting, Usage
+from runner.record.events import Branches, Ending, Scope, Usage
 from runner.record.run_state import Child
 from runner.workflow.compiler.reader import NodeReader
-from runner.workflow.model import Agent, Duration, Model, Node, Tool, Workflow
+from runner.workflow.model import Agent, Duration, Model, Node, Tool, Traits, Workflow
 from runner.world.calls import AnyCall
 
 
@@ -83,6 +83,24 @@ class Ask(msgspec.Struct, frozen=True):
     signals: Mapping[str, str] = {}
 
 
+class SubAsk(msgspec.Struct, frozen=True):
+    """A child to open: one recorded question of a composite.
+
+    The child completes with the answer, the signal's data, or null when a timer's time has come. A person or a signal
+    that does not come in time fails it: `human_timeout`, `signal_timeout`.
+    """
+
+    key: str
+    ask: Ask
+
+
+class Memory(msgspec.Struct, frozen=True):
+    """What a composite keeps from now on: values by key, and what is `added` to the end of lists that it keeps."""
+
+    values: Mapping[str, Json] = {}
+    added: Mapping[str, list[Json]] = {}
+
+
 class Done(msgspec.Struct, frozen=True):
     """The step has its output. `merge` names the children whose writes count, in order; `leave`: open ones stray."""
 
@@ -93,13 +111,15 @@ class Done(msgspec.Struct, frozen=True):
 
 
 class Spawn(msgspec.Struct, frozen=True):
-    """Open children (those already open or ended are left alone).
+    """Open children (those already open or ended are left alone); `done` ends the step right after.
 
-    `memory` is kept with the step, once, when it opens; `done` ends the step right after."""
+    `branches` are, as the step opens, those that it may ever have: see `events.Branches`.
+    """
 
-    children: tuple[Branch | SubCall, ...] = ()
+    children: tuple[Branch | SubCall | SubAsk, ...] = ()
     passed: tuple[Passed, ...] = ()
-    memory: Mapping[str, Json] = msgspec.field(default_factory=dict)
+    memory: Memory | None = None
+    branches: Branches | None = None
     done: Done | None = None
 
 
@@ -122,9 +142,20 @@ class End(msgspec.Struct, frozen=True):
 class Stay(msgspec.Struct, frozen=True):
     """Nothing to do until another child ends."""
 
+    memory: Memory | None = None
+
 
 Opened = Perform | Spawn | Enter | Ask | Done | Failed | End
-Answer = Spawn | Done | Failed | Stay
+"""What may come of opening a step."""
+
+Settled = Spawn | Done | Failed | Stay
+"""What may come of a child's end."""
+
+Woke = Done | Failed | Stay
+"""What may come of an answer, a signal or a time that a step waits for."""
+
+Left = Spawn | Stay
+"""What may come of the end of a child that a step has left running: the step itself has its end already."""
 
 
 class AgentUse(msgspec.Struct, frozen=True):
@@ -231,14 +262,6 @@ class Ended(msgspec.Struct, frozen=True):
     child: Child
 
 
-def _never_settles(_node: Node, _view: View, _ended: Ended) -> Answer:
-    return Stay()
-
-
-def _never_wakes(_node: Node, _view: View, _woken: Woken) -> Answer:
-    return Stay()
-
-
 class Woken(msgspec.Struct, frozen=True):
     """Why a waiting step wakes: an answer came, a signal of that name, or its time did."""
 
@@ -247,42 +270,60 @@ class Woken(msgspec.Struct, frozen=True):
     name: str = ""
 
 
-def _keeps_nothing(_node: Node, memory: Mapping[str, Json]) -> bool:
-    return not memory
+class Shape(msgspec.Struct, frozen=True):
+    """How a node is drawn: between which brackets of Mermaid, whether its argument is told, or as a frame.
+
+    `framed`: a frame around its bodies; `items` is said of a frame whose body is drawn once for all items.
+    """
+
+    brackets: tuple[str, str] = ("[", "]")
+    argument: bool = True
+    framed: bool = False
+    items: str = ""
 
 
-def _has_no_branch(_node: Node, _memory: Mapping[str, Json], _key: str) -> None:
-    return None
+def _never_settles(_node: Node, _view: View, _ended: Ended) -> Stay:
+    return Stay()
 
 
-def _never_waits(_node: Node, _waiting: StepWaiting) -> bool:
-    return False
+def _never_wakes(_node: Node, _view: View, _woken: Woken) -> Stay:
+    return Stay()
 
 
-def _never_calls(_node: Node, _view: View, _started: StepStarted) -> bool:
-    return False
+def _has_no_traits(_spec: Any) -> Traits:
+    return Traits()
 
 
-class Kind(msgspec.Struct, frozen=True):
-    """One node kind. `verb` is its key in YAML (`none` for a node without).
+def _in_file_order(_node: Node, keys: Sequence[str]) -> Sequence[str]:
+    return keys
 
-    `settle` takes a child's end, `wake` an answer or a time, `detached` a child's end after the step's own.
 
-    They rely on what was recorded. The others judge that, as JSON gives it back: whether a step of the node `keeps` a
-    memory; which of its bodies the `branch` of a key executes, if there is one; whether it `awaits` this; whether it
-    `calls` like this, after what its calls before have given.
+class Kind(msgspec.Struct, frozen=True, kw_only=True):
+    """One node kind. `verb` is its key in YAML (NO_VERB for a node without).
+
+    `build` makes the node's `spec` of its YAML, and `traits` tells what such a node does. `open` opens a step, `settle`
+    takes a child's end, `wake` an answer or a time, `detached` a child's end after the step's own. What these rely on
+    was recorded.
+
+    `instant`: a step ends in the commit in which it starts. `timed_as_whole`: the node's `timeout` bounds the step, not
+    an attempt. `retried_as_whole`: the node's `retry` begins the step anew; else it is for the step's calls.
+    `takes_defaults`: what stands under `defaults:` counts. `merge_order` takes the keys of branches in the order of
+    the file, and gives them in the order in which what they write is merged.
     """
 
     verb: str
     build: Callable[[NodeReader], Any]
     open: Callable[[Node, View], Opened]
-    settle: Callable[[Node, View, Ended], Answer] = _never_settles
-    wake: Callable[[Node, View, Woken], Answer] = _never_wakes
-    detached: Callable[[Node, View, Ended], Answer] = _never_settles
-    keeps: Callable[[Node, Mapping[str, Json]], bool] = _keeps_nothing
-    branch: Callable[[Node, Mapping[str, Json], str], str | None] = _has_no_branch
-    awaits: Callable[[Node, StepWaiting], bool] = _never_waits
-    calls: Callable[[Node, View, StepStarted], bool] = _never_calls
+    settle: Callable[[Node, View, Ended], Settled] = _never_settles
+    wake: Callable[[Node, View, Woken], Woke] = _never_wakes
+    detached: Callable[[Node, View, Ended], Left] = _never_settles
+    traits: Callable[[Any], Traits] = _has_no_traits
+    merge_order: Callable[[Node, Sequence[str]], Sequence[str]] = _in_file_order
+    instant: bool = False
+    timed_as_whole: bool = False
+    retried_as_whole: bool = True
+    takes_defaults: bool = False
+    shape: Shape = Shape()
 
 
 def fail(type_: Any, message: str, **details: Json) -> Failed:

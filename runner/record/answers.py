@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 
 from runner.ground.errors import UsageError, did_you_mean
 from runner.ground.json_text import NotJson, parse_json
 from runner.ground.json_value import Json
 from runner.language.schema import compile_schema, example
+from runner.record.address import Segment, segments
 from runner.record.events import StepWaiting
 
-_SEGMENT = re.compile(r"(?P<node>[^#~\[\]]*)(?:#(?P<visit>[0-9]+))?(?:~(?P<attempt>[0-9]+))?(?P<items>(?:\[.*)?)")
+_FIRST = Segment(name="", visit="1", attempt="1", items="")
+"""What is meant where an address does not say which visit or attempt."""
 
 
 def parse_answer(asked: StepWaiting, text: str) -> Json:
@@ -82,12 +83,11 @@ def answer_for(step: str, answers: Mapping[str, str]) -> str | None:
 
 def node_of(step: str) -> str:
     """The node at the end of a step's path: `approve` of `each[3]/approve#2`."""
-    return _segments(step)[-1]["node"]
+    return _segments(step)[-1].name
 
 
-def _segments(path: str) -> list[dict[str, str]]:
-    found = (_SEGMENT.fullmatch(part) for part in path.split("/"))
-    return [match.groupdict(default="") if match else {"node": ""} for match in found]
+def _segments(path: str) -> list[Segment]:
+    return [segment or Segment("", "", "", "") for segment in segments(path)]
 
 
 def names_step(key: str, step: str) -> bool:
@@ -96,12 +96,10 @@ def names_step(key: str, step: str) -> bool:
     return len(given) <= len(asked) and all(map(_includes, given, asked[-len(given) :]))
 
 
-def _includes(given: Mapping[str, str], asked: Mapping[str, str]) -> bool:
+def _includes(given: Segment, asked: Segment) -> bool:
     """Whether a segment of a key is that of the path, or leaves open which visit, attempt or item is meant."""
-    said = {name: value for name, value in given.items() if value}
-    first = {"visit": "1", "attempt": "1"}
-    return all(value == (asked[name] or first.get(name, "")) for name, value in said.items())
+    return all(not said or said == (meant or first) for said, meant, first in zip(given, asked, _FIRST, strict=True))
 
 
 def _precision(key: str) -> tuple[int, int]:
-    return len(_segments(key)), sum(bool(value) for segment in _segments(key) for value in segment.values())
+    return len(_segments(key)), sum(bool(value) for segment in _segments(key) for value in segment)

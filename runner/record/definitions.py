@@ -19,7 +19,7 @@ def definition_of(loaded: Loaded) -> Definition:
     nodes: list[NodeRow] = []
     edges: list[EdgeRow] = []
     for body in workflow.bodies.values():
-        paths = {node.id: "/".join(map(str, node.at)) for node in body.nodes.values()}
+        paths = {node.id: node.key for node in body.nodes.values()}
         for node in body.nodes.values():
             nodes.append(NodeRow(paths[node.id], node.id, node.verb, node.title))
             edges += _edges(node, paths)

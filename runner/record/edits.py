@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 
 from runner.ground.json_value import Json
+from runner.record.address import ROOT
 from runner.record.events import Adapted, Write
 from runner.record.open_states import Holder, Standing, own_states
 from runner.record.reducers import State, same
-from runner.record.run_state import ROOT, RunState, Step
+from runner.record.run_state import RunState, Step
 
 
 class _Edit(msgspec.Struct, frozen=True):

@@ -19,6 +19,13 @@ EndStatus = Literal["completed", "failed", "cancelled", "skipped", "omitted"]
 RunStatus = Literal["pending", "running", "paused", "completed", "failed", "cancelled"]
 
 
+CALL, ASK = "call", "ask"
+"""What stands for a verb where a step is a composite's own: one recorded call of it, or one question of it."""
+
+Branches = tuple[str, ...] | int
+"""A composite's branches: their keys in the order of the file, or for how many items of a list there is one."""
+
+
 class Write(msgspec.Struct, frozen=True, array_like=True):
     """One contribution to a state key. `how` is `set` or the key's reducer."""
 
@@ -169,11 +176,13 @@ class BranchPassed(Event, frozen=True, tag="branch_passed"):
 
 
 class StepStarted(Event, frozen=True, tag="step_started"):
-    """A node was arrived at, or a call of a composite begins.
+    """A node was arrived at, or a call or a question of a composite begins.
 
-    `frame` is empty for a call: then `owner` and `key` say whose. `attempt` 1 starts it at once, 0 queues it.
-    `request` says in short what was asked (argv, a tool's arguments, a conversation's new messages);
-    `memory` is what a composite keeps for itself; `scope` belongs to a called workflow; `due` is a timeout (epoch s).
+    `frame` is empty for a composite's own: `owner` and `key` say whose. `attempt` 1 starts it at once, 0 queues it.
+    `request` says in short what was asked (argv, a tool's arguments, a conversation's new messages).
+    A `composite` lives by its children, by an answer or by a time, and has no attempt in flight itself. `memory` is
+    what it keeps for itself, `branches` are those that it may open. `scope` belongs to a called workflow; `due` is a
+    timeout (epoch s).
     """
 
     step: str
@@ -190,6 +199,21 @@ class StepStarted(Event, frozen=True, tag="step_started"):
     memory: dict[str, Json] = {}
     scope: Scope | None = None
     due: float | None = None
+    composite: bool | None = None
+    branches: Branches | None = None
+
+    @property
+    def is_composite(self) -> bool:
+        """Whether the step is a composite. Of older records a node's step tells it: only a call has an input's hash."""
+        return self.composite if self.composite is not None else self.frame is not None and not self.input_hash
+
+
+class StepRemembered(Event, frozen=True, tag="step_remembered"):
+    """A composite keeps something else from now on: `memory`, by key, and what is `added` to lists that it keeps."""
+
+    step: str
+    memory: dict[str, Json] = {}
+    added: dict[str, list[Json]] = {}
 
 
 class StepWaiting(Event, frozen=True, tag="step_waiting"):
@@ -211,7 +235,7 @@ class StepWaiting(Event, frozen=True, tag="step_waiting"):
 class AttemptStarted(Event, frozen=True, tag="attempt_started"):
     """An attempt begins once this is committed. `again`: the one before was interrupted, and its replies count anew.
 
-    A composite begins anew with what it opens with: `memory`, `scope` and `due` as in `StepStarted`.
+    A composite begins anew with what it opens with: `memory`, `branches`, `scope` and `due` as in `StepStarted`.
     """
 
     step: str
@@ -220,6 +244,7 @@ class AttemptStarted(Event, frozen=True, tag="attempt_started"):
     memory: dict[str, Json] = {}
     scope: Scope | None = None
     due: float | None = None
+    branches: Branches | None = None
 
 
 class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -291,12 +316,22 @@ AnyEvent = (
     | FrameEnded
     | BranchPassed
     | StepStarted
+    | StepRemembered
     | StepWaiting
     | AttemptStarted
     | AttemptFailed
     | StepEnded
     | StepClosed
 )
+
+
+def branches_of(recorded: Branches | None, memory: dict[str, Json]) -> Branches | None:
+    """A composite's branches as they were recorded; an older record has them in the composite's memory."""
+    if recorded is not None:
+        return recorded
+    if "order" in memory:
+        return tuple(memory["order"])
+    return len(memory["items"]) if "items" in memory else None
 
 
 class Commit(msgspec.Struct, frozen=True):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
+from runner.ground.json_value import Json
+from runner.record.address import ROOT, without_attempts
 from runner.record.edits import adapt
 from runner.record.events import (
     TIMED_OUT,
@@ -24,27 +26,18 @@ from runner.record.events import (
     Scope,
     StepClosed,
     StepEnded,
+    StepRemembered,
     StepStarted,
     StepWaiting,
     Usage,
     Write,
+    branches_of,
 )
+from runner.record.merging import contributions, starting_state
 from runner.record.node_records import arrived, ended, needed
 from runner.record.reducers import ReducerError, State, contribute
 from runner.record.rewinding import rewind
-from runner.record.run_state import (
-    ROOT,
-    Child,
-    Frame,
-    Invocation,
-    Nodes,
-    RunState,
-    Step,
-    without_attempts,
-)
-
-COMPOSITES = frozenset({"parallel", "for_each", "workflow", "agent", "human", "wait"})
-"""The verbs whose steps are no attempt of their own: they live by their children, or by an answer or a time."""
+from runner.record.run_state import Child, Frame, Invocation, Nodes, RunState, Step
 
 IMPOSSIBLE = (LookupError, AssertionError, TypeError, AttributeError, ValueError, ReducerError, RecursionError)
 """What folding raises on events that do not follow from those before."""
@@ -69,7 +62,7 @@ def _run_started(run: RunState, event: RunStarted) -> None:
     run.status = "running"
     run.homes[ROOT] = None
     invocation = Invocation(event.inputs, State(event.state), event.workflow)
-    run.steps[ROOT] = Step(ROOT, ROOT, "workflow", None, attempt=1, invocation=invocation)
+    run.steps[ROOT] = Step(ROOT, ROOT, "", None, attempt=1, invocation=invocation, composite=True)
 
 
 def _run_paused(run: RunState, event: RunPaused) -> None:
@@ -159,32 +152,6 @@ def _branch_frame(run: RunState, owner: Step, event: FrameOpened) -> Frame:
     )
 
 
-def starting_state(owner: Step, outer: Frame, event: FrameOpened) -> State:
-    """What a branch that is opened so in frame `outer` starts from."""
-    if event.follows:
-        final = owner.children[event.follows].final
-        assert final is not None, "a sequential branch keeps its final state"
-        return final.branch()
-    state = outer.state.branch()
-    merge(state, contributions(owner.children[key] for key in event.after))
-    return state
-
-
-def contributions(children: Iterable[Child]) -> dict[str, list[Write]]:
-    """What branches contributed to each state key, one branch after another; of plain writes only the last counts."""
-    gathered: dict[str, list[Write]] = {}
-    for child in children:
-        for key, writes in child.writes.items():
-            gathered.setdefault(key, []).extend(writes)
-    return {key: writes[-1:] if writes[0].how == "set" else writes for key, writes in gathered.items()}
-
-
-def merge(state: State, contributed: dict[str, list[Write]]) -> None:
-    """Apply contributions to `state`, in place: a key's all at once, or a list of many would be copied for each."""
-    for key, writes in contributed.items():
-        contribute(state, key, writes[0].how, [write.value for write in writes])
-
-
 def _frame_ended(run: RunState, event: FrameEnded) -> None:
     frame = run.frames.pop(event.frame)
     run.ready.pop(event.frame, None)
@@ -219,9 +186,11 @@ def _step_started(run: RunState, event: StepStarted) -> None:
         event.visit,
         attempt=event.attempt,
         agent=event.agent,
-        memory=event.memory,
+        memory=_own(event.memory),
         due=event.due,
         counted=run.counted,
+        composite=event.is_composite,
+        branches=branches_of(event.branches, event.memory),
     )
     run.steps[event.step] = step
     _enter(run, step, event.scope)
@@ -235,8 +204,20 @@ def _step_started(run: RunState, event: StepStarted) -> None:
         owner = run.steps[event.owner]
         owner.open[event.key] = event.step
         step.home = owner.home
-    if event.verb not in COMPOSITES:
+    if not step.composite:
         _begin(run, step, event.attempt, again=False)
+
+
+def _own(memory: dict[str, Json]) -> dict[str, Json]:
+    """A composite's memory as its state holds it: lists in it may grow, those of the event do not."""
+    return {key: [*value] if isinstance(value, list) else value for key, value in memory.items()}
+
+
+def _step_remembered(run: RunState, event: StepRemembered) -> None:
+    memory = run.steps[event.step].memory
+    memory.update(_own(event.memory))
+    for key, more in event.added.items():
+        memory.setdefault(key, []).extend(more)
 
 
 def _enter(run: RunState, step: Step, scope: Scope | None) -> None:
@@ -290,9 +271,10 @@ def _step_waiting(run: RunState, event: StepWaiting) -> None:
 def _attempt_started(run: RunState, event: AttemptStarted) -> None:
     step = run.steps[event.step]
     run.retrying.pop(event.step, None)
-    if step.verb in COMPOSITES:
+    if step.composite:
         step.attempt, step.retry_at = event.attempt, None
-        step.memory, step.due = event.memory, event.due
+        step.memory, step.due = _own(event.memory), event.due
+        step.branches = branches_of(event.branches, event.memory)
         _enter(run, step, event.scope)
         return
     _begin(run, step, event.attempt, again=event.again)
@@ -390,6 +372,7 @@ FOLD: dict[type[Event], Callable[[RunState, Any], None]] = {
     FrameEnded: _frame_ended,
     BranchPassed: _branch_passed,
     StepStarted: _step_started,
+    StepRemembered: _step_remembered,
     StepWaiting: _step_waiting,
     AttemptStarted: _attempt_started,
     AttemptFailed: _attempt_failed,

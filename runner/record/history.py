@@ -8,12 +8,13 @@ import msgspec
 
 from runner.ground.errors import StoreError, UsageError
 from runner.ground.json_value import Json
+from runner.record.address import ROOT
 from runner.record.events import StepEnded, encode
 from runner.record.fold import fold
 from runner.record.open_states import own_states
 from runner.record.projection import Projector, project
-from runner.record.run_state import ROOT, RunState
-from runner.record.snapshot import decode
+from runner.record.run_state import RunState
+from runner.record.snapshot import decode, is_complete
 from runner.record.store.contract import Snapshot, Store
 from runner.record.store.payload import DOCTOR
 from runner.record.store.rules import status_after
@@ -123,7 +124,7 @@ def states(store: Store, run: str, upto: int | None = None) -> dict[str, dict[st
 
 
 def _restored(snapshot: Snapshot | None) -> RunState:
-    if snapshot is None:
+    if snapshot is None or not is_complete(snapshot.state):
         return RunState()
     return decode(snapshot.state, f"the snapshot of run '{snapshot.run}' after event {snapshot.seq}")
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from runner.ground.json_value import Json
+from runner.record.events import Branches
 from runner.record.run_state import PENDING, Nodes, Step, record
 
 
@@ -15,22 +16,20 @@ def arrived(nodes: Nodes, node: str, status: str, visit: int) -> dict[str, Json]
 
 def ended(step: Step | None, status: str, visit: int, output: Json, error: Json) -> dict[str, Json]:
     """A node's record when its step has ended."""
-    branches = step is not None and step.verb in ("parallel", "for_each")
-    return record(status, visit, output, error, results_of(step) if step is not None and branches else None)
+    results = None if step is None or step.branches is None else results_of(step)
+    return record(status, visit, output, error, results)
 
 
-def order_of(step: Step) -> Iterable[str]:
-    """The keys of a composite's branches, in the order of the file or of the items: that in which they are merged."""
-    return step.memory["order"] if step.verb == "parallel" else map(str, range(len(step.memory["items"])))
+def in_order(branches: Branches | None, keys: Collection[str]) -> list[str]:
+    """The keys of some of a composite's branches, in the order of the file or of the items."""
+    return sorted(keys, key=int) if isinstance(branches, int) else [key for key in branches or () if key in keys]
 
 
 def results_of(step: Step) -> Json:
-    """What the ended branches of a composite gave, in the order of the file, or of the items as a list."""
-    ended = {key: step.children[key] for key in order_of(step) if key in step.children}
-    results = {
-        key: {"status": child.status, "output": child.output, "error": child.error} for key, child in ended.items()
-    }
-    return results if step.verb == "parallel" else [*results.values()]
+    """What the ended branches of a composite gave: by key in the order of the file, or a list in the items' order."""
+    ended = ((key, step.children[key]) for key in in_order(step.branches, step.children))
+    results = {key: {"status": child.status, "output": child.output, "error": child.error} for key, child in ended}
+    return [*results.values()] if isinstance(step.branches, int) else results
 
 
 def needed(owner: Step, keys: tuple[str, ...], outer: Nodes) -> Nodes:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import msgspec
 
+from runner.record.address import own_frame
 from runner.record.reducers import State
-from runner.record.run_state import ROOT, Frame, RunState, Step
+from runner.record.run_state import Frame, RunState, Step
 
 
 class Holder(msgspec.Struct, frozen=True):
@@ -30,7 +31,7 @@ def own_states(run: RunState) -> dict[str, Holder]:
     found: dict[str, Holder] = {}
     for step in run.steps.values():
         if step.invocation is not None:
-            address = f"{step.path}/" if step.path != ROOT and step.path in run.frames else step.path
+            address = own_frame(step.path) if step.path in run.frames else step.path
             found[address] = Holder(address, step.path, step.invocation.state)
     for frame in run.frames.values():
         if frame.writes is not None:

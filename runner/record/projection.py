@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from runner.ground.json_value import Json
+from runner.record.address import ROOT
 from runner.record.events import (
+    CALL,
     AttemptFailed,
     AttemptStarted,
     Commit,
@@ -23,7 +25,7 @@ from runner.record.events import (
 )
 from runner.record.fold import fold
 from runner.record.reducers import State
-from runner.record.run_state import ROOT, RunState
+from runner.record.run_state import RunState
 from runner.record.store.contract import Rows
 from runner.record.store.tables import PROJECTED
 
@@ -33,9 +35,6 @@ _FEW = 8
 """State keys that are all compared sooner than it is found out which of them a commit has written."""
 
 _WRITING = (StepEnded, RunStarted, RunForked, RunResumed)
-
-CALL = "call"
-"""The verb of the recorded calls that a composite makes: a model's have an agent."""
 
 
 class _Open(NamedTuple):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from runner.ground.json_value import Json
+from runner.record.address import ROOT
 from runner.record.edits import adapt, edit
 from runner.record.events import RunForked
-from runner.record.run_state import PENDING, ROOT, RunState, Step
+from runner.record.run_state import PENDING, RunState, Step
 
 
 def rewind(run: RunState, event: RunForked) -> None:

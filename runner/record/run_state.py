@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 import msgspec
 
 from runner.ground.json_value import Json
-from runner.record.events import Ending, RunStarted, RunStatus, StepWaiting, Usage, Write
+from runner.record.address import ROOT
+from runner.record.events import Branches, Ending, RunStarted, RunStatus, StepWaiting, Usage, Write
 from runner.record.reducers import State
-
-_ATTEMPT = re.compile(r"~\d+")
-
-ROOT = ""
-"""The path of the run itself: a step of kind `workflow` whose frames are the workflow's bodies."""
 
 
 def record(status: str, visits: int, output: Json = None, error: Json = None, results: Json = None) -> dict[str, Json]:
@@ -24,16 +19,6 @@ def record(status: str, visits: int, output: Json = None, error: Json = None, re
 
 PENDING = record("pending", 0)
 """The record of a node that did not run."""
-
-
-def without_attempts(path: str) -> str:
-    """A step's address as it is in the first attempt of the composites around it: `fan/scan` of `fan~2/scan`."""
-    return _ATTEMPT.sub("", path)
-
-
-def is_inside(path: str, other: str) -> bool:
-    """Whether a step is another, or below it."""
-    return path == other or path.startswith((f"{other}/", f"{other}[", f"{other}~"))
 
 
 class Nodes(dict[str, Json]):
@@ -105,7 +90,7 @@ class Tally(msgspec.Struct, frozen=True):
 class Step(msgspec.Struct):
     """A step that has not ended. Times in epoch seconds; `counted` is what the run had counted as the step began.
 
-    `used` is what the model call's failed attempts have.
+    `composite` and `branches` are as in `StepStarted`; `used` is what the model call's failed attempts have.
     """
 
     path: str
@@ -133,6 +118,8 @@ class Step(msgspec.Struct):
     base: Frame | None = None
     counted: Tally | None = None
     used: Usage | None = None
+    composite: bool = False
+    branches: Branches | None = None
 
     @property
     def detached(self) -> bool:

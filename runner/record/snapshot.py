@@ -10,14 +10,15 @@ from msgspec.structs import replace
 
 from runner.ground.errors import StoreError
 from runner.ground.json_value import Json
-from runner.record.events import RunStarted, Write
+from runner.record.address import ROOT
+from runner.record.events import RunStarted, Write, branches_of
 from runner.record.reducers import State
 from runner.record.run_state import Child, Frame, Invocation, Nodes, RunState, Step
 
 Thing = TypeVar("Thing")
 
-VERSION = 1
-"""The version of this format; a newer one is refused."""
+VERSION = 2
+"""The version of this format. Of version 1 steps did not say whether they are composites; a newer one is refused."""
 
 FLOOR = 8 * 1024
 """Bytes of events below which no snapshot is worth its transaction."""
@@ -75,11 +76,36 @@ def encode(run: RunState) -> Json:
 def decode(written: Json, what: str = "a snapshot") -> RunState:
     """The inverse of `encode`. Raises StoreError, naming `what`, when it is damaged or of a newer version."""
     try:
-        if msgspec.convert(written, _Version).version > VERSION:
+        version = msgspec.convert(written, _Version).version
+        if version > VERSION:
             raise StoreError(f"{what} was written by a newer wf", "update wf to read it")
-        return _read(msgspec.convert(written, _Written))
+        run = _read(msgspec.convert(written, _Written))
+        if version < VERSION:
+            _complete(run)
     except _UNREADABLE as error:
         raise StoreError(f"{what} is damaged", "`wf doctor` shows what is whole") from error
+    return run
+
+
+def is_complete(written: Json) -> bool:
+    """Whether a snapshot says all that its run's events do; one that is damaged counts as complete.
+
+    One of version 1 does not where a node's step waits for its next attempt: a call, or a composite.
+    """
+    if not isinstance(written, dict) or written.get("version") != 1:
+        return True
+    run = decode(written)
+    return all(run.steps[path].frame is None for path in run.retrying)
+
+
+def _complete(run: RunState) -> None:
+    """Put into a state of version 1 what its steps did not say. A node's step without an attempt is a composite."""
+    for step in run.steps.values():
+        in_flight = step.path in run.running or step.path in run.queued
+        step.composite = step.path == ROOT or (step.frame is not None and not in_flight)
+        step.branches = branches_of(None, step.memory)
+    if ROOT in run.steps:
+        run.steps[ROOT].verb = ""
 
 
 def same(one: RunState, other: RunState) -> bool:

@@ -11,7 +11,7 @@ from runner.record.events import Commit
 from runner.record.fold import IMPOSSIBLE, fold
 from runner.record.projection import Projector
 from runner.record.run_state import RunState
-from runner.record.snapshot import decode, same
+from runner.record.snapshot import decode, is_complete, same
 from runner.record.store.contract import RunRow, Store
 from runner.record.store.rules import Standing
 from runner.record.store.tables import PROJECTED, Row, merge
@@ -104,6 +104,8 @@ class _History:
             merge(PROJECTED[name], self._rows[name], rows)
         try:
             snapshot = self._store.snapshot(self._run, seq)
+            if snapshot is not None and not is_complete(snapshot.state):
+                return
             kept = None if snapshot is None or snapshot.seq != seq else decode(snapshot.state)
         except StoreError:
             kept = None

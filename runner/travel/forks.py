@@ -17,14 +17,16 @@ from runner.engine.scheduler.happenings import Fork
 from runner.engine.takeover import Takeover
 from runner.ground.errors import UsageError
 from runner.ground.json_value import Json
+from runner.nodes import KINDS
+from runner.record.address import ROOT, is_inside
 from runner.record.definitions import definition_of, folder_of
 from runner.record.events import FrameOpened, RunForked, StepEnded
 from runner.record.fold import apply
 from runner.record.history import fork_of, load
-from runner.record.run_state import ROOT, RunState, is_inside
+from runner.record.run_state import RunState, Step
 from runner.record.store.contract import Store
 from runner.travel.given_edits import Given, edit_states
-from runner.travel.misfits import adapted, gains, misfits, refuse_misfits
+from runner.travel.misfits import adapted, gains, misfits, refuse_foreign, refuse_misfits
 from runner.travel.versions import begun_anew, compare, with_anew
 from runner.workflow.compiler.files import shown_as
 from runner.workflow.inputs import check_inputs, refuse_unknown_inputs
@@ -93,6 +95,7 @@ async def _fork(run: str, at: int, retried: tuple[str, ...], changes: Changes, a
             f"only what comes before the end can go on: wf checkpoints {run} lists it",
         )
     before = pinned(around.store, state)
+    refuse_foreign(Live(run, before.workflow, state))
     options = _options(state, changes)
     loaded = load_file(changes.workflow, options["allow"], state.options.get("agents")) if changes.workflow else before
     workflow = loaded.workflow
@@ -135,13 +138,18 @@ def _begun_anew(run: str, state: RunState, before: Loaded, loaded: Loaded, retri
 
 
 def _calls_for(state: RunState, steps: tuple[str, ...]) -> tuple[str, ...]:
-    """The open ones of these steps; of an agent, the calls that it is at."""
+    """The open ones of these steps; of those that are not retried as a whole, the calls that they are at."""
     found: list[str] = []
     for path in steps:
         step = state.steps.get(path)
         if step is not None:
-            found += step.open.values() if step.verb == "agent" else [path]
+            found += [path] if _begins_anew_as_whole(step) else step.open.values()
     return tuple(found)
+
+
+def _begins_anew_as_whole(step: Step) -> bool:
+    """Whether a step is retried by itself, and not by the calls that it is at."""
+    return not step.composite or step.verb not in KINDS or KINDS[step.verb].retried_as_whole
 
 
 def _options(state: RunState, changes: Changes) -> dict[str, Json]:

@@ -10,19 +10,19 @@ from contextlib import suppress
 import msgspec
 
 from runner.engine.scheduler import Live
-from runner.engine.scheduler.live import join
-from runner.engine.scheduler.settling import prefix
+from runner.engine.scheduler.settling import branch_of
 from runner.ground.errors import UsageError, did_you_mean
 from runner.ground.json_value import Json
 from runner.ground.plain import one_line
 from runner.language.schema import compile_schema
+from runner.record.address import ROOT, without_slash
 from runner.record.edits import edit
 from runner.record.events import FrameOpened, Write
-from runner.record.fold import contributions, merge, starting_state
-from runner.record.node_records import order_of
+from runner.record.merging import contributions, merge, starting_state
+from runner.record.node_records import in_order
 from runner.record.open_states import Holder, Standing, own_states
 from runner.record.reducers import ReducerError, needed, same
-from runner.record.run_state import ROOT, Child, Step
+from runner.record.run_state import Child, Step
 from runner.workflow.model import StateKey
 
 Given = Mapping[str, Mapping[str, Json]]
@@ -77,11 +77,6 @@ def place_of(address: str, key: str) -> str:
     return f"{address}.state.{key}" if address else f"state.{key}"
 
 
-def branch_path(step: Step, key: str) -> str:
-    """The path of a composite's branch."""
-    return f"{prefix(step)}[{key}]" if step.verb == "for_each" else join(prefix(step), key)
-
-
 def shown(value: Json) -> str:
     """A value in a message: one line of JSON."""
     return one_line(json.dumps(value, ensure_ascii=False), 80)
@@ -90,7 +85,7 @@ def shown(value: Json) -> str:
 def _address_of(live: Live, address: str) -> str:
     """The address as states have it: the slash at a called workflow's end may be there or not. Raises UsageError."""
     known = own_states(live.state)
-    plain = address.rstrip("/")
+    plain = without_slash(address)
     if address in known:
         return address
     if plain in known and known[plain].frame is None and plain != ROOT:
@@ -202,7 +197,8 @@ def _joined(live: Live, owner: Step, key: str, given: Mapping[str, list[Write]])
     open_ones = {branch.address: _contribution(branch, key) for branch in Standing(live.state).branches(owner)}
     written = {name: child.writes.get(key, []) for name, child in owner.children.items() if child.status == "completed"}
     written |= {name: {**open_ones, **given}[path] for name, path in owner.open.items() if path in open_ones}
-    logs = [written[name] for name in order_of(owner) if written.get(name)]
+    order = live.kind(owner).merge_order(live.node(owner), in_order(owner.branches, written))
+    logs = [written[name] for name in order if written[name]]
     children = [Child("completed", writes={key: log}) for log in logs]
     state = live.frame_of(owner).state.branch()
     with suppress(ReducerError):
@@ -214,7 +210,7 @@ def _of_ended_branches(step: Step, key: str) -> Iterator[str]:
     for name, child in step.children.items():
         if child.status == "completed" and key in child.writes and child.writes[key][-1].how in REPLACING:
             left = shown(child.writes[key][-1].value)
-            path = branch_path(step, name)
+            path = branch_of(step, name)
             yield f"branch '{path}' has ended and left {left} for state.{key}: that replaces the edit at the join"
 
 

@@ -14,8 +14,7 @@ from msgspec.structs import replace
 
 from runner.engine.loading import load_recorded
 from runner.engine.runs import checked_run_id
-from runner.engine.scheduler import Live
-from runner.ground.errors import InvalidWorkflow, StoreError, UsageError
+from runner.ground.errors import ErrorType, InvalidWorkflow, StoreError, UsageError
 from runner.ground.json_value import Json
 from runner.ground.plain import one_line
 from runner.language.source import LARGEST_FILE as LARGEST_TEXT
@@ -35,7 +34,6 @@ from runner.record.store.contract import Definition, Rows, RunRow, RunUnknown, S
 from runner.record.store.rules import Standing, taken_id
 from runner.record.store.tables import PROJECTED
 from runner.travel.exports import FORMAT, End, Header, Line, Recorded, Version, versions_named
-from runner.travel.fitting import why_not_next, why_not_ours
 from runner.workflow.compiler import RecordedFiles
 from runner.workflow.compiler.files import PATTERN
 from runner.workflow.model import Loaded
@@ -51,6 +49,17 @@ LONGEST_PATH = 1024
 LARGEST_INTEGER = 2**63 - 1
 
 _decode: Callable[[bytes], Line] = msgspec.json.Decoder(Line).decode
+
+
+class _Error(msgspec.Struct):
+    """An error as events have it."""
+
+    type: ErrorType
+    message: str
+    step: str
+    attempt: int
+    retryable: bool
+    details: dict[str, Json]
 
 
 class _Mock(msgspec.Struct):
@@ -204,17 +213,25 @@ class _Follower:
         self._definitions: dict[str, Definition] = {}
         self._begun = False
         self._standing: Standing | None = None
-        self._live: Live | None = None
 
     def rows(self) -> Rows:
-        """The rows of the run's tables. Raises UsageError when they hold a number that no table can."""
-        rows = self._projector.take()
+        """The rows of the run's tables. Raises UsageError when they hold what no table can."""
+        try:
+            rows = self._projector.take()
+        except IMPOSSIBLE:
+            self._export.refuse("what its models were asked or have replied is none of ours")
         for name, table in rows.tables.items():
             plain = [column for column in PROJECTED[name].columns if column not in PROJECTED[name].json]
-            numbers = (row.get(column) for row in table for column in plain)
-            if any(isinstance(number, int) and abs(number) > LARGEST_INTEGER for number in numbers):
-                self._export.refuse("a number in it does not fit 64 bits")
+            for value in (row.get(column) for row in table for column in plain):
+                self._check_column(value)
         return rows
+
+    def _check_column(self, value: Json) -> None:
+        """Refuse what no column of plain values can hold."""
+        if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
+            self._export.refuse("a number in it does not fit 64 bits")
+        if isinstance(value, list | dict):
+            self._export.refuse("there is a list or an object in it where a plain value belongs")
 
     def take(self, line: Line) -> None:
         """The next line."""
@@ -272,17 +289,12 @@ class _Follower:
     def _fold(self, commit: Commit) -> None:
         self.state.tick(commit.at)
         for event in commit.events:
-            self._insist(why_not_next(self.state, event))
+            if not _is_error(getattr(event, "error", None)):
+                self._export.refuse("an error in it is none of ours")
             apply(self.state, event)
             if isinstance(event, RunStarted | RunForked | RunResumed):
                 self._go_by(event)
-            assert self._live is not None, "a run's first event is its start"
-            self._insist(why_not_ours(self._live, event))
         self._projector.add(commit, self.state)
-
-    def _insist(self, trouble: str) -> None:
-        if trouble:
-            self._export.refuse(trouble)
 
     def _go_by(self, event: RunStarted | RunForked | RunResumed) -> None:
         """Take the version that the run goes by from here on, with what its options make of it."""
@@ -297,9 +309,6 @@ class _Follower:
             workflow.state.keys(),
         ):
             self._export.refuse("the run's inputs or state are not those of its workflow")
-        if self._live is None:
-            self._live = Live(self._export.run, workflow, self.state)
-        self._live.workflow = workflow
 
     def _loaded(self, hash_: str) -> Loaded:
         path, texts = texts_of(self._definitions[hash_])
@@ -323,6 +332,17 @@ class _Follower:
         if self._standing is None or line.last != self._standing.last:
             self._export.refuse("it does not end where it says: lines are missing")
         self.over = True
+
+
+def _is_error(error: dict[str, Json] | None) -> bool:
+    """Whether this is an error, or none; what failed a called workflow holds another one."""
+    if error is None:
+        return True
+    try:
+        details = msgspec.convert(error, _Error).details
+    except msgspec.ValidationError:
+        return False
+    return error["type"] != "workflow_failed" or _is_error(details.get("error"))
 
 
 def _lies_inside(place: str) -> bool:

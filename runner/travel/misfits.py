@@ -1,4 +1,4 @@
-"""What workflows under way gain and lose by another version of their files, and whether what they keep fits it."""
+"""Whether a run fits the version that it is to go on with: its open steps, and the values that it holds."""
 
 from __future__ import annotations
 
@@ -7,15 +7,19 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
+from runner.engine.runs import not_ours
 from runner.engine.scheduler import Live
+from runner.engine.scheduler.settling import branch_of
 from runner.ground.errors import UsageError
 from runner.ground.json_value import Json
 from runner.language.schema import compile_schema
+from runner.record.address import ROOT, is_inside
 from runner.record.events import Adapted, Write
+from runner.record.fold import IMPOSSIBLE
 from runner.record.open_states import Holder, own_states
 from runner.record.reducers import identity
-from runner.record.run_state import RunState, Step, is_inside
-from runner.travel.given_edits import branch_path, place_of, shown
+from runner.record.run_state import RunState, Step
+from runner.travel.given_edits import place_of, shown
 from runner.workflow.model import Input, StateKey, Workflow
 
 DROPPED = "is not declared there; a fork drops it"
@@ -172,7 +176,7 @@ def _left_in(step: Step, declared: Mapping[str, StateKey]) -> Iterator[Problem]:
                 continue  # it did not complete, and so leaves nothing
             words = _by_another(writes, declared[key]) or _misfit(declared[key], child.final[key])
             if words:
-                yield Problem(place_of(branch_path(step, name), key), words, mended=False)
+                yield Problem(place_of(branch_of(step, name), key), words, mended=False)
 
 
 def _by_another(writes: Sequence[Write], entry: StateKey) -> str:
@@ -193,3 +197,29 @@ def refuse_misfits(problems: Sequence[Problem], run: str, at: int, file: str) ->
         f"run {run} can't go on from event {at} with {file}: what it holds does not fit there\n{rows}",
         f"nothing can be put at {lost} here: fork at an earlier checkpoint, or let the file allow it" if lost else hint,
     )
+
+
+def refuse_foreign(live: Live) -> None:
+    """Raises StoreError when a run has something open that its own workflow does not have: its record was made up."""
+    try:
+        foreign = next(_foreign(live), "")
+    except IMPOSSIBLE as error:
+        raise not_ours(live.run, error) from error
+    if foreign:
+        raise not_ours(live.run, foreign)
+
+
+def _foreign(live: Live) -> Iterator[str]:
+    """What is open and stands for nothing in the workflow."""
+    state = live.state
+    for frame in state.frames.values():
+        nodes = live.body(frame).nodes
+        owner = state.steps[frame.owner]
+        if (frame.at is not None and frame.at not in nodes) or owner.open.get(frame.key) != frame.path:
+            yield f"the frame '{frame.path}' is none of it"
+    for step in state.steps.values():
+        if step.frame is None or step.path == ROOT:
+            continue
+        expected = live.step_path(live.frame_of(step), step.node, step.visit)
+        if expected != step.path or live.node(step).verb != step.verb:
+            yield f"the step '{step.path}' is none of it"

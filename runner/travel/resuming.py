@@ -27,16 +27,17 @@ from runner.ground.json_value import Json
 from runner.record.definitions import definition_of, folder_of
 from runner.record.edits import adapt
 from runner.record.events import Adapted
+from runner.record.history import Reopened, reopen
 from runner.record.history import load as load_state
-from runner.record.history import reopen
 from runner.record.run_state import RunState
 from runner.record.store.contract import RunRow, Store
 from runner.record.store.lease import beat_seconds, current_owner, is_still_heard, may_take_over
 from runner.record.store.rules import busy
-from runner.travel.misfits import DROPPED, Problem, adapted, gains, misfits, refuse_misfits
+from runner.travel.misfits import DROPPED, Problem, adapted, gains, misfits, refuse_foreign, refuse_misfits
 from runner.travel.versions import compare, refuse_changes
 from runner.workflow.compiler.files import shown_as
 from runner.workflow.model import Loaded
+from runner.world.secrets import Secrets
 from runner.world.tools.child import kill_leftovers
 
 
@@ -48,12 +49,12 @@ class Version(msgspec.Struct, frozen=True):
     takeover: Takeover | None = None
 
 
-def _accepted(store: Store, row: RunRow, state: RunState, file: str) -> Version:
+def _accepted(store: Store, row: RunRow, state: RunState, before: Loaded, file: str) -> Version:
     """The version in a file, if all that has begun is the same there, and all that is held fits. Changes `state`."""
     loaded = load_file(file, state.options.get("allow", {}), state.options.get("agents"))
     visits = compare(store, row.id, loaded.workflow, lambda version: pinned(store, state, version).workflow)
     refuse_changes(visits, row.id, shown_as(loaded.workflow.file))
-    changes = adapted(Live(row.id, pinned(store, state).workflow, state), loaded.workflow, ())
+    changes = adapted(Live(row.id, before.workflow, state), loaded.workflow, ())
     added, dropped = gains(state, changes)
     for home, change in changes.items():
         adapt(state, home, change)
@@ -85,27 +86,35 @@ async def resume(
         raise busy(row)
     if await _speaks(store, row):
         raise busy(store.run(run))
-    version = _accepted(store, row, state, changed) if changed else Version(pinned(store, state))
+    before = pinned(store, state)
+    refuse_foreign(Live(run, before.workflow, state))
+    version = _accepted(store, row, state, before, changed) if changed else Version(before)
     loaded = version.loaded
     refuse_unknown_models(loaded.workflow, models or {})
     refuse_unknown_answers(loaded.workflow, around.manner.answers)
     secrets = secrets_again(loaded.workflow, state, given, around)
-    owner = current_owner(lease=around.manner.lease)
+    options: dict[str, Json] = {"models": {**state.options.get("models", {}), **models}} if models else {}
+    epoch, reopened = await _taken_over(row, secrets, around)
+    names = (loaded.hash, loaded.workflow.version) if changed else ("", "")
+    if changed:
+        options["folder"] = folder_of(loaded.workflow)
+    if version.takeover is not None:
+        around.told(version.takeover)
+    resumed = Resumed(epoch, *names, options, version.adapted)
+    live = Live(run, loaded.workflow, reopened.state)
+    return replace(await drive(live, epoch, resumed, secrets, around, reopened), takeover=version.takeover)
+
+
+async def _taken_over(row: RunRow, secrets: Secrets, around: Surroundings) -> tuple[int, Reopened]:
+    """The lease's epoch and the run as it stands, now that it is this process's and what a crash left has ended."""
+    store, run, owner = around.store, row.id, current_owner(lease=around.manner.lease)
     epoch = store.claim(run, owner, around.clock.now(), row.epoch)
     reopened = reopen(store, run)
     ends = (kill_leftovers(mark_of(run, secrets), f"{run}/{step}", GRACE) for step in reopened.state.running)
     await _meanwhile(
         beat_seconds(owner), lambda: store.heartbeat(run, epoch, around.clock.now()), asyncio.gather(*ends)
     )
-    live = Live(run, loaded.workflow, reopened.state)
-    names = (loaded.hash, loaded.workflow.version) if changed else ("", "")
-    options: dict[str, Json] = {"models": {**state.options.get("models", {}), **models}} if models else {}
-    if changed:
-        options["folder"] = folder_of(loaded.workflow)
-    resumed = Resumed(epoch, *names, options, version.adapted)
-    if version.takeover is not None:
-        around.told(version.takeover)
-    return replace(await drive(live, epoch, resumed, secrets, around, reopened), takeover=version.takeover)
+    return epoch, reopened
 
 
 async def _meanwhile(every: float, beat: Callable[[], None], work: asyncio.Future[list[int]]) -> None:

@@ -9,9 +9,10 @@ from msgspec.structs import replace
 from runner.engine.scheduler import Live
 from runner.engine.takeover import Verdict, Visit
 from runner.ground.errors import UsageError
+from runner.record.address import ROOT, is_inside
 from runner.record.events import Commit, RunForked, RunResumed, RunStarted, StepEnded, StepStarted
 from runner.record.fold import apply
-from runner.record.run_state import ROOT, Frame, RunState, Step, is_inside
+from runner.record.run_state import Frame, RunState, Step
 from runner.record.store.contract import Store
 from runner.travel.misfits import counterpart
 from runner.workflow.fingerprint import fingerprint

@@ -15,8 +15,8 @@ from runner.language.expression import Expression
 from runner.language.template import Template, ValueTemplate
 from runner.workflow.model import Agent, Node, Workflow
 
-ELSEWHERE = frozenset({"at", "uses", "bodies"})
-"""The fields that tell where something stands, or that are looked at on their own."""
+ELSEWHERE = frozenset({"at", "uses", "bodies", "traits"})
+"""The fields that tell where something stands, that are looked at on their own, or that only follow from the spec."""
 
 
 def fingerprint(node: Node, workflow: Workflow) -> str:

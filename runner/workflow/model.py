@@ -20,6 +20,9 @@ Seconds = float
 UNKNOWN = "unknown"
 """The verb of what stands for a node that can't be read."""
 
+NO_VERB = "none"
+"""What a node without a verb has in the place of one."""
+
 
 class Route(msgspec.Struct, frozen=True):
     """One arrow out of a node. `to` is a node id, or None for `exit`; without `when` it always holds."""
@@ -60,6 +63,60 @@ class Use(msgspec.Struct, frozen=True):
     file: str = ""
 
 
+class Branching(msgspec.Struct, frozen=True):
+    """How the bodies inside a node run beside each other: each as a branch, or one of them for every item of a list.
+
+    `after` says for each branch, in the order in which branches are merged, which others it comes after. `items` is the
+    key of the body that is run for every item, `sequential` whether one item comes after the other. `joined` is whether
+    what the branches write is merged.
+    """
+
+    after: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    items: str = ""
+    sequential: bool = False
+    joined: bool = True
+
+
+class Called(msgspec.Struct, frozen=True):
+    """A workflow (its key in the library) or a tool that a node calls, with the names of what it is given.
+
+    `agents` are put in the place of the workflow's own.
+    """
+
+    workflow: str = ""
+    tool: str = ""
+    arguments: tuple[str, ...] = ()
+    agents: Mapping[str, str | Agent] = msgspec.field(default_factory=dict)
+
+
+class Started(msgspec.Struct, frozen=True):
+    """A program that a node or a tool starts, and at which path below it the program is named.
+
+    `program` and `cwd` are None where a template says them. `pass_env` are variables passed on from wf's own.
+    """
+
+    at: JsonPath
+    program: str | None
+    cwd: str | None
+    pass_env: tuple[str, ...]
+
+
+class Traits(msgspec.Struct, frozen=True):
+    """What a node does, as far as the checks of a workflow and its pictures have to know. Its kind tells it.
+
+    `ends`: the workflow ends wherever the node is reached. `asks` a person. `agent` is the one that it asks, `models`
+    are those that it names itself.
+    """
+
+    ends: bool = False
+    asks: bool = False
+    agent: str | Agent | None = None
+    models: tuple[str, ...] = ()
+    called: Called | None = None
+    programs: tuple[Started, ...] = ()
+    branching: Branching | None = None
+
+
 class Node(msgspec.Struct, frozen=True):
     """A unit of the graph. `spec` belongs to its kind; `bodies` are the graphs inside it, by their frames' keys."""
 
@@ -79,6 +136,12 @@ class Node(msgspec.Struct, frozen=True):
     on_crash: Literal["retry", "fail"] = "retry"
     bodies: Mapping[str, Body] = msgspec.field(default_factory=dict)
     uses: tuple[Use, ...] = ()
+    traits: Traits = Traits()
+
+    @property
+    def key(self) -> str:
+        """Its place in the file, which names it in pictures and in the record."""
+        return "/".join(map(str, self.at)) or self.id
 
     @property
     def handlers(self) -> tuple[Route, ...]:
@@ -175,6 +238,11 @@ class Program(msgspec.Struct, frozen=True):
     ok_exit: tuple[int, ...]
     parse: str
 
+    def started(self, *at: str | int, by: str = "") -> Started:
+        """The start of the program, named at a path below the node; `by` is the program that runs a text."""
+        named = self.argv[0].source if self.argv and self.argv[0].literal else by
+        return Started(at, named or None, self.cwd.source if self.cwd.literal else None, self.pass_env)
+
 
 class Tool(msgspec.Struct, frozen=True):
     """Something that a node or an agent can call: a function of a Python file, or a program.
@@ -189,6 +257,11 @@ class Tool(msgspec.Struct, frozen=True):
     file: str = ""
     function: str = ""
     at: JsonPath = ()
+
+    @property
+    def started(self) -> Started:
+        """The program that it starts; a function starts none, and is given an environment all the same."""
+        return self.program.started("command", 0)
 
 
 class Limits(msgspec.Struct, frozen=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from runner.engine.scheduler import Live
-from runner.engine.scheduler.settling import prefix
+from runner.engine.scheduler.settling import branch_of
 from runner.ground.errors import UsageError
 from runner.ground.json_value import Json
 from runner.record.events import RunForked
@@ -80,4 +80,4 @@ def _begun(live: Live) -> set[str]:
 
 
 def _branch(step: Step, key: str) -> str:
-    return f"{prefix(step)}[{key}]" if step.verb == "for_each" else f"{prefix(step)}/{key}"
+    return branch_of(step, key)

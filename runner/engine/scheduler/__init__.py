@@ -30,9 +30,10 @@ from runner.engine.scheduler.timing import attempt_timeout, due_time, time_left
 from runner.engine.scheduler.view import StepView, time_limit
 from runner.ground.errors import Failure
 from runner.nodes.composites.workflow import BODY
-from runner.nodes.contract import Done, Failed, Stay, StepFailed, Woken
-from runner.record.events import TIMED_OUT, AnyEvent, AttemptStarted, FrameOpened, RunPaused, RunResumed
-from runner.record.run_state import ROOT, Step
+from runner.nodes.contract import Done, Failed, Stay, StepFailed, Woke, Woken
+from runner.record.address import ROOT
+from runner.record.events import TIMED_OUT, AnyEvent, AttemptStarted, FrameOpened, RunPaused, RunResumed, StepWaiting
+from runner.record.run_state import Step
 from runner.world.calls import Done as CallDone
 
 __all__ = [
@@ -129,12 +130,29 @@ def _wake(live: Live, path: str, woken: Woken) -> bool:
     step = live.state.steps.get(path)
     if step is None or step.waiting is None:
         return False
+    if step.frame is None:
+        _end_question(live, step, step.waiting, woken)
+        return True
+    answer: Woke
     try:
         answer = live.kind(step).wake(live.node(step), StepView.of(live, step), woken)
     except StepFailed as error:
         answer = Failed(error.failure)
     take(live, step, answer)
     return not isinstance(answer, Stay)
+
+
+def _end_question(live: Live, step: Step, waiting: StepWaiting, woken: Woken) -> None:
+    """A composite's question has its answer, or none came in time: the composite settles."""
+    if woken.by != "time" or waiting.kind == "timer":
+        end_call(live, step, "completed", Done(woken.value), None)
+        return
+    failure = (
+        Failure("human_timeout", "nobody answered in time")
+        if waiting.kind == "person"
+        else Failure("signal_timeout", "no signal came in time")
+    )
+    end_call(live, step, "failed", Done(), failure.as_error(step.path, step.attempt))
 
 
 def _time_reached(live: Live, happening: TimeReached) -> None:

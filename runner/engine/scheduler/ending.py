@@ -16,6 +16,7 @@ from runner.engine.scheduler.live import Live
 from runner.engine.scheduler.view import StepView, draw
 from runner.ground.errors import Failure
 from runner.ground.json_value import Json
+from runner.nodes import KINDS
 from runner.nodes.composites.workflow import BODY, FINALLY
 from runner.nodes.contract import Done, End, Failed, StepFailed
 from runner.record.events import AttemptFailed, BranchPassed, EndStatus, FrameEnded, StepEnded
@@ -38,9 +39,10 @@ def complete(live: Live, at: Arrival, done: Done) -> None:
 
 def _prints(live: Live, at: Arrival) -> bool:
     """Whether a step runs a program: what that printed is there, however the step ends."""
-    if at.node.verb == "tool":
-        return bool(live.workflow_of(at.frame).tools[at.node.spec.tool].program.argv)
-    return at.node.verb in ("command", "script")
+    called = at.node.traits.called
+    if called is not None and called.tool:
+        return bool(live.workflow_of(at.frame).tools[called.tool].program.argv)
+    return bool(at.node.traits.programs)
 
 
 def skip(live: Live, at: Arrival) -> None:
@@ -77,7 +79,9 @@ def fail(live: Live, at: Arrival, failed: Failed, *, final: bool = False) -> Non
 
 def _retry(live: Live, node: Node, step: Step, failed: Failed, error: dict[str, Json]) -> bool:
     policy, failure = node.retry, failed.failure
-    if failure.type not in policy.errors or step.failures + 1 >= policy.max_attempts or step.verb == "agent":
+    if failure.type not in policy.errors or step.failures + 1 >= policy.max_attempts:
+        return False
+    if step.composite and not KINDS[node.verb].retried_as_whole:
         return False
     view = StepView.of(live, step)
     wait = min(view.seconds(policy.initial_interval) * policy.backoff**step.failures, view.seconds(policy.max_interval))
@@ -111,7 +115,7 @@ def fail_call(live: Live, step: Step, failed: Failed) -> None:
 
 
 def end_call(live: Live, step: Step, status: EndStatus, done: Done, error: dict[str, Json] | None) -> None:
-    """A composite's call has ended: the composite settles."""
+    """A composite's call or question has ended: the composite settles."""
     live.emit(
         StepEnded(step.path, status, step.node, None, step.verb, output=done.output, error=error, usage=done.usage)
     )

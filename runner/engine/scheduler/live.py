@@ -9,17 +9,16 @@ from typing import Any
 from runner.engine.scheduler.permissions import intersection
 from runner.ground.json_value import Json
 from runner.nodes import KINDS
-from runner.nodes.composites.workflow import WorkflowSpec
+from runner.nodes.composites import workflow
 from runner.nodes.contract import Kind
+from runner.record.address import ROOT, visited
 from runner.record.events import AnyEvent
 from runner.record.fold import apply
-from runner.record.run_state import ROOT, Frame, RunState, Step
+from runner.record.run_state import Frame, RunState, Step
 from runner.workflow.model import Agent, Body, Model, Node, Permissions, Workflow
 from runner.world.calls import AnyCall
 
-ROOT_NODE = Node(ROOT, "workflow", (), None)
-CALL = "call"
-"""The verb of a composite's recorded call."""
+ROOT_NODE = Node(ROOT, workflow.KIND.verb, (), None)
 
 
 class Live:
@@ -62,7 +61,7 @@ class Live:
         return self.workflow_of(frame).bodies[frame.body]
 
     def node(self, step: Step) -> Node:
-        """The node that a step visits; of a composite's call, the composite's."""
+        """The node that a step visits; of a composite's call or question, the composite's."""
         if step.path == ROOT:
             return ROOT_NODE
         if step.frame is None:
@@ -77,28 +76,26 @@ class Live:
         """The workflow that a `workflow` step executes."""
         if step.path == ROOT:
             return self.workflow
-        spec: WorkflowSpec = self.node(step).spec
-        return self.workflow.library[spec.target]
+        return self.called_by(self.node(step))
+
+    def called_by(self, node: Node) -> Workflow:
+        """The workflow that a node calls."""
+        assert node.traits.called is not None, "only a node that calls a workflow has one"
+        return self.workflow.library[node.traits.called.workflow]
 
     def workflow_of(self, frame: Frame) -> Workflow:
         """The workflow that a frame stands in."""
         return self.workflow if frame.home == ROOT else self.callee(self.state.steps[frame.home])
 
     def frame_of(self, step: Step) -> Frame:
-        """The frame that a step stands in; of a composite's call, the composite's."""
+        """The frame that a step stands in; of a composite's call or question, the composite's."""
         while step.frame is None:
             step = self.state.steps[step.owner]
         return step.base or self.state.frames[step.frame]
 
     def step_path(self, frame: Frame, node: str, visit: int) -> str:
-        """A step's address: `triage`, `review#2`, `fan/security/scan`, `each[3]/summarize`.
-
-        A called workflow's own frame ends in a slash, to be apart from the branch that it may be in.
-        """
-        if self.body(frame).single:
-            return frame.path
-        name = node if visit == 1 else f"{node}#{visit}"
-        return f"{frame.path.rstrip('/')}/{name}" if frame.path else name
+        """The address of a visit in a frame; the step of a lone node has that of its frame."""
+        return frame.path if self.body(frame).single else visited(frame.path, node, visit)
 
     def permissions(self, frame: Frame) -> Permissions:
         """What leaves may reach in a frame: what its workflow allows, and all of its callers do."""
@@ -121,9 +118,9 @@ class Live:
         if isinstance(agent, Agent):
             return agent, here
         if home.path != ROOT:
-            spec: WorkflowSpec = self.node(home).spec
-            if agent in spec.agents:
-                return self.agent(self.frame_of(home), spec.agents[agent])
+            called = self.node(home).traits.called
+            if called is not None and agent in called.agents:
+                return self.agent(self.frame_of(home), called.agents[agent])
         return here.agents[agent], here
 
     def model(self, workflow: Workflow, name: str) -> Model:
@@ -134,8 +131,3 @@ class Live:
             return known
         aliased: Model = workflow.models.get(chosen, Model(chosen, known.temperature, known.max_reply_tokens))
         return aliased
-
-
-def join(*parts: str) -> str:
-    """Parts of an address, the empty ones left out."""
-    return "/".join(part for part in parts if part)

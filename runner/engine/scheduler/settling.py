@@ -2,14 +2,41 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from runner.engine.scheduler.aftermath import arrival_of
 from runner.engine.scheduler.ending import complete, fail
-from runner.engine.scheduler.live import CALL, Live, join
+from runner.engine.scheduler.live import Live
 from runner.engine.scheduler.view import StepView
 from runner.nodes.composites.workflow import BODY, FINALLY, RESCUE
-from runner.nodes.contract import Answer, Branch, Done, Ended, Failed, Spawn, Stay, StepFailed, SubCall
-from runner.record.events import BranchPassed, FrameOpened, RunEnded, StepClosed, StepStarted
-from runner.record.run_state import ROOT, Step
+from runner.nodes.contract import (
+    Ask,
+    Branch,
+    Done,
+    Ended,
+    Failed,
+    Left,
+    Memory,
+    Settled,
+    Spawn,
+    Stay,
+    StepFailed,
+    SubAsk,
+    SubCall,
+)
+from runner.record.address import ROOT, below, children_of, item_of, own_frame
+from runner.record.events import (
+    ASK,
+    CALL,
+    BranchPassed,
+    FrameOpened,
+    RunEnded,
+    StepClosed,
+    StepRemembered,
+    StepStarted,
+    StepWaiting,
+)
+from runner.record.run_state import Step
 
 
 def settle_all(live: Live) -> None:
@@ -27,27 +54,34 @@ def settle_all(live: Live) -> None:
 def _settle(live: Live, step: Step, key: str) -> None:
     kind, node, view = live.kind(step), live.node(step), StepView.of(live, step)
     ended = Ended(key, step.children[key])
+    if step.detached:
+        _settle_detached(live, step, kind.detached(node, view, ended))
+        return
     try:
-        answer: Answer = (kind.detached if step.detached else kind.settle)(node, view, ended)
+        answer = kind.settle(node, view, ended)
     except StepFailed as error:
         answer = Failed(error.failure, error.output)
-    if step.detached:
-        _settle_detached(live, step, answer)
-    else:
-        take(live, step, answer)
+    take(live, step, answer)
 
 
-def take(live: Live, step: Step, answer: Answer) -> None:
+def take(live: Live, step: Step, answer: Settled) -> None:
     """Do what a kind answered for an open step."""
     match answer:
         case Stay():
-            return
+            _remember(live, step, answer.memory)
         case Spawn():
+            _remember(live, step, answer.memory)
             spawn(live, step, answer)
-        case Done():
+        case Done() | Failed():
             _finish(live, step, answer)
-        case Failed():
-            _finish(live, step, answer)
+        case _:
+            assert_never(answer)
+
+
+def _remember(live: Live, step: Step, memory: Memory | None) -> None:
+    if memory is not None:
+        added = {key: more for key, more in memory.added.items() if more}
+        live.emit(StepRemembered(step.path, dict(memory.values), added))
 
 
 def _finish(live: Live, step: Step, answer: Done | Failed) -> None:
@@ -67,7 +101,8 @@ def _end_run(live: Live, answer: Done | Failed) -> None:
     live.emit(RunEnded("cancelled" if error["type"] == "cancelled" else "failed", {}, error))
 
 
-def _settle_detached(live: Live, step: Step, answer: Answer) -> None:
+def _settle_detached(live: Live, step: Step, answer: Left) -> None:
+    _remember(live, step, answer.memory)
     if isinstance(answer, Spawn):
         spawn(live, step, answer)
     if not live.is_over(step) or (isinstance(answer, Spawn) and answer.passed):
@@ -83,12 +118,17 @@ def spawn(live: Live, step: Step, spawned: Spawn) -> None:
     for child in spawned.children:
         if child.key in step.open or child.key in step.children:
             continue
-        if isinstance(child, Branch):
-            live.emit(frame_opened(live, step, child))
-        else:
-            _start_call(live, step, child)
+        match child:
+            case Branch():
+                live.emit(frame_opened(live, step, child))
+            case SubCall():
+                _start_call(live, step, child)
+            case SubAsk():
+                _start_question(live, step, child)
+            case _:
+                assert_never(child)
     for passed in spawned.passed:
-        place = join(prefix(step), passed.key)
+        place = branch_of(step, passed.key)
         error = None if passed.failure is None else passed.failure.as_error(place, 1)
         live.emit(BranchPassed(step.path, passed.key, passed.status, error))
         live.ended(step, passed.key)
@@ -96,42 +136,37 @@ def spawn(live: Live, step: Step, spawned: Spawn) -> None:
         _finish(live, step, spawned.done)
 
 
-def prefix(step: Step) -> str:
-    """Where a composite's children have their addresses: a retried one's apart from those of the attempt before."""
-    return step.path if step.attempt <= 1 else f"{step.path}~{step.attempt}"
+def branch_of(step: Step, key: str) -> str:
+    """The address of a composite's branch."""
+    place = children_of(step.path, step.attempt)
+    return item_of(place, key) if isinstance(step.branches, int) else below(place, key)
 
 
 def frame_opened(live: Live, step: Step, child: Branch) -> FrameOpened:
-    """What is recorded as a composite opens a branch."""
-    if step.verb == "for_each":
-        path = f"{prefix(step)}[{child.key}]"
-    elif step.verb == "workflow":
-        path = _frame_of_workflow(live, step, child.key)
-    else:
-        path = join(prefix(step), child.key)
+    """What is recorded as a composite opens a branch, or a workflow one of its own bodies."""
+    is_workflow = step.invocation is not None
     return FrameOpened(
-        path,
-        step.path,
-        child.key,
-        _body_of(live, step, child),
-        dict(child.variables),
-        child.after,
-        child.follows,
-        child.shared,
-        child.ending,
+        frame=_own_frame(live, step, child.key) if is_workflow else branch_of(step, child.key),
+        owner=step.path,
+        key=child.key,
+        body=_own_body(live, step, child) if is_workflow else live.node(step).bodies[child.body].key,
+        variables=dict(child.variables),
+        after=child.after,
+        follows=child.follows,
+        shared=child.shared,
+        ending=child.ending,
     )
 
 
-def _frame_of_workflow(live: Live, step: Step, key: str) -> str:
+def _own_frame(live: Live, step: Step, key: str) -> str:
     """The address of a workflow's own frame; a node of its body may be called `rescue` or `finally` too."""
+    place = children_of(step.path, step.attempt)
     if key == BODY:
-        return f"{prefix(step)}/" if step.path else ROOT
-    return join(prefix(step), f"{key}:" if key in live.callee(step).body.nodes else key)
+        return own_frame(place)
+    return below(place, f"{key}:" if key in live.callee(step).body.nodes else key)
 
 
-def _body_of(live: Live, step: Step, child: Branch) -> str:
-    if step.verb != "workflow":
-        return live.node(step).bodies[child.body].key
+def _own_body(live: Live, step: Step, child: Branch) -> str:
     callee = live.callee(step)
     body = {BODY: callee.body, RESCUE: callee.rescue, FINALLY: callee.finally_}[child.body]
     assert body is not None, "a workflow opens only bodies that it has"
@@ -139,7 +174,39 @@ def _body_of(live: Live, step: Step, child: Branch) -> str:
 
 
 def _start_call(live: Live, step: Step, child: SubCall) -> None:
-    path = join(prefix(step), child.key)
+    path = below(children_of(step.path, step.attempt), child.key)
     agent = getattr(child.call, "agent", "")
-    live.emit(StepStarted(path, step.node, CALL, None, step.path, child.key, agent=agent, request=dict(child.request)))
+    live.emit(
+        StepStarted(
+            step=path,
+            node=step.node,
+            verb=CALL,
+            owner=step.path,
+            key=child.key,
+            agent=agent,
+            request=dict(child.request),
+        )
+    )
     live.calls[path] = child.call
+
+
+def _start_question(live: Live, step: Step, child: SubAsk) -> None:
+    path = below(children_of(step.path, step.attempt), child.key)
+    live.emit(
+        StepStarted(step=path, node=step.node, verb=ASK, owner=step.path, key=child.key, attempt=1, composite=True)
+    )
+    live.emit(waiting_for(path, child.ask))
+
+
+def waiting_for(step: str, ask: Ask) -> StepWaiting:
+    """What is recorded as a step begins to wait."""
+    return StepWaiting(
+        step=step,
+        kind=ask.kind,
+        until=ask.until,
+        prompt=ask.prompt,
+        choices=ask.choices,
+        schema=None if ask.schema is None else dict(ask.schema),
+        times=dict(ask.times),
+        signals=dict(ask.signals),
+    )

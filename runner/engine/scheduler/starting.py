@@ -4,27 +4,37 @@ from __future__ import annotations
 
 import hashlib
 from functools import partial
+from typing import Any, assert_never
 
 import msgspec
 
 from runner.engine.scheduler.aftermath import Arrival, arrival_of
 from runner.engine.scheduler.ending import complete, end_body, end_workflow, fail, skip
 from runner.engine.scheduler.live import Live
-from runner.engine.scheduler.settling import settle_all, spawn
+from runner.engine.scheduler.settling import settle_all, spawn, waiting_for
 from runner.engine.scheduler.view import Place, StepView
 from runner.ground.errors import Failure
 from runner.nodes import KINDS
 from runner.nodes.composites.workflow import BODY
-from runner.nodes.contract import Ask, Branch, Done, End, Enter, Failed, Opened, Perform, Spawn, StepFailed, SubCall
-from runner.record.events import AttemptStarted, StepStarted, StepWaiting
-from runner.record.fold import COMPOSITES
+from runner.nodes.contract import (
+    Ask,
+    Branch,
+    Done,
+    End,
+    Enter,
+    Failed,
+    Memory,
+    Opened,
+    Perform,
+    Spawn,
+    StepFailed,
+    SubCall,
+)
+from runner.record.events import AttemptStarted, StepStarted
 from runner.record.node_records import arrived
 from runner.record.run_state import Frame, Step
 from runner.workflow.model import Node
 from runner.world.calls import AnyCall
-
-PURE = frozenset({"none", "end"})
-"""The verbs whose steps need no attempt: they end in the commit in which they start."""
 
 _AT_ONCE = (Done, Failed, End)
 """The answers that end a step without its having been open."""
@@ -53,7 +63,7 @@ def _consider(live: Live, frame: Frame, settled: set[str]) -> None:
     node = body.nodes[frame.at or body.start]
     if frame.path in live.moved:
         settled.add(frame.path)
-        if node.verb in PURE or node.condition is not None:
+        if KINDS[node.verb].instant or node.condition is not None:
             return
     _start(live, frame, node)
 
@@ -63,7 +73,7 @@ def _start_due(live: Live) -> None:
         step = live.state.steps[path]
         if step.retry_at is None or step.retry_at > live.state.at:
             continue
-        if step.verb in COMPOSITES:
+        if step.composite:
             _open(live, arrival_of(live, step), step)
             settle_all(live)
         elif _has_room(live, step):
@@ -131,7 +141,7 @@ def _open(live: Live, at: Arrival, step: Step | None) -> None:
     view = StepView(live, Place(at.frame, at.visit, at.node.id, record), at.step, step)
     try:
         opened: Opened = KINDS[at.node.verb].open(at.node, view)
-        due = None if at.node.timeout is None else _deadline(live, at, view.seconds(at.node.timeout))
+        due = _deadline(live, at, view)
     except StepFailed as error:
         fail(live, at, Failed(error.failure, error.output), final=True)
         return
@@ -140,9 +150,10 @@ def _open(live: Live, at: Arrival, step: Step | None) -> None:
     _take_opened(live, at, opened)
 
 
-def _deadline(live: Live, at: Arrival, seconds: float) -> float | None:
-    timed = at.node.verb in COMPOSITES and at.node.verb not in ("human", "agent", "wait")
-    return live.state.at + seconds if timed else None
+def _deadline(live: Live, at: Arrival, view: StepView) -> float | None:
+    """When the time of a step is up, if its kind has its `timeout` bound the whole of it."""
+    seconds = None if at.node.timeout is None else view.seconds(at.node.timeout)
+    return live.state.at + seconds if seconds is not None and KINDS[at.node.verb].timed_as_whole else None
 
 
 def _take_opened(live: Live, at: Arrival, opened: Opened) -> None:
@@ -160,33 +171,43 @@ def _take_opened(live: Live, at: Arrival, opened: Opened) -> None:
         case Enter():
             spawn(live, live.state.steps[at.step], Spawn((Branch(BODY, BODY, shared=True),)))
         case Ask():
-            schema = dict(opened.schema) if opened.schema is not None else None
-            waits = (dict(opened.times), dict(opened.signals))
-            live.emit(StepWaiting(at.step, opened.kind, opened.until, opened.prompt, opened.choices, schema, *waits))
+            live.emit(waiting_for(at.step, opened))
+        case _:
+            assert_never(opened)
+
+
+def _begun_with(opened: Spawn | Enter | Ask) -> dict[str, Any]:
+    """What is recorded as a composite begins: what it keeps, the branches that it may have, a workflow's scope."""
+    match opened:
+        case Spawn():
+            memory = opened.memory or Memory()
+            return {"memory": {**memory.values, **memory.added}, "branches": opened.branches}
+        case Enter():
+            return {"scope": opened.scope}
+        case Ask():
+            return {}
+        case _:
+            assert_never(opened)
 
 
 def _started_anew(step: Step, opened: Perform | Spawn | Enter | Ask, due: float | None) -> AttemptStarted:
-    memory = dict(opened.memory) if isinstance(opened, Spawn) else {}
-    scope = opened.scope if isinstance(opened, Enter) else None
-    return AttemptStarted(step.path, step.attempt + 1, memory=memory, scope=scope, due=due)
+    assert not isinstance(opened, Perform), "what began as a composite begins anew as one"
+    return AttemptStarted(step.path, step.attempt + 1, due=due, **_begun_with(opened))
 
 
 def _started(live: Live, at: Arrival, opened: Perform | Spawn | Enter | Ask, due: float | None) -> StepStarted:
-    started = StepStarted(at.step, at.node.id, at.node.verb, at.frame.path, visit=at.visit, due=due)
-    match opened:
-        case Perform():
-            details = {
-                "attempt": int(_has_room(live, at.frame)),
-                "input_hash": input_hash(opened.call),
-                "request": dict(opened.request),
-            }
-            return msgspec.structs.replace(started, **details)
-        case Spawn():
-            return msgspec.structs.replace(started, attempt=1, memory=dict(opened.memory))
-        case Enter():
-            return msgspec.structs.replace(started, attempt=1, scope=opened.scope)
-        case Ask():
-            return msgspec.structs.replace(started, attempt=1)
+    details: dict[str, Any]
+    if isinstance(opened, Perform):
+        details = {
+            "attempt": int(_has_room(live, at.frame)),
+            "input_hash": input_hash(opened.call),
+            "request": dict(opened.request),
+        }
+    else:
+        details = {"attempt": 1, "composite": True, **_begun_with(opened)}
+    return StepStarted(
+        step=at.step, node=at.node.id, verb=at.node.verb, frame=at.frame.path, visit=at.visit, due=due, **details
+    )
 
 
 def input_hash(call: AnyCall) -> str:
@@ -195,7 +216,7 @@ def input_hash(call: AnyCall) -> str:
 
 
 def call_of(live: Live, step: Step) -> AnyCall:
-    """The call of a step whose attempt is to run: as it was opened, or opened anew after a resumption (it is pure)."""
+    """The call of a step whose attempt is to run: as it was opened. After a resumption its kind opens it again."""
     if step.path not in live.calls:
         holder = step if step.frame is not None else live.state.steps[step.owner]
         opened = live.kind(holder).open(live.node(holder), StepView.as_begun(live, holder))

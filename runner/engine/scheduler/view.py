@@ -15,7 +15,7 @@ from runner.language.expression import Expression
 from runner.language.template import Template, ValueTemplate
 from runner.nodes.contract import AgentUse, ResolvedAgent, StepFailed
 from runner.record.events import Ending, Scope
-from runner.record.fold import contributions, merge
+from runner.record.merging import contributions, merge
 from runner.record.node_records import needed, results_of
 from runner.record.run_state import PENDING, Child, Frame, Nodes, Step, Tally
 from runner.workflow.compiler import parse_duration
@@ -277,7 +277,7 @@ class StepView:
         return ResolvedAgent(_as_used(found, use), models, {tool.name: tool for tool in named})
 
     def enter(self, node: Node, with_: Mapping[str, Json]) -> Scope:
-        callee = self._live.workflow.library[node.spec.target]
+        callee = self._live.called_by(node)
         if (limit := self._live.depth_limit(self.frame)) is not None:
             words = f"workflows are nested {limit} deep; limits.max_depth allows no more"
             raise StepFailed(Failure("depth_limit", words))

@@ -7,21 +7,9 @@ from typing import Any
 
 from runner.language.schema import shipped, words
 from runner.language.schema.evaluated import known_keys
+from runner.language.schema.union import verbs
 
-VERBS = (
-    "agent",
-    "command",
-    "script",
-    "tool",
-    "read",
-    "write",
-    "human",
-    "parallel",
-    "for_each",
-    "workflow",
-    "wait",
-    "end",
-)
+VERBS = verbs()
 
 
 @cache
@@ -37,9 +25,9 @@ def _keys(schema: dict[str, Any]) -> list[str]:
 
 def belongs(key: str) -> str:
     """Where a key that is unknown in one place may stand; nothing for one that stands nowhere."""
-    verbs = [verb for verb in VERBS if key in verb_keys(verb)]
-    if verbs:
-        return f"'{key}' belongs to {words.both(verbs)} nodes"
+    taking = [verb for verb in VERBS if key in verb_keys(verb)]
+    if taking:
+        return f"'{key}' belongs to {words.both(taking)} nodes"
     node = shipped.fragment("node")["$defs"]
     places = {
         "nodes": _keys(node["keys"]),

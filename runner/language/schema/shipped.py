@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import copy
-import json
 import posixpath
 from functools import cache
 from typing import Any
 
-from runner.ground import resources
 from runner.ground.json_value import Json
 from runner.language.schema.checker import Checker, checker
 from runner.language.schema.linked import Link, link
+from runner.language.schema.union import read, union
 
 ROOT = "workflow.schema.json"
+NODE = "node.json"
 _DATA = frozenset({"const", "default", "enum", "examples"})
 
 
@@ -39,9 +39,11 @@ def _collect(file: str, documents: dict[str, dict[str, Json]]) -> None:
     """Read `file` and all files that it refers to; references become places in the bundle."""
     if file in documents:
         return
-    documents[file] = document = json.loads((resources.data("schemas") / file).read_text(encoding="utf-8"))
+    documents[file] = document = read(file)
     if file != ROOT:
         del document["$schema"]
+    if file == NODE:
+        document["$defs"]["verb"] = union()
     _redirect(document, file, documents)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import msgspec
 from msgspec.structs import replace
 
@@ -12,10 +10,25 @@ from runner.ground.json_value import Json
 from runner.language.expression import Expression
 from runner.language.template import ValueTemplate
 from runner.nodes.composites.joining import Joining, build_joining, finished, joined
-from runner.nodes.contract import Answer, Branch, Done, Ended, Failed, Kind, Opened, Spawn, Stay, StepFailed, View
+from runner.nodes.contract import (
+    Branch,
+    Done,
+    Ended,
+    Failed,
+    Kind,
+    Left,
+    Memory,
+    Opened,
+    Settled,
+    Shape,
+    Spawn,
+    Stay,
+    StepFailed,
+    View,
+)
 from runner.record.reducers import kind_of
 from runner.workflow.compiler import NodeReader
-from runner.workflow.model import Node
+from runner.workflow.model import Branching, Node, Traits
 
 DO = "do"
 
@@ -50,7 +63,7 @@ def open_(node: Node, view: View) -> Opened:
     verdict = joined(spec.joining, view, len(items), None)
     if isinstance(verdict, Failed):
         return verdict
-    opened = _next(spec, view, items)
+    opened = replace(_next(spec, view, items), memory=Memory({"items": items}), branches=len(items))
     return opened if verdict == "open" else replace(opened, done=Done([None] * len(items), leave=bool(items)))
 
 
@@ -62,18 +75,7 @@ def _items(spec: ForEachSpec, view: View) -> list[Json]:
     return items
 
 
-def keeps(node: Node, memory: Mapping[str, Json]) -> bool:
-    spec: ForEachSpec = node.spec
-    items = memory.get("items")
-    written = None if isinstance(spec.items, Expression) or spec.items is None else spec.items.source
-    return memory.keys() == {"items"} and isinstance(items, list) and (written is None or len(items) == len(written))
-
-
-def branch(_node: Node, memory: Mapping[str, Json], key: str) -> str | None:
-    return DO if key.isdecimal() and key == str(int(key)) and int(key) < len(memory["items"]) else None
-
-
-def settle(node: Node, view: View, ended: Ended) -> Answer:
+def settle(node: Node, view: View, ended: Ended) -> Settled:
     spec: ForEachSpec = node.spec
     items: list[Json] = view.memory["items"]
     verdict = joined(spec.joining, view, len(items), ended)
@@ -85,7 +87,7 @@ def settle(node: Node, view: View, ended: Ended) -> Answer:
     return _next(spec, view, items)
 
 
-def detached(node: Node, view: View, _ended: Ended) -> Answer:
+def detached(node: Node, view: View, _ended: Ended) -> Left:
     """With `join: none` the items still to come open as before, though the node has ended."""
     spec: ForEachSpec = node.spec
     return _next(spec, view, view.memory["items"]) if spec.joining.join == "none" else Stay()
@@ -105,7 +107,7 @@ def _next(spec: ForEachSpec, view: View, items: list[Json]) -> Spawn:
         Branch(str(index), DO, {spec.variable: items[index], "index": index}, follows=follows)
         for index in range(begun, stop)
     )
-    return Spawn(tuple(branches), memory={"items": items})
+    return Spawn(tuple(branches))
 
 
 def _last_completed(view: View, begun: int) -> str:
@@ -113,4 +115,18 @@ def _last_completed(view: View, begun: int) -> str:
     return next(completed, "")
 
 
-KIND = Kind("for_each", build, open_, settle, detached=detached, keeps=keeps, branch=branch)
+def traits(spec: ForEachSpec) -> Traits:
+    joined = spec.joining.join != "none"
+    return Traits(branching=Branching(items=DO, sequential=spec.sequential, joined=joined))
+
+
+KIND = Kind(
+    verb="for_each",
+    build=build,
+    open=open_,
+    settle=settle,
+    detached=detached,
+    traits=traits,
+    timed_as_whole=True,
+    shape=Shape(framed=True, items="for each"),
+)

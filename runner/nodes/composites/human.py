@@ -9,11 +9,11 @@ import msgspec
 from runner.ground.errors import Failure, UsageError
 from runner.ground.json_value import Json
 from runner.language.template import Template, ValueTemplate
-from runner.nodes.contract import Answer, Ask, Done, Kind, Opened, StepFailed, View, Woken, fail
+from runner.nodes.contract import Ask, Done, Kind, Opened, Shape, StepFailed, View, Woke, Woken, fail
 from runner.record.answers import check_answer
 from runner.record.events import StepWaiting
 from runner.workflow.compiler import NodeReader
-from runner.workflow.model import Node
+from runner.workflow.model import Node, Traits
 
 
 class HumanSpec(msgspec.Struct, frozen=True):
@@ -69,13 +69,7 @@ def _choices(spec: HumanSpec, view: View) -> tuple[Json, ...]:
     return tuple(choices)
 
 
-def awaits(node: Node, waiting: StepWaiting) -> bool:
-    spec: HumanSpec = node.spec
-    form = None if spec.schema is None else msgspec.json.decode(msgspec.json.encode(spec.schema))
-    return waiting.kind == "person" and waiting.schema == form
-
-
-def wake(node: Node, view: View, woken: Woken) -> Answer:
+def wake(node: Node, view: View, woken: Woken) -> Woke:
     spec: HumanSpec = node.spec
     if woken.by == "answer":
         return Done(woken.value)
@@ -84,4 +78,8 @@ def wake(node: Node, view: View, woken: Woken) -> Answer:
     return fail("human_timeout", "nobody answered in time")
 
 
-KIND = Kind("human", build, open_, wake=wake, awaits=awaits)
+def traits(_spec: HumanSpec) -> Traits:
+    return Traits(asks=True)
+
+
+KIND = Kind(verb="human", build=build, open=open_, wake=wake, traits=traits, shape=Shape(("([", "])")))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from msgspec.structs import replace
@@ -13,21 +13,23 @@ from runner.language.expression import Expression
 from runner.nodes.composites.joining import Joining, build_joining, finished, joined
 from runner.nodes.composites.needs import all_before, circle, merge_order
 from runner.nodes.contract import (
-    Answer,
     Branch,
     Done,
     Ended,
     Failed,
     Kind,
+    Left,
     Opened,
     Passed,
+    Settled,
+    Shape,
     Spawn,
     Stay,
     StepFailed,
     View,
 )
 from runner.workflow.compiler import NodeReader
-from runner.workflow.model import Node
+from runner.workflow.model import Branching, Node, Traits
 
 
 class ParallelSpec(msgspec.Struct, frozen=True):
@@ -86,19 +88,10 @@ def _check_needs(reader: NodeReader, needs: Mapping[str, tuple[str, ...]]) -> No
 def open_(node: Node, view: View) -> Opened:
     spec: ParallelSpec = node.spec
     done = Done({}, leave=True) if spec.joining.join == "none" else None
-    return replace(_next(spec, view, spec.names), memory={"order": spec.names}, done=done)
+    return replace(_next(spec, view, spec.names), branches=spec.names, done=done)
 
 
-def keeps(node: Node, memory: Mapping[str, Json]) -> bool:
-    spec: ParallelSpec = node.spec
-    return memory == {"order": [*spec.names]}
-
-
-def branch(node: Node, _memory: Mapping[str, Json], key: str) -> str | None:
-    return key if key in node.bodies else None
-
-
-def settle(node: Node, view: View, ended: Ended) -> Answer:
+def settle(node: Node, view: View, ended: Ended) -> Settled:
     spec: ParallelSpec = node.spec
     verdict = joined(spec.joining, view, len(spec.names), ended)
     if isinstance(verdict, Failed):
@@ -108,7 +101,7 @@ def settle(node: Node, view: View, ended: Ended) -> Answer:
     return _next(spec, view, _concerned(spec, ended))
 
 
-def detached(node: Node, view: View, ended: Ended) -> Answer:
+def detached(node: Node, view: View, ended: Ended) -> Left:
     """With `join: none` the branches still to come open as before, though the node has ended."""
     spec: ParallelSpec = node.spec
     return _next(spec, view, _concerned(spec, ended)) if spec.joining.join == "none" else Stay()
@@ -153,4 +146,24 @@ def _passing(spec: ParallelSpec, view: View, name: str) -> Passed | None:
         return Passed(name, "failed", error.failure)
 
 
-KIND = Kind("parallel", build, open_, settle, detached=detached, keeps=keeps, branch=branch)
+def traits(spec: ParallelSpec) -> Traits:
+    after = {name: spec.after[name] for name in spec.order}
+    return Traits(branching=Branching(after, joined=spec.joining.join != "none"))
+
+
+def merged(node: Node, keys: Sequence[str]) -> list[str]:
+    spec: ParallelSpec = node.spec
+    return [name for name in spec.order if name in keys]
+
+
+KIND = Kind(
+    verb="parallel",
+    build=build,
+    open=open_,
+    settle=settle,
+    detached=detached,
+    traits=traits,
+    merge_order=merged,
+    timed_as_whole=True,
+    shape=Shape(framed=True),
+)

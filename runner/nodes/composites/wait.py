@@ -10,8 +10,7 @@ import msgspec
 from runner.ground.errors import Failure
 from runner.language.expression import Expression
 from runner.language.template import Template
-from runner.nodes.contract import Answer, Ask, Done, Failed, Kind, Opened, Stay, StepFailed, View, Woken
-from runner.record.events import StepWaiting
+from runner.nodes.contract import Ask, Done, Failed, Kind, Opened, Shape, Stay, StepFailed, View, Woke, Woken
 from runner.workflow.compiler import NodeReader
 from runner.workflow.model import Duration, Node
 
@@ -74,14 +73,6 @@ def open_(node: Node, view: View) -> Opened:
     return Ask("signal" if signals else "timer", min(times.values(), default=None), times=times, signals=signals)
 
 
-def awaits(node: Node, waiting: StepWaiting) -> bool:
-    spec: WaitSpec = node.spec
-    signals = {key for key, awaited in spec.awaited.items() if awaited.signal is not None}
-    times = spec.awaited.keys() - signals | ({DEADLINE} if node.timeout is not None else set())
-    fits = waiting.times.keys() == times and waiting.signals.keys() == signals
-    return fits and waiting.kind == ("signal" if signals else "timer")
-
-
 def _time(awaited: Awaited, view: View) -> float | None:
     if awaited.duration is not None:
         return view.now + view.seconds(awaited.duration)
@@ -94,7 +85,7 @@ def _time(awaited: Awaited, view: View) -> float | None:
     return until
 
 
-def wake(node: Node, view: View, woken: Woken) -> Answer:
+def wake(node: Node, view: View, woken: Woken) -> Woke:
     if woken.by == "time":
         return _in_time(view)
     spec: WaitSpec = node.spec
@@ -105,7 +96,7 @@ def wake(node: Node, view: View, woken: Woken) -> Answer:
     return Stay()
 
 
-def _in_time(view: View) -> Answer:
+def _in_time(view: View) -> Woke:
     by = min(view.times, key=lambda key: view.times[key])
     if by != DEADLINE:
         return Done({"by": by, "data": None})
@@ -115,4 +106,4 @@ def _in_time(view: View) -> Answer:
     return Failed(Failure("signal_timeout", f"no signal {awaited} came in time"))
 
 
-KIND = Kind("wait", build, open_, wake=wake, awaits=awaits)
+KIND = Kind(verb="wait", build=build, open=open_, wake=wake, shape=Shape(("{{", "}}")))

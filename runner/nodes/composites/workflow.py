@@ -10,23 +10,25 @@ from runner.ground.errors import Failure
 from runner.ground.json_value import Json
 from runner.language.template import ValueTemplate
 from runner.nodes.contract import (
-    Answer,
     Branch,
     Done,
     Ended,
     Enter,
     Failed,
     Kind,
+    Left,
     Opened,
+    Settled,
+    Shape,
     Spawn,
     Stay,
     StepFailed,
     View,
 )
+from runner.record.address import ROOT
 from runner.record.events import TIMED_OUT, Ending
-from runner.record.run_state import ROOT
 from runner.workflow.compiler import NodeReader
-from runner.workflow.model import Agent, Node
+from runner.workflow.model import Agent, Called, Node, Traits
 
 BODY, RESCUE, FINALLY = "body", "rescue", "finally"
 
@@ -52,11 +54,7 @@ def open_(node: Node, view: View) -> Opened:
     return Enter(view.enter(node, {name: view.value(value) for name, value in spec.arguments.items()}))
 
 
-def branch(_node: Node, _memory: Mapping[str, Json], key: str) -> str | None:
-    return key if key in (BODY, RESCUE, FINALLY) else None
-
-
-def settle(_node: Node, view: View, _ended: Ended) -> Answer:
+def settle(_node: Node, view: View, _ended: Ended) -> Settled:
     """After the body: `rescue` if it failed on its own; when no stray runs any more, `finally`; then the end."""
     if _wants_rescue(view):
         return Spawn((Branch(RESCUE, RESCUE, {"error": view.children[BODY].error}, shared=True),))
@@ -68,7 +66,7 @@ def settle(_node: Node, view: View, _ended: Ended) -> Answer:
     return Done(ending.outputs) if ending.error is None else _failed(view, ending.error)
 
 
-def detached(_node: Node, view: View, _ended: Ended) -> Answer:
+def detached(_node: Node, view: View, _ended: Ended) -> Left:
     """A workflow that was cut off: its `finally` runs all the same, once no stray runs any more."""
     if view.strays or view.callee.finally_ is None or FINALLY in view.children:
         return Stay()
@@ -112,4 +110,17 @@ def _failed(view: View, error: dict[str, Json]) -> Failed:
     return Failed(Failure("workflow_failed", words, {"error": error}))
 
 
-KIND = Kind("workflow", build, open_, settle, detached=detached, branch=branch)
+def traits(spec: WorkflowSpec) -> Traits:
+    return Traits(called=Called(workflow=spec.target, arguments=tuple(spec.arguments), agents=spec.agents))
+
+
+KIND = Kind(
+    verb="workflow",
+    build=build,
+    open=open_,
+    settle=settle,
+    detached=detached,
+    traits=traits,
+    timed_as_whole=True,
+    shape=Shape(("[[", "]]")),
+)

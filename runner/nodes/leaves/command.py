@@ -8,10 +8,8 @@ from pathlib import Path
 from runner.language.template import Template
 from runner.nodes.contract import Kind, Opened, Perform, View
 from runner.workflow.compiler import NodeReader
-from runner.workflow.model import Node, Program
+from runner.workflow.model import Node, Program, Traits
 from runner.world.calls import CommandCall
-
-SHELL = "sh"
 
 
 def program_call(program: Program, argv: tuple[str, ...], folder: str, text: Callable[[Template], str]) -> CommandCall:
@@ -37,4 +35,8 @@ def open_(node: Node, view: View) -> Opened:
     return Perform(call, {"argv": list(call.argv)})
 
 
-KIND = Kind("command", build, open_)
+def traits(program: Program) -> Traits:
+    return Traits(programs=(program.started("command", 0),))
+
+
+KIND = Kind(verb="command", build=build, open=open_, traits=traits, takes_defaults=True)

@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 
 from runner.language.template import Template
-from runner.nodes.contract import End, Kind, Opened, View
+from runner.nodes.contract import End, Kind, Opened, Shape, View
 from runner.workflow.compiler import NodeReader
-from runner.workflow.model import Node
+from runner.workflow.model import Node, Traits
 
 
 class EndSpec(msgspec.Struct, frozen=True):
@@ -28,4 +28,8 @@ def open_(node: Node, view: View) -> Opened:
     return End(spec.status, view.text(spec.message))
 
 
-KIND = Kind("end", build, open_)
+def traits(_spec: EndSpec) -> Traits:
+    return Traits(ends=True)
+
+
+KIND = Kind(verb="end", build=build, open=open_, traits=traits, instant=True, shape=Shape(("(((", ")))")))

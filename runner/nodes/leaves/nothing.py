@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from runner.nodes.contract import Done, Kind, Opened, View
+from runner.nodes.contract import Done, Kind, Opened, Shape, View
 from runner.workflow.compiler import NodeReader
-from runner.workflow.model import Node
+from runner.workflow.model import NO_VERB, Node
 
 
 def build(_reader: NodeReader) -> None:
@@ -15,4 +15,4 @@ def open_(_node: Node, _view: View) -> Opened:
     return Done()
 
 
-KIND = Kind("none", build, open_)
+KIND = Kind(verb=NO_VERB, build=build, open=open_, instant=True, shape=Shape(("{", "}")))

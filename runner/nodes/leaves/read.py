@@ -29,4 +29,4 @@ def open_(node: Node, view: View) -> Opened:
     return Perform(ReadCall(path, view.folder), {"path": path})
 
 
-KIND = Kind("read", build, open_)
+KIND = Kind(verb="read", build=build, open=open_)

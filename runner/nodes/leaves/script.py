@@ -5,10 +5,12 @@ from __future__ import annotations
 import msgspec
 
 from runner.ground.errors import TemplateError
-from runner.nodes.contract import Kind, Opened, Perform, View
-from runner.nodes.leaves.command import SHELL, program_call
+from runner.nodes.contract import Kind, Opened, Perform, Shape, View
+from runner.nodes.leaves.command import program_call
 from runner.workflow.compiler import NodeReader
-from runner.workflow.model import Node, Program
+from runner.workflow.model import Node, Program, Traits
+
+SHELL = "sh"
 
 
 class ScriptSpec(msgspec.Struct, frozen=True):
@@ -32,4 +34,8 @@ def open_(node: Node, view: View) -> Opened:
     return Perform(call, {"script": spec.text})
 
 
-KIND = Kind("script", build, open_)
+def traits(spec: ScriptSpec) -> Traits:
+    return Traits(programs=(spec.program.started("script", by=SHELL),))
+
+
+KIND = Kind(verb="script", build=build, open=open_, traits=traits, takes_defaults=True, shape=Shape(argument=False))

@@ -13,7 +13,7 @@ from runner.language.template import Template, ValueTemplate
 from runner.nodes.contract import Kind, Opened, Perform, StepFailed, View
 from runner.nodes.leaves.command import program_call
 from runner.workflow.compiler import NodeReader
-from runner.workflow.model import Node, Tool
+from runner.workflow.model import Called, Node, Tool, Traits
 from runner.world.calls import AnyCall, PythonCall
 
 
@@ -63,4 +63,8 @@ def open_(node: Node, view: View) -> Opened:
     return Perform(call, {"tool": spec.tool, "with": arguments})
 
 
-KIND = Kind("tool", build, open_)
+def traits(spec: ToolSpec) -> Traits:
+    return Traits(called=Called(tool=spec.tool, arguments=tuple(spec.arguments)))
+
+
+KIND = Kind(verb="tool", build=build, open=open_, traits=traits, takes_defaults=True)

@@ -30,4 +30,4 @@ def open_(node: Node, view: View) -> Opened:
     return Perform(WriteCall(path, view.text(spec.content), view.folder), {"path": path})
 
 
-KIND = Kind("write", build, open_)
+KIND = Kind(verb="write", build=build, open=open_)

@@ -9,23 +9,14 @@ import msgspec
 from msgspec.structs import replace
 
 from runner.ground.json_value import Json
+from runner.nodes import KINDS
 from runner.seeing.diagram.labels import LONGEST, escape, gist
-from runner.seeing.diagram.overlay import COMPOSED, Overlay, address, find_node, overlay_of
+from runner.seeing.diagram.overlay import Overlay, find_node, overlay_of
 from runner.seeing.diagram.sketch import sketch
 from runner.workflow.model import Body, Loaded, Node, Route
 
 __all__ = ["Overlay", "find_node", "mermaid", "overlay_of", "sketch"]
 
-
-SHAPES: dict[str, tuple[str, str]] = {
-    "none": ("{", "}"),
-    "human": ("([", "])"),
-    "wait": ("{{", "}}"),
-    "workflow": ("[[", "]]"),
-    "end": ("(((", ")))"),
-    "agent": ("(", ")"),
-}
-"""Brackets by verb; every other leaf is a box; `parallel` and `for_each` are frames around their bodies."""
 
 SIDES = {"rescue": "rescue: what no node handled", "finally": "finally: whatever happened"}
 
@@ -76,7 +67,7 @@ class _Drawing:
         self._line(f'{start}(["{"<br/>".join(words)}"])')
         self._body(workflow.body)
         begun = bool(self._overlay.statuses)
-        self._links.insert(0, _Link(start, self._name(address(workflow.body.nodes[workflow.body.start])), taken=begun))
+        self._links.insert(0, _Link(start, self._name(workflow.body.nodes[workflow.body.start].key), taken=begun))
         for key, side in (("rescue", workflow.rescue), ("finally", workflow.finally_)):
             if side is not None:
                 self._group(side, f"group/{key}", SIDES[key])
@@ -108,13 +99,14 @@ class _Drawing:
             if body.start != next(iter(body.nodes)):
                 entry = self._name(f"entry/{key}")
                 self._line(f'{entry}((" "))')
-                self._links.append(_Link(entry, self._name(address(body.nodes[body.start]))))
+                self._links.append(_Link(entry, self._name(body.nodes[body.start].key)))
             self._body(body)
 
     def _node(self, node: Node) -> None:
-        name, label = self._name(address(node)), self._label(node)
-        if node.verb not in COMPOSED:
-            opening, closing = SHAPES.get(node.verb, ("[", "]"))
+        name, label = self._name(node.key), self._label(node)
+        shape = KINDS[node.verb].shape
+        if not shape.framed:
+            opening, closing = shape.brackets
             self._line(f'{name}{opening}"{label}"{closing}')
             return
         with self._frame(name, label):
@@ -131,8 +123,8 @@ class _Drawing:
 
     def _label(self, node: Node) -> str:
         words = [escape(node.title or node.id, LONGEST)]
-        words += [f"<small>{line}</small>" for line in gist(node.verb, self._content(node.at))]
-        if said := self._overlay.said(address(node)):
+        words += [f"<small>{line}</small>" for line in gist(node, self._content(node.at))]
+        if said := self._overlay.said(node.key):
             words.append(f"<small>{escape(said)}</small>")
         return "<br/>".join(words)
 
@@ -149,10 +141,10 @@ class _Drawing:
                 self._links.append(_Link(self._branch(node.bodies[needed]), self._branch(node.bodies[key]), "needs"))
 
     def _branch(self, body: Body) -> str:
-        return self._name(address(body.only) if body.single else f"group/{body.key}")
+        return self._name(body.only.key if body.single else f"group/{body.key}")
 
     def _routes(self, node: Node, body: Body) -> None:
-        source, several = self._name(address(node)), len(node.next or ()) > 1
+        source, several = self._name(node.key), len(node.next or ()) > 1
         for route in node.next or ():
             words = route.when.source if route.when else "else" if several else ""
             self._route(node, route, body, _Link(source, "", escape(words)))
@@ -164,9 +156,9 @@ class _Drawing:
         """One way out of a node; one that leaves the body is drawn if it has a condition or is one of several."""
         if route.to is None and not link.label:
             return
-        target = address(body.nodes[route.to]) if route.to is not None else None
+        target = body.nodes[route.to].key if route.to is not None else None
         failed = link.arrow == DASHED
-        ways = {(address(node), target, failed), (address(node), target, failed or node.on_error == "continue")}
+        ways = {(node.key, target, failed), (node.key, target, failed or node.on_error == "continue")}
         where = self._exit(body) if target is None else self._name(target)
         self._links.append(replace(link, target=where, taken=bool(ways & self._overlay.routes)))
 

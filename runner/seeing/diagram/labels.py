@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 
 from runner.ground.json_value import Json
 from runner.ground.plain import plain
+from runner.nodes import KINDS
+from runner.workflow.model import Node
 
 LONGEST = 120
 """Characters of a title or an argument; a condition is never cut."""
@@ -30,11 +32,11 @@ def escape(text: str, longest: int | None = None) -> str:
     return _SYNTAX.sub(lambda found: f"#{ord(found.group())};", shown)
 
 
-def gist(verb: str, content: Mapping[str, Json]) -> Iterator[str]:
+def gist(node: Node, content: Mapping[str, Json]) -> Iterator[str]:
     """What a node's YAML says of it in short, line by line, escaped: its verb and argument, `if`, how it joins."""
-    if verb != "none":
-        shown = "" if verb == "script" else _in_short(content.get(verb))
-        argument = escape(f"{verb} {shown}".strip(), LONGEST)
+    if node.verb in content:
+        shown = _in_short(content[node.verb]) if KINDS[node.verb].shape.argument else ""
+        argument = escape(f"{node.verb} {shown}".strip(), LONGEST)
         yield f"{argument} as {escape(content['as'])}" if "as" in content else argument
     if "if" in content:
         yield f"if {escape(_text(content['if']))}"

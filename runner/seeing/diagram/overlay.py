@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
 import msgspec
 
 from runner.ground.json_value import Json
+from runner.record.address import owner_of, segments
 from runner.workflow.model import Body, Node, Workflow
 
 Row = Mapping[str, Json]
 
-COMPOSED = frozenset({"parallel", "for_each"})
-"""The verbs whose bodies are drawn inside them."""
-
-_SEGMENT = re.compile(r"(?P<name>[^#~\[]*)(?:#\d+)?(?:~\d+)?(?P<items>(?:\[\d+\](?:~\d+)?)*)")
 _OPEN = ("running", "waiting")
 
 
@@ -47,11 +43,6 @@ class Overlay(msgspec.Struct):
         return words
 
 
-def address(node: Node) -> str:
-    """A node's place in its file, which names it in pictures and in the record."""
-    return "/".join(map(str, node.at)) or node.id
-
-
 def overlay_of(workflow: Workflow, words: str, steps: Iterable[Row], calls: Iterable[Row]) -> Overlay:
     """What the rows of a run's tables of steps and model calls say of the nodes of the workflow's own file."""
     overlay = Overlay(words, {}, {}, Counter(), {}, set())
@@ -59,8 +50,8 @@ def overlay_of(workflow: Workflow, words: str, steps: Iterable[Row], calls: Iter
         if found := find_node(workflow, str(row["step"])):
             _visit(overlay, *found, row)
     for call in calls:
-        if found := find_node(workflow, str(call["step"]).rpartition("/call#")[0]):
-            place = address(found[1])
+        if found := find_node(workflow, owner_of(str(call["step"]))):
+            place = found[1].key
             overlay.tokens[place] += (call["prompt_tokens"] or 0) + (call["reply_tokens"] or 0)
             before, now = overlay.cost.get(place, 0.0), call["cost_usd"]
             overlay.cost[place] = None if before is None or now is None else before + now
@@ -68,12 +59,12 @@ def overlay_of(workflow: Workflow, words: str, steps: Iterable[Row], calls: Iter
 
 
 def _visit(overlay: Overlay, body: Body, node: Node, row: Row) -> None:
-    place, status = address(node), str(row["status"])
+    place, status = node.key, str(row["status"])
     overlay.statuses.setdefault(place, Counter())[status] += 1
     overlay.last[place] = status
     target = row["route"]
     if target is not None and target in body.nodes:
-        overlay.routes.add((place, address(body.nodes[target]), status == "failed"))
+        overlay.routes.add((place, body.nodes[target].key, status == "failed"))
     elif status not in _OPEN:
         overlay.routes.add((place, None, status == "failed"))
 
@@ -82,11 +73,10 @@ def find_node(workflow: Workflow, step: str) -> tuple[Body, Node] | None:
     """The node that a step's address visits, in the workflow's own file; None for calls, and in called workflows."""
     body: Body | None = workflow.body
     node: Node | None = None
-    for position, segment in enumerate(step.split("/")):
-        found = _SEGMENT.fullmatch(segment)
-        if found is None or body is None:
+    for position, segment in enumerate(segments(step)):
+        if segment is None or body is None:
             return None
-        name = found["name"]
+        name = segment.name
         side = {"rescue": workflow.rescue, "finally": workflow.finally_}.get(name) if position == 0 else None
         if side is not None and name not in workflow.body.nodes:
             body, node = side, side.only if side.single else None
@@ -97,22 +87,24 @@ def find_node(workflow: Workflow, step: str) -> tuple[Body, Node] | None:
             node = body.only if body.single else None
         else:
             return None
-        body, node = _items(body, node, found["items"])
+        body, node = _items(body, node, segment.depth)
         body = _inside(body, node)
     return (_holder(workflow, node), node) if node is not None else None
 
 
-def _items(body: Body, node: Node | None, items: str) -> tuple[Body, Node | None]:
-    for _ in re.findall(r"\[\d+\]", items):
-        if node is None or "do" not in node.bodies:
+def _items(body: Body, node: Node | None, depth: int) -> tuple[Body, Node | None]:
+    """The body that is run for an item of an item …, so many deep, and its node if it has but one."""
+    for _ in range(depth):
+        branching = None if node is None else node.traits.branching
+        if node is None or branching is None or not branching.items:
             return body, None
-        body = node.bodies["do"]
+        body = node.bodies[branching.items]
         node = body.only if body.single else None
     return body, node
 
 
 def _inside(body: Body, node: Node | None) -> Body:
-    return body if node is None or node.verb not in COMPOSED else Body({}, "", body.at)
+    return body if node is None or node.traits.branching is None else Body({}, "", body.at)
 
 
 def _holder(workflow: Workflow, node: Node) -> Body:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runner.seeing.diagram.overlay import COMPOSED
+from runner.nodes import KINDS
 from runner.workflow.model import Node, Workflow
 
 
@@ -14,9 +14,10 @@ def sketch(workflow: Workflow) -> list[str]:
 
 
 def _named(node: Node) -> str:
-    if node.verb == "for_each":
-        return f"{node.id} [for each]"
-    return f"{node.id} [{' ∥ '.join(node.bodies)}]" if node.verb in COMPOSED else node.id
+    shape = KINDS[node.verb].shape
+    if not shape.framed:
+        return node.id
+    return f"{node.id} [{shape.items or ' ∥ '.join(node.bodies)}]"
 
 
 def _leads(node: Node) -> str:

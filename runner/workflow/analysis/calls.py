@@ -6,17 +6,18 @@ from collections.abc import Collection
 
 from runner.ground.errors import did_you_mean, nearest
 from runner.workflow.analysis.findings import Findings
-from runner.workflow.model import Node, Workflow
+from runner.workflow.model import Called, Node, Tool, Workflow
 
 
 def check_calls(workflow: Workflow, findings: Findings) -> None:
-    """Check every `workflow` and `tool` node of a workflow."""
+    """Check every node of a workflow that calls another or a tool."""
     for body in workflow.bodies.values():
         for node in body.nodes.values():
-            if node.verb == "workflow" and (callee := workflow.library.get(node.spec.target)) is not None:
+            called = node.traits.called or Called()
+            if (callee := workflow.library.get(called.workflow)) is not None:
                 _check_workflow(workflow, node, callee, findings)
-            elif node.verb == "tool" and node.spec.tool in workflow.tools:
-                _check_tool(workflow, node, findings)
+            elif called.tool in workflow.tools:
+                _check_tool(workflow, node, workflow.tools[called.tool], findings)
 
 
 def _check_workflow(workflow: Workflow, node: Node, callee: Workflow, findings: Findings) -> None:
@@ -26,15 +27,14 @@ def _check_workflow(workflow: Workflow, node: Node, callee: Workflow, findings: 
     _check_names(workflow, node, "agents", ("agent", f"workflow '{callee.name}'"), callee.agents, findings)
 
 
-def _check_tool(workflow: Workflow, node: Node, findings: Findings) -> None:
-    tool = workflow.tools[node.spec.tool]
+def _check_tool(workflow: Workflow, node: Node, tool: Tool, findings: Findings) -> None:
     _check_given(workflow, node, f"tool '{tool.name}'", tool.inputs.get("required", ()), findings)
     if tool.inputs.get("additionalProperties") is False:
         _check_names(workflow, node, "with", ("input", f"tool '{tool.name}'"), tool.inputs["properties"], findings)
 
 
 def _check_given(workflow: Workflow, node: Node, callee: str, needed: Collection[str], findings: Findings) -> None:
-    given = node.spec.arguments
+    given = node.traits.called.arguments if node.traits.called else ()
     misspelt = [nearest(name, [*needed]) for name in given if name not in needed]
     for name in needed:
         if name not in given and name not in misspelt:
@@ -48,7 +48,8 @@ def _check_names(
 ) -> None:
     """Check that each name given under a key of the node is `known` to what is called."""
     what, callee = said
-    for name in node.spec.arguments if key == "with" else node.spec.agents:
+    called = node.traits.called or Called()
+    for name in called.arguments if key == "with" else called.agents:
         if name not in known:
             words = f"{callee} has no {what} '{name}'{did_you_mean(name, list(known))}"
             hint = f"its {what}s are: {', '.join(known)}" if known else f"it has no {what}s"

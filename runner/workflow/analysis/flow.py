@@ -32,7 +32,7 @@ def _is_whole(body: Body) -> bool:
 
 def _always_ends(node: Node) -> bool:
     """Whether the node ends the workflow whenever it is reached: its `next` is then never followed."""
-    return node.verb == "end" and node.condition is None
+    return node.traits.ends and node.condition is None
 
 
 def _routes(node: Node) -> tuple[Route, ...]:
@@ -69,7 +69,7 @@ def _check_reach(workflow: Workflow, body: Body, reached: Collection[str], findi
 
 
 def _leaves(node: Node) -> bool:
-    if node.verb == "end" or node.next is None:
+    if node.traits.ends or node.next is None:
         return True
     return any(route.to is None for route in _routes(node)) or (node.max_visits is not None and node.on_error is None)
 

@@ -76,21 +76,19 @@ def _node(workflow: Workflow, node: Node, sight: _Sight, findings: Findings) -> 
 
 def _sight_of(node: Node, use: Use, own: _Sight) -> _Sight:
     """What a part of a node sees; the `if` of a branch sees what the branch does."""
-    inside = use.at[len(node.at) :]
-    return _branch_sight(node, str(inside[1]), own) if inside[:1] == ("parallel",) else own
+    inside = (key for key, body in node.bodies.items() if use.at[: len(body.at)] == body.at)
+    return next((_branch_sight(node, key, own) for key in inside), own)
 
 
 def _agent_uses(workflow: Workflow, node: Node) -> tuple[Use, ...]:
     """What the node's agent reads: its instructions are rendered where the node stands."""
-    if node.verb != "agent":
-        return ()
-    agent = node.spec.use.agent
+    agent = node.traits.agent
     found = workflow.agents.get(agent) if isinstance(agent, str) else agent
     return found.uses if found is not None else ()
 
 
 def _branch_sight(node: Node, key: str, sight: _Sight) -> _Sight:
-    after: Mapping[str, Sequence[str]] = getattr(node.spec, "after", {})
+    after = node.traits.branching.after if node.traits.branching is not None else {}
     if key not in after:
         return sight
     needed = {name: node.bodies[name].only if node.bodies[name].single else node for name in after[key]}

@@ -9,18 +9,8 @@ from typing import NamedTuple
 
 from runner.ground.errors import did_you_mean
 from runner.workflow.analysis.findings import Findings
-from runner.workflow.model import JsonPath, Node, Permissions, Program, Workflow
+from runner.workflow.model import JsonPath, Node, Permissions, Started, Workflow
 from runner.workflow.programs import is_permitted
-
-SHELL = "sh"
-
-
-class _Named(NamedTuple):
-    """A program, where it is named, and the folder it starts in, below the root file's; None where a template says."""
-
-    at: JsonPath
-    program: str
-    cwd: str | None
 
 
 class _Granted(NamedTuple):
@@ -45,11 +35,11 @@ def check_programs(root: Workflow, findings: Findings) -> None:
         if (workflow.file, granted) in seen:
             continue
         seen.add((workflow.file, granted))
-        for named in _programs(workflow):
-            _check_program(workflow, named, granted.commands, root.folder or str(Path.cwd()), findings)
-        for at, variables in _passed_on(workflow):
-            _check_variables(workflow, at, variables, granted.env, findings)
-        callees = [root.library.get(node.spec.target) for node in _nodes(workflow) if node.verb == "workflow"]
+        for at, started in _started(workflow):
+            _check_program(workflow, at, started, granted.commands, root.folder or str(Path.cwd()), findings)
+            _check_variables(workflow, (*at, "env"), started.pass_env, granted.env, findings)
+        called = [node.traits.called for node in _nodes(workflow) if node.traits.called is not None]
+        callees = [root.library.get(call.workflow) for call in called]
         waiting += [(callee, granted.to(callee)) for callee in callees if callee is not None]
 
 
@@ -58,41 +48,22 @@ def _nodes(workflow: Workflow) -> Iterator[Node]:
         yield from body.nodes.values()
 
 
-def _programs(workflow: Workflow) -> Iterator[_Named]:
+def _started(workflow: Workflow) -> Iterator[tuple[JsonPath, Started]]:
+    """The programs that nodes and tools start, each with the place of what starts it."""
     for node in _nodes(workflow):
-        if node.verb == "command":
-            yield from _named(node.spec, node.at)
-        elif node.verb == "script":
-            yield _Named((*node.at, "script"), SHELL, "")
-    for tool in workflow.tools.values():
-        yield from _named(tool.program, tool.at)
-
-
-def _named(program: Program, at: JsonPath) -> Iterator[_Named]:
-    """The program, unless a template says which it is; a Python tool has none."""
-    if program.argv and program.argv[0].literal:
-        cwd = program.cwd
-        yield _Named((*at, "command", 0), program.argv[0].source, cwd.source if cwd.literal else None)
-
-
-def _passed_on(workflow: Workflow) -> Iterator[tuple[JsonPath, Collection[str]]]:
-    """Where a program is given variables by their names, and which."""
-    for node in _nodes(workflow):
-        if node.verb in ("command", "script"):
-            program = node.spec if node.verb == "command" else node.spec.program
-            yield (*node.at, "env"), program.pass_env
-    for tool in workflow.tools.values():
-        yield (*tool.at, "env"), tool.program.pass_env
+        yield from ((node.at, started) for started in node.traits.programs)
+    yield from ((tool.at, tool.started) for tool in workflow.tools.values())
 
 
 def _check_program(
-    workflow: Workflow, named: _Named, allowed: Collection[str], folder: str, findings: Findings
+    workflow: Workflow, at: JsonPath, started: Started, allowed: Collection[str], folder: str, findings: Findings
 ) -> None:
-    program = named.program
-    if named.cwd is None and "/" in program and not program.startswith("/"):
-        return  # where it lies is known only when the step runs
-    if not is_permitted(program, allowed, os.environ.get("PATH", os.defpath), str(Path(folder, named.cwd or ""))):
-        _refuse(workflow, named.at, ("commands", f"program '{program}'", program), allowed, findings)
+    program = started.program
+    if program is None or (started.cwd is None and "/" in program and not program.startswith("/")):
+        return  # what it is, or where it lies, is known only when the step runs
+    if not is_permitted(program, allowed, os.environ.get("PATH", os.defpath), str(Path(folder, started.cwd or ""))):
+        place = (*at, *started.at)
+        _refuse(workflow, place, ("commands", f"program '{program}'", program), allowed, findings)
 
 
 def _check_variables(

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
 
 from runner.workflow.analysis.findings import Findings
-from runner.workflow.model import Body, JsonPath, Node, Workflow
+from runner.workflow.model import Body, Branching, JsonPath, Node, Workflow
 
 Writers = dict[str, JsonPath]
 """Where a body first writes each key."""
 
 
 def check_races(workflow: Workflow, findings: Findings) -> None:
-    """Check every `parallel` and `for_each` of a workflow."""
+    """Check every node of a workflow whose bodies run beside each other."""
     for body in workflow.bodies.values():
         for node in body.nodes.values():
-            if node.verb in ("parallel", "for_each"):
-                _check_resets(workflow, node, findings)
-            if node.verb == "parallel" and node.spec.joining.join != "none":
-                _check_branches(workflow, node, findings)
-            if node.verb == "for_each" and not node.spec.sequential and node.spec.joining.join != "none":
-                _check_items(workflow, node, findings)
+            if node.traits.branching is not None:
+                _check_node(workflow, node, node.traits.branching, findings)
+
+
+def _check_node(workflow: Workflow, node: Node, branching: Branching, findings: Findings) -> None:
+    _check_resets(workflow, node, findings)
+    if not branching.joined or branching.sequential:
+        return
+    if branching.items:
+        _check_items(workflow, node, branching.items, findings)
+    else:
+        _check_branches(workflow, node, branching.after, findings)
 
 
 def _writers(body: Body) -> Writers:
@@ -38,14 +45,14 @@ def _unguarded(workflow: Workflow, key: str) -> bool:
     return key in workflow.state and workflow.state[key].reducer == "set"
 
 
-def _check_branches(workflow: Workflow, node: Node, findings: Findings) -> None:
-    writers = {name: _writers(node.bodies[name]) for name in node.spec.order}
+def _check_branches(workflow: Workflow, node: Node, after: Mapping[str, tuple[str, ...]], findings: Findings) -> None:
+    writers = {name: _writers(node.bodies[name]) for name in after}
     for key in dict.fromkeys(key for several in writers.values() for key in several):
         if not _unguarded(workflow, key):
             continue
         # Branches are ordered one after the other exactly if each, in merge order, comes after the one before it.
         names = [name for name in writers if key in writers[name]]
-        clashes = [(one, other) for one, other in pairwise(names) if one not in node.spec.after[other]]
+        clashes = [(one, other) for one, other in pairwise(names) if one not in after[other]]
         for first, second in clashes[:1]:
             line = findings.line(workflow, writers[first][key])
             who = f"branch '{first}' (line {line}) and branch '{second}'"
@@ -54,8 +61,8 @@ def _check_branches(workflow: Workflow, node: Node, findings: Findings) -> None:
             findings.add(workflow, writers[second][key], words, rule="race", key=True, hint=hint)
 
 
-def _check_items(workflow: Workflow, node: Node, findings: Findings) -> None:
-    for key, at in _writers(node.bodies["do"]).items():
+def _check_items(workflow: Workflow, node: Node, body: str, findings: Findings) -> None:
+    for key, at in _writers(node.bodies[body]).items():
         if _unguarded(workflow, key):
             words = f"state key '{key}' is written by every item of '{node.id}' at the same time"
             hint = f"give '{key}' a reducer, or say `sequential: true`"

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from runner.ground.errors import InvalidWorkflow, Problem, TooManyProblems
 from runner.language.source import Source
-from runner.workflow.compiler.bodies import Builders
+from runner.workflow.compiler.bodies import NodeKinds
 from runner.workflow.compiler.compilation import Compilation
 from runner.workflow.compiler.files import PATTERN, DiskFiles, Files, RecordedFiles, content_hash, shown_as
 from runner.workflow.compiler.reader import NodeReader, parse_duration
@@ -36,7 +36,7 @@ class Compiled(NamedTuple):
 
 
 def compile_file(
-    path: str, builders: Builders, files: DiskFiles | RecordedFiles, agents: Mapping[str, str] | None = None
+    path: str, kinds: NodeKinds, files: DiskFiles | RecordedFiles, agents: Mapping[str, str] | None = None
 ) -> Compiled:
     """Read, check and compile a workflow (a path, or `pattern:name`) with all that it calls.
 
@@ -44,7 +44,7 @@ def compile_file(
     Raises InvalidWorkflow when too little of it can be read. What analysis can prove comes after this.
     """
     key = path if path.startswith(PATTERN) else str(Path(path).absolute())
-    compilation = Compilation(files, builders, key, agents or {})
+    compilation = Compilation(files, kinds, key, agents or {})
     with contextlib.suppress(TooManyProblems):
         compilation.workflow(key)
     if key not in compilation.library:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from runner.ground.errors import did_you_mean
 from runner.ground.json_value import Json
@@ -11,7 +11,7 @@ from runner.language.schema import VERBS, Unknown
 from runner.workflow.compiler.declarations import AgentReader, retry
 from runner.workflow.compiler.names import EXIT, name_trouble
 from runner.workflow.compiler.reader import NodeReader, Notes
-from runner.workflow.model import UNKNOWN, Body, JsonPath, Node, Route, Use
+from runner.workflow.model import NO_VERB, UNKNOWN, Body, JsonPath, Node, Route, Traits, Use
 
 _NO_NODES = {
     "continue": "`continue` stands alone: on_error: continue",
@@ -19,8 +19,22 @@ _NO_NODES = {
 }
 """What is written where a route should lead, and names no node."""
 
-WITH_DEFAULTS = frozenset({"agent", "command", "script", "tool", "http"})
-Builders = Mapping[str, Callable[[NodeReader], Any]]
+
+class NodeKind(Protocol):
+    """What the compiler asks of a node kind: `build` makes a node's spec, `traits` tells what such a node does."""
+
+    @property
+    def build(self) -> Callable[[NodeReader], Any]: ...
+    @property
+    def traits(self) -> Callable[[Any], Traits]: ...
+    @property
+    def takes_defaults(self) -> bool:
+        """Whether `defaults:` count for its nodes."""
+        ...
+
+
+NodeKinds = Mapping[str, NodeKind]
+"""Every node kind by its verb."""
 
 
 _Entry = tuple[str, Json, JsonPath, str | None]
@@ -34,13 +48,13 @@ class BodyReader:
         self,
         notes: Notes,
         content: Mapping[str, Json],
-        builders: Builders,
+        kinds: NodeKinds,
         agents: AgentReader,
         workflow_of: Callable[[str, JsonPath], str],
     ) -> None:
         self._notes = notes
         self._content = content
-        self._builders = builders
+        self._kinds = kinds
         self._agents = agents
         self._workflow_of = workflow_of
         self.found: dict[str, Body] = {}
@@ -97,15 +111,12 @@ class BodyReader:
             self._notes.error(f"'{name}' can't be an id: {trouble}", place, key=place == at, hint="choose another name")
         if isinstance(content, Unknown):
             return Node(name, UNKNOWN, at, None)
-        verb = next((key for key in content if key in VERBS), "none")
-        reader = self.reader(name, verb, content, at, variables, [])
-        spec = self._builders[verb](reader)
-        return self._assemble(reader, spec, following)
+        verb = next((key for key in content if key in VERBS), NO_VERB)
+        return self._assemble(verb, self.reader(name, content, at, variables, []), following)
 
     def reader(
         self,
         name: str,
-        verb: str,
         content: Mapping[str, Json],
         at: JsonPath,
         variables: frozenset[str],
@@ -115,7 +126,6 @@ class BodyReader:
         return NodeReader(
             self._notes,
             name,
-            verb,
             content,
             at,
             self.body,
@@ -127,16 +137,17 @@ class BodyReader:
             uses,
         )
 
-    def _assemble(self, reader: NodeReader, spec: Any, following: str | None) -> Node:
-        content = reader.content
-        own = self._defaults if reader.verb in WITH_DEFAULTS else {}
-        shared = self.reader("defaults", "none", own, ("defaults",), reader.variables, reader.uses)
+    def _assemble(self, verb: str, reader: NodeReader, following: str | None) -> Node:
+        content, kind = reader.content, self._kinds[verb]
+        spec = kind.build(reader)
+        own = self._defaults if kind.takes_defaults else {}
+        shared = self.reader("defaults", own, ("defaults",), reader.variables, reader.uses)
         routes = self._routes(reader, "next", ("output",))
         if routes is None and following is not None:
             routes = (Route(following, None, reader.at),)
         return Node(
             id=reader.id,
-            verb=reader.verb,
+            verb=verb,
             at=reader.at,
             spec=spec,
             title=content.get("title", ""),
@@ -157,6 +168,7 @@ class BodyReader:
             on_crash=content.get("on_crash", "retry"),
             bodies=reader.bodies,
             uses=tuple(reader.uses),
+            traits=kind.traits(spec),
         )
 
     def _routes(self, reader: NodeReader, key: str, extra: tuple[str, ...]) -> tuple[Route, ...] | None:

@@ -12,7 +12,7 @@ from runner.ground.json_value import Json
 from runner.language.schema import Unknown, check_workflow
 from runner.language.source import Source
 from runner.language.template import ValueTemplate
-from runner.workflow.compiler.bodies import BodyReader, Builders
+from runner.workflow.compiler.bodies import BodyReader, NodeKinds
 from runner.workflow.compiler.declarations import (
     AgentReader,
     inputs,
@@ -42,7 +42,7 @@ class Compilation(msgspec.Struct):
     """
 
     files: Files
-    builders: Builders
+    kinds: NodeKinds
     root: str
     replaced: Mapping[str, str] = msgspec.field(default_factory=dict)
     library: dict[str, Workflow] = msgspec.field(default_factory=dict)
@@ -81,7 +81,7 @@ class FileReader:
         self._content = content
         self._folder = folder_of(key)
         self._agents = AgentReader(notes, compilation.files, self._folder, self._content)
-        self._bodies = BodyReader(notes, self._content, compilation.builders, self._agents, self._workflow_of)
+        self._bodies = BodyReader(notes, self._content, compilation.kinds, self._agents, self._workflow_of)
         self._uses: list[Use] = []
 
     def workflow(self) -> Workflow:
@@ -162,16 +162,16 @@ class FileReader:
         return self._bodies.body(self._content[key], (key,), key, frozenset({"error"}))
 
     def _time_limit(self) -> Duration | None:
-        reader = self._bodies.reader("limits", "none", self._section("limits"), ("limits",), frozenset(), self._uses)
+        reader = self._bodies.reader("limits", self._section("limits"), ("limits",), frozenset(), self._uses)
         return reader.duration("timeout", role="limits")
 
     def _outputs(self) -> dict[str, ValueTemplate]:
-        reader = self._bodies.reader("outputs", "none", self._section("outputs"), ("outputs",), frozenset(), self._uses)
+        reader = self._bodies.reader("outputs", self._section("outputs"), ("outputs",), frozenset(), self._uses)
         return {name: reader.value(name, role="outputs") for name in self._section("outputs")}
 
     def _tool(self, name: str, entry: Mapping[str, Json]) -> Tool:
         at = ("tools", name)
-        reader = self._bodies.reader(name, "command", entry, at, frozenset(), self._uses)
+        reader = self._bodies.reader(name, entry, at, frozenset(), self._uses)
         program = reader.program(reader.argv(role="tool"), role="tool")
         return tool(name, entry, self._folder, self._tool_schema(entry, at), program)
 

@@ -85,7 +85,6 @@ class NodeReader(msgspec.Struct):
 
     notes: Notes
     id: str
-    verb: str
     content: Mapping[str, Json]
     at: JsonPath
     build_body: Callable[[Json, JsonPath, str, frozenset[str]], Body]

@@ -9,8 +9,8 @@ import msgspec
 
 from runner.ground.errors import Failure, Place, Problem, did_you_mean
 from runner.ground.json_value import Json
+from runner.record.address import without_attempts
 from runner.record.events import Usage
-from runner.record.run_state import without_attempts
 from runner.world.calls import (
     AnyCall,
     Attempt,

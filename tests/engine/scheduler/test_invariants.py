@@ -7,9 +7,10 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runner.record.address import ROOT
 from runner.record.events import AttemptStarted, FrameEnded, FrameOpened, RunEnded, StepClosed, StepEnded, StepStarted
 from runner.record.fold import apply
-from runner.record.run_state import ROOT, RunState
+from runner.record.run_state import RunState
 from tests.engine.scheduler.weaving import drive, woven
 from tests.record.store.pictures import picture
 from tests.simulation import Simulation

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from random import Random
 
 from runner.ground.json_value import Json
+from runner.record.address import ROOT
 from runner.record.events import (
     AnyEvent,
     AttemptFailed,
@@ -30,7 +31,7 @@ from runner.record.events import (
     encode,
 )
 from runner.record.fold import apply
-from runner.record.run_state import ROOT, Frame, RunState, Step
+from runner.record.run_state import Frame, RunState, Step
 
 STATE: dict[str, Json] = {"n": 0, "log": [], "total": 0, "tags": [], "once": None, "most": None, "big": "x" * 300}
 REDUCERS = {"n": "set", "log": "append", "total": "add", "tags": "union", "once": "first", "most": "max", "big": "set"}
