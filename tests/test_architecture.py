@@ -15,20 +15,21 @@ import pytest
 from tests.project import ROOT
 
 FLOORS = {
-    "ground": "errors clock resources plain json_value json_text".split(),
-    "language": "reference expression template source schema".split(),
-    "workflow": "model signature fingerprint inputs programs compiler analysis".split(),
-    "record": (
-        "events event_schema address reducers run_state open_states edits node_records rewinding answers "
-        "merging fold store projection snapshot history retention definitions soundness "
-    ).split(),
-    "world": "calls program_exits secrets providers tools".split(),
-    "nodes": "contract reply leaves conversation composites".split(),
-    "engine": "loading choices recorder scheduler executor loop takeover runs".split(),
-    "travel": "differences given_edits misfits versions resuming forks exports imports".split(),
-    "seeing": "diagram subscribers".split(),
-    "api": "".split(),
-    "cli": "".split(),
+    floor: words.split()
+    for floor, words in {
+        "ground": "errors clock resources plain json_value json_text",
+        "language": "reference expression template source schema",
+        "workflow": "model signature fingerprint inputs programs compiler analysis",
+        "record": """events event_schema address reducers run_state open_states edits node_records rewinding answers
+            merging fold store projection snapshot history retention definitions soundness""",
+        "world": "calls program_exits secrets providers tools",
+        "nodes": "contract reply leaves conversation composites",
+        "engine": "loading choices recorder scheduler executor loop takeover runs",
+        "travel": "differences given_edits misfits versions resuming forks exports imports",
+        "seeing": "diagram subscribers",
+        "api": "",
+        "cli": "",
+    }.items()
 }
 """Each floor and what stands on it, lowest first: its modules and folders. A floor's `__init__` stands on top of it.
 

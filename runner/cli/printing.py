@@ -21,6 +21,7 @@ from runner.ground.errors import (
 )
 from runner.ground.json_value import Json
 from runner.ground.plain import one_line
+from runner.nodes.composites import human, wait
 from runner.record.answers import as_typed, example_answer
 from runner.record.events import StepWaiting
 from runner.seeing.subscribers.lines import dollars
@@ -29,7 +30,7 @@ from runner.travel.versions import table
 
 EXITS = {"completed": EXIT_COMPLETED, "failed": EXIT_FAILED, "paused": EXIT_PAUSED, "cancelled": EXIT_CANCELLED}
 
-KINDS = {"person": "human", "timer": "wait", "signal": "signal"}
+KINDS = {"person": human.KIND.verb, "timer": wait.KIND.verb, "signal": "signal"}
 """What a step waits for: a person (`human`), a time (`wait`), a signal."""
 
 

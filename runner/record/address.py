@@ -16,7 +16,6 @@ _ATTEMPT = re.compile(r"~\d+")
 _BELOW = re.compile(r"(?<=.)[/\[]")
 _ITEM = re.compile(r"\[\d+\]")
 _SEGMENT = re.compile(r"(?P<name>[^#~\[\]]*)(?:#(?P<visit>\d+))?(?:~(?P<attempt>\d+))?(?P<items>(?:\[.*)?)")
-_NUMBERED = re.compile(r"#\d+$")
 
 
 class Segment(NamedTuple):
@@ -70,8 +69,8 @@ def numbered(name: str, number: int) -> str:
 
 
 def owner_of(child: str) -> str:
-    """The step to which a composite's numbered child belongs: `triage` of `triage/call#3`."""
-    return child.rpartition("/")[0] if _NUMBERED.search(child) else ""
+    """The step to which a composite's own child belongs: `triage` of `triage/call#3`; of others the frame around it."""
+    return child.rpartition("/")[0]
 
 
 def without_slash(address: str) -> str:

@@ -104,12 +104,13 @@ class Started(msgspec.Struct, frozen=True):
 class Traits(msgspec.Struct, frozen=True):
     """What a node does, as far as the checks of a workflow and its pictures have to know. Its kind tells it.
 
-    `ends`: the workflow ends wherever the node is reached. `asks` a person. `agent` is the one that it asks, `models`
-    are those that it names itself.
+    `ends`: the workflow ends wherever the node is reached. `asks`: its step asks a person; `asks_within`: steps of its
+    own, below it, do. `agent` is the one that it asks, `models` are those that it names itself.
     """
 
     ends: bool = False
     asks: bool = False
+    asks_within: bool = False
     agent: str | Agent | None = None
     models: tuple[str, ...] = ()
     called: Called | None = None

@@ -3,13 +3,36 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
+from runner.ground.json_value import Json
 from runner.language.schema import shipped, words
 from runner.language.schema.evaluated import known_keys
-from runner.language.schema.union import verbs
+from runner.language.schema.union import read, verbs
 
 VERBS = verbs()
+
+
+class BodyKeys(NamedTuple):
+    """The keys of nodes under which bodies stand: several, by name, or one alone."""
+
+    named: frozenset[str]
+    alone: frozenset[str]
+
+
+@cache
+def body_keys() -> BodyKeys:
+    """The keys whose values the schemas of the verbs refer to as branches, or as a body or node."""
+    parts = [part for verb in VERBS for part in read(f"nodes/{verb}.json")["properties"].items()]
+    return BodyKeys(
+        frozenset(key for key, part in parts if _refers(part.get("additionalProperties"), "branch")),
+        frozenset(key for key, part in parts if _refers(part, "body_or_node")),
+    )
+
+
+def _refers(part: Json, name: str) -> bool:
+    """Whether a part of a schema is what the node's schema calls so."""
+    return isinstance(part, dict) and part.get("$ref") == f"../node.json#/$defs/{name}"
 
 
 @cache

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from runner.ground.json_value import Json
 from runner.language.schema import words
-from runner.language.schema.keys import VERBS
+from runner.language.schema.keys import VERBS, body_keys
 from runner.language.schema.linked import Path
 
 _SECTIONS = {
@@ -56,14 +56,14 @@ def _inner(owner: Owner, path: Path, data: Json) -> Owner | None:
     match path[owner.depth :]:
         case ("nodes", str(name), *_):
             return Owner(f"node '{name}'", owner.depth + 2, True)
-        case ("parallel", str(name), *_) if owner.is_node:
+        case (str(key), str(name), *_) if owner.is_node and key in body_keys().named:
             return Owner(f"branch '{name}'", owner.depth + 2, True)
         case ("steps", int(position), *_):
             step = at(data, path[: owner.depth + 2])
             called = step.get("id", f"s{position + 1}") if isinstance(step, dict) else f"s{position + 1}"
             return Owner(f"step '{called}'", owner.depth + 2, True)
-        case ("do", *_) if owner.is_node:
-            return Owner(f"'do' of {owner.words}", owner.depth + 1, True)
+        case (str(key), *_) if owner.is_node and key in body_keys().alone:
+            return Owner(f"'{key}' of {owner.words}", owner.depth + 1, True)
         case _:
             return None
 

@@ -2,22 +2,45 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterator
+from functools import cache
+from itertools import chain
 from typing import NamedTuple
 
+from runner.ground import resources
+from runner.ground.json_value import Json
 from runner.language.source.scalars import balanced, quoted
 from runner.language.source.text import Text
 
 LONGEST_ADVICE = 200
 """Characters of a line beyond which no advice is worked out for it: it would not be read."""
 
-EXPRESSION_KEYS = frozenset({"if", "when", "match", "complete_when", "for_each", "speaker"})
-
 _UNFINISHED = re.compile(r"(?:[-=<>!&|+*/%?:]|\bin)$")
 _ENTRY = re.compile(r"""\s*(?:- +)*(?P<key>[\w.-]+|'[^']*'|"[^"]*"): +(?P<rest>\S.*)""")
 _APOSTROPHE = re.compile(r"'[^']*\w'\w[^']*'")
 _FLOW_ITEM = re.compile(r"\s*(?P<rest>\S.*)")
 _ITEM = re.compile(r"\s*(?:- +)+(?P<rest>\S.*)")
+
+
+@cache
+def _expression_keys() -> frozenset[str]:
+    """The keys whose values are expressions, by what the shipped schemas say of them. Read only where a slip may be."""
+    files = resources.data("schemas").rglob("*.json")
+    return frozenset(key for file in files for key in _taking_expressions(json.loads(file.read_text(encoding="utf-8"))))
+
+
+def _taking_expressions(schema: Json) -> Iterator[str]:
+    if isinstance(schema, list):
+        yield from chain.from_iterable(map(_taking_expressions, schema))
+    elif isinstance(schema, dict):
+        for key, part in schema.items():
+            if isinstance(part, dict) and (
+                str(part.get("$ref", "")).endswith("/expression") or part.get("$comment") == "expression"
+            ):
+                yield key
+            yield from _taking_expressions(part)
 
 
 class Slip(NamedTuple):
@@ -55,7 +78,7 @@ def cut_short(text: Text, key: str | None, start: int, end: int) -> Slip | None:
         return None
     value = text.text[start:end]
     is_cut = value.count("{{") > value.count("}}") or follows == "#{{"
-    if key in EXPRESSION_KEYS:
+    if key in _expression_keys():
         is_cut = is_cut or not balanced(value) or bool(_UNFINISHED.search(value))
     if not is_cut:
         return None

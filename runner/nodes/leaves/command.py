@@ -26,7 +26,7 @@ def program_call(program: Program, argv: tuple[str, ...], folder: str, text: Cal
 
 
 def build(reader: NodeReader) -> Program:
-    return reader.program(reader.argv())
+    return reader.program(reader.argv("command"))
 
 
 def open_(node: Node, view: View) -> Opened:

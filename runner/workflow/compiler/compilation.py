@@ -172,7 +172,7 @@ class FileReader:
     def _tool(self, name: str, entry: Mapping[str, Json]) -> Tool:
         at = ("tools", name)
         reader = self._bodies.reader(name, entry, at, frozenset(), self._uses)
-        program = reader.program(reader.argv(role="tool"), role="tool")
+        program = reader.program(reader.argv("command", role="tool"), role="tool")
         return tool(name, entry, self._folder, self._tool_schema(entry, at), program)
 
     def _tool_schema(self, entry: Mapping[str, Json], at: JsonPath) -> Mapping[str, Json]:

@@ -173,11 +173,9 @@ class NodeReader(msgspec.Struct):
             self.get("parse", default=""),
         )
 
-    def argv(self, role: str = "") -> tuple[Template, ...]:
-        """The items under `command`."""
-        return tuple(
-            self.template("command", position, role=role) for position in range(len(self.get("command", default=())))
-        )
+    def argv(self, key: str, role: str = "") -> tuple[Template, ...]:
+        """The items of an argument list under a key."""
+        return tuple(self.template(key, position, role=role) for position in range(len(self.get(key, default=()))))
 
     def duration(self, *path: str | int, role: str = "") -> Duration | None:
         """The duration at a path, in seconds or as a template."""
