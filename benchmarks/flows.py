@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import NamedTuple
 
-from runner.engine.loading import load
+from runner.engine.loading import load_workflow
 from runner.engine.runs import Choices, Surroundings, prepare, start
 from runner.record.events import Commit
 from runner.record.run_state import RunState
@@ -124,7 +124,7 @@ def taken(text: str, durability: Durability, folder: Path | None = None, until: 
     with TemporaryDirectory() as temporary:
         here = folder or Path(temporary)
         (here / "flow.yaml").write_text(text, encoding="utf-8")
-        loaded = load(str(here / "flow.yaml"))
+        loaded = load_workflow(str(here / "flow.yaml"))
         store = open_store(here / "wf.db", durability=durability)
         watch = Watch(until)
         around = Surroundings(store, listeners=[watch])

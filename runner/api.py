@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from runner.engine.choices import refuse_unknown_answers
-from runner.engine.loading import load as load_file
+from runner.engine.loading import load_workflow
 from runner.engine.loop import Manner
 from runner.engine.runs import Choices, Prepared, RunResult, Surroundings, prepare, start
 from runner.ground.clock import SystemClock
@@ -28,7 +28,7 @@ def load(path: str | Path, *, allow: Mapping[str, Sequence[str]] | None = None) 
     `allow` adds to its permissions, by kind: `{"commands": ["git"], "read": ["/data"]}`. Raises InvalidWorkflow, whose
     `problems` are all that was found.
     """
-    return load_file(str(path), allow)
+    return load_workflow(str(path), allow)
 
 
 async def arun(  # noqa: PLR0913 - what a command line may say, each by its name

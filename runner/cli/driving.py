@@ -119,7 +119,7 @@ def _terminal(around: Surroundings, show: Show) -> Surroundings:
     return around
 
 
-def drive(work: Coroutine[object, object, RunResult], show: Show, signals: Signals) -> int:
+def run_and_tell(work: Coroutine[object, object, RunResult], show: Show, signals: Signals) -> int:
     """Run it to its end or its pause, print how it stands, and give the exit code."""
     result = asyncio.run(_heeding(work, signals))
     if show.json:

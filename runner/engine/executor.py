@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from runner.ground.errors import Failure
-from runner.world.calls import AnyCall, Attempt, Call, Context, Done, Failed, ModelCall, Outcome, Performer
+from runner.world.calls import AnyCall, Attempt, Call, CallDone, CallFailed, Context, ModelCall, Outcome, Performer
 from runner.world.providers.contract import Provider
 from runner.world.providers.scripted import Script
 from runner.world.secrets import Secrets
@@ -31,7 +31,7 @@ async def perform(attempt: Attempt, world: World) -> Outcome:
     try:
         outcome = await _in_time(revealed, world)
     except Exception as error:  # noqa: BLE001 - a mistake of ours must fail the step, not lose the run
-        outcome = Failed(Failure("unknown", f"{type(error).__name__}: {error}"))
+        outcome = CallFailed(Failure("unknown", f"{type(error).__name__}: {error}"))
     return _masked(outcome, world.secrets)
 
 
@@ -47,7 +47,7 @@ async def _in_time(attempt: Attempt, world: World) -> Outcome:
         async with asyncio.timeout(attempt.timeout):
             return await _ask(attempt, world)
     except TimeoutError:
-        return Failed(Failure("timeout", f"no end after {attempt.timeout:g} s"))
+        return CallFailed(Failure("timeout", f"no end after {attempt.timeout:g} s"))
 
 
 async def _ask(attempt: Attempt, world: World) -> Outcome:
@@ -60,7 +60,7 @@ async def _ask(attempt: Attempt, world: World) -> Outcome:
 
 
 def _masked(outcome: Outcome, secrets: Secrets) -> Outcome:
-    if isinstance(outcome, Done):
+    if isinstance(outcome, CallDone):
         return replace(outcome, output=secrets.mask(outcome.output))
     failure = outcome.failure
     details = secrets.mask(dict(failure.details))

@@ -25,7 +25,7 @@ Agents = Mapping[str, str]
 """Files that hold an agent each, by absolute path, and the names of the agents that they replace."""
 
 
-def load(path: str, allow: Allowed | None = None, agents: Agents | None = None) -> Loaded:
+def load_workflow(path: str, allow: Allowed | None = None, agents: Agents | None = None) -> Loaded:
     """Read, check and compile a workflow from a path or `pattern:name`. Raises InvalidWorkflow with every problem."""
     folders = [str(Path(file).parent) for file in (agents or {}).values()]
     files = DiskFiles((*_resolved((allow or {}).get("read", ())), *folders))

@@ -33,7 +33,7 @@ from runner.workflow.compiler import RecordedFiles
 from runner.workflow.inputs import InputsInvalid, check_inputs, parse_input
 from runner.workflow.model import Loaded, Workflow
 from runner.world.calls import Context, Streamer
-from runner.world.providers import live as live_models
+from runner.world.providers.live import LiteLLM
 from runner.world.providers.scripted import Script
 from runner.world.secrets import Secrets, reference
 from runner.world.tools.performers import PERFORMERS
@@ -131,7 +131,7 @@ async def start(prepared: Prepared, around: Surroundings) -> RunResult:
     started = RunStarted(workflow.name, workflow.version, loaded.hash, inputs, state, options, choices.name)
     state_of_run = RunState()
     new = Reopened(state_of_run, Projector(state_of_run), 0, 0)
-    return await drive(Live(run, workflow, state_of_run), 1, Begin(started), prepared.secrets, around, new)
+    return await run_engine(Live(run, workflow, state_of_run), 1, Begin(started), prepared.secrets, around, new)
 
 
 def _check_time_limit(workflow: Workflow, inputs: Mapping[str, Json]) -> None:
@@ -209,7 +209,7 @@ def secrets_again(workflow: Workflow, state: RunState, given: Mapping[str, Json]
     return Secrets(nonce, values)
 
 
-async def drive(
+async def run_engine(
     live: Live, epoch: int, first: Begin | Fork | Resumed, secrets: Secrets, around: Surroundings, reopened: Reopened
 ) -> RunResult:
     """Drive a run from its first happening in this process until it ends or pauses."""
@@ -223,7 +223,7 @@ async def drive(
         lambda step, text: around.stream(step, str(secrets.mask(text))),
         mark=mark_of(live.run, secrets),
     )
-    world = World(script or live_models.Live(), PERFORMERS, script, secrets, context)
+    world = World(script or LiteLLM(), PERFORMERS, script, secrets, context)
     recorder = Recorder(around.store, live.run, current_owner(lease=around.manner.lease), epoch, around.clock, reopened)
     engine = Engine(live, recorder, world, around.manner, around.listeners)
     around.engaged(engine)

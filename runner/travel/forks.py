@@ -9,9 +9,8 @@ import msgspec
 from msgspec.structs import replace
 
 from runner.engine.choices import refuse_unknown_models
-from runner.engine.loading import load as load_file
-from runner.engine.loading import settled
-from runner.engine.runs import Choices, RunResult, Surroundings, drive, pinned, secrets_again
+from runner.engine.loading import load_workflow, settled
+from runner.engine.runs import Choices, RunResult, Surroundings, pinned, run_engine, secrets_again
 from runner.engine.scheduler import Live
 from runner.engine.scheduler.happenings import Fork
 from runner.engine.takeover import Takeover
@@ -20,7 +19,7 @@ from runner.ground.json_value import Json
 from runner.record.definitions import definition_of, folder_of
 from runner.record.events import FrameOpened, RunForked, StepEnded
 from runner.record.fold import apply
-from runner.record.history import fork_of, load
+from runner.record.history import fork_of, load_state
 from runner.record.run_state import ROOT, RunState, is_inside
 from runner.record.store.contract import Store
 from runner.travel.given_edits import Given, edit_states
@@ -56,7 +55,7 @@ async def fork(run: str, at: int, changes: Changes, around: Surroundings) -> Run
 
 async def retry(run: str, changes: Changes, around: Surroundings) -> RunResult:
     """Fork a failed run before the step that failed, which begins anew. Raises UsageError, RunUnknown, StoreError."""
-    state = load(around.store, run)
+    state = load_state(around.store, run)
     if state.status != "failed" or state.error is None:
         raise UsageError(f"run {run} is {state.status}: only a failed run is retried", "wf resume, or wf fork RUN@N")
     failed = _origin_of(state.error)
@@ -94,7 +93,9 @@ async def _fork(run: str, at: int, retried: tuple[str, ...], changes: Changes, a
         )
     before = pinned(around.store, state)
     options = _options(state, changes)
-    loaded = load_file(changes.workflow, options["allow"], state.options.get("agents")) if changes.workflow else before
+    loaded = (
+        load_workflow(changes.workflow, options["allow"], state.options.get("agents")) if changes.workflow else before
+    )
     workflow = loaded.workflow
     refuse_unknown_models(workflow, changes.choices.models)
     anew = _begun_anew(run, state, before, loaded, _calls_for(state, retried))
@@ -117,7 +118,7 @@ async def _fork(run: str, at: int, retried: tuple[str, ...], changes: Changes, a
     around.store.save_definition(definition_of(loaded))
     name = changes.choices.run or around.clock.fresh_id()
     around.told(takeover)
-    result = await drive(Live(name, workflow, state), 1, Fork(forked), secrets, around, past)
+    result = await run_engine(Live(name, workflow, state), 1, Fork(forked), secrets, around, past)
     return replace(result, takeover=takeover)
 
 

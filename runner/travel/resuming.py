@@ -9,14 +9,14 @@ import msgspec
 from msgspec.structs import replace
 
 from runner.engine.choices import refuse_unknown_answers, refuse_unknown_models
-from runner.engine.loading import load as load_file
+from runner.engine.loading import load_workflow
 from runner.engine.runs import (
     GRACE,
     RunResult,
     Surroundings,
-    drive,
     mark_of,
     pinned,
+    run_engine,
     secrets_again,
 )
 from runner.engine.scheduler import Live
@@ -27,8 +27,7 @@ from runner.ground.json_value import Json
 from runner.record.definitions import definition_of, folder_of
 from runner.record.edits import adapt
 from runner.record.events import Adapted
-from runner.record.history import load as load_state
-from runner.record.history import reopen
+from runner.record.history import load_state, reopen
 from runner.record.run_state import RunState
 from runner.record.store.contract import RunRow, Store
 from runner.record.store.lease import beat_seconds, current_owner, is_still_heard, may_take_over
@@ -50,7 +49,7 @@ class Version(msgspec.Struct, frozen=True):
 
 def _accepted(store: Store, row: RunRow, state: RunState, file: str) -> Version:
     """The version in a file, if all that has begun is the same there, and all that is held fits. Changes `state`."""
-    loaded = load_file(file, state.options.get("allow", {}), state.options.get("agents"))
+    loaded = load_workflow(file, state.options.get("allow", {}), state.options.get("agents"))
     visits = compare(store, row.id, loaded.workflow, lambda version: pinned(store, state, version).workflow)
     refuse_changes(visits, row.id, shown_as(loaded.workflow.file))
     changes = adapted(Live(row.id, pinned(store, state).workflow, state), loaded.workflow, ())
@@ -105,7 +104,7 @@ async def resume(
     resumed = Resumed(epoch, *names, options, version.adapted)
     if version.takeover is not None:
         around.told(version.takeover)
-    return replace(await drive(live, epoch, resumed, secrets, around, reopened), takeover=version.takeover)
+    return replace(await run_engine(live, epoch, resumed, secrets, around, reopened), takeover=version.takeover)
 
 
 async def _meanwhile(every: float, beat: Callable[[], None], work: asyncio.Future[list[int]]) -> None:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from runner.engine.executor import World, perform
 from runner.ground.clock import FixedClock
 from runner.workflow.model import Permissions
-from runner.world.calls import Attempt, CommandCall, Context, Done, Failed, ModelCall, Outcome
+from runner.world.calls import Attempt, CallDone, CallFailed, CommandCall, Context, ModelCall, Outcome
 from runner.world.providers.scripted import Script
 from runner.world.secrets import Secrets
 
@@ -44,11 +44,11 @@ def performed(attempt: Attempt) -> Outcome:
 
 def test_no_timeout_counts_what_comes_before_a_model_can_be_asked() -> None:
     outcome = performed(ATTEMPT)
-    assert isinstance(outcome, Done)
+    assert isinstance(outcome, CallDone)
     assert outcome.output["text"] == "well"
 
 
 def test_a_mistake_of_ours_fails_the_step_and_shows_no_secret() -> None:
     outcome = performed(replace(ATTEMPT, call=CommandCall(("echo", "⟦secret:key:n⟧"), "/")))
-    assert isinstance(outcome, Failed)
+    assert isinstance(outcome, CallFailed)
     assert outcome.failure.message == "RuntimeError: a mistake of ours with ('echo', '⟦secret:key:n⟧')"

@@ -14,13 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.engine.loading import load
+from runner.engine.loading import load_workflow
 from runner.engine.loop import Manner
 from runner.engine.runs import Choices, Surroundings, prepare, start
 from runner.ground.clock import SystemClock
 from runner.ground.errors import UsageError
 from runner.ground.json_value import Json
-from runner.record.history import load as load_state
+from runner.record.history import load_state
 from runner.record.store.contract import Message
 from runner.record.store.memory import MemoryStore
 from runner.travel.resuming import resume
@@ -69,7 +69,7 @@ def paused(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Json]]:
     """The lines of a run that waits in every composite."""
     folder, store = tmp_path_factory.mktemp("everything"), MemoryStore()
     write(folder, "child.yaml", CHILD)
-    loaded = load(str(write(folder, "flow.yaml", FLOW)))
+    loaded = load_workflow(str(write(folder, "flow.yaml", FLOW)))
     asyncio.run(start(prepare(loaded, {}, Choices(run="run"), {}, SystemClock()), Surroundings(store)))
     assert store.run("run").status == "paused"
     return [json.loads(line) for line in text_of(store, "run").splitlines()]

@@ -33,7 +33,7 @@ from runner.nodes.composites.workflow import BODY
 from runner.nodes.contract import Done, Failed, Stay, StepFailed, Woken
 from runner.record.events import TIMED_OUT, AnyEvent, AttemptStarted, FrameOpened, RunPaused, RunResumed
 from runner.record.run_state import ROOT, Step
-from runner.world.calls import Done as CallDone
+from runner.world.calls import CallDone
 
 __all__ = [
     "Decision",
