@@ -9,8 +9,9 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import NamedTuple
 
+from runner.engine.choices import Choices
 from runner.engine.loading import load_workflow
-from runner.engine.runs import Choices, Surroundings, prepare, start
+from runner.engine.runs import Surroundings, prepare, start
 from runner.record.events import Commit
 from runner.record.run_state import RunState
 from runner.record.store.connection import Durability

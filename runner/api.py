@@ -7,10 +7,10 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from runner.engine.choices import refuse_unknown_answers
+from runner.engine.choices import Choices, refuse_unknown_answers
 from runner.engine.loading import load_workflow
 from runner.engine.loop import Manner
-from runner.engine.runs import Choices, Prepared, RunResult, Surroundings, prepare, start
+from runner.engine.runs import Prepared, RunResult, Surroundings, prepare, start
 from runner.ground.clock import SystemClock
 from runner.ground.json_value import Json
 from runner.record.store.memory import MemoryStore

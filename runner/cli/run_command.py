@@ -22,9 +22,9 @@ from runner.cli.settings import (
 )
 from runner.cli.speaking import say
 from runner.cli.stored import writing
-from runner.engine.choices import refuse_unknown_answers, unused_replies
+from runner.engine.choices import Choices, refuse_unknown_answers, unused_replies
 from runner.engine.loading import load_workflow
-from runner.engine.runs import Choices, Prepared, checked_run_id, prepare, start
+from runner.engine.runs import Prepared, checked_run_id, prepare, start
 from runner.ground.clock import SystemClock
 from runner.ground.errors import InvalidWorkflow
 from runner.ground.json_value import Json

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 from msgspec.structs import replace
 
-from runner.engine.choices import refuse_unknown_models
+from runner.engine.choices import Choices, refuse_unknown_models
 from runner.engine.executor import World
 from runner.engine.loading import load_recorded, settled
 from runner.engine.loop import Engine, Listener, Manner
@@ -42,21 +42,6 @@ RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 GRACE = 2.0
 """Seconds that what a crash left behind is given to end by itself."""
-
-
-class Choices(msgspec.Struct, frozen=True):
-    """What a run is started with beside its inputs; recorded, so that a resumption has it too.
-
-    `models` maps aliases to models, `allow` a kind of permission to what is added to it, `agents` agents to the files
-    that they were replaced by when the workflow was loaded.
-    """
-
-    models: Mapping[str, str] = msgspec.field(default_factory=dict)
-    allow: Mapping[str, Sequence[str]] = msgspec.field(default_factory=dict)
-    script: Script | None = None
-    name: str = ""
-    run: str = ""
-    agents: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
 class Surroundings(msgspec.Struct, frozen=True):

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 import msgspec
 from msgspec.structs import replace
 
-from runner.engine.choices import refuse_unknown_models
+from runner.engine.choices import Choices, refuse_unknown_models
 from runner.engine.loading import load_workflow, settled
-from runner.engine.runs import Choices, RunResult, Surroundings, pinned, run_engine, secrets_again
+from runner.engine.runs import RunResult, Surroundings, pinned, run_engine, secrets_again
 from runner.engine.scheduler import Live
 from runner.engine.scheduler.happenings import Fork
 from runner.engine.takeover import Takeover

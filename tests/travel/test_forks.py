@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runner.engine.choices import Choices
 from runner.engine.loading import load_workflow
-from runner.engine.runs import Choices, RunResult, Surroundings, prepare, start
+from runner.engine.runs import RunResult, Surroundings, prepare, start
 from runner.ground.clock import SystemClock
 from runner.ground.errors import UsageError
 from runner.ground.json_value import Json

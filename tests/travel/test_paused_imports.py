@@ -14,9 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runner.engine.choices import Choices
 from runner.engine.loading import load_workflow
 from runner.engine.loop import Manner
-from runner.engine.runs import Choices, Surroundings, prepare, start
+from runner.engine.runs import Surroundings, prepare, start
 from runner.ground.clock import SystemClock
 from runner.ground.errors import UsageError
 from runner.ground.json_value import Json

@@ -6,8 +6,9 @@ import asyncio
 import io
 from pathlib import Path
 
+from runner.engine.choices import Choices
 from runner.engine.loading import load_workflow
-from runner.engine.runs import Choices, Surroundings, prepare, start
+from runner.engine.runs import Surroundings, prepare, start
 from runner.ground.clock import SystemClock
 from runner.record.history import checkpoints
 from runner.record.store.contract import Store
