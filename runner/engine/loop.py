@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from runner.engine.executor import World, perform
+from runner.engine.executor import Executor
 from runner.engine.recorder import Recorder
 from runner.engine.scheduler import Decision, Live, advance, attempt_timeout, call_of, due_time, time_left
 from runner.engine.scheduler.happenings import (
@@ -80,12 +80,12 @@ class Engine:
     """Drives one run in this process until it ends, pauses, or is stopped."""
 
     def __init__(
-        self, live: Live, recorder: Recorder, world: World, manner: Manner, listeners: Sequence[Listener] = ()
+        self, live: Live, recorder: Recorder, executor: Executor, manner: Manner, listeners: Sequence[Listener] = ()
     ) -> None:
         self._live = live
         self._recorder = recorder
-        self._world = world
-        self._clock: Clock = world.context.clock
+        self._executor = executor
+        self._clock: Clock = executor.context.clock
         self._manner = manner
         self._listeners = listeners
         self._inbox: asyncio.Queue[Happening] = asyncio.Queue()
@@ -216,7 +216,7 @@ class Engine:
             self._lost = error
             self._inbox.put_nowait(_CONTINUE)
             return
-        outcome = await perform(attempt, self._world)
+        outcome = await self._executor.perform(attempt)
         ended: Happening = AttemptEnded(attempt.step, attempt.number, outcome)
         if self._stopping != "no" and was_asked_to_end(outcome):
             ended = _CONTINUE  # who stops this process asked its programs too: the step was cut off, and has not failed
@@ -378,7 +378,7 @@ class Engine:
             self._inbox.put_nowait(Continue())
 
     def _answered(self, step: str, value: Json) -> Answered:
-        return Answered(step, self._world.secrets.mask(value))
+        return Answered(step, self._executor.secrets.mask(value))
 
     async def _let_go(self) -> None:
         """End what is in flight: a program is asked to end before it is made to, unless the stop is at once."""

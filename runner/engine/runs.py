@@ -11,7 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from runner.engine.choices import Choices, refuse_unknown_models
-from runner.engine.executor import World
+from runner.engine.executor import Executor
 from runner.engine.loading import load_recorded, settled
 from runner.engine.loop import Engine, Listener, Manner
 from runner.engine.recorder import Recorder
@@ -208,9 +208,9 @@ async def run_engine(
         lambda step, text: around.stream(step, str(secrets.mask(text))),
         mark=mark_of(live.run, secrets),
     )
-    world = World(script or LiteLLM(), PERFORMERS, script, secrets, context)
+    executor = Executor(script or LiteLLM(), PERFORMERS, script, secrets, context)
     recorder = Recorder(around.store, live.run, current_owner(lease=around.manner.lease), epoch, around.clock, reopened)
-    engine = Engine(live, recorder, world, around.manner, around.listeners)
+    engine = Engine(live, recorder, executor, around.manner, around.listeners)
     around.engaged(engine)
     await engine.drive([first])
     result = result_of(live.run, live.state)

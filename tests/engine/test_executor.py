@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from runner.engine.executor import World, perform
+from runner.engine.executor import Executor
 from runner.ground.clock import FixedClock
 from runner.workflow.model import Permissions
 from runner.world.calls import Attempt, CallDone, CallFailed, CommandCall, Context, ModelCall, Outcome
@@ -32,14 +32,14 @@ async def breaks(attempt: Attempt, _context: Context) -> Outcome:
 
 
 def performed(attempt: Attempt) -> Outcome:
-    world = World(
+    executor = Executor(
         Slow("m.yaml", {"ask": ["well"]}),
         {CommandCall: breaks},
         None,
         Secrets("n", {"key": HIDDEN}),
         Context(FixedClock(), {}),
     )
-    return asyncio.run(perform(attempt, world))
+    return asyncio.run(executor.perform(attempt))
 
 
 def test_no_timeout_counts_what_comes_before_a_model_can_be_asked() -> None:
