@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from runner.engine.choices import Choices
 from runner.engine.loading import load_workflow
-from runner.engine.runs import Surroundings, prepare, start
+from runner.engine.runs import prepare, start
+from runner.engine.surroundings import Audience, Surroundings
 from runner.record.events import Commit
 from runner.record.run_state import RunState
 from runner.record.store.connection import Durability
@@ -128,7 +129,7 @@ def taken(text: str, durability: Durability, folder: Path | None = None, until: 
         loaded = load_workflow(str(here / "flow.yaml"))
         store = open_store(here / "wf.db", durability=durability)
         watch = Watch(until)
-        around = Surroundings(store, listeners=[watch])
+        around = Surroundings(store, Audience(listeners=[watch]))
         prepared = prepare(loaded, {}, Choices(run=RUN), around.environment, around.clock)
         began = perf_counter()
         with suppress(KeyboardInterrupt):

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 from benchmarks import flows
 from benchmarks.measuring import Row, Target, stopwatch
-from runner.engine.runs import Surroundings
+from runner.engine.surroundings import Surroundings
 from runner.record.history import load_state, values
 from runner.record.store.sqlite import open_store
 from runner.travel.resuming import resume

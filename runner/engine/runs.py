@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 
 import msgspec
 from msgspec.structs import replace
@@ -13,12 +12,13 @@ from msgspec.structs import replace
 from runner.engine.choices import Choices, refuse_unknown_models
 from runner.engine.executor import Executor
 from runner.engine.loading import load_recorded, settled
-from runner.engine.loop import Engine, Listener, Manner
+from runner.engine.loop import Engine
 from runner.engine.recorder import Recorder
 from runner.engine.scheduler import Live, time_limit
 from runner.engine.scheduler.happenings import Begin, Fork, Resumed
+from runner.engine.surroundings import Surroundings
 from runner.engine.takeover import Takeover
-from runner.ground.clock import Clock, SystemClock
+from runner.ground.clock import Clock
 from runner.ground.errors import UsageError
 from runner.ground.json_value import Json
 from runner.nodes.contract import StepFailed
@@ -32,7 +32,7 @@ from runner.record.store.lease import current_owner
 from runner.workflow.compiler import RecordedFiles
 from runner.workflow.inputs import InputsInvalid, check_inputs, parse_input
 from runner.workflow.model import Loaded, Workflow
-from runner.world.calls import Context, Streamer
+from runner.world.calls import Context
 from runner.world.providers.live import LiteLLM
 from runner.world.providers.scripted import Script
 from runner.world.secrets import Secrets, reference
@@ -42,22 +42,6 @@ RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 GRACE = 2.0
 """Seconds that what a crash left behind is given to end by itself."""
-
-
-class Surroundings(msgspec.Struct, frozen=True):
-    """What this process lends to a run."""
-
-    store: Store
-    manner: Manner = msgspec.field(default_factory=Manner)
-    listeners: Sequence[Listener] = ()
-    environment: Mapping[str, str] = msgspec.field(default_factory=lambda: dict(os.environ))
-    clock: Clock = msgspec.field(default_factory=SystemClock)
-    stream: Streamer = msgspec.field(default=lambda _step, _text: None)
-    concurrency: int | None = None
-    """How many attempts may run at once in this process, where the workflow allows more."""
-    engaged: Callable[[Engine], None] = msgspec.field(default=lambda _engine: None)
-    told: Callable[[Takeover], None] = msgspec.field(default=lambda _takeover: None)
-    """Is told what a run takes over of its past, before it goes on."""
 
 
 class RunResult(msgspec.Struct, frozen=True):
@@ -198,23 +182,25 @@ async def run_engine(
     live: Live, epoch: int, first: Begin | Fork | Resumed, secrets: Secrets, around: Surroundings, reopened: Reopened
 ) -> RunResult:
     """Drive a run from its first happening in this process until it ends or pauses."""
-    mock = _mock_of(first, live.state)
-    script = Script.from_data(mock) if mock else None
     if around.concurrency is not None:
         live.most = min(around.concurrency, live.most)
+    recorder = Recorder(around.store, live.run, current_owner(lease=around.lease), epoch, around.clock, reopened)
+    engine = Engine(live, recorder, _executor(live.run, _mock_of(first, live.state), secrets, around), around)
+    around.audience.engaged(engine.stop)
+    await engine.drive(first)
+    result = result_of(live.run, live.state)
+    return result if engine.refused is None else replace(result, refused=str(engine.refused))
+
+
+def _executor(run: str, mock: Json, secrets: Secrets, around: Surroundings) -> Executor:
+    script = Script.from_data(mock) if mock else None
     context = Context(
         around.clock,
         around.environment,
-        lambda step, text: around.stream(step, str(secrets.mask(text))),
-        mark=mark_of(live.run, secrets),
+        lambda step, text: around.audience.stream(step, str(secrets.mask(text))),
+        mark=mark_of(run, secrets),
     )
-    executor = Executor(script or LiteLLM(), PERFORMERS, script, secrets, context)
-    recorder = Recorder(around.store, live.run, current_owner(lease=around.manner.lease), epoch, around.clock, reopened)
-    engine = Engine(live, recorder, executor, around.manner, around.listeners)
-    around.engaged(engine)
-    await engine.drive([first])
-    result = result_of(live.run, live.state)
-    return result if engine.refused is None else replace(result, refused=str(engine.refused))
+    return Executor(script or LiteLLM(), PERFORMERS, script, secrets, context)
 
 
 def mark_of(run: str, secrets: Secrets) -> str:

@@ -13,7 +13,6 @@ from runner.engine.loading import load_workflow
 from runner.engine.runs import (
     GRACE,
     RunResult,
-    Surroundings,
     mark_of,
     pinned,
     run_engine,
@@ -21,6 +20,7 @@ from runner.engine.runs import (
 )
 from runner.engine.scheduler import Live
 from runner.engine.scheduler.happenings import Resumed
+from runner.engine.surroundings import Surroundings
 from runner.engine.takeover import Takeover
 from runner.ground.errors import UsageError
 from runner.ground.json_value import Json
@@ -87,9 +87,9 @@ async def resume(
     version = _accepted(store, row, state, changed) if changed else Version(pinned(store, state))
     loaded = version.loaded
     refuse_unknown_models(loaded.workflow, models or {})
-    refuse_unknown_answers(loaded.workflow, around.manner.answers)
+    refuse_unknown_answers(loaded.workflow, around.audience.answers)
     secrets = secrets_again(loaded.workflow, state, given, around)
-    owner = current_owner(lease=around.manner.lease)
+    owner = current_owner(lease=around.lease)
     epoch = store.claim(run, owner, around.clock.now(), row.epoch)
     reopened = reopen(store, run)
     ends = (kill_leftovers(mark_of(run, secrets), f"{run}/{step}", GRACE) for step in reopened.state.running)
@@ -103,7 +103,7 @@ async def resume(
         options["folder"] = folder_of(loaded.workflow)
     resumed = Resumed(epoch, *names, options, version.adapted)
     if version.takeover is not None:
-        around.told(version.takeover)
+        around.audience.told(version.takeover)
     return replace(await run_engine(live, epoch, resumed, secrets, around, reopened), takeover=version.takeover)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.engine.runs import Surroundings
+from runner.engine.surroundings import Surroundings
 from runner.ground.json_value import Json
 from runner.record.history import checkpoints, load_state, read_table, values
 from runner.record.snapshot import encode

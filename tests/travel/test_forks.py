@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from runner.engine.choices import Choices
 from runner.engine.loading import load_workflow
-from runner.engine.runs import RunResult, Surroundings, prepare, start
+from runner.engine.runs import RunResult, prepare, start
+from runner.engine.surroundings import Surroundings
 from runner.ground.clock import SystemClock
 from runner.ground.errors import UsageError
 from runner.ground.json_value import Json

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from runner.engine.choices import Choices
 from runner.engine.loading import load_workflow
-from runner.engine.runs import Surroundings, prepare, start
+from runner.engine.runs import prepare, start
+from runner.engine.surroundings import Surroundings
 from runner.ground.clock import SystemClock
 from runner.ground.json_value import Json
 from runner.record.store.memory import MemoryStore

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from runner.engine.choices import Choices
 from runner.engine.loading import load_workflow
-from runner.engine.loop import Manner
-from runner.engine.runs import Surroundings, prepare, start
+from runner.engine.runs import prepare, start
+from runner.engine.surroundings import Surroundings
 from runner.ground.clock import SystemClock
 from runner.ground.errors import UsageError
 from runner.ground.json_value import Json
@@ -108,7 +108,7 @@ def ended_or_refused(lines: list[dict[str, Json]]) -> str:
         answer_all(store, run)
         if load_state(store, run).ended:
             break
-        asyncio.run(resume(run, {}, Surroundings(store, Manner(wait_limit=0.0))))
+        asyncio.run(resume(run, {}, Surroundings(store, wait_limit=0.0)))
     return store.run(run).status
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from runner.engine.choices import Choices
 from runner.engine.loading import load_workflow
-from runner.engine.runs import Surroundings, prepare, start
+from runner.engine.runs import prepare, start
+from runner.engine.surroundings import Surroundings
 from runner.ground.clock import SystemClock
 from runner.record.history import checkpoints
 from runner.record.store.contract import Store
