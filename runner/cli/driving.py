@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from runner.cli.annotations import in_actions
 from runner.cli.job_summary import JobSummary
-from runner.cli.printing import EXITS, document, say_takeover, tell_result
+from runner.cli.printing import EXITS, document, say_takeover, say_warning, tell_result
 from runner.cli.reporting import as_json
 from runner.cli.settings import concurrency, lease
 from runner.cli.speaking import say
@@ -94,7 +94,7 @@ def surroundings(
     store: Store, show: Show, answers: tuple[str, ...], wait_limit: float, signals: Signals, most: str | None = None
 ) -> Surroundings:
     """What this process lends to a run, by how it is shown. `most` is the flag that says how much runs at once."""
-    audience = Audience(answers=parse_pairs(answers, "--answer STEP=VALUE"), engaged=signals.attach)
+    audience = Audience(answers=parse_pairs(answers, "--answer STEP=VALUE"), engaged=signals.attach, warned=say_warning)
     if not show.json:
         audience = replace(audience, told=partial(say_takeover, quiet=show.quiet))
     if show.in_terminal or show.asks:
@@ -121,6 +121,7 @@ def _in_terminal(audience: Audience, show: Show) -> Audience:
     terminal = Terminal(SystemClock())
     if show.in_terminal:
         audience = replace(audience, listeners=(terminal,), stream=terminal.stream)
+    audience = replace(audience, warned=terminal.warn)
     return replace(audience, ask=Asking(terminal).ask) if show.asks else audience
 
 

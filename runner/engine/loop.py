@@ -55,6 +55,8 @@ class Engine:
         """Take `first`, then whatever happens, until the run has ended or is paused. Raises StoreError."""
         try:
             await self._loop(first)
+            if self.state.ended:
+                self._read_the_rest()
         finally:
             await self._let_go()
 
@@ -126,6 +128,13 @@ class Engine:
             case "pause":
                 self.stop("asked")
                 return []
+
+    def _read_the_rest(self) -> None:
+        """Turn to the answers that were sent as the run ended: their steps are gone, and people are told so."""
+        with suppress(StoreError):  # the end itself is recorded
+            for message in self._recorder.messages():
+                if message.kind == "answer":
+                    self._read(message)
 
     def _can_go_on(self) -> bool:
         state = self._live.state

@@ -10,7 +10,8 @@ from runner.engine.surroundings import Asker, Audience, Unattended
 from runner.engine.tasks import Tasks
 from runner.ground.errors import UsageError
 from runner.ground.json_value import Json
-from runner.record.answers import answer_for, check_answer, parse_answer
+from runner.ground.plain import one_line
+from runner.record.answers import answer_for, as_typed, check_answer, parse_answer
 from runner.record.events import StepWaiting
 from runner.record.run_state import RunState
 from runner.world.secrets import Secrets
@@ -65,14 +66,19 @@ class Questions:
             self._inbox.wake()
 
     def answer(self, step: str, value: Json) -> list[Happening]:
-        """Take an answer that another process sent."""
+        """Take an answer that another process sent. It fitted then; where it does not any more, people are told."""
         asked = self._asked(step)
         if asked is None:
-            return []
+            return self._not_taken(step, value, "the step waits for no answer any more")
         try:
             return [self._answered(asked, check_answer(asked, value))]
-        except UsageError:
-            return []
+        except UsageError as error:
+            return self._not_taken(step, value, str(error))
+
+    def _not_taken(self, step: str, value: Json, why: str) -> list[Happening]:
+        shown, why = self._secrets.mask([as_typed(value), why])
+        self._audience.warned(f"the answer '{one_line(shown)}' for step {step} was not taken: {why}")
+        return []
 
     def end_all(self) -> set[asyncio.Task[None]]:
         """Ask no more; the tasks that are not over yet."""

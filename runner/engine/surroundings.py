@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
@@ -39,6 +40,8 @@ class Audience(msgspec.Struct, frozen=True):
     stream: Streamer = msgspec.field(default=lambda _step, _text: None)
     told: Callable[[Takeover], None] = msgspec.field(default=lambda _takeover: None)
     """Is told what a run takes over of its past, before it goes on."""
+    warned: Callable[[str], None] = msgspec.field(default=logging.getLogger("runner").warning)
+    """Is told what people would miss in the record: an answer that was not taken, and why."""
     ask: Asker | None = None
     """Puts a question to a person at the terminal; None: nobody is there."""
     answers: Mapping[str, str] = {}
