@@ -69,13 +69,13 @@ class Engine:
 
     async def _loop(self, first: Happening) -> None:
         turns = 0
-        happenings = [first]
-        self._timers.set_all()
-        while self._take(happenings):
+        goes_on = self._take([first])
+        self._timers.set_all()  # only now: a fork moves the times that its past waits for
+        while goes_on:
             turns += 1
             if turns % BREATH == 0:
                 await asyncio.sleep(0)
-            happenings = self._happened() or await self._wait()
+            goes_on = self._take(self._happened() or await self._wait())
 
     def _take(self, happenings: list[Happening]) -> bool:
         """Decide what follows from what happened, record it, carry it out, tell it; whether the run goes on."""

@@ -220,6 +220,12 @@ def test_a_wait_beyond_the_limit_pauses_and_says_what_does_not_happen_by_itself(
     assert "wf resume r" in done.stderr
 
 
+def test_a_fork_stays_for_a_time_that_its_past_waited_for(tmp_path: Path) -> None:
+    write(tmp_path, "flow.yaml", "wf: 1\nname: nap\nnodes: {nap: {wait: {for: 500ms}}}\n")
+    wf(tmp_path, "run", "flow.yaml", "--run-id", "r", "--wait-limit", "10ms", code=3)
+    assert "✓ nap" in wf(tmp_path, "fork", "r@4", "--wait-limit", "10s").stderr
+
+
 def test_a_retry_beyond_the_limit_is_told_too(tmp_path: Path) -> None:
     write(tmp_path, "flow.yaml", LATER)
     document = wf(tmp_path, "run", "flow.yaml", "--json", "--run-id", "r", code=3).document
