@@ -58,7 +58,7 @@ def _allowed(loaded: Loaded, allow: Allowed) -> Loaded:
 
 def widened(permissions: Permissions | None, allow: Allowed) -> Permissions:
     """Permissions with what `allow` adds; its paths are taken relative to the current folder."""
-    own, more = permissions or Permissions(), settled(allow)
+    own, more = permissions or Permissions(), with_absolute_paths(allow)
     return Permissions(
         own.commands | set(more.get("commands", ())),
         (*own.read, *more.get("read", ())),
@@ -68,7 +68,7 @@ def widened(permissions: Permissions | None, allow: Allowed) -> Permissions:
     )
 
 
-def settled(allow: Allowed) -> dict[str, list[str]]:
+def with_absolute_paths(allow: Allowed) -> dict[str, list[str]]:
     """What is allowed, with its paths made absolute: so it means the same in another folder."""
     found = {kind: list(values) for kind, values in allow.items()}
     for kind in found.keys() & {"read", "write"}:

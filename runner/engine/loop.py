@@ -17,7 +17,6 @@ from runner.engine.surroundings import Surroundings
 from runner.engine.timers import Timers
 from runner.ground.errors import StoreError, UsageError
 from runner.record.events import AttemptFailed, AttemptStarted, StepStarted, StepWaiting
-from runner.record.run_state import RunState
 from runner.record.store.contract import Message
 
 BREATH = 64
@@ -43,10 +42,6 @@ class Engine:
         self._questions = Questions(live.state, around.audience, executor.secrets, self._inbox)
 
     @property
-    def state(self) -> RunState:
-        return self._live.state
-
-    @property
     def refused(self) -> UsageError | None:
         """Why an answer that was given beforehand was refused; the run is paused then."""
         return self._questions.refused
@@ -55,7 +50,7 @@ class Engine:
         """Take `first`, then whatever happens, until the run has ended or is paused. Raises StoreError."""
         try:
             await self._loop(first)
-            if self.state.ended:
+            if self._live.state.ended:
                 self._read_the_rest()
         finally:
             await self._let_go()
@@ -96,10 +91,11 @@ class Engine:
                 self._follow(event)
 
     def _follow(self, event: StepStarted | AttemptStarted | AttemptFailed | StepWaiting) -> None:
-        step = self.state.steps.get(event.step)
+        state = self._live.state
+        step = state.steps.get(event.step)
         if step is None:
             return
-        if isinstance(event, StepStarted | AttemptStarted) and event.step in self.state.running and event.attempt:
+        if isinstance(event, StepStarted | AttemptStarted) and event.step in state.running and event.attempt:
             self._attempts.launch(step)
         if isinstance(event, StepWaiting):
             self._inbox.look_soon()
@@ -157,7 +153,7 @@ class Engine:
         """Whether the run may go on soon without anybody's doing, or a person at the terminal is being asked."""
         if self._stop.asked:
             return self._attempts.in_flight and self._stop.seconds_left() > 0
-        if self.state.running or self._questions.is_asking:
+        if self._live.state.running or self._questions.is_asking:
             return True
         due = self._timers.until_due()
         return due is not None and due <= self._around.wait_limit

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from runner.engine.choices import Choices, refuse_unknown_models
 from runner.engine.executor import Executor
-from runner.engine.loading import load_recorded, settled
+from runner.engine.loading import load_recorded, with_absolute_paths
 from runner.engine.loop import Engine
 from runner.engine.recorder import Recorder
 from runner.engine.scheduler import Live, time_limit
@@ -39,9 +39,6 @@ from runner.world.secrets import Secrets, reference
 from runner.world.tools.performers import PERFORMERS
 
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-
-GRACE = 2.0
-"""Seconds that what a crash left behind is given to end by itself."""
 
 
 class RunResult(msgspec.Struct, frozen=True):
@@ -90,7 +87,7 @@ async def start(prepared: Prepared, around: Surroundings) -> RunResult:
     options = {
         "folder": folder_of(workflow),
         "models": dict(choices.models),
-        "allow": settled(choices.allow),
+        "allow": with_absolute_paths(choices.allow),
         "agents": dict(choices.agents),
         "mock": prepared.secrets.mask(choices.script.data) if choices.script else None,
         "nonce": prepared.secrets.nonce,

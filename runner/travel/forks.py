@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from runner.engine.choices import Choices, refuse_unknown_models
-from runner.engine.loading import load_workflow, settled
+from runner.engine.loading import load_workflow, with_absolute_paths
 from runner.engine.runs import RunResult, pinned, run_engine, secrets_again
 from runner.engine.scheduler import Live
 from runner.engine.scheduler.happenings import Fork
@@ -152,7 +152,7 @@ def _options(state: RunState, changes: Changes) -> dict[str, Json]:
     options: dict[str, Json] = {"allow": state.options.get("allow", {})}
     if choices.models:
         options["models"] = {**state.options.get("models", {}), **choices.models}
-    for kind, values in settled(choices.allow).items():
+    for kind, values in with_absolute_paths(choices.allow).items():
         options["allow"] = {**options["allow"], kind: [*options["allow"].get(kind, ()), *values]}
     if choices.script is not None:
         options["mock"] = choices.script.data

@@ -11,7 +11,6 @@ from msgspec.structs import replace
 from runner.engine.choices import refuse_unknown_answers, refuse_unknown_models
 from runner.engine.loading import load_workflow
 from runner.engine.runs import (
-    GRACE,
     RunResult,
     mark_of,
     pinned,
@@ -38,8 +37,11 @@ from runner.workflow.compiler.files import shown_as
 from runner.workflow.model import Loaded
 from runner.world.tools.child import kill_leftovers
 
+_GRACE = 2.0
+"""Seconds that what a crash left behind is given to end by itself."""
 
-class Version(msgspec.Struct, frozen=True):
+
+class Accepted(msgspec.Struct, frozen=True):
     """The version that a run goes on with, and what it changes of that."""
 
     loaded: Loaded
@@ -47,7 +49,7 @@ class Version(msgspec.Struct, frozen=True):
     takeover: Takeover | None = None
 
 
-def _accepted(store: Store, row: RunRow, state: RunState, file: str) -> Version:
+def _accepted(store: Store, row: RunRow, state: RunState, file: str) -> Accepted:
     """The version in a file, if all that has begun is the same there, and all that is held fits. Changes `state`."""
     loaded = load_workflow(file, state.options.get("allow", {}), state.options.get("agents"))
     visits = compare(store, row.id, loaded.workflow, lambda version: pinned(store, state, version).workflow)
@@ -59,7 +61,7 @@ def _accepted(store: Store, row: RunRow, state: RunState, file: str) -> Version:
     problems = [*(Problem(place, DROPPED) for place in dropped), *misfits(Live(row.id, loaded.workflow, state))]
     refuse_misfits(problems, row.id, row.events, shown_as(loaded.workflow.file))
     store.save_definition(definition_of(loaded))
-    return Version(loaded, changes, Takeover(tuple(visits), added))
+    return Accepted(loaded, changes, Takeover(tuple(visits), added))
 
 
 async def resume(
@@ -84,7 +86,7 @@ async def resume(
         raise busy(row)
     if await _speaks(store, row):
         raise busy(store.run(run))
-    version = _accepted(store, row, state, changed) if changed else Version(pinned(store, state))
+    version = _accepted(store, row, state, changed) if changed else Accepted(pinned(store, state))
     loaded = version.loaded
     refuse_unknown_models(loaded.workflow, models or {})
     refuse_unknown_answers(loaded.workflow, around.audience.answers)
@@ -92,7 +94,7 @@ async def resume(
     owner = current_owner(lease=around.lease)
     epoch = store.claim(run, owner, around.clock.now(), row.epoch)
     reopened = reopen(store, run)
-    ends = (kill_leftovers(mark_of(run, secrets), f"{run}/{step}", GRACE) for step in reopened.state.running)
+    ends = (kill_leftovers(mark_of(run, secrets), f"{run}/{step}", _GRACE) for step in reopened.state.running)
     await _meanwhile(
         beat_seconds(owner), lambda: store.heartbeat(run, epoch, around.clock.now()), asyncio.gather(*ends)
     )
