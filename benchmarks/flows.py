@@ -9,8 +9,10 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import NamedTuple
 
-from runner.engine.loading import load
-from runner.engine.runs import Choices, Surroundings, prepare, start
+from runner.engine.choices import Choices
+from runner.engine.loading import load_workflow
+from runner.engine.runs import prepare, start
+from runner.engine.surroundings import Audience, Surroundings
 from runner.record.events import Commit
 from runner.record.run_state import RunState
 from runner.record.store.connection import Durability
@@ -124,10 +126,10 @@ def taken(text: str, durability: Durability, folder: Path | None = None, until: 
     with TemporaryDirectory() as temporary:
         here = folder or Path(temporary)
         (here / "flow.yaml").write_text(text, encoding="utf-8")
-        loaded = load(str(here / "flow.yaml"))
+        loaded = load_workflow(str(here / "flow.yaml"))
         store = open_store(here / "wf.db", durability=durability)
         watch = Watch(until)
-        around = Surroundings(store, listeners=[watch])
+        around = Surroundings(store, Audience(listeners=[watch]))
         prepared = prepare(loaded, {}, Choices(run=RUN), around.environment, around.clock)
         began = perf_counter()
         with suppress(KeyboardInterrupt):

@@ -7,10 +7,10 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from runner.engine.choices import refuse_unknown_answers
-from runner.engine.loading import load as load_file
-from runner.engine.loop import Manner
-from runner.engine.runs import Choices, Prepared, RunResult, Surroundings, prepare, start
+from runner.engine.choices import Choices, refuse_unknown_answers
+from runner.engine.loading import load_workflow
+from runner.engine.runs import Prepared, RunResult, prepare, start
+from runner.engine.surroundings import Audience, Surroundings
 from runner.ground.clock import SystemClock
 from runner.ground.json_value import Json
 from runner.record.store.memory import MemoryStore
@@ -28,7 +28,7 @@ def load(path: str | Path, *, allow: Mapping[str, Sequence[str]] | None = None) 
     `allow` adds to its permissions, by kind: `{"commands": ["git"], "read": ["/data"]}`. Raises InvalidWorkflow, whose
     `problems` are all that was found.
     """
-    return load_file(str(path), allow)
+    return load_workflow(str(path), allow)
 
 
 async def arun(  # noqa: PLR0913 - what a command line may say, each by its name
@@ -56,8 +56,8 @@ async def arun(  # noqa: PLR0913 - what a command line may say, each by its name
     refuse_unknown_answers(prepared.loaded.workflow, answers or {})
     store = MemoryStore() if db is None else open_store(Path(db))
     try:
-        manner = Manner(answers=dict(answers or {}), wait_limit=wait_limit)
-        return await start(prepared, Surroundings(store, manner))
+        audience = Audience(answers=answers or {})
+        return await start(prepared, Surroundings(store, audience, wait_limit=wait_limit))
     finally:
         store.close()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from runner.engine.loading import load
+from runner.engine.loading import load_workflow
 from runner.engine.scheduler import Live, advance, call_of, due_time
 from runner.engine.scheduler.happenings import (
     Answered,
@@ -29,7 +29,7 @@ from runner.record.snapshot import decode as read_snapshot
 from runner.record.snapshot import encode as write_snapshot
 from runner.workflow.inputs import check_inputs
 from runner.workflow.model import Loaded
-from runner.world.calls import AnyCall, Done, Failed, Outcome
+from runner.world.calls import AnyCall, CallDone, CallFailed, Outcome
 
 PROGRAMS = ("x", "y", "z", "bad", "also-bad", "slow", "clean")
 """What simulated workflows may name; nothing of it runs."""
@@ -38,9 +38,9 @@ Reply = Callable[[AnyCall, Step], Outcome]
 Order = Callable[[Sequence[str]], str]
 
 
-def succeed(_call: AnyCall, step: Step) -> Done:
+def succeed(_call: AnyCall, step: Step) -> CallDone:
     """Every call succeeds; its text is its step's path."""
-    return Done(
+    return CallDone(
         {"text": step.path, "stdout": f"{step.path}\n", "stderr": "", "exit_code": 0, "tool_calls": [], "finish": ""}
     )
 
@@ -52,7 +52,7 @@ def fail_at(*paths: str, type_: Any = "tool_failed", times: int = 1000) -> Reply
     def reply(call: AnyCall, step: Step) -> Outcome:
         failed[step.path] = failed.get(step.path, 0) + 1
         if step.path in paths and failed[step.path] <= times:
-            return Failed(Failure(type_, f"{step.path} failed"))
+            return CallFailed(Failure(type_, f"{step.path} failed"))
         return succeed(call, step)
 
     return reply
@@ -65,7 +65,7 @@ def compiled(text: str, files: Mapping[str, str] = MappingProxyType({})) -> Load
             called = "simulated" if name == "flow.yaml" else Path(name).stem
             Path(folder, name).write_text(f"wf: 1\nname: {called}\n{textwrap.dedent(content)}", encoding="utf-8")
         path = Path(folder, "flow.yaml")
-        return load(str(path), {"commands": PROGRAMS})
+        return load_workflow(str(path), {"commands": PROGRAMS})
 
 
 @dataclass

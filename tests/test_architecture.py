@@ -24,7 +24,8 @@ FLOORS = {
             merging fold store projection snapshot history retention definitions soundness""",
         "world": "calls program_exits secrets providers tools",
         "nodes": "contract reply leaves conversation composites",
-        "engine": "loading choices recorder scheduler executor loop takeover runs",
+        "engine": """loading choices takeover surroundings recorder scheduler executor stop tasks inbox timers attempts
+            questions loop runs""",
         "travel": "differences given_edits misfits versions resuming forks exports imports",
         "seeing": "diagram subscribers",
         "api": "",

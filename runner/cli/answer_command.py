@@ -16,7 +16,7 @@ from runner.ground.clock import SystemClock
 from runner.ground.errors import UsageError, did_you_mean
 from runner.record.answers import names_step, parse_answer
 from runner.record.events import StepWaiting
-from runner.record.history import load
+from runner.record.history import load_state
 from runner.record.run_state import RunState
 from runner.record.store.contract import Message, RunRow, Store
 
@@ -48,7 +48,7 @@ def command(run: str, step: str, value: str, db: str | None, **given: Any) -> in
     sending = Sending(show, given["goes_on"], parse_pairs(given["pairs"], "-i NAME=VALUE"))
     with writing(db) as store:
         row = find_run(store, run)
-        asked = _asked(load(store, row.id), row, step)
+        asked = _asked(load_state(store, row.id), row, step)
         answer = parse_answer(asked, value)
         _refuse_second(store, row, asked.step)
         message = Message(row.id, "answer", SystemClock().now(), asked.step, answer)

@@ -11,7 +11,7 @@ import click
 from runner.cli.driving import parse_pairs
 from runner.cli.reporting import parse_allowed
 from runner.cli.settings import concurrency_option, database_option, durability_option
-from runner.engine.runs import Choices
+from runner.engine.choices import Choices
 from runner.ground.errors import UsageError
 from runner.ground.json_text import NotJson, parse_json
 from runner.ground.json_value import Json

@@ -9,7 +9,7 @@ from click.shell_completion import CompletionItem
 
 from runner.cli.stored import LAST, find_run, reading
 from runner.ground.errors import WorkflowError
-from runner.record.history import load
+from runner.record.history import load_state
 
 
 class Run(click.ParamType[str]):
@@ -40,7 +40,7 @@ class Step(click.ParamType[str]):
 
 def _waiting(ctx: click.Context) -> Iterator[CompletionItem]:
     with reading(ctx.params.get("db")) as store:
-        state = load(store, find_run(store, str(ctx.params.get("run", LAST))).id)
+        state = load_state(store, find_run(store, str(ctx.params.get("run", LAST))).id)
     for step in state.steps.values():
         if step.waiting is not None and step.waiting.kind == "person":
             yield CompletionItem(step.path, help=step.waiting.prompt)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import IO
 
@@ -15,12 +15,12 @@ from msgspec.structs import replace
 
 from runner.cli.annotations import in_actions
 from runner.cli.job_summary import JobSummary
-from runner.cli.printing import EXITS, document, say_takeover, tell_result
+from runner.cli.printing import EXITS, document, say_takeover, say_warning, tell_result
 from runner.cli.reporting import as_json
 from runner.cli.settings import concurrency, lease
 from runner.cli.speaking import say
-from runner.engine.loop import Engine, Listener, Manner
-from runner.engine.runs import RunResult, Surroundings
+from runner.engine.runs import RunResult
+from runner.engine.surroundings import Audience, Listener, Surroundings
 from runner.ground.clock import SystemClock
 from runner.ground.errors import EXIT_HUNG_UP, EXIT_INTERRUPTED, EXIT_TERMINATED, EXIT_USAGE, UsageError
 from runner.record.store.contract import Store
@@ -63,11 +63,11 @@ def _is_terminal(stream: IO[str] | None) -> bool:
 
 
 class Signals:
-    """SIGINT, SIGTERM and SIGHUP stop the engine: gracefully the first time, at once the second."""
+    """SIGINT, SIGTERM and SIGHUP stop the run: gracefully the first time, at once the second."""
 
     def __init__(self) -> None:
         self.exit_code: int | None = None
-        self._engine: Engine | None = None
+        self._stop_run: Callable[[], None] | None = None
 
     def heed(self) -> None:
         """Listen, from before the run is there: asyncio itself would cancel what is only about to drive it."""
@@ -76,50 +76,56 @@ class Signals:
             if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
                 loop.add_signal_handler(number, self._stop, code)
 
-    def attach(self, engine: Engine) -> None:
-        """Stop this engine from now on; at once, if that was asked for before."""
-        self._engine = engine
+    def attach(self, stop_run: Callable[[], None]) -> None:
+        """Stop this run from now on; at once, if that was asked for before."""
+        self._stop_run = stop_run
         if self.exit_code is not None:
-            engine.stop()
+            stop_run()
 
     def _stop(self, code: int) -> None:
         if self.exit_code is None:
             say(f"stopping: what runs may end within {GRACE:g} s; once more to stop at once")
         self.exit_code = code
-        if self._engine is not None:
-            self._engine.stop()
+        if self._stop_run is not None:
+            self._stop_run()
 
 
 def surroundings(
     store: Store, show: Show, answers: tuple[str, ...], wait_limit: float, signals: Signals, most: str | None = None
 ) -> Surroundings:
     """What this process lends to a run, by how it is shown. `most` is the flag that says how much runs at once."""
-    manner = Manner(None, parse_pairs(answers, "--answer STEP=VALUE"), wait_limit, GRACE, lease())
-    around = Surroundings(store, manner, engaged=signals.attach, concurrency=concurrency(most))
+    audience = Audience(answers=parse_pairs(answers, "--answer STEP=VALUE"), engaged=signals.attach, warned=say_warning)
     if not show.json:
-        around = replace(around, told=partial(say_takeover, quiet=show.quiet))
+        audience = replace(audience, told=partial(say_takeover, quiet=show.quiet))
     if show.in_terminal or show.asks:
-        return _terminal(around, show)
+        audience = _in_terminal(audience, show)
+    else:
+        audience = replace(audience, listeners=_listeners(store, show))
+    return Surroundings(
+        store, audience, wait_limit=wait_limit, grace=GRACE, lease=lease(), concurrency=concurrency(most)
+    )
+
+
+def _listeners(store: Store, show: Show) -> tuple[Listener, ...]:
     listeners: list[Listener] = [JobSummary(store)] if in_actions() else []
     if show.events:
         listeners.append(JsonLines(Pipe(sys.stdout)))
     elif not (show.json or show.quiet):
         listeners.append(Lines(Pipe(sys.stderr)))
-    return replace(around, listeners=tuple(listeners))
+    return tuple(listeners)
 
 
-def _terminal(around: Surroundings, show: Show) -> Surroundings:
+def _in_terminal(audience: Audience, show: Show) -> Audience:
     from runner.seeing.subscribers.terminal import Terminal  # noqa: PLC0415 - rich is heavy, and only a terminal needs it
 
     terminal = Terminal(SystemClock())
     if show.in_terminal:
-        around = replace(around, listeners=(terminal,), stream=terminal.stream)
-    if show.asks:
-        around = replace(around, manner=replace(around.manner, ask=Asking(terminal).ask))
-    return around
+        audience = replace(audience, listeners=(terminal,), stream=terminal.stream)
+    audience = replace(audience, warned=terminal.warn)
+    return replace(audience, ask=Asking(terminal).ask) if show.asks else audience
 
 
-def drive(work: Coroutine[object, object, RunResult], show: Show, signals: Signals) -> int:
+def run_and_tell(work: Coroutine[object, object, RunResult], show: Show, signals: Signals) -> int:
     """Run it to its end or its pause, print how it stands, and give the exit code."""
     result = asyncio.run(_heeding(work, signals))
     if show.json:

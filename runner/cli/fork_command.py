@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from runner.cli.changing import changes_of, changing_options
-from runner.cli.driving import Show, Signals, drive, surroundings
+from runner.cli.driving import Show, Signals, run_and_tell, surroundings
 from runner.cli.settings import durability, wait_limit
 from runner.cli.stored import find_checkpoint, writing
 from runner.engine.runs import checked_run_id
@@ -44,4 +44,4 @@ def command(checkpoint: str, edits: tuple[str, ...], db: str | None, **given: An
     with writing(db, durability(given["durable"])) as store:
         run, at = find_checkpoint(store, checkpoint)
         around = surroundings(store, show, given["answers"], wait_limit(given["wait_limit"]), signals, given["most"])
-        return drive(fork(run, at, changes, around), show, signals)
+        return run_and_tell(fork(run, at, changes, around), show, signals)

@@ -10,10 +10,9 @@ from runner.cli.completing import FLOW
 from runner.cli.settings import database_option
 from runner.cli.speaking import tell
 from runner.cli.stored import find_run, reading
-from runner.engine.loading import load
+from runner.engine.loading import load_workflow
 from runner.engine.runs import pinned
-from runner.record.history import load as load_state
-from runner.record.history import read_table
+from runner.record.history import load_state, read_table
 from runner.seeing.diagram import mermaid, overlay_of
 
 EPILOG = """\b
@@ -31,7 +30,7 @@ Examples:
 def command(what: str, form: str, db: str | None) -> int:
     """Draw FLOW (a file, or pattern:NAME) or RUN (an id, the beginning of one, or `last`)."""
     if Path(what).is_file() or ":" in what or what.endswith((".yaml", ".yml")):
-        tell(mermaid(load(what)).rstrip("\n"))
+        tell(mermaid(load_workflow(what)).rstrip("\n"))
         return 0
     with reading(db) as store:
         row = find_run(store, what)

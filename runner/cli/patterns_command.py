@@ -7,7 +7,7 @@ import json
 import click
 
 from runner.cli.speaking import tell
-from runner.engine.loading import load
+from runner.engine.loading import load_workflow
 from runner.ground.resources import data
 from runner.seeing.diagram import mermaid, sketch
 from runner.workflow.model import Input
@@ -26,12 +26,12 @@ def command(name: str | None) -> int:
     """List the bundled patterns with a sketch; with NAME, show its inputs and draw it as a Mermaid diagram."""
     if name is None:
         for path in sorted(data("patterns").glob("*.yaml")):
-            workflow = load(f"pattern:{path.stem}").workflow
+            workflow = load_workflow(f"pattern:{path.stem}").workflow
             tell(f"{path.stem}: {workflow.description}")
             for line in sketch(workflow):
                 tell(f"    {line}")
         return 0
-    loaded = load(f"pattern:{name.removeprefix('pattern:')}")
+    loaded = load_workflow(f"pattern:{name.removeprefix('pattern:')}")
     workflow = loaded.workflow
     tell(f"{workflow.name}: {workflow.description}")
     for entry in workflow.inputs.values():

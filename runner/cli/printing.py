@@ -88,7 +88,12 @@ def say_takeover(takeover: Takeover, *, quiet: bool) -> None:
     for line in () if quiet else lines:
         say(line)
     for warning in takeover.warnings:
-        say(f"warning: {warning}")
+        say_warning(warning)
+
+
+def say_warning(words: str) -> None:
+    """What a person should know of, though the run goes on."""
+    say(f"warning: {words}")
 
 
 def tell_result(result: RunResult, *, quiet: bool, outputs: bool = True) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from runner.cli.completing_runs import RUN
-from runner.cli.driving import Show, Signals, drive, parse_pairs, surroundings
+from runner.cli.driving import Show, Signals, parse_pairs, run_and_tell, surroundings
 from runner.cli.settings import concurrency_option, database_option, durability, durability_option, wait_limit
 from runner.cli.stored import find_run, writing
 from runner.travel.resuming import resume
@@ -48,4 +48,4 @@ def command(run: str, as_document: bool, db: str | None, **given: Any) -> int:
         secrets = parse_pairs(given["pairs"], "-i NAME=VALUE")
         models = parse_pairs(given["models"], "--model ALIAS=MODEL")
         row = find_run(store, run)
-        return drive(resume(row.id, secrets, around, given["changed"] or "", models), show, signals)
+        return run_and_tell(resume(row.id, secrets, around, given["changed"] or "", models), show, signals)

@@ -8,7 +8,7 @@ import click
 
 from runner.cli.changing import changes_of, changing_options
 from runner.cli.completing_runs import RUN
-from runner.cli.driving import Show, Signals, drive, surroundings
+from runner.cli.driving import Show, Signals, run_and_tell, surroundings
 from runner.cli.settings import durability, wait_limit
 from runner.cli.stored import find_run, writing
 from runner.engine.runs import checked_run_id
@@ -35,4 +35,4 @@ def command(run: str, db: str | None, **given: Any) -> int:
     signals = Signals()
     with writing(db, durability(given["durable"])) as store:
         around = surroundings(store, show, given["answers"], wait_limit(given["wait_limit"]), signals, given["most"])
-        return drive(retry(find_run(store, run).id, changes, around), show, signals)
+        return run_and_tell(retry(find_run(store, run).id, changes, around), show, signals)

@@ -10,7 +10,7 @@ import click
 
 from runner.cli.annotations import annotate, in_actions
 from runner.cli.completing import FLOW
-from runner.cli.driving import Show, Signals, drive, parse_pairs, surroundings
+from runner.cli.driving import Show, Signals, parse_pairs, run_and_tell, surroundings
 from runner.cli.reporting import json_object, parse_allowed
 from runner.cli.settings import (
     concurrency_option,
@@ -22,9 +22,9 @@ from runner.cli.settings import (
 )
 from runner.cli.speaking import say
 from runner.cli.stored import writing
-from runner.engine.choices import refuse_unknown_answers, unused_replies
-from runner.engine.loading import load
-from runner.engine.runs import Choices, Prepared, checked_run_id, prepare, start
+from runner.engine.choices import Choices, refuse_unknown_answers, unused_replies
+from runner.engine.loading import load_workflow
+from runner.engine.runs import Prepared, checked_run_id, prepare, start
 from runner.ground.clock import SystemClock
 from runner.ground.errors import InvalidWorkflow
 from runner.ground.json_value import Json
@@ -84,7 +84,7 @@ def command(flow: str, as_document: bool, db: str | None, **given: Any) -> int:
     signals = Signals()
     with writing(db, safety, create=True) as store:
         around = surroundings(store, show, answers, limit, signals, given["most"])
-        return drive(start(prepared, around), show, signals)
+        return run_and_tell(start(prepared, around), show, signals)
 
 
 def _prepared(flow: str, given: dict[str, Any]) -> Prepared:
@@ -104,7 +104,7 @@ def _prepared(flow: str, given: dict[str, Any]) -> Prepared:
 
 def _load(flow: str, allowed: dict[str, list[str]], agents: dict[str, str]) -> Loaded:
     try:
-        loaded = load(flow, allowed, agents)
+        loaded = load_workflow(flow, allowed, agents)
     except InvalidWorkflow as error:
         if in_actions():
             annotate(error.problems, err=True)

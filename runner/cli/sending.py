@@ -7,14 +7,14 @@ from collections.abc import Mapping
 import click
 import msgspec
 
-from runner.cli.driving import Show, Signals, drive, surroundings
+from runner.cli.driving import Show, Signals, run_and_tell, surroundings
 from runner.cli.printing import document, resume_command
 from runner.cli.reporting import as_json
 from runner.cli.settings import wait_limit
 from runner.cli.speaking import say
 from runner.engine.runs import result_of
 from runner.ground.errors import EXIT_COMPLETED
-from runner.record.history import load
+from runner.record.history import load_state
 from runner.record.store.contract import Message, RunRow, Store
 from runner.record.store.lease import may_take_over
 from runner.travel.resuming import resume
@@ -37,12 +37,12 @@ def send(store: Store, row: RunRow, message: Message, done: str, sending: Sendin
         return _left(store, row, f"{done}; go on with: {resume_command(row.id)}", sending.show)
     signals = Signals()
     around = surroundings(store, sending.show, (), wait_limit(None), signals)
-    return drive(resume(row.id, dict(sending.secrets), around), sending.show, signals)
+    return run_and_tell(resume(row.id, dict(sending.secrets), around), sending.show, signals)
 
 
 def _left(store: Store, row: RunRow, words: str, show: Show) -> int:
     """Leave the run to others: say so, and with `--json` how it stands until they take the message."""
     say(words)
     if show.json:
-        click.echo(as_json(document(result_of(row.id, load(store, row.id)))))
+        click.echo(as_json(document(result_of(row.id, load_state(store, row.id)))))
     return EXIT_COMPLETED

@@ -16,7 +16,7 @@ from runner.cli.story import story
 from runner.engine.runs import RunResult, result_of
 from runner.ground.json_value import Json
 from runner.ground.plain import one_line
-from runner.record.history import load, read_table
+from runner.record.history import load_state, read_table
 from runner.record.run_state import RunState
 from runner.record.store.contract import RunRow
 from runner.seeing.subscribers.lines import dollars
@@ -38,7 +38,7 @@ def command(run: str, as_document: bool, db: str | None) -> int:
     """Tell what RUN did: its steps with their attempts, errors, routes and times, its model calls, its outputs."""
     with reading(db) as store:
         row = find_run(store, run)
-        state = load(store, row.id)
+        state = load_state(store, row.id)
         tables = {name: read_table(store, row.id, name) for name in TABLES}
     result = result_of(row.id, state)
     if as_document:

@@ -14,7 +14,7 @@ from runner.ground.clock import SystemClock
 from runner.ground.errors import UsageError
 from runner.ground.json_text import NotJson, parse_json
 from runner.ground.json_value import Json
-from runner.record.history import load
+from runner.record.history import load_state
 from runner.record.run_state import RunState
 from runner.record.store.contract import Message
 
@@ -45,7 +45,7 @@ def command(run: str, name: str, data: str | None, db: str | None, **given: bool
         row = find_run(store, run)
         if row.status in ("completed", "failed", "cancelled"):
             raise UsageError(f"run {row.id} has ended: {row.status}")
-        awaited = _awaited(load(store, row.id))
+        awaited = _awaited(load_state(store, row.id))
         if awaited and name not in awaited:
             say(f"nothing waits for '{name}' now, but for: {', '.join(awaited)}; it is kept until something does")
         show = Show(json=given["as_document"], quiet=given["quiet"], no_input=given["no_input"])

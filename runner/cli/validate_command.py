@@ -7,7 +7,7 @@ import click
 from runner.cli.annotations import annotate
 from runner.cli.completing import FLOW
 from runner.cli.reporting import as_json, parse_allowed, problem_json
-from runner.engine.loading import load
+from runner.engine.loading import load_workflow
 from runner.ground.errors import EXIT_COMPLETED, EXIT_USAGE, InvalidWorkflow, Problem
 from runner.ground.plain import plain
 
@@ -35,7 +35,7 @@ def command(flows: tuple[str, ...], strict: bool, allowed: tuple[str, ...], form
 
 def _problems(flow: str, allowed: tuple[str, ...]) -> tuple[Problem, ...]:
     try:
-        return load(flow, parse_allowed(allowed)).warnings
+        return load_workflow(flow, parse_allowed(allowed)).warnings
     except InvalidWorkflow as error:
         return error.problems
 

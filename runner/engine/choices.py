@@ -1,14 +1,31 @@
-"""The parts of a workflow that a command line names: models, agents, nodes. A name that is none of them is refused."""
+"""What a run is started with beside its inputs. A name in it that the workflow does not have is refused."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
 
 from runner.ground.errors import Problem, UsageError, did_you_mean
 from runner.record.address import owner_of
 from runner.record.answers import node_of
 from runner.workflow.model import Agent, Node, Workflow
 from runner.world.providers.scripted import Script
+
+
+class Choices(msgspec.Struct, frozen=True):
+    """What a run is started with beside its inputs; recorded, so that a resumption has it too.
+
+    `models` maps aliases to models, `allow` a kind of permission to what is added to it, `agents` agents to the files
+    that they were replaced by when the workflow was loaded.
+    """
+
+    models: Mapping[str, str] = msgspec.field(default_factory=dict)
+    allow: Mapping[str, Sequence[str]] = msgspec.field(default_factory=dict)
+    script: Script | None = None
+    name: str = ""
+    run: str = ""
+    agents: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
 def refuse_unknown_models(root: Workflow, chosen: Mapping[str, str]) -> None:

@@ -9,14 +9,17 @@ import msgspec
 from msgspec.structs import replace
 
 from runner.ground.errors import Failure
-from runner.world.calls import AnyCall, Attempt, Call, Context, Done, Failed, ModelCall, Outcome, Performer
+from runner.world.calls import AnyCall, Attempt, Call, CallDone, CallFailed, Context, ModelCall, Outcome, Performer
 from runner.world.providers.contract import Provider
 from runner.world.providers.scripted import Script
 from runner.world.secrets import Secrets
 
 
-class World(msgspec.Struct, frozen=True):
-    """All that attempts reach: the provider of models, the other performers, scripted replies, the run's secrets."""
+class Executor(msgspec.Struct, frozen=True):
+    """Performs a run's attempts: asks its provider or its performers, or takes the reply that a script has for them.
+
+    Calls hold references in the place of secrets: they are revealed for the call alone, and masked in its outcome.
+    """
 
     provider: Provider
     performers: Mapping[type[Call], Performer]
@@ -24,43 +27,40 @@ class World(msgspec.Struct, frozen=True):
     secrets: Secrets
     context: Context
 
+    async def perform(self, attempt: Attempt) -> Outcome:
+        """Run one attempt to its end. Never raises but for cancellation; nothing secret is in what it returns."""
+        revealed = replace(attempt, call=_revealed(attempt.call, self.secrets))
+        try:
+            outcome = await self._in_time(revealed)
+        except Exception as error:  # noqa: BLE001 - a mistake of ours must fail the step, not lose the run
+            outcome = CallFailed(Failure("unknown", f"{type(error).__name__}: {error}"))
+        return _masked(outcome, self.secrets)
 
-async def perform(attempt: Attempt, world: World) -> Outcome:
-    """Run one attempt to its end. Never raises but for cancellation; nothing secret is in what it returns."""
-    revealed = replace(attempt, call=_revealed(attempt.call, world.secrets))
-    try:
-        outcome = await _in_time(revealed, world)
-    except Exception as error:  # noqa: BLE001 - a mistake of ours must fail the step, not lose the run
-        outcome = Failed(Failure("unknown", f"{type(error).__name__}: {error}"))
-    return _masked(outcome, world.secrets)
+    async def _in_time(self, attempt: Attempt) -> Outcome:
+        if isinstance(attempt.call, ModelCall):
+            await self.provider.prepare(attempt, self.context)
+        try:
+            async with asyncio.timeout(attempt.timeout):
+                return await self._ask(attempt)
+        except TimeoutError:
+            return CallFailed(Failure("timeout", f"no end after {attempt.timeout:g} s"))
+
+    async def _ask(self, attempt: Attempt) -> Outcome:
+        if isinstance(attempt.call, ModelCall):
+            return await self.provider.ask(attempt, self.context)
+        scripted = self.script.reply(attempt) if self.script is not None else None
+        if scripted is not None:
+            return scripted
+        return await self.performers[type(attempt.call)](attempt, self.context)
 
 
 def _revealed(call: AnyCall, secrets: Secrets) -> AnyCall:
     fields = {name: secrets.reveal(getattr(call, name)) for name in call.__struct_fields__}
-    return msgspec.structs.replace(call, **fields)
-
-
-async def _in_time(attempt: Attempt, world: World) -> Outcome:
-    if isinstance(attempt.call, ModelCall):
-        await world.provider.prepare(attempt, world.context)
-    try:
-        async with asyncio.timeout(attempt.timeout):
-            return await _ask(attempt, world)
-    except TimeoutError:
-        return Failed(Failure("timeout", f"no end after {attempt.timeout:g} s"))
-
-
-async def _ask(attempt: Attempt, world: World) -> Outcome:
-    if isinstance(attempt.call, ModelCall):
-        return await world.provider.ask(attempt, world.context)
-    scripted = world.script.reply(attempt) if world.script is not None else None
-    if scripted is not None:
-        return scripted
-    return await world.performers[type(attempt.call)](attempt, world.context)
+    return replace(call, **fields)
 
 
 def _masked(outcome: Outcome, secrets: Secrets) -> Outcome:
-    if isinstance(outcome, Done):
+    if isinstance(outcome, CallDone):
         return replace(outcome, output=secrets.mask(outcome.output))
     failure = outcome.failure
     details = secrets.mask(dict(failure.details))

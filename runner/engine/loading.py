@@ -23,7 +23,7 @@ Agents = Mapping[str, str]
 """Files that hold an agent each, by absolute path, and the names of the agents that they replace."""
 
 
-def load(path: str, allow: Allowed | None = None, agents: Agents | None = None) -> Loaded:
+def load_workflow(path: str, allow: Allowed | None = None, agents: Agents | None = None) -> Loaded:
     """Read, check and compile a workflow from a path or `pattern:name`. Raises InvalidWorkflow with every problem."""
     folders = [str(Path(file).parent) for file in (agents or {}).values()]
     files = DiskFiles((*_resolved((allow or {}).get("read", ())), *folders))
@@ -56,7 +56,7 @@ def _allowed(loaded: Loaded, allow: Allowed) -> Loaded:
 
 def widened(permissions: Permissions | None, allow: Allowed) -> Permissions:
     """Permissions with what `allow` adds; its paths are taken relative to the current folder."""
-    own, more = permissions or Permissions(), settled(allow)
+    own, more = permissions or Permissions(), with_absolute_paths(allow)
     return Permissions(
         own.commands | set(more.get("commands", ())),
         (*own.read, *more.get("read", ())),
@@ -66,7 +66,7 @@ def widened(permissions: Permissions | None, allow: Allowed) -> Permissions:
     )
 
 
-def settled(allow: Allowed) -> dict[str, list[str]]:
+def with_absolute_paths(allow: Allowed) -> dict[str, list[str]]:
     """What is allowed, with its paths made absolute: so it means the same in another folder."""
     found = {kind: list(values) for kind, values in allow.items()}
     for kind in found.keys() & {"read", "write"}:

@@ -27,28 +27,32 @@ class Recorder:
         self._owner = owner
         self._epoch = epoch
         self._clock = clock
-        self._beats_every = beat_seconds(owner)
-        self._beaten = clock.monotonic()
-        self._projector = reopened.projector
-        self._bytes_since = reopened.bytes_since
-        self._snapshot_bytes = reopened.last_snapshot_bytes
+        self._past = reopened
+        self._taken: list[int] = []
+        self._next_beat = clock.monotonic() + beat_seconds(owner)
 
     def record(self, events: tuple[AnyEvent, ...], state: RunState, taken: Sequence[int]) -> Commit:
-        """Commit what a decision made; `state` has it folded in. Raises StoreError, Fenced."""
+        """Commit what a decision made; `state` has it folded in. `taken` messages leave the store with it.
+
+        Raises StoreError, Fenced.
+        """
+        past = self._past
         commit = Commit(self._run, state.seq - len(events) + 1, events, state.at, self._epoch)
         if isinstance(events[0], _STARTS):
-            self._bytes_since += self._store.create(commit, self._owner)
+            past.bytes_since += self._store.create(commit, self._owner)
         else:
-            self._bytes_since += self._store.append(commit, taken)
-        self._projector.add(commit, state)
-        if state.status != "running" or should_snapshot(self._bytes_since, self._snapshot_bytes):
+            past.bytes_since += self._store.append(commit, [*self._taken, *taken])
+            self._taken = []
+        past.projector.add(commit, state)
+        if state.status != "running" or should_snapshot(past.bytes_since, past.last_snapshot_bytes):
             self._save_snapshot(commit, state)
         return commit
 
     def _save_snapshot(self, commit: Commit, state: RunState) -> None:
+        past = self._past
         snapshot = Snapshot(self._run, commit.last, commit.at, encode(state))
-        self._snapshot_bytes = self._store.save_snapshot(snapshot, self._projector.take(), self._epoch)
-        self._bytes_since = 0
+        past.last_snapshot_bytes = self._store.save_snapshot(snapshot, past.projector.take(), self._epoch)
+        past.bytes_since = 0
 
     def beat(self) -> float:
         """Say in time that this process lives, and learn so whether the run is still its own; this moment.
@@ -56,14 +60,18 @@ class Recorder:
         Raises StoreError, Fenced when the run has passed to another.
         """
         moment = self._clock.monotonic()
-        if moment - self._beaten >= self._beats_every:
+        if moment >= self._next_beat:
             self._store.heartbeat(self._run, self._epoch, self._clock.now())
-            self._beaten = moment
+            self._next_beat = moment + beat_seconds(self._owner)
         return moment
 
-    def inbox(self) -> list[Message]:
-        """What other processes sent to the run."""
-        return self._store.inbox(self._run)
+    def messages(self) -> list[Message]:
+        """What other processes sent to the run, and it has not taken."""
+        return [message for message in self._store.inbox(self._run) if message.id not in self._taken]
+
+    def take(self, message: Message) -> None:
+        """Let a message leave the store with the next commit."""
+        self._taken.append(message.id)
 
     def close(self) -> None:
         """Give the lease back. Where that fails it lapses by itself; what made the run stop is not covered up."""

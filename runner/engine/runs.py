@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 
 import msgspec
 from msgspec.structs import replace
 
-from runner.engine.choices import refuse_unknown_models
-from runner.engine.executor import World
-from runner.engine.loading import load_recorded, settled
-from runner.engine.loop import Engine, Listener, Manner
+from runner.engine.choices import Choices, refuse_unknown_models
+from runner.engine.executor import Executor
+from runner.engine.loading import load_recorded, with_absolute_paths
+from runner.engine.loop import Engine
 from runner.engine.recorder import Recorder
 from runner.engine.scheduler import Live, time_limit
 from runner.engine.scheduler.happenings import Begin, Fork, Resumed
+from runner.engine.surroundings import Surroundings
 from runner.engine.takeover import Takeover
-from runner.ground.clock import Clock, SystemClock
+from runner.ground.clock import Clock
 from runner.ground.errors import StoreError, UsageError
 from runner.ground.json_value import Json
 from runner.ground.plain import one_line
@@ -34,47 +34,13 @@ from runner.record.store.lease import current_owner
 from runner.workflow.compiler import RecordedFiles
 from runner.workflow.inputs import InputsInvalid, check_inputs, parse_input
 from runner.workflow.model import Loaded, Workflow
-from runner.world.calls import Context, Streamer
-from runner.world.providers import live as live_models
+from runner.world.calls import Context
+from runner.world.providers.live import LiteLLM
 from runner.world.providers.scripted import Script
 from runner.world.secrets import Secrets, reference
 from runner.world.tools.performers import PERFORMERS
 
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-
-GRACE = 2.0
-"""Seconds that what a crash left behind is given to end by itself."""
-
-
-class Choices(msgspec.Struct, frozen=True):
-    """What a run is started with beside its inputs; recorded, so that a resumption has it too.
-
-    `models` maps aliases to models, `allow` a kind of permission to what is added to it, `agents` agents to the files
-    that they were replaced by when the workflow was loaded.
-    """
-
-    models: Mapping[str, str] = msgspec.field(default_factory=dict)
-    allow: Mapping[str, Sequence[str]] = msgspec.field(default_factory=dict)
-    script: Script | None = None
-    name: str = ""
-    run: str = ""
-    agents: Mapping[str, str] = msgspec.field(default_factory=dict)
-
-
-class Surroundings(msgspec.Struct, frozen=True):
-    """What this process lends to a run."""
-
-    store: Store
-    manner: Manner = msgspec.field(default_factory=Manner)
-    listeners: Sequence[Listener] = ()
-    environment: Mapping[str, str] = msgspec.field(default_factory=lambda: dict(os.environ))
-    clock: Clock = msgspec.field(default_factory=SystemClock)
-    stream: Streamer = msgspec.field(default=lambda _step, _text: None)
-    concurrency: int | None = None
-    """How many attempts may run at once in this process, where the workflow allows more."""
-    engaged: Callable[[Engine], None] = msgspec.field(default=lambda _engine: None)
-    told: Callable[[Takeover], None] = msgspec.field(default=lambda _takeover: None)
-    """Is told what a run takes over of its past, before it goes on."""
 
 
 class RunResult(msgspec.Struct, frozen=True):
@@ -123,7 +89,7 @@ async def start(prepared: Prepared, around: Surroundings) -> RunResult:
     options = {
         "folder": folder_of(workflow),
         "models": dict(choices.models),
-        "allow": settled(choices.allow),
+        "allow": with_absolute_paths(choices.allow),
         "agents": dict(choices.agents),
         "mock": prepared.secrets.mask(choices.script.data) if choices.script else None,
         "nonce": prepared.secrets.nonce,
@@ -133,7 +99,7 @@ async def start(prepared: Prepared, around: Surroundings) -> RunResult:
     started = RunStarted(workflow.name, workflow.version, loaded.hash, inputs, state, options, choices.name)
     state_of_run = RunState()
     new = Reopened(state_of_run, Projector(state_of_run), 0, 0)
-    return await drive(Live(run, workflow, state_of_run), 1, Begin(started), prepared.secrets, around, new)
+    return await run_engine(Live(run, workflow, state_of_run), 1, Begin(started), prepared.secrets, around, new)
 
 
 def _check_time_limit(workflow: Workflow, inputs: Mapping[str, Json]) -> None:
@@ -211,32 +177,34 @@ def secrets_again(workflow: Workflow, state: RunState, given: Mapping[str, Json]
     return Secrets(nonce, values)
 
 
-async def drive(
+async def run_engine(
     live: Live, epoch: int, first: Begin | Fork | Resumed, secrets: Secrets, around: Surroundings, reopened: Reopened
 ) -> RunResult:
     """Drive a run from its first happening in this process until it ends or pauses."""
-    mock = _mock_of(first, live.state)
-    script = Script.from_data(mock) if mock else None
     if around.concurrency is not None:
         live.most = min(around.concurrency, live.most)
-    context = Context(
-        around.clock,
-        around.environment,
-        lambda step, text: around.stream(step, str(secrets.mask(text))),
-        mark=mark_of(live.run, secrets),
-    )
-    world = World(script or live_models.Live(), PERFORMERS, script, secrets, context)
-    recorder = Recorder(around.store, live.run, current_owner(lease=around.manner.lease), epoch, around.clock, reopened)
-    engine = Engine(live, recorder, world, around.manner, around.listeners)
-    around.engaged(engine)
+    recorder = Recorder(around.store, live.run, current_owner(lease=around.lease), epoch, around.clock, reopened)
+    engine = Engine(live, recorder, _executor(live.run, _mock_of(first, live.state), secrets, around), around)
+    around.audience.engaged(engine.stop)
     try:
-        await engine.drive([first])
+        await engine.drive(first)
     except IMPOSSIBLE as error:
         if isinstance(first, Begin):
             raise  # a mistake of ours: nothing that was recorded elsewhere is the reason
         raise not_ours(live.run, error) from error
     result = result_of(live.run, live.state)
     return result if engine.refused is None else replace(result, refused=str(engine.refused))
+
+
+def _executor(run: str, mock: Json, secrets: Secrets, around: Surroundings) -> Executor:
+    script = Script.from_data(mock) if mock else None
+    context = Context(
+        around.clock,
+        around.environment,
+        lambda step, text: around.audience.stream(step, str(secrets.mask(text))),
+        mark=mark_of(run, secrets),
+    )
+    return Executor(script or LiteLLM(), PERFORMERS, script, secrets, context)
 
 
 def not_ours(run: str, why: Exception | str) -> StoreError:

@@ -9,7 +9,7 @@ import msgspec
 from runner.ground.json_value import Json
 from runner.record.address import ROOT
 from runner.record.events import Adapted, Write
-from runner.record.open_states import Holder, Standing, own_states
+from runner.record.open_states import Holder, Nesting, own_states
 from runner.record.reducers import State, same
 from runner.record.run_state import RunState, Step
 
@@ -76,7 +76,7 @@ def edit(run: RunState, address: str, values: Mapping[str, Json], contributed: S
     that it did; the reducer `first` has its value by it. Raises LookupError when no open state has that address.
     """
     holder = own_states(run)[address]
-    standing = Standing(run)
+    nesting = Nesting(run)
     for key, value in values.items():
         writes = [write for write in contributed if write.key == key]
         made = _Edit(key, holder.state.get(key), value, any(write.how == "first" for write in writes))
@@ -84,16 +84,16 @@ def edit(run: RunState, address: str, values: Mapping[str, Json], contributed: S
         if holder.frame is not None and holder.frame.writes is not None:
             holder.frame.writes.pop(key, None)
             holder.frame.writes.update({key: writes} if writes else {})
-        _pass_on(standing, holder, made)
+        _pass_on(nesting, holder, made)
 
 
-def _pass_on(standing: Standing, holder: Holder, made: _Edit) -> None:
+def _pass_on(nesting: Nesting, holder: Holder, made: _Edit) -> None:
     """Let the copies below a holder follow it; an own stack, for branches may be nested deeper than Python's."""
     holders = [holder]
     while holders:
-        for step in standing.composites(holders.pop()):
+        for step in nesting.composites(holders.pop()):
             _change_starts(step, made)
-            holders += [branch for branch in standing.branches(step) if _follows(branch, made)]
+            holders += [branch for branch in nesting.branches(step) if _follows(branch, made)]
 
 
 def _follows(branch: Holder, made: _Edit) -> bool:

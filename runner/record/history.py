@@ -42,7 +42,7 @@ class Reopened(msgspec.Struct):
     last_snapshot_bytes: int
 
 
-def load(store: Store, run: str, upto: int | None = None) -> RunState:
+def load_state(store: Store, run: str, upto: int | None = None) -> RunState:
     """The run's state now, or after event `upto`. UsageError if that is no checkpoint; RunUnknown, StoreError."""
     row = store.run(run)
     wanted = row.events if upto is None else upto
@@ -116,7 +116,7 @@ def values(store: Store, run: str, upto: int | None = None) -> dict[str, Json]:
 
 def states(store: Store, run: str, upto: int | None = None) -> dict[str, dict[str, Json]]:
     """As `values`, and beside it (under ROOT) the states of the open branches and called workflows, by address."""
-    state = load(store, run, upto)
+    state = load_state(store, run, upto)
     if state.ended:  # a snapshot of its end does not hold them any more
         state = _folded(store, run, state.seq - 1, state.seq)
     found = {address: dict(sorted(holder.state.items())) for address, holder in own_states(state).items()}

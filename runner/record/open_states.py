@@ -39,8 +39,8 @@ def own_states(run: RunState) -> dict[str, Holder]:
     return found
 
 
-class Standing:
-    """Which composites stand in a holder, and which branches these have open."""
+class Nesting:
+    """Which composites are nested in a holder of a state, and which branches these have open."""
 
     def __init__(self, run: RunState) -> None:
         self._run = run

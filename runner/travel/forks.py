@@ -8,12 +8,12 @@ from collections.abc import Mapping
 import msgspec
 from msgspec.structs import replace
 
-from runner.engine.choices import refuse_unknown_models
-from runner.engine.loading import load as load_file
-from runner.engine.loading import settled
-from runner.engine.runs import Choices, RunResult, Surroundings, drive, pinned, secrets_again
+from runner.engine.choices import Choices, refuse_unknown_models
+from runner.engine.loading import load_workflow, with_absolute_paths
+from runner.engine.runs import RunResult, pinned, run_engine, secrets_again
 from runner.engine.scheduler import Live
 from runner.engine.scheduler.happenings import Fork
+from runner.engine.surroundings import Surroundings
 from runner.engine.takeover import Takeover
 from runner.ground.errors import UsageError
 from runner.ground.json_value import Json
@@ -22,7 +22,7 @@ from runner.record.address import ROOT, is_inside
 from runner.record.definitions import definition_of, folder_of
 from runner.record.events import FrameOpened, RunForked, StepEnded
 from runner.record.fold import apply
-from runner.record.history import fork_of, load
+from runner.record.history import fork_of, load_state
 from runner.record.run_state import RunState, Step
 from runner.record.store.contract import Store
 from runner.travel.given_edits import Given, edit_states
@@ -58,7 +58,7 @@ async def fork(run: str, at: int, changes: Changes, around: Surroundings) -> Run
 
 async def retry(run: str, changes: Changes, around: Surroundings) -> RunResult:
     """Fork a failed run before the step that failed, which begins anew. Raises UsageError, RunUnknown, StoreError."""
-    state = load(around.store, run)
+    state = load_state(around.store, run)
     if state.status != "failed" or state.error is None:
         raise UsageError(f"run {run} is {state.status}: only a failed run is retried", "wf resume, or wf fork RUN@N")
     failed = _origin_of(state.error)
@@ -97,7 +97,9 @@ async def _fork(run: str, at: int, retried: tuple[str, ...], changes: Changes, a
     before = pinned(around.store, state)
     refuse_foreign(Live(run, before.workflow, state))
     options = _options(state, changes)
-    loaded = load_file(changes.workflow, options["allow"], state.options.get("agents")) if changes.workflow else before
+    loaded = (
+        load_workflow(changes.workflow, options["allow"], state.options.get("agents")) if changes.workflow else before
+    )
     workflow = loaded.workflow
     refuse_unknown_models(workflow, changes.choices.models)
     anew = _begun_anew(run, state, before, loaded, _calls_for(state, retried))
@@ -119,8 +121,8 @@ async def _fork(run: str, at: int, retried: tuple[str, ...], changes: Changes, a
     secrets = secrets_again(workflow, state, changes.secrets, around)
     around.store.save_definition(definition_of(loaded))
     name = changes.choices.run or around.clock.fresh_id()
-    around.told(takeover)
-    result = await drive(Live(name, workflow, state), 1, Fork(forked), secrets, around, past)
+    around.audience.told(takeover)
+    result = await run_engine(Live(name, workflow, state), 1, Fork(forked), secrets, around, past)
     return replace(result, takeover=takeover)
 
 
@@ -158,7 +160,7 @@ def _options(state: RunState, changes: Changes) -> dict[str, Json]:
     options: dict[str, Json] = {"allow": state.options.get("allow", {})}
     if choices.models:
         options["models"] = {**state.options.get("models", {}), **choices.models}
-    for kind, values in settled(choices.allow).items():
+    for kind, values in with_absolute_paths(choices.allow).items():
         options["allow"] = {**options["allow"], kind: [*options["allow"].get(kind, ()), *values]}
     if choices.script is not None:
         options["mock"] = choices.script.data

@@ -20,7 +20,7 @@ from runner.record.edits import edit
 from runner.record.events import FrameOpened, Write
 from runner.record.merging import contributions, merge, starting_state
 from runner.record.node_records import in_order
-from runner.record.open_states import Holder, Standing, own_states
+from runner.record.open_states import Holder, Nesting, own_states
 from runner.record.reducers import ReducerError, needed, same
 from runner.record.run_state import Child, Step
 from runner.workflow.model import StateKey
@@ -159,16 +159,16 @@ def _unseen(live: Live, edited: Holder, key: str, value: Json, told: Set[str]) -
 
     Those that have an edit of their own are `told`.
     """
-    standing = Standing(live.state)
+    nesting = Nesting(live.state)
     holders = [edited]
     while holders:
-        for step in standing.composites(holders.pop()):
+        for step in nesting.composites(holders.pop()):
             yield from () if step.detached else _of_ended_branches(step, key)
-            sees = {branch.address: same(branch.state.get(key), value) for branch in standing.branches(step)}
-            for branch in standing.branches(step):
+            sees = {branch.address: same(branch.state.get(key), value) for branch in nesting.branches(step)}
+            for branch in nesting.branches(step):
                 known = sees[branch.address] or branch.address in told
                 yield from () if known else _of_an_open_branch(branch, key, detached=step.detached)
-            holders += [branch for branch in standing.branches(step) if sees[branch.address]]
+            holders += [branch for branch in nesting.branches(step) if sees[branch.address]]
 
 
 def _contribution(holder: Holder, key: str) -> list[Write]:
@@ -194,7 +194,7 @@ def _without_effect(live: Live, former: Former) -> Iterator[str]:
 
 def _joined(live: Live, owner: Step, key: str, given: Mapping[str, list[Write]]) -> Json:
     """What a key would hold if a composite's branches joined now; of those in `given` that is what they contributed."""
-    open_ones = {branch.address: _contribution(branch, key) for branch in Standing(live.state).branches(owner)}
+    open_ones = {branch.address: _contribution(branch, key) for branch in Nesting(live.state).branches(owner)}
     written = {name: child.writes.get(key, []) for name, child in owner.children.items() if child.status == "completed"}
     written |= {name: {**open_ones, **given}[path] for name, path in owner.open.items() if path in open_ones}
     order = live.kind(owner).merge_order(live.node(owner), in_order(owner.branches, written))

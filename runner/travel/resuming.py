@@ -9,26 +9,24 @@ import msgspec
 from msgspec.structs import replace
 
 from runner.engine.choices import refuse_unknown_answers, refuse_unknown_models
-from runner.engine.loading import load as load_file
+from runner.engine.loading import load_workflow
 from runner.engine.runs import (
-    GRACE,
     RunResult,
-    Surroundings,
-    drive,
     mark_of,
     pinned,
+    run_engine,
     secrets_again,
 )
 from runner.engine.scheduler import Live
 from runner.engine.scheduler.happenings import Resumed
+from runner.engine.surroundings import Surroundings
 from runner.engine.takeover import Takeover
 from runner.ground.errors import UsageError
 from runner.ground.json_value import Json
 from runner.record.definitions import definition_of, folder_of
 from runner.record.edits import adapt
 from runner.record.events import Adapted
-from runner.record.history import Reopened, reopen
-from runner.record.history import load as load_state
+from runner.record.history import Reopened, load_state, reopen
 from runner.record.run_state import RunState
 from runner.record.store.contract import RunRow, Store
 from runner.record.store.lease import beat_seconds, current_owner, is_still_heard, may_take_over
@@ -40,8 +38,11 @@ from runner.workflow.model import Loaded
 from runner.world.secrets import Secrets
 from runner.world.tools.child import kill_leftovers
 
+_GRACE = 2.0
+"""Seconds that what a crash left behind is given to end by itself."""
 
-class Version(msgspec.Struct, frozen=True):
+
+class Accepted(msgspec.Struct, frozen=True):
     """The version that a run goes on with, and what it changes of that."""
 
     loaded: Loaded
@@ -49,9 +50,9 @@ class Version(msgspec.Struct, frozen=True):
     takeover: Takeover | None = None
 
 
-def _accepted(store: Store, row: RunRow, state: RunState, before: Loaded, file: str) -> Version:
+def _accepted(store: Store, row: RunRow, state: RunState, before: Loaded, file: str) -> Accepted:
     """The version in a file, if all that has begun is the same there, and all that is held fits. Changes `state`."""
-    loaded = load_file(file, state.options.get("allow", {}), state.options.get("agents"))
+    loaded = load_workflow(file, state.options.get("allow", {}), state.options.get("agents"))
     visits = compare(store, row.id, loaded.workflow, lambda version: pinned(store, state, version).workflow)
     refuse_changes(visits, row.id, shown_as(loaded.workflow.file))
     changes = adapted(Live(row.id, before.workflow, state), loaded.workflow, ())
@@ -61,7 +62,7 @@ def _accepted(store: Store, row: RunRow, state: RunState, before: Loaded, file: 
     problems = [*(Problem(place, DROPPED) for place in dropped), *misfits(Live(row.id, loaded.workflow, state))]
     refuse_misfits(problems, row.id, row.events, shown_as(loaded.workflow.file))
     store.save_definition(definition_of(loaded))
-    return Version(loaded, changes, Takeover(tuple(visits), added))
+    return Accepted(loaded, changes, Takeover(tuple(visits), added))
 
 
 async def resume(
@@ -88,10 +89,10 @@ async def resume(
         raise busy(store.run(run))
     before = pinned(store, state)
     refuse_foreign(Live(run, before.workflow, state))
-    version = _accepted(store, row, state, before, changed) if changed else Version(before)
+    version = _accepted(store, row, state, before, changed) if changed else Accepted(before)
     loaded = version.loaded
     refuse_unknown_models(loaded.workflow, models or {})
-    refuse_unknown_answers(loaded.workflow, around.manner.answers)
+    refuse_unknown_answers(loaded.workflow, around.audience.answers)
     secrets = secrets_again(loaded.workflow, state, given, around)
     options: dict[str, Json] = {"models": {**state.options.get("models", {}), **models}} if models else {}
     epoch, reopened = await _taken_over(row, secrets, around)
@@ -99,18 +100,18 @@ async def resume(
     if changed:
         options["folder"] = folder_of(loaded.workflow)
     if version.takeover is not None:
-        around.told(version.takeover)
+        around.audience.told(version.takeover)
     resumed = Resumed(epoch, *names, options, version.adapted)
     live = Live(run, loaded.workflow, reopened.state)
-    return replace(await drive(live, epoch, resumed, secrets, around, reopened), takeover=version.takeover)
+    return replace(await run_engine(live, epoch, resumed, secrets, around, reopened), takeover=version.takeover)
 
 
 async def _taken_over(row: RunRow, secrets: Secrets, around: Surroundings) -> tuple[int, Reopened]:
     """The lease's epoch and the run as it stands, now that it is this process's and what a crash left has ended."""
-    store, run, owner = around.store, row.id, current_owner(lease=around.manner.lease)
+    store, run, owner = around.store, row.id, current_owner(lease=around.lease)
     epoch = store.claim(run, owner, around.clock.now(), row.epoch)
     reopened = reopen(store, run)
-    ends = (kill_leftovers(mark_of(run, secrets), f"{run}/{step}", GRACE) for step in reopened.state.running)
+    ends = (kill_leftovers(mark_of(run, secrets), f"{run}/{step}", _GRACE) for step in reopened.state.running)
     await _meanwhile(
         beat_seconds(owner), lambda: store.heartbeat(run, epoch, around.clock.now()), asyncio.gather(*ends)
     )

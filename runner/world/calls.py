@@ -74,14 +74,14 @@ class WriteCall(Call, frozen=True, tag="write"):
 AnyCall = ModelCall | CommandCall | PythonCall | ReadCall | WriteCall
 
 
-class Done(msgspec.Struct, frozen=True):
+class CallDone(msgspec.Struct, frozen=True):
     """A call succeeded. `output` is JSON; a model's is `{text, message, finish, tool_calls}`."""
 
     output: Json
     usage: Usage | None = None
 
 
-class Failed(msgspec.Struct, frozen=True):
+class CallFailed(msgspec.Struct, frozen=True):
     """A call failed. `output` is what there was nevertheless (a command's, with its other exit code)."""
 
     failure: Failure
@@ -89,7 +89,7 @@ class Failed(msgspec.Struct, frozen=True):
     usage: Usage | None = None
 
 
-Outcome = Done | Failed
+Outcome = CallDone | CallFailed
 
 
 class Attempt(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ from runner.ground.errors import Failure
 from runner.ground.json_text import NotJson, parse_json
 from runner.ground.json_value import Json
 from runner.ground.plain import last_line
-from runner.world.calls import CommandCall, Done, Failed, Outcome
+from runner.world.calls import CallDone, CallFailed, CommandCall, Outcome
 
 _HINTS: Mapping[int, str] = {126: " (a command in it could not be executed)", 127: " (a command in it was not found)"}
 _SIGNAL_HINTS: Mapping[str, str] = {
@@ -30,15 +30,15 @@ def judged(call: CommandCall, stdout: bytes, stderr: bytes, code: int) -> Outcom
     program = call.argv[0]
     if output["exit_code"] not in call.ok_exit:
         message = how_ended(f"'{program}'", code) + last_words(printed, complained)
-        return Failed(Failure("tool_failed", message, {"program": program, **details(code)}), output)
+        return CallFailed(Failure("tool_failed", message, {"program": program, **details(code)}), output)
     if call.parse == "lines":
-        return Done({**output, "lines": lines(printed)})
-    return _parsed(program, stdout, output) if call.parse == "json" else Done(output)
+        return CallDone({**output, "lines": lines(printed)})
+    return _parsed(program, stdout, output) if call.parse == "json" else CallDone(output)
 
 
 def was_asked_to_end(outcome: Outcome) -> bool:
     """Whether a program was ended by a signal by which one asks for that: Ctrl-C's, that of `kill`, a hang-up."""
-    return isinstance(outcome, Failed) and outcome.failure.details.get("signal") in _REQUESTS
+    return isinstance(outcome, CallFailed) and outcome.failure.details.get("signal") in _REQUESTS
 
 
 def lines(text: str) -> list[str]:
@@ -49,13 +49,13 @@ def lines(text: str) -> list[str]:
 
 def _parsed(program: str, stdout: bytes, output: dict[str, Json]) -> Outcome:
     try:
-        return Done({**output, "json": parse_json(stdout.decode())})
+        return CallDone({**output, "json": parse_json(stdout.decode())})
     except UnicodeDecodeError as error:
         reason = f"byte {error.start} is not UTF-8"
     except NotJson as error:
         reason = str(error)
     message = f"what '{program}' printed is not JSON: {reason}"
-    return Failed(Failure("output_invalid", message, {"program": program}), output)
+    return CallFailed(Failure("output_invalid", message, {"program": program}), output)
 
 
 def decoded(written: bytes) -> str:

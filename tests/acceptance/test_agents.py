@@ -6,7 +6,7 @@ from typing import Any
 
 from runner.ground.errors import Failure
 from runner.record.run_state import Step
-from runner.world.calls import AnyCall, Done, Failed, ModelCall, Outcome
+from runner.world.calls import AnyCall, CallDone, CallFailed, ModelCall, Outcome
 from tests.simulation import Simulation, simulate
 
 SETTINGS = """
@@ -35,20 +35,20 @@ def asking(text: str, *replies: Outcome) -> tuple[Simulation, list[ModelCall]]:
 
     def reply(call: AnyCall, step: Step) -> Outcome:
         if not isinstance(call, ModelCall):
-            return Done({"text": "3", "stdout": "3\n", "stderr": "", "exit_code": 0})
+            return CallDone({"text": "3", "stdout": "3\n", "stderr": "", "exit_code": 0})
         asked.append(call)
         return replies[len(asked) - 1]
 
     return simulate(text, reply=reply), asked
 
 
-def said(text: str = "", *tool_calls: tuple[str, Any]) -> Done:
+def said(text: str = "", *tool_calls: tuple[str, Any]) -> CallDone:
     calls = [{"id": f"c{number}", "tool": tool, "with": given} for number, (tool, given) in enumerate(tool_calls, 1)]
-    return Done({"text": text, "tool_calls": calls, "finish": "stop"})
+    return CallDone({"text": text, "tool_calls": calls, "finish": "stop"})
 
 
 def test_what_a_node_says_wins_over_what_its_agent_says() -> None:
-    down = Failed(Failure("llm_down", "down"))
+    down = CallFailed(Failure("llm_down", "down"))
     _, asked = asking(SETTINGS, down, down, down)
     facts = [
         (call.model, call.temperature, call.max_reply_tokens, call.messages[0]["content"], call.tools[0]["name"])

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from runner.record.store.contract import Message
+from runner.record.store.sqlite import open_store
 from tests.acceptance.command_line import WF, ended, lines_until, started, wf, write
 
 ASKING = """
@@ -80,6 +83,18 @@ name: choosing
 inputs: {choices: {}}
 nodes:
   ask: {human: {prompt: Which?, choices: "{{ inputs.choices }}"}}
+"""
+FIRST = """
+wf: 1
+name: first
+inputs: {token: {type: string, secret: true}}
+nodes:
+  both:
+    parallel:
+      ann: {human: {prompt: "Ann?"}}
+      bob: {human: {prompt: "Bob?"}}
+    join: any
+  last: {}
 """
 
 
@@ -205,6 +220,12 @@ def test_a_wait_beyond_the_limit_pauses_and_says_what_does_not_happen_by_itself(
     assert "wf resume r" in done.stderr
 
 
+def test_a_fork_stays_for_a_time_that_its_past_waited_for(tmp_path: Path) -> None:
+    write(tmp_path, "flow.yaml", "wf: 1\nname: nap\nnodes: {nap: {wait: {for: 500ms}}}\n")
+    wf(tmp_path, "run", "flow.yaml", "--run-id", "r", "--wait-limit", "10ms", code=3)
+    assert "✓ nap" in wf(tmp_path, "fork", "r@4", "--wait-limit", "10s").stderr
+
+
 def test_a_retry_beyond_the_limit_is_told_too(tmp_path: Path) -> None:
     write(tmp_path, "flow.yaml", LATER)
     document = wf(tmp_path, "run", "flow.yaml", "--json", "--run-id", "r", code=3).document
@@ -228,6 +249,29 @@ def test_a_live_run_takes_an_answer_from_another_process_and_goes_on(tmp_path: P
         done = ended(running)
     assert done.code == 0
     assert '"outputs":{"answer":"yes"}' in done.stdout
+
+
+@pytest.mark.parametrize("follows", ["", "    next: last\n"])
+def test_an_answer_whose_step_is_gone_is_told(tmp_path: Path, follows: str) -> None:
+    """Whether the run has ended by then, or goes on."""
+    paused(tmp_path, FIRST.replace("  last: {}\n", follows and f"{follows}  last: {{}}\n"), "-i", "token=s3cret-w0rd")
+    wf(tmp_path, "answer", "r", "bob", "yes")
+    wf(tmp_path, "answer", "r", "ann", "no: s3cret-w0rd")
+    done = wf(tmp_path, "resume", "r", "--quiet", "-i", "token=s3cret-w0rd")
+    told = r"warning: the answer 'no: ⟦secret:token:\w+⟧' for step both/ann was not taken: "
+    assert re.fullmatch(f"{told}the step waits for no answer any more\n", done.stderr)
+
+
+def test_an_answer_that_does_not_fit_any_more_is_told_and_the_run_still_waits(tmp_path: Path) -> None:
+    paused(tmp_path, ASKING)
+    store = open_store(tmp_path / ".wf" / "wf.db")
+    store.post(Message("r", "answer", 1.0, "approve", "maybe"))  # as if the question had been another when it was sent
+    store.close()
+    done = wf(tmp_path, "resume", "r", "--json", code=3)
+    first, _, hint = done.stderr.partition("\n")
+    assert first == ("warning: the answer 'maybe' for step approve was not taken: 'maybe' is no answer to 'approve'")
+    assert hint == "  help: answer one of: yes, no, -1, true, it's $HOME\n"
+    assert wf(tmp_path, "answer", "r", "approve", "yes", "--resume").stdout == "answer: yes\n"
 
 
 def test_a_signal_is_no_answer(tmp_path: Path) -> None:

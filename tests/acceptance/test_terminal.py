@@ -134,6 +134,17 @@ def test_a_question_that_is_answered_elsewhere_is_asked_no_longer(tmp_path: Path
         assert code(child) == 0
 
 
+def test_an_answer_that_is_not_taken_is_told_in_the_terminal(tmp_path: Path) -> None:
+    race = "{parallel: {ann: {human: {prompt: Ann?}}, bob: {human: {prompt: Bob?}}}, join: any}"
+    write(tmp_path, "flow.yaml", f"wf: 1\nname: asks\nnodes: {{both: {race}}}\n")
+    wf(tmp_path, "run", "flow.yaml", "--run-id", "r", code=3)
+    wf(tmp_path, "answer", "r", "ann", "me")
+    wf(tmp_path, "answer", "r", "bob", "\x1b[31mno, me")
+    with terminal(tmp_path, "resume", "r") as child:
+        child.expect("warning: the answer 'no, me' for step both/bob was not taken")
+        assert code(child) == 0
+
+
 def test_without_colours_there_are_none(tmp_path: Path) -> None:
     write(tmp_path, "flow.yaml", "wf: 1\nname: plain\nnodes: {a: {end: failed}}\n")
     with terminal(tmp_path, "run", "flow.yaml", NO_COLOR="1") as child:

@@ -7,10 +7,10 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from runner.engine.executor import World, perform
+from runner.engine.executor import Executor
 from runner.ground.clock import FixedClock
 from runner.workflow.model import Permissions
-from runner.world.calls import Attempt, CommandCall, Context, Done, Failed, ModelCall, Outcome
+from runner.world.calls import Attempt, CallDone, CallFailed, CommandCall, Context, ModelCall, Outcome
 from runner.world.providers.scripted import Script
 from runner.world.secrets import Secrets
 
@@ -32,23 +32,23 @@ async def breaks(attempt: Attempt, _context: Context) -> Outcome:
 
 
 def performed(attempt: Attempt) -> Outcome:
-    world = World(
+    executor = Executor(
         Slow("m.yaml", {"ask": ["well"]}),
         {CommandCall: breaks},
         None,
         Secrets("n", {"key": HIDDEN}),
         Context(FixedClock(), {}),
     )
-    return asyncio.run(perform(attempt, world))
+    return asyncio.run(executor.perform(attempt))
 
 
 def test_no_timeout_counts_what_comes_before_a_model_can_be_asked() -> None:
     outcome = performed(ATTEMPT)
-    assert isinstance(outcome, Done)
+    assert isinstance(outcome, CallDone)
     assert outcome.output["text"] == "well"
 
 
 def test_a_mistake_of_ours_fails_the_step_and_shows_no_secret() -> None:
     outcome = performed(replace(ATTEMPT, call=CommandCall(("echo", "⟦secret:key:n⟧"), "/")))
-    assert isinstance(outcome, Failed)
+    assert isinstance(outcome, CallFailed)
     assert outcome.failure.message == "RuntimeError: a mistake of ours with ('echo', '⟦secret:key:n⟧')"

@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from runner.ground.errors import Failure
 from runner.ground.json_value import Json
 from runner.record.run_state import Step
-from runner.world.calls import AnyCall, Failed, ModelCall, Outcome
+from runner.world.calls import AnyCall, CallFailed, ModelCall, Outcome
 from tests.simulation import Reply, Simulation, simulate, succeed
 
 XS = "state: {xs: {type: array, default: [], reducer: append}}\n"
@@ -52,7 +52,7 @@ def reply_of(case: dict[str, Json]) -> Reply:
         seen[step.path] = seen.get(step.path, 0) + 1
         if seen[step.path] > form.get("times", 1000):
             return succeed(call, step)
-        return Failed(Failure(form["type"], f"{step.path} failed"), form.get("output"))
+        return CallFailed(Failure(form["type"], f"{step.path} failed"), form.get("output"))
 
     return reply
 

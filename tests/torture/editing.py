@@ -9,7 +9,7 @@ from runner.engine.scheduler.settling import branch_of
 from runner.ground.errors import UsageError
 from runner.ground.json_value import Json
 from runner.record.events import RunForked
-from runner.record.history import load
+from runner.record.history import load_state
 from runner.record.open_states import Holder, own_states
 from runner.record.run_state import Frame, Step
 from runner.travel.forks import edited, openings
@@ -23,7 +23,7 @@ COMPOSITES = ("parallel", "for_each")
 
 def random_edit(run: Simulated, at: int, random: Random) -> tuple[Given, Edit] | None:
     """A value for a random key of a random open state; None if that is refused: a branch may only add to some keys."""
-    live = Live(run.name, run.loaded.workflow, load(run.store, run.name, at))
+    live = Live(run.name, run.loaded.workflow, load_state(run.store, run.name, at))
     holder = random.choice([*own_states(live.state).values()])
     home = live.state.steps[holder.home]
     if home.detached or not home.open:

@@ -7,10 +7,10 @@ from hashlib import sha256
 from pathlib import Path
 from random import Random
 
-from runner.engine.loading import load
+from runner.engine.loading import load_workflow
 from runner.ground.json_value import Json
 from runner.record.events import StepEnded
-from runner.record.history import load as load_run
+from runner.record.history import load_state
 from runner.workflow.model import Loaded
 from tests.record.store.pictures import picture
 from tests.torture.reference import Edit, Outcome, Reference
@@ -24,7 +24,7 @@ def chance(seed: object) -> Random:
 def compiled(files: dict[str, Json], folder: Path) -> Loaded:
     for name, content in files.items():
         (folder / name).write_text(json.dumps(content), encoding="utf-8")
-    return load(str(folder / "flow.yaml"))
+    return load_workflow(str(folder / "flow.yaml"))
 
 
 def outcome_of(seed: str) -> Outcome:
@@ -50,4 +50,4 @@ def hold_to_the_reference(simulated: Simulated, files: dict[str, Json], told: st
     assert (state.status, state.outputs if state.error is None else state.error["type"]) == expected, told
     ends = {event.step: event.status for event in simulated.events() if isinstance(event, StepEnded)}
     assert {path: ends[path] for path in reference.leaves} == reference.leaves, told
-    assert picture(load_run(simulated.store, simulated.name)) == picture(state), told
+    assert picture(load_state(simulated.store, simulated.name)) == picture(state), told

@@ -41,7 +41,7 @@ from runner.record.store.memory import MemoryStore
 from runner.travel.forks import edited, openings
 from runner.travel.given_edits import Given
 from runner.workflow.model import Loaded
-from runner.world.calls import Done, Failed
+from runner.world.calls import CallDone, CallFailed
 from tests.torture.reference import Outcome
 
 OWNER = Owner("here", 1, 1.0, "boot")
@@ -176,8 +176,8 @@ class Simulated:
         self.starts[step.path] += 1
         error = self.outcome(step.path, step.failures + 1)
         if error:
-            return AttemptEnded(step.path, step.attempt, Failed(Failure(error, "as told")))  # type: ignore[arg-type]  # one of the types
-        return AttemptEnded(step.path, step.attempt, Done({"text": step.path}))
+            return AttemptEnded(step.path, step.attempt, CallFailed(Failure(error, "as told")))  # type: ignore[arg-type]  # one of the types
+        return AttemptEnded(step.path, step.attempt, CallDone({"text": step.path}))
 
     def order(self) -> dict[tuple[str, int], list[tuple[str, str]]]:
         """In which order the branches of each attempt at a composite ended, and how."""

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from runner.ground.errors import StoreError
-from runner.record.history import load, read_table
+from runner.record.history import load_state, read_table
 from runner.record.store.contract import RunUnknown
 from runner.record.store.sqlite import open_store
 from runner.record.store.tables import PROJECTED
@@ -96,7 +96,7 @@ def _verdict_of(database: Path, run: str, told: Sequence[dict[str, Any]]) -> str
     store = open_store(database)
     try:
         commits = list(store.commits(run))
-        load(store, run)
+        load_state(store, run)
         for table in PROJECTED:
             read_table(store, run, table)
     except RunUnknown:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from runner.engine.runs import Surroundings
+from runner.engine.surroundings import Surroundings
 from runner.ground.json_value import Json
-from runner.record.history import checkpoints, load, read_table, values
+from runner.record.history import checkpoints, load_state, read_table, values
 from runner.record.snapshot import encode
 from runner.record.store.contract import Store
 from runner.record.store.memory import MemoryStore
@@ -46,7 +46,7 @@ def travelled(tmp_path_factory: pytest.TempPathFactory) -> Store:
 def seen(store: Store, run: str) -> Json:
     """All that can be read of a run, but for its id and its folder."""
     points = list(checkpoints(store, run))
-    states = [encode(load(store, run, point.seq)) for point in points]
+    states = [encode(load_state(store, run, point.seq)) for point in points]
     for state in states:
         state["started"]["options"]["folder"] = ""
     tables = {name: [{**row, "run_id": ""} for row in read_table(store, run, name)] for name in PROJECTED}

@@ -12,8 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.engine.loading import load as load_file
-from runner.engine.runs import Choices, RunResult, Surroundings, prepare, start
+from runner.engine.choices import Choices
+from runner.engine.loading import load_workflow
+from runner.engine.runs import RunResult, prepare, start
+from runner.engine.surroundings import Surroundings
 from runner.ground.clock import SystemClock
 from runner.ground.errors import UsageError
 from runner.ground.json_value import Json
@@ -83,7 +85,7 @@ def around(store: Store) -> Surroundings:
 
 
 def run(store: Store, path: Path, inputs: Mapping[str, Json] | None = None, **choices: Any) -> RunResult:
-    prepared = prepare(load_file(str(path)), inputs or {}, Choices(run="run", **choices), {}, SystemClock())
+    prepared = prepare(load_workflow(str(path)), inputs or {}, Choices(run="run", **choices), {}, SystemClock())
     return asyncio.run(start(prepared, around(store)))
 
 

@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.engine.loading import load
-from runner.engine.runs import Choices, Surroundings, prepare, start
+from runner.engine.choices import Choices
+from runner.engine.loading import load_workflow
+from runner.engine.runs import prepare, start
+from runner.engine.surroundings import Surroundings
 from runner.ground.clock import SystemClock
 from runner.ground.json_value import Json
 from runner.record.store.memory import MemoryStore
@@ -53,7 +55,7 @@ def cuts(tmp_path_factory: pytest.TempPathFactory) -> list[Lines]:
     """The run cut off after each of its commits, but for the last."""
     folder, store = tmp_path_factory.mktemp("agents"), MemoryStore()
     script = read_script(write(folder, "script.yaml", SCRIPT), "script.yaml")
-    loaded = load(str(write(folder, "flow.yaml", FLOW)))
+    loaded = load_workflow(str(write(folder, "flow.yaml", FLOW)))
     prepared = prepare(loaded, {}, Choices(run="run", script=script), {}, SystemClock())
     assert asyncio.run(start(prepared, Surroundings(store))).status == "completed"
     lines = [json.loads(line) for line in b"".join(exported(store, "run")).splitlines()]

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from runner.ground.errors import UsageError
 from runner.ground.json_value import Json
-from runner.record.history import load
+from runner.record.history import load_state
 from runner.record.snapshot import encode
 from runner.record.store.contract import RunUnknown, Store
 from runner.record.store.driver import sqlite3
@@ -195,7 +195,7 @@ def refused_or_taken_in(content: bytes) -> None:
     except UsageError:
         assert store.runs() == []
         return
-    assert encode(load(store, run, store.run(run).events))
+    assert encode(load_state(store, run, store.run(run).events))
     assert text_of(store, run)
 
 

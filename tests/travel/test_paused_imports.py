@@ -16,13 +16,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.engine.loading import load
-from runner.engine.loop import Manner
-from runner.engine.runs import Choices, Surroundings, prepare, start
+from runner.engine.choices import Choices
+from runner.engine.loading import load_workflow
+from runner.engine.runs import prepare, start
+from runner.engine.surroundings import Surroundings
 from runner.ground.clock import SystemClock
 from runner.ground.errors import StoreError, UsageError
 from runner.ground.json_value import Json
-from runner.record.history import load as load_state
+from runner.record.history import load_state
 from runner.record.store.contract import Message
 from runner.record.store.memory import MemoryStore
 from runner.travel.resuming import resume
@@ -71,7 +72,7 @@ def paused(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Json]]:
     """The lines of a run that waits in every composite."""
     folder, store = tmp_path_factory.mktemp("everything"), MemoryStore()
     write(folder, "child.yaml", CHILD)
-    loaded = load(str(write(folder, "flow.yaml", FLOW)))
+    loaded = load_workflow(str(write(folder, "flow.yaml", FLOW)))
     asyncio.run(start(prepare(loaded, {}, Choices(run="run"), {}, SystemClock()), Surroundings(store)))
     assert store.run("run").status == "paused"
     return [json.loads(line) for line in text_of(store, "run").splitlines()]
@@ -110,7 +111,7 @@ def ended_or_refused(lines: list[dict[str, Json]]) -> str:
         if load_state(store, run).ended:
             break
         try:
-            asyncio.run(resume(run, {}, Surroundings(store, Manner(wait_limit=0.0))))
+            asyncio.run(resume(run, {}, Surroundings(store, wait_limit=0.0)))
         except StoreError as error:
             return "told" if "is none that its workflow leads to" in error.message else error.message
     return store.run(run).status

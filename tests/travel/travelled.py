@@ -6,8 +6,10 @@ import asyncio
 import io
 from pathlib import Path
 
-from runner.engine.loading import load
-from runner.engine.runs import Choices, Surroundings, prepare, start
+from runner.engine.choices import Choices
+from runner.engine.loading import load_workflow
+from runner.engine.runs import prepare, start
+from runner.engine.surroundings import Surroundings
 from runner.ground.clock import SystemClock
 from runner.record.history import checkpoints
 from runner.record.store.contract import Store
@@ -21,7 +23,7 @@ from tests.travel.test_forks import workflow
 def travelled_store(folder: Path) -> Store:
     """A run of nested branches, loops and a child workflow; a fork of it, and one of that."""
     store = MemoryStore()
-    prepared = prepare(load(str(workflow(folder))), {}, Choices(run="run"), {}, SystemClock())
+    prepared = prepare(load_workflow(str(workflow(folder))), {}, Choices(run="run"), {}, SystemClock())
     asyncio.run(start(prepared, Surroundings(store)))
     points = [checkpoint.seq for checkpoint in checkpoints(store, "run")]
     for run, at, name in (("run", points[9], "fork"), ("fork", points[4], "again")):

@@ -34,7 +34,7 @@ from runner.nodes.contract import Done, Failed, Stay, StepFailed, Woke, Woken
 from runner.record.address import ROOT
 from runner.record.events import TIMED_OUT, AnyEvent, AttemptStarted, FrameOpened, RunPaused, RunResumed, StepWaiting
 from runner.record.run_state import Step
-from runner.world.calls import Done as CallDone
+from runner.world.calls import CallDone
 
 __all__ = [
     "Decision",

@@ -6,7 +6,7 @@ import asyncio
 import json
 from typing import Protocol
 
-from runner.engine.loop import Unattended
+from runner.engine.surroundings import Unattended
 from runner.ground.errors import UsageError
 from runner.ground.json_value import Json
 from runner.ground.plain import plain
@@ -31,7 +31,7 @@ class Asking:
         self._screen = screen
 
     async def ask(self, asked: StepWaiting) -> Json:
-        """See `engine.Asker`. Raises Unattended when the terminal is closed."""
+        """See `surroundings.Asker`. Raises Unattended when the terminal is closed."""
         self._screen.hold()
         try:
             return await self._ask(asked)

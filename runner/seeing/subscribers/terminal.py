@@ -80,6 +80,10 @@ class Terminal:
         """Print something at once."""
         self._console.print(Text(words, style=style), end=end, soft_wrap=True)
 
+    def warn(self, words: str) -> None:
+        """Print a warning, once nobody types."""
+        self._print(Text(plain(f"warning: {words}"), style="yellow"))
+
     def _print(self, words: Text) -> None:
         if self._held is None:
             self._console.print(words)

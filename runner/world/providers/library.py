@@ -20,7 +20,7 @@ _LOGGERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy")
 _loading = threading.Lock()
 
 
-def load() -> Any:
+def load_litellm() -> Any:
     """litellm, ready for use. Takes seconds the first time: not for the event loop's own thread."""
     with _loading:
         return _load()

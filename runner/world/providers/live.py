@@ -7,7 +7,7 @@ from typing import Any
 
 from runner.ground.errors import Failure
 from runner.record.events import Usage
-from runner.world.calls import Attempt, Context, Done, Failed, ModelCall, Outcome
+from runner.world.calls import Attempt, CallDone, CallFailed, Context, ModelCall, Outcome
 from runner.world.providers import library
 from runner.world.providers.contract import model_call
 from runner.world.providers.endpoints import Endpoint, find_endpoint
@@ -18,30 +18,30 @@ LONGEST_SILENCE = 600.0
 """Seconds that a server may be silent when the attempt has no timeout of its own."""
 
 
-class Live:
+class LiteLLM:
     """Asks the models that litellm knows. The deadline is the caller's: it cancels."""
 
     async def prepare(self, attempt: Attempt, context: Context) -> None:
         """Load litellm, which takes seconds, if there is somebody to ask. See Provider."""
         if isinstance(find_endpoint(model_call(attempt).model, context.environment), Endpoint):
-            await asyncio.to_thread(library.load)
+            await asyncio.to_thread(library.load_litellm)
 
     async def ask(self, attempt: Attempt, context: Context) -> Outcome:
         """Answer a model call. See Provider."""
         call = model_call(attempt)
         endpoint = find_endpoint(call.model, context.environment)
         if isinstance(endpoint, Failure):
-            return Failed(endpoint)
-        litellm = await asyncio.to_thread(library.load)
+            return CallFailed(endpoint)
+        litellm = await asyncio.to_thread(library.load_litellm)
         names = names_of(call)
         takes_schema = endpoint.takes_schema or bool(_listed(litellm, endpoint).get("supports_response_schema"))
         request = request_of(call, names, takes_schema=takes_schema)
         try:
             response = await litellm.acompletion(**request, **_settings(endpoint, attempt.timeout))
         except Exception as error:  # noqa: BLE001 - litellm lets anything through that happens within it
-            return Failed(failure_of(error, endpoint, context.environment, context.clock.now()))
+            return CallFailed(failure_of(error, endpoint, context.environment, context.clock.now()))
         outcome = _outcome(response, call, names, _usage(litellm, response, endpoint))
-        if isinstance(outcome, Done) and outcome.output["text"]:
+        if isinstance(outcome, CallDone) and outcome.output["text"]:
             context.stream(attempt.step, outcome.output["text"])
         return outcome
 
@@ -62,11 +62,11 @@ def _settings(endpoint: Endpoint, timeout: float | None) -> dict[str, Any]:
 
 def _outcome(response: Any, call: ModelCall, names: ToolNames, usage: Usage | None) -> Outcome:
     if not response.choices:
-        return Failed(
+        return CallFailed(
             Failure("llm_down", f"{call.model}: the provider's answer holds no reply (choices: [])"), usage=usage
         )
     reply = reply_of(_answer(response.choices[0]), call, names)
-    return Failed(reply, usage=usage) if isinstance(reply, Failure) else Done(reply, usage)
+    return CallFailed(reply, usage=usage) if isinstance(reply, Failure) else CallDone(reply, usage)
 
 
 def _answer(choice: Any) -> Answer:

@@ -14,10 +14,10 @@ from runner.record.events import Usage
 from runner.world.calls import (
     AnyCall,
     Attempt,
+    CallDone,
+    CallFailed,
     CommandCall,
     Context,
-    Done,
-    Failed,
     ModelCall,
     Outcome,
     ReadCall,
@@ -54,7 +54,7 @@ class Script(msgspec.Struct, frozen=True):
         """Answer a model call. See Provider."""
         model_call(attempt)
         outcome = self._next(attempt)
-        if isinstance(outcome, Done) and outcome.output["text"]:
+        if isinstance(outcome, CallDone) and outcome.output["text"]:
             context.stream(attempt.step, outcome.output["text"])
         return outcome
 
@@ -79,17 +79,17 @@ class Script(msgspec.Struct, frozen=True):
         if misfit := _misfit(form, attempt.call):
             return _failed(f"{self.file}: reply {index + 1} of '{key}' does not fit '{attempt.step}': {misfit}")
         if isinstance(attempt.call, ModelCall):
-            return Done(_said(form, index), _usage(form, attempt.call))
+            return CallDone(_said(form, index), _usage(form, attempt.call))
         if isinstance(attempt.call, CommandCall) and "reply" not in form:
             return _printed(form, attempt.call)
-        return Done(form["reply"])
+        return CallDone(form["reply"])
 
-    def _used_up(self, key: str, attempt: Attempt) -> Failed:
+    def _used_up(self, key: str, attempt: Attempt) -> CallFailed:
         count = len(self.replies[key])
         had = "its 1 reply is" if count == 1 else f"all its {count} replies are"
         return _failed(f"{self.file}: '{attempt.step}' needs one more reply under '{key}': {had} used up")
 
-    def _unknown(self, attempt: Attempt) -> Failed:
+    def _unknown(self, attempt: Attempt) -> CallFailed:
         keys = list(_keys(attempt))
         tried = ", ".join(f"'{key}'" for key in keys)
         near = next(filter(None, (did_you_mean(key, list(self.replies)) for key in keys)), "")
@@ -157,14 +157,14 @@ def _misfit(form: Mapping[str, Json], call: AnyCall) -> str:
     return "a tool's is {reply: …} or {error: …}"
 
 
-def _failed(message: str) -> Failed:
+def _failed(message: str) -> CallFailed:
     """A gap in the script: of a type that nothing tries again."""
-    return Failed(Failure("unknown", message, {"source": "mock"}))
+    return CallFailed(Failure("unknown", message, {"source": "mock"}))
 
 
-def _scripted_failure(form: Mapping[str, Json], call: AnyCall) -> Failed:
+def _scripted_failure(form: Mapping[str, Json], call: AnyCall) -> CallFailed:
     message = form.get("message") or f"scripted: {form['error']}"
-    return Failed(Failure(form["error"], message, {}, form.get("retry_after")), usage=_usage(form, call))
+    return CallFailed(Failure(form["error"], message, {}, form.get("retry_after")), usage=_usage(form, call))
 
 
 def _usage(form: Mapping[str, Json], call: AnyCall) -> Usage | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from runner.workflow.programs import is_permitted, locate, not_permitted
-from runner.world.calls import Attempt, CommandCall, Context, Failed, Outcome
+from runner.world.calls import Attempt, CallFailed, CommandCall, Context, Outcome
 from runner.world.program_exits import judged
 from runner.world.tools.child import Finished, Launch, run
 from runner.world.tools.environment import check_argument, child_environment, encoded, passed, search_path
@@ -23,7 +23,7 @@ async def perform_command(attempt: Attempt, context: Context) -> Outcome:
         launch = _permitted(call, attempt, context)
         finished = await _run(launch, context.grace)
     except Refusal as refusal:
-        return Failed(refusal.failure)
+        return CallFailed(refusal.failure)
     return judged(call, finished.written["stdout"], finished.written["stderr"], finished.code)
 
 

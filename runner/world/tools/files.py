@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from runner.ground.json_value import Json
-from runner.world.calls import Attempt, Context, Done, Failed, Outcome, ReadCall, WriteCall
+from runner.world.calls import Attempt, CallDone, CallFailed, Context, Outcome, ReadCall, WriteCall
 from runner.world.tools.globs import is_glob, matches
 from runner.world.tools.paths import (
     check_kind,
@@ -35,9 +35,9 @@ async def perform_read(attempt: Attempt, _context: Context) -> Outcome:
     if not isinstance(call, ReadCall):
         raise TypeError(f"perform_read was given {call!r}")
     try:
-        return Done(await asyncio.to_thread(_read, call, attempt.permissions.read))
+        return CallDone(await asyncio.to_thread(_read, call, attempt.permissions.read))
     except Refusal as refusal:
-        return Failed(refusal.failure)
+        return CallFailed(refusal.failure)
 
 
 def _read(call: ReadCall, roots: Sequence[str]) -> Json:
@@ -97,9 +97,9 @@ async def perform_write(attempt: Attempt, _context: Context) -> Outcome:
         raise TypeError(f"perform_write was given {call!r}")
     writing = asyncio.get_running_loop().run_in_executor(None, _write, call, attempt)
     try:
-        return Done(await asyncio.shield(writing))
+        return CallDone(await asyncio.shield(writing))
     except Refusal as refusal:
-        return Failed(refusal.failure)
+        return CallFailed(refusal.failure)
     except asyncio.CancelledError:
         with suppress(Refusal):
             await asyncio.shield(writing)

@@ -9,7 +9,7 @@ from pathlib import Path
 from runner.ground.errors import Failure
 from runner.ground.json_text import NotJson, parse_json
 from runner.ground.plain import head, tail
-from runner.world.calls import Attempt, Context, Done, Failed, Outcome, PythonCall
+from runner.world.calls import Attempt, CallDone, CallFailed, Context, Outcome, PythonCall
 from runner.world.program_exits import decoded, details, how_ended
 from runner.world.tools.child import Finished, Launch, run
 from runner.world.tools.environment import child_environment, passed
@@ -36,7 +36,7 @@ async def perform_python(attempt: Attempt, context: Context) -> Outcome:
         finished = await _run(_permitted(call, attempt, context), context.grace)
         return _judged(call, finished)
     except Refusal as refusal:
-        return Failed(refusal.failure)
+        return CallFailed(refusal.failure)
 
 
 def _permitted(call: PythonCall, attempt: Attempt, context: Context) -> Launch:
@@ -82,17 +82,17 @@ def _judged(call: PythonCall, finished: Finished) -> Outcome:
             **details(finished.code),
             "stderr": tail(decoded(finished.written["stderr"]), _LONGEST_TRACEBACK),
         }
-        return Failed(Failure("tool_failed", f"{how_ended(name, finished.code)} before it gave a result", facts))
+        return CallFailed(Failure("tool_failed", f"{how_ended(name, finished.code)} before it gave a result", facts))
     match report:
         case {"result": result}:
-            return Done(result)
+            return CallDone(result)
         case {"refused": str(reason)}:
             message = f"{name}: {head(reason, _LONGEST_MESSAGE)}"
-            return Failed(Failure("output_invalid", message, {"tool": call.tool}))
+            return CallFailed(Failure("output_invalid", message, {"tool": call.tool}))
         case {"error": {"type": str(kind), "message": str(message), "traceback": str(trace)}}:
             facts = {"tool": call.tool, "exception": kind, "traceback": tail(trace, _LONGEST_TRACEBACK)}
-            return Failed(Failure("tool_failed", f"{name}: {head(message, _LONGEST_MESSAGE)}", facts))
-    return Failed(
+            return CallFailed(Failure("tool_failed", f"{name}: {head(message, _LONGEST_MESSAGE)}", facts))
+    return CallFailed(
         Failure(
             "output_invalid", f"{name} wrote something of its own into the pipe for its result", {"tool": call.tool}
         )

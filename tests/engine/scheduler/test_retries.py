@@ -7,7 +7,7 @@ from runner.engine.scheduler.happenings import AttemptEnded, Begin, Paused, Resu
 from runner.ground.errors import Failure
 from runner.record.events import RunStarted
 from runner.record.run_state import RunState
-from runner.world.calls import Failed
+from runner.world.calls import CallFailed
 from tests.simulation import Simulation, compiled
 
 RETRIED = (
@@ -20,7 +20,7 @@ def failed_at(moment: float) -> Simulation:
     loaded = compiled(RETRIED)
     run = Simulation(Live("run", loaded.workflow, RunState()), now=moment)
     run.take([Begin(RunStarted("simulated", "", loaded.hash, {}, {}))])
-    run.take([AttemptEnded("a", 1, Failed(Failure("network", "gone")))])
+    run.take([AttemptEnded("a", 1, CallFailed(Failure("network", "gone")))])
     run.take([Paused("interrupted")])
     return run
 

@@ -9,7 +9,7 @@ import pytest
 from runner.ground.errors import Failure
 from runner.record.events import Usage
 from runner.record.run_state import Step
-from runner.world.calls import AnyCall, Failed, Outcome
+from runner.world.calls import AnyCall, CallFailed, Outcome
 from tests.simulation import Simulation, fail_at, simulate, started
 
 LIST = "state: {xs: {type: array, default: [], reducer: append}}\n"
@@ -491,7 +491,7 @@ def test_what_failed_attempts_used_is_counted_too() -> None:
     """
 
     def reply(_call: AnyCall, _step: Step) -> Outcome:
-        return Failed(Failure("network", "lost"), usage=Usage("a/b", 5, 2, 0.25))
+        return CallFailed(Failure("network", "lost"), usage=Usage("a/b", 5, 2, 0.25))
 
     run = simulate(text, reply=reply)
     assert (run.outcome, run.state.tokens, run.state.cost_usd, run.twin.cost_usd) == ("network", 14, 0.5, 0.5)

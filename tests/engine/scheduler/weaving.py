@@ -23,7 +23,7 @@ from runner.record.run_state import RunState
 from runner.record.snapshot import decode, encode
 from runner.workflow.inputs import check_inputs
 from runner.workflow.model import Loaded
-from runner.world.calls import Done, Failed, Outcome
+from runner.world.calls import CallDone, CallFailed, Outcome
 from tests.simulation import Simulation, compiled
 
 TYPES: tuple[ErrorType, ...] = ("network", "tool_failed", "timeout")
@@ -186,5 +186,5 @@ def happening(run: Simulation, random: Random) -> list[Happening]:
 
 def outcome(random: Random, path: str) -> Outcome:
     if random.random() < 0.3:
-        return Failed(Failure(random.choice(TYPES), f"{path} failed"))
-    return Done({"text": path, "stdout": "", "stderr": "", "exit_code": 0})
+        return CallFailed(Failure(random.choice(TYPES), f"{path} failed"))
+    return CallDone({"text": path, "stdout": "", "stderr": "", "exit_code": 0})

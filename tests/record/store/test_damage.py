@@ -12,7 +12,7 @@ import pytest
 
 from runner.ground.errors import EXIT_STORE, StoreError
 from runner.record.events import Commit
-from runner.record.history import load, read_table
+from runner.record.history import load_state, read_table
 from runner.record.snapshot import encode
 from runner.record.store import columns, statements
 from runner.record.store.contract import Message, Rows, RunUnknown, Snapshot, Store
@@ -41,7 +41,7 @@ def fill(path: Path) -> None:
     begin(store, LENGTH)
     store.post(Message("run", "signal", 1.0, "go", {"a": "b" * 50}))
     table = Rows({"steps": [{"step": f"s{number}", "output": {"n": number}} for number in range(50)]})
-    store.save_snapshot(Snapshot("run", 20, 1.0, encode(load(store, "run", 20))), table, 1)
+    store.save_snapshot(Snapshot("run", 20, 1.0, encode(load_state(store, "run", 20))), table, 1)
     store.close()
 
 
@@ -261,7 +261,7 @@ HOSTILE_PAYLOADS: dict[str, bytes | str] = {
 @pytest.mark.parametrize("name", HOSTILE_PAYLOADS)
 def test_a_hostile_row_is_an_error(store: SqliteStore, path: Path, name: str) -> None:
     forge(store, HOSTILE_PAYLOADS[name])
-    for read in (lambda: list(store.commits("run")), lambda: load(store, "run")):
+    for read in (lambda: list(store.commits("run")), lambda: load_state(store, "run")):
         with pytest.raises(StoreError, match="is damaged") as error:
             read()
         assert str(path) in error.value.message
@@ -372,13 +372,13 @@ def test_a_snapshot_in_the_place_of_another_is_an_error(store: SqliteStore, run:
 def test_a_snapshot_of_an_older_wf_is_read(store: SqliteStore) -> None:
     [(state,)] = store._session.read("SELECT state FROM workflow_checkpoints")
     store._session.execute("UPDATE workflow_checkpoints SET checksum = ?", (crc32(state),))
-    assert load(store, "run", 20).seq == 20
+    assert load_state(store, "run", 20).seq == 20
     store.close()
 
 
 def test_a_snapshot_that_is_no_state_is_an_error(store: SqliteStore) -> None:
     store.save_snapshot(Snapshot("run", LENGTH, 1.0, {}), Rows(), 1)
-    for read in (lambda: load(store, "run"), lambda: read_table(store, "run", "steps")):
+    for read in (lambda: load_state(store, "run"), lambda: read_table(store, "run", "steps")):
         with pytest.raises(StoreError, match=f"the snapshot of run 'run' after event {LENGTH} is damaged"):
             read()
     store.close()

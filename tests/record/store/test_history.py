@@ -12,7 +12,7 @@ from runner.ground.errors import UsageError
 from runner.ground.json_value import Json
 from runner.record.events import Commit, RunEnded
 from runner.record.fold import apply, fold
-from runner.record.history import Checkpoint, checkpoints, load, read_table, reopen, values
+from runner.record.history import Checkpoint, checkpoints, load_state, read_table, reopen, values
 from runner.record.projection import project
 from runner.record.run_state import RunState
 from runner.record.snapshot import encode
@@ -49,8 +49,8 @@ def test_a_run_is_restored_at_each_checkpoint_from_any_snapshots(random: Random,
     commits = legal_commits(random, 30)
     store = kept(commits, snapshots)
     for place, checkpoint in enumerate(checkpoints(store, "run")):
-        assert picture(load(store, "run", checkpoint.seq)) == picture(folded(commits[: place + 1]))
-    assert picture(load(store, "run")) == picture(folded(commits))
+        assert picture(load_state(store, "run", checkpoint.seq)) == picture(folded(commits[: place + 1]))
+    assert picture(load_state(store, "run")) == picture(folded(commits))
 
 
 @given(st.randoms(use_true_random=False), st.frozensets(st.integers(0, 30)))
@@ -104,7 +104,7 @@ def test_every_store_gives_the_tables_and_the_state(store: Store, snapshots: fro
     assert [row["step"] for row in read_table(store, "run", "steps")] == ["n#3", "n#4"]
     assert values(store, "run") == {"a": None, "b": [1, {"é": 1.5}]}
     assert values(store, "run", 2) == {"a": 1, "b": []}
-    assert encode(load(store, "run", 4)) == encode(load(store, "run"))
+    assert encode(load_state(store, "run", 4)) == encode(load_state(store, "run"))
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
@@ -114,7 +114,7 @@ def test_every_store_restores_any_run(store: Store, random: Random, snapshots: f
     commits = legal_commits(random, 40, run)
     record(store, commits, snapshots)
     assert list(store.commits(run)) == commits
-    assert picture(load(store, run)) == picture(folded(commits))
+    assert picture(load_state(store, run)) == picture(folded(commits))
     whole = project(commits)
     for name, table in PROJECTED.items():
         expected = table.sorted({"run_id": run, **row} for row in whole.tables.get(name, ()))
@@ -133,18 +133,22 @@ def test_checkpoints_say_when_they_were_made_and_what_ended(store: Store) -> Non
 def test_what_is_no_checkpoint_is_refused_with_the_nearest_ones(store: Store) -> None:
     begin(store, 3)
     with pytest.raises(UsageError, match="no checkpoint 1") as refusal:
-        load(store, "run", 1)
+        load_state(store, "run", 1)
     assert "run@2" in refusal.value.hint
     store.append(Commit("run", 4, following(4).events * 3, 20.0))
     with pytest.raises(UsageError) as refusal:
-        load(store, "run", 5)
+        load_state(store, "run", 5)
     assert refusal.value.hint.startswith("the nearest are run@3 and run@6")
     with pytest.raises(UsageError):
-        load(store, "run", 7)
+        load_state(store, "run", 7)
 
 
 def test_an_unknown_run_has_no_history(store: Store) -> None:
-    for read in (lambda: load(store, "nope"), lambda: list(checkpoints(store, "nope")), lambda: values(store, "nope")):
+    for read in (
+        lambda: load_state(store, "nope"),
+        lambda: list(checkpoints(store, "nope")),
+        lambda: values(store, "nope"),
+    ):
         with pytest.raises(RunUnknown):
             read()
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from runner.ground.errors import StoreError
 from runner.record.events import Commit
-from runner.record.history import load
+from runner.record.history import load_state
 from runner.record.store import connection, migrations
 from runner.record.store.contract import HistoryMoved, Message, Owner
 from runner.record.store.sqlite import open_store
@@ -86,7 +86,7 @@ def fill(path: Path, run: str, limit: str) -> None:
 def read(path: Path, run: str) -> None:
     """Read a run, then try to append to it."""
     store = open_store(path, create=False)
-    state = load(store, run)
+    state = load_state(store, run)
     say(state.seq, len(store.runs()))
     try:
         store.append(Commit(run, state.seq + 1, events(state.seq + 1), 1.0))

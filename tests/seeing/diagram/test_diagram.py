@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.engine.loading import load
+from runner.engine.loading import load_workflow
 from runner.ground.plain import plain
 from runner.nodes import KINDS
 from runner.seeing.diagram import mermaid, overlay_of
@@ -34,11 +34,11 @@ def shown(label: str) -> str:
 
 
 def test_a_picture_has_every_kind_in_its_shape_and_every_label_escaped() -> None:
-    assert mermaid(load(str(HOSTILE))) == HOSTILE.with_suffix(".mmd").read_text(encoding="utf-8")
+    assert mermaid(load_workflow(str(HOSTILE))) == HOSTILE.with_suffix(".mmd").read_text(encoding="utf-8")
 
 
 def test_no_label_has_syntax_in_it_and_no_operator_is_lost() -> None:
-    loaded = load(str(HOSTILE))
+    loaded = load_workflow(str(HOSTILE))
     labels = LABEL.findall(mermaid(loaded))
     assert [label for label in labels if not SAFE.fullmatch(label)] == []
     [condition, *_] = [route.when.source for route in loaded.workflow.body.nodes["end_"].next or () if route.when]
@@ -64,7 +64,7 @@ def test_what_markdown_would_take_for_its_own_is_escaped(markdown: str) -> None:
     "path", [path for folder in ("workflows", "patterns") for path in sorted((ROOT / folder).glob("*.yaml"))]
 )
 def test_every_shipped_workflow_is_drawn_with_every_node(path: Path) -> None:
-    loaded = load(str(path))
+    loaded = load_workflow(str(path))
     labels = "\n".join(shown(label) for label in LABEL.findall(mermaid(loaded)))
     nodes = [node for body in loaded.workflow.bodies.values() for node in body.nodes.values()]
     assert [node.id for node in nodes if (node.title or node.id) not in labels] == []
@@ -123,4 +123,4 @@ def test_a_run_is_drawn_over_its_workflow_with_statuses_visits_costs_and_routes(
 def test_every_kind_can_be_drawn() -> None:
     """A new kind needs no line here: what has no shape of its own is a box."""
     assert KINDS.keys() >= {"none", "human", "wait", "workflow", "end", "agent", "parallel", "for_each"}
-    assert overlay_of(load(str(ROOT / "workflows" / "first.yaml")).workflow, "", [], []).statuses == {}
+    assert overlay_of(load_workflow(str(ROOT / "workflows" / "first.yaml")).workflow, "", [], []).statuses == {}

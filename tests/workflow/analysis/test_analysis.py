@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from runner import run
-from runner.engine.loading import load
+from runner.engine.loading import load_workflow
 from runner.ground.errors import InvalidWorkflow
 
 BROKEN = {
@@ -99,7 +99,7 @@ def checked(folder: Path, text: str) -> str:
     path = folder / "flow.yaml"
     path.write_text("wf: 1\nname: checked\n" + textwrap.dedent(text), encoding="utf-8")
     try:
-        load(str(path))
+        load_workflow(str(path))
     except InvalidWorkflow as error:
         return str(error).replace(f"{folder}/", "")
     return ""
@@ -130,7 +130,7 @@ def test_all_mistakes_are_told_at_once_in_file_order(tmp_path: Path) -> None:
 def test_a_route_behind_one_that_always_fires_is_a_warning(tmp_path: Path) -> None:
     path = tmp_path / "flow.yaml"
     path.write_text("wf: 1\nname: w\nnodes: {a: {next: [{to: exit}, {to: b}]}, b: {}}", encoding="utf-8")
-    assert [problem.severity for problem in load(str(path)).warnings] == ["warning"]
+    assert [problem.severity for problem in load_workflow(str(path)).warnings] == ["warning"]
 
 
 def test_a_listed_path_is_permitted_when_checked_and_when_run(tmp_path: Path) -> None:

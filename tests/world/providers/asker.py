@@ -16,8 +16,8 @@ import msgspec
 from runner.ground.clock import FixedClock
 from runner.ground.json_value import Json
 from runner.workflow.model import Permissions
-from runner.world.calls import Attempt, Context, Done, ModelCall, Outcome
-from runner.world.providers.live import Live
+from runner.world.calls import Attempt, CallDone, Context, ModelCall, Outcome
+from runner.world.providers.live import LiteLLM
 from tests.world.providers.server import DATE
 
 NOW = parsedate_to_datetime(DATE).timestamp() - 90
@@ -46,7 +46,7 @@ async def ask(question: Mapping[str, Json]) -> Json:
     attempt = Attempt("run", "triage/call#1", "triage", "critic", 1, (0, 0, 0), call, Permissions(), timeout)
     streamed: list[Json] = []
     context = Context(FixedClock(NOW), question["environment"], lambda *piece: streamed.append(piece))
-    asking = asyncio.create_task(Live().ask(attempt, context))
+    asking = asyncio.create_task(LiteLLM().ask(attempt, context))
     if question.get("cut"):
         await asyncio.to_thread(sys.stdin.readline)
         asking.cancel()
@@ -59,7 +59,7 @@ async def ask(question: Mapping[str, Json]) -> Json:
 
 def _plain(outcome: Outcome) -> Json:
     usage = msgspec.to_builtins(outcome.usage)
-    if isinstance(outcome, Done):
+    if isinstance(outcome, CallDone):
         return {"output": outcome.output, "usage": usage}
     failure = outcome.failure
     fields = {"type": failure.type, "message": failure.message, "details": dict(failure.details)}

@@ -10,9 +10,9 @@ import pytest
 from runner.ground.clock import FixedClock
 from runner.ground.errors import Failure
 from runner.workflow.model import Permissions
-from runner.world.calls import Attempt, Context, Failed, ModelCall
+from runner.world.calls import Attempt, CallFailed, Context, ModelCall
 from runner.world.providers.endpoints import KNOWN, Endpoint, find_endpoint, model_problem
-from runner.world.providers.live import Live
+from runner.world.providers.live import LiteLLM
 
 
 def found(model: str, **environment: str) -> Endpoint:
@@ -128,8 +128,8 @@ def test_a_missing_key_is_told_without_loading_litellm() -> None:
     call = ModelCall("critic", "openai/gpt-4o", ({"role": "user", "content": "Hi"},))
     asked = Attempt("run", "review/call#1", "review", "critic", 1, (0, 0, 0), call, Permissions())
 
-    outcome = asyncio.run(Live().ask(asked, Context(FixedClock(), {})))
+    outcome = asyncio.run(LiteLLM().ask(asked, Context(FixedClock(), {})))
 
-    assert isinstance(outcome, Failed)
+    assert isinstance(outcome, CallFailed)
     assert outcome.failure.type == "authentication"
     assert "litellm" not in sys.modules

@@ -21,10 +21,10 @@ from runner.workflow.model import Permissions
 from runner.world.calls import (
     AnyCall,
     Attempt,
+    CallDone,
+    CallFailed,
     CommandCall,
     Context,
-    Done,
-    Failed,
     ModelCall,
     PythonCall,
     ReadCall,
@@ -57,11 +57,11 @@ def script(**replies: list[Json]) -> Script:
 
 def text_of(script: Script, *asked: Attempt) -> list[str]:
     outcomes = [script.reply(one) for one in asked]
-    return [outcome.output["text"] if isinstance(outcome, Done) else "failed" for outcome in outcomes]
+    return [outcome.output["text"] if isinstance(outcome, CallDone) else "failed" for outcome in outcomes]
 
 
 def message_of(outcome: object) -> str:
-    assert isinstance(outcome, Failed)
+    assert isinstance(outcome, CallFailed)
     assert outcome.failure.type == "unknown"
     return outcome.failure.message
 
@@ -114,10 +114,10 @@ def test_what_a_model_says() -> None:
 
     free = Usage("openai/gpt-4o", 0, 0, 0.0)
     assert done == [
-        Done({"text": "plain text", "tool_calls": [], "finish": "stop"}, free),
-        Done({"text": '{"score": 5, "why": "schön"}', "tool_calls": [], "finish": "stop"}, free),
-        Done({"text": "text", "tool_calls": [], "finish": "stop"}, Usage("openai/gpt-4o", 10, 5, None)),
-        Done(
+        CallDone({"text": "plain text", "tool_calls": [], "finish": "stop"}, free),
+        CallDone({"text": '{"score": 5, "why": "schön"}', "tool_calls": [], "finish": "stop"}, free),
+        CallDone({"text": "text", "tool_calls": [], "finish": "stop"}, Usage("openai/gpt-4o", 10, 5, None)),
+        CallDone(
             {
                 "text": "Let me look.",
                 "tool_calls": [
@@ -136,9 +136,9 @@ def test_errors_are_failures_of_their_type() -> None:
 
     first, second = (replies.reply(attempt("review/call#1", (index, index, 0))) for index in range(2))
 
-    assert isinstance(first, Failed)
+    assert isinstance(first, CallFailed)
     assert (first.failure.type, first.failure.message, first.failure.retry_after) == ("rate_limit", "slowly", 2)
-    assert isinstance(second, Failed)
+    assert isinstance(second, CallFailed)
     assert (second.failure.type, second.failure.message) == ("network", "scripted: network")
 
 
@@ -159,17 +159,17 @@ def test_a_commands_reply_is_judged_as_if_it_had_run() -> None:
 
     printed, failed, parsed, broken, given_back, lines = (replies.reply(one) for one in asked)
 
-    assert printed == Done({"stdout": "a\nb\n", "stderr": "", "text": "a\nb", "exit_code": 0})
-    assert isinstance(failed, Failed)
+    assert printed == CallDone({"stdout": "a\nb\n", "stderr": "", "text": "a\nb", "exit_code": 0})
+    assert isinstance(failed, CallFailed)
     assert failed.failure.message == "'git' ended with exit code 2: no"
     assert failed.failure.details == {"program": "git", "exit_code": 2}
     assert failed.output == {"stdout": "", "stderr": "no", "text": "", "exit_code": 2}
-    assert isinstance(parsed, Done)
+    assert isinstance(parsed, CallDone)
     assert parsed.output["json"] == {"n": 1}
-    assert isinstance(broken, Failed)
+    assert isinstance(broken, CallFailed)
     assert broken.failure.type == "output_invalid"
-    assert given_back == Done([1])
-    assert isinstance(lines, Done)
+    assert given_back == CallDone([1])
+    assert isinstance(lines, CallDone)
     assert lines.output["lines"] == ["x", "y"]
 
 
@@ -182,7 +182,7 @@ def test_a_tools_reply_is_what_it_returns() -> None:
 
     asked = [attempt("count", (0, index, 0), PYTHON, node="count") for index in range(2)]
 
-    assert [replies.reply(one) for one in asked] == [Done({"words": 3}), Done("three")]
+    assert [replies.reply(one) for one in asked] == [CallDone({"words": 3}), CallDone("three")]
 
 
 def test_commands_and_tools_that_are_not_named_run_for_real() -> None:
@@ -198,14 +198,14 @@ def test_a_tool_that_an_agent_calls_is_never_given_what_the_model_says() -> None
     replies = Script("m", {"review": ["text"], "review/call#3": [{"reply": 3}]})
 
     assert replies.reply(attempt("review/call#2", call=PYTHON)) is None
-    assert replies.reply(attempt("review/call#3", call=PYTHON)) == Done(3)
+    assert replies.reply(attempt("review/call#3", call=PYTHON)) == CallDone(3)
     assert message_of(replies.reply(attempt("review/call#3", call=PYTHON, number=2)))
 
 
 def test_a_node_called_call_is_a_node() -> None:
     replies = script(call=[{"reply": 1}, {"reply": 2}])
 
-    assert replies.reply(attempt("fan/call#2", (0, 1, 0), PYTHON, node="call")) == Done(2)
+    assert replies.reply(attempt("fan/call#2", (0, 1, 0), PYTHON, node="call")) == CallDone(2)
 
 
 def test_running_out_says_where_and_is_not_tried_again() -> None:
@@ -258,7 +258,7 @@ def test_asking_gives_the_text_to_whoever_follows_the_run() -> None:
 
     outcome = asyncio.run(script(review=["hello"]).ask(attempt("review/call#1"), context))
 
-    assert isinstance(outcome, Done)
+    assert isinstance(outcome, CallDone)
     assert pieces == [("review/call#1", "hello")]
 
 

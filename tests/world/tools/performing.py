@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from runner.ground.clock import FixedClock
 from runner.workflow.model import Permissions
-from runner.world.calls import AnyCall, Attempt, CommandCall, Context, Done, Failed, Outcome
+from runner.world.calls import AnyCall, Attempt, CallDone, CallFailed, CommandCall, Context, Outcome
 from runner.world.tools.performers import PERFORMERS
 from runner.world.tools.processes import look_up
 
@@ -74,13 +74,13 @@ def python(code: str, *arguments: str, **more: Any) -> CommandCall:
 
 
 def done(outcome: Outcome) -> Any:
-    assert isinstance(outcome, Done), outcome
+    assert isinstance(outcome, CallDone), outcome
     return outcome.output
 
 
 def failed(outcome: Outcome) -> tuple[str, str]:
     """The type and message of a failure."""
-    assert isinstance(outcome, Failed), outcome
+    assert isinstance(outcome, CallFailed), outcome
     return outcome.failure.type, outcome.failure.message
 
 

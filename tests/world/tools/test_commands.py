@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from runner.workflow.model import Permissions
-from runner.world.calls import CommandCall, Failed
+from runner.world.calls import CallFailed, CommandCall
 from runner.world.program_exits import lines
 from tests.world.tools.performing import MARK, OWN, RUN, command, done, failed, perform, python, script
 
@@ -130,14 +130,14 @@ def test_json_is_parsed_on_demand() -> None:
 def test_what_is_not_json_is_said_with_its_place(printed: str, reason: str) -> None:
     outcome = perform(script(f"printf '{printed}'", parse="json"))
     assert failed(outcome) == ("output_invalid", f"what 'sh' printed is not JSON: {reason}")
-    assert isinstance(outcome, Failed)
+    assert isinstance(outcome, CallFailed)
     assert outcome.output["exit_code"] == 0
 
 
 def test_another_exit_code_fails_with_the_last_words_and_keeps_the_output() -> None:
     outcome = perform(script("echo half; echo first >&2; echo 'no such branch' >&2; echo >&2; exit 3"))
     assert failed(outcome) == ("tool_failed", "'sh' ended with exit code 3: no such branch")
-    assert isinstance(outcome, Failed)
+    assert isinstance(outcome, CallFailed)
     assert outcome.failure.details == {"program": "sh", "exit_code": 3}
     assert outcome.output["text"] == "half"
     assert outcome.output["exit_code"] == 3
@@ -181,7 +181,7 @@ def test_each_ending_has_its_words(text: str, message: str) -> None:
 
 def test_a_signal_stands_in_the_details_and_counts_as_shells_count() -> None:
     outcome = perform(script("kill -TERM $$"))
-    assert isinstance(outcome, Failed)
+    assert isinstance(outcome, CallFailed)
     assert outcome.failure.details == {"program": "sh", "exit_code": 143, "signal": "SIGTERM"}
     assert outcome.output["exit_code"] == 143
 
@@ -253,7 +253,7 @@ def test_the_bound_of_a_variable_is_the_systems(size: int) -> None:
 
 
 def outcome_is(outcome: Any, expected: str) -> bool:
-    return (outcome.failure.type if isinstance(outcome, Failed) else "done") == expected
+    return (outcome.failure.type if isinstance(outcome, CallFailed) else "done") == expected
 
 
 def test_many_arguments_that_are_too_large_together_are_refused() -> None:

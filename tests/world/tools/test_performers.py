@@ -14,9 +14,9 @@ from runner.workflow.model import Permissions
 from runner.world.calls import (
     AnyCall,
     Attempt,
+    CallFailed,
     CommandCall,
     Context,
-    Failed,
     ModelCall,
     PythonCall,
     ReadCall,
@@ -42,7 +42,7 @@ def test_every_call_but_a_models_has_a_performer() -> None:
 def test_without_permission_nothing_is_done(call: AnyCall) -> None:
     attempt = Attempt("r1", "s", "s", "", 1, (0, 0, 0), call, Permissions())
     outcome = asyncio.run(_perform(attempt))
-    assert isinstance(outcome, Failed)
+    assert isinstance(outcome, CallFailed)
     assert outcome.failure.type == "permission_denied"
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from runner.workflow.model import Permissions
-from runner.world.calls import Failed, Outcome, PythonCall
+from runner.world.calls import CallFailed, Outcome, PythonCall
 from runner.world.tools.processes import look_up
 from tests.world.tools.performing import MARK, OWN, RUN, Notices, done, failed, in_time, perform, starting
 
@@ -199,7 +199,7 @@ def test_a_result_that_is_too_large_is_refused(folder: Path) -> None:
 def test_an_exception_is_told_with_the_tools_own_traceback(folder: Path, function: str) -> None:
     outcome = calling(folder, function, reason="no such file\nat all")
     assert failed(outcome) == ("tool_failed", "tool 'mine': ValueError: no such file\nat all")
-    assert isinstance(outcome, Failed)
+    assert isinstance(outcome, CallFailed)
     details = outcome.failure.details
     assert (details["tool"], details["exception"]) == ("mine", "ValueError")
     assert details["traceback"].splitlines()[0] == "Traceback (most recent call last):"
@@ -211,12 +211,12 @@ def test_an_exception_is_told_with_the_tools_own_traceback(folder: Path, functio
 
 def test_long_messages_and_tracebacks_are_cut(folder: Path) -> None:
     outcome = calling(folder, "raises", reason="word " * 20_000)
-    assert isinstance(outcome, Failed)
+    assert isinstance(outcome, CallFailed)
     assert len(outcome.failure.message) < 2100
     assert len(outcome.failure.details["traceback"]) <= 8000
     assert len(outcome.failure.message) > 1900
     outcome = calling(folder, "recurses")
-    assert isinstance(outcome, Failed)
+    assert isinstance(outcome, CallFailed)
     assert outcome.failure.message.startswith("tool 'mine': RecursionError: maximum recursion depth exceeded")
     assert len(outcome.failure.details["traceback"]) <= 8000
 
@@ -246,7 +246,7 @@ def test_whatever_a_tool_does_its_step_fails_with_words(
 def test_a_crash_of_the_interpreter_is_told_with_the_line_that_did_it(folder: Path) -> None:
     outcome = calling(folder, "crashes")
     assert failed(outcome)[1].startswith("tool 'mine' was killed by SIGSEGV")
-    assert isinstance(outcome, Failed)
+    assert isinstance(outcome, CallFailed)
     assert outcome.failure.details["signal"] == "SIGSEGV"
     assert "in crashes" in outcome.failure.details["stderr"]
 
