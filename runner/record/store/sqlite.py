@@ -15,7 +15,7 @@ from runner.ground.json_value import Json
 from runner.record.events import Commit, RunForked
 from runner.record.store import columns, rules, statements
 from runner.record.store.blobs import Blobs
-from runner.record.store.connection import Durability, connect
+from runner.record.store.connection import Durability, connect, in_memory
 from runner.record.store.contract import (
     LEASE_SECONDS,
     Definition,
@@ -30,7 +30,6 @@ from runner.record.store.contract import (
     VersionRow,
 )
 from runner.record.store.form import Form
-from runner.record.store.memory import NoStore
 from runner.record.store.payload import (
     Packed,
     bound,
@@ -59,8 +58,13 @@ def open_store(path: Path, *, durability: Durability = "full", create: bool = Tr
     Raises StoreError when the file can't be used.
     """
     if not create and is_missing(path):
-        return NoStore(path)
+        return _NoStore(path)
     return SqliteStore(Session(connect(path, durability, create=create), path), form or Form())
+
+
+def memory_store(form: Form | None = None) -> Store:
+    """A store that is gone when it is closed."""
+    return SqliteStore(Session(in_memory(), None), form or Form())
 
 
 def is_missing(path: Path) -> bool:
@@ -362,6 +366,21 @@ class SqliteStore:
         if run in known:  # the index by which it was looked up says otherwise
             return damaged("the list of runs", self._session.where)
         return rules.unknown(run, known, f"there are no runs in {self._session.where}")
+
+
+class _NoStore(SqliteStore):
+    """What readers see where no database is yet: no runs, and none can be begun."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(Session(in_memory(), None), Form())
+        self._path = path
+
+    def create(self, commit: Commit, owner: Owner) -> int:
+        """Raises StoreError."""
+        raise StoreError(f"run '{commit.run}' can't begin: the database was opened for reading")
+
+    def _unknown(self, run: str) -> StoreError:
+        return rules.unknown(run, (), f"there are no runs: {self._path} does not exist")
 
 
 def _sealed(run: str, seq: int, state: bytes) -> int:
