@@ -13,8 +13,7 @@ from runner.engine.runs import Prepared, RunResult, prepare, start
 from runner.engine.surroundings import Audience, Surroundings
 from runner.ground.clock import SystemClock
 from runner.ground.json_value import Json
-from runner.record.store.memory import MemoryStore
-from runner.record.store.sqlite import open_store
+from runner.record.store.sqlite import memory_store, open_store
 from runner.workflow.model import Loaded
 from runner.world.providers.mock_file import read_script
 from runner.world.providers.scripted import Script
@@ -54,7 +53,7 @@ async def arun(  # noqa: PLR0913 - what a command line may say, each by its name
     """
     prepared = _prepared(workflow, inputs or {}, Choices(models or {}, allow or {}, _script(mock), run=run_id))
     refuse_unknown_answers(prepared.loaded.workflow, answers or {})
-    store = MemoryStore() if db is None else open_store(Path(db))
+    store = memory_store() if db is None else open_store(Path(db))
     try:
         audience = Audience(answers=answers or {})
         return await start(prepared, Surroundings(store, audience, wait_limit=wait_limit))

@@ -11,15 +11,16 @@ from msgspec.structs import replace
 from runner.record.events import Commit, RunStarted, StepEnded
 from runner.record.snapshot import decode, encode, same
 from runner.record.soundness import run_faults
+from runner.record.store.contract import Store
 from runner.record.store.form import Form
-from runner.record.store.memory import MemoryStore
+from runner.record.store.sqlite import memory_store
 from tests.record.store.legal import legal_commits
 from tests.record.store.samples import DEFINITION, begin, record
 from tests.record.test_snapshot import folded
 
 
-def kept(commits: list[Commit], snapshots: frozenset[int]) -> MemoryStore:
-    store = MemoryStore(Form())
+def kept(commits: list[Commit], snapshots: frozenset[int]) -> Store:
+    store = memory_store(Form())
     start = commits[0].events[0]
     assert isinstance(start, RunStarted)
     store.save_definition(replace(DEFINITION, hash=start.definition))
@@ -43,7 +44,7 @@ def test_a_state_is_the_same_as_what_is_read_of_it_and_no_other(random: Random, 
 
 
 def test_events_that_cant_follow_from_each_other_are_told() -> None:
-    store = MemoryStore(Form())
+    store = memory_store(Form())
     store.save_definition(DEFINITION)
     begin(store)
     store.append(Commit("run", 3, (StepEnded("x", "completed", "x", "no such frame", "", 1),), 12.0))
@@ -53,5 +54,5 @@ def test_events_that_cant_follow_from_each_other_are_told() -> None:
 
 
 def test_a_run_that_is_not_there_is_told() -> None:
-    [fault] = run_faults(MemoryStore(Form()), "run")
+    [fault] = run_faults(memory_store(Form()), "run")
     assert "no run 'run'" in fault.message

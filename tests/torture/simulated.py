@@ -36,8 +36,8 @@ from runner.record.history import fork_of, reopen
 from runner.record.projection import Projector
 from runner.record.run_state import RunState, Step
 from runner.record.snapshot import encode as write_snapshot
-from runner.record.store.contract import Owner, Snapshot
-from runner.record.store.memory import MemoryStore
+from runner.record.store.contract import Owner, Snapshot, Store
+from runner.record.store.sqlite import memory_store
 from runner.travel.forks import edited, openings
 from runner.travel.given_edits import Given
 from runner.workflow.model import Loaded
@@ -66,7 +66,7 @@ class Simulated:
     outcome: Outcome
     random: Random
     odds: Odds
-    store: MemoryStore = field(default_factory=MemoryStore)
+    store: Store = field(default_factory=memory_store)
     now: float = 1000.0
     epoch: int = 1
     kills: int = 0

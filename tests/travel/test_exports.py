@@ -13,8 +13,7 @@ from runner.ground.json_value import Json
 from runner.record.history import checkpoints, load_state, read_table, values
 from runner.record.snapshot import encode
 from runner.record.store.contract import Store
-from runner.record.store.memory import MemoryStore
-from runner.record.store.sqlite import open_store
+from runner.record.store.sqlite import memory_store, open_store
 from runner.record.store.tables import PROJECTED
 from runner.travel.forks import Changes, fork
 from tests.acceptance.command_line import started, wf, write
@@ -77,7 +76,7 @@ def folder_of(content: bytes) -> bytes:
 
 
 def test_a_run_that_was_taken_in_can_be_forked(travelled: Store, tmp_path: Path) -> None:
-    store = MemoryStore()
+    store = memory_store()
     workflow(tmp_path)
     taken_in(store, text_of(travelled, "again"), folder=str(tmp_path))
     at = [checkpoint.seq for checkpoint in checkpoints(store, "again")][-3]

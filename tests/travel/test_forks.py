@@ -21,7 +21,7 @@ from runner.ground.errors import UsageError
 from runner.ground.json_value import Json
 from runner.record.history import checkpoints, read_table, values
 from runner.record.store.contract import Store
-from runner.record.store.memory import MemoryStore
+from runner.record.store.sqlite import memory_store
 from runner.travel.forks import Changes, fork
 from tests.acceptance.command_line import wf, write
 
@@ -96,7 +96,7 @@ def forked(store: Store, at: int, **changes: Any) -> RunResult:
 @pytest.fixture(scope="module")
 def nested(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, list[int]]:
     """A run of nested branches, loops and a child workflow, and its checkpoints but the last."""
-    store = MemoryStore()
+    store = memory_store()
     result = run(store, workflow(tmp_path_factory.mktemp("nested")))
     assert (result.status, result.outputs) == ("completed", {"log": LOG, "sum": SUM})
     points = [checkpoint.seq for checkpoint in checkpoints(store, "run")]

@@ -17,7 +17,7 @@ from runner.engine.runs import prepare, start
 from runner.engine.surroundings import Surroundings
 from runner.ground.clock import SystemClock
 from runner.ground.json_value import Json
-from runner.record.store.memory import MemoryStore
+from runner.record.store.sqlite import memory_store
 from runner.travel.exports import exported
 from runner.world.providers.mock_file import read_script
 from tests.acceptance.command_line import write
@@ -53,7 +53,7 @@ CHANGES: tuple[Json, ...] = (MISSING, *VALUES, {"text": "x", "tool_calls": [{}]}
 @pytest.fixture(scope="module")
 def cuts(tmp_path_factory: pytest.TempPathFactory) -> list[Lines]:
     """The run cut off after each of its commits, but for the last."""
-    folder, store = tmp_path_factory.mktemp("agents"), MemoryStore()
+    folder, store = tmp_path_factory.mktemp("agents"), memory_store()
     script = read_script(write(folder, "script.yaml", SCRIPT), "script.yaml")
     loaded = load_workflow(str(write(folder, "flow.yaml", FLOW)))
     prepared = prepare(loaded, {}, Choices(run="run", script=script), {}, SystemClock())

@@ -21,7 +21,7 @@ from runner.record.history import load_state
 from runner.record.snapshot import encode
 from runner.record.store.contract import RunUnknown, Store
 from runner.record.store.driver import sqlite3
-from runner.record.store.memory import MemoryStore
+from runner.record.store.sqlite import memory_store
 from runner.travel.imports import DEEPEST, Export, check, take_in
 from tests.acceptance.command_line import wf, write
 from tests.travel.travelled import taken_in, text_of, travelled_store
@@ -189,7 +189,7 @@ def test_an_export_with_a_value_changed_is_refused_or_a_run(whole: bytes, data: 
 
 
 def refused_or_taken_in(content: bytes) -> None:
-    store = MemoryStore()
+    store = memory_store()
     try:
         run = taken_in(store, content)
     except UsageError:
@@ -205,7 +205,7 @@ def test_a_file_that_changes_between_two_readings_is_not_taken_in(whole: bytes) 
     changed = whole.replace(b'"at":', b'"at": ', 1)
     file.seek(0)
     file.write(changed)
-    store = MemoryStore()
+    store = memory_store()
     with pytest.raises(UsageError, match="changed while it was read"):
         take_in(store, checked)
     with pytest.raises(RunUnknown):

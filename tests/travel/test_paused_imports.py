@@ -24,8 +24,8 @@ from runner.ground.clock import SystemClock
 from runner.ground.errors import StoreError, UsageError
 from runner.ground.json_value import Json
 from runner.record.history import load_state
-from runner.record.store.contract import Message
-from runner.record.store.memory import MemoryStore
+from runner.record.store.contract import Message, Store
+from runner.record.store.sqlite import memory_store
 from runner.travel.resuming import resume
 from tests.acceptance.command_line import wf, write
 from tests.travel.travelled import taken_in, text_of
@@ -70,7 +70,7 @@ FURTHEST = 4
 @pytest.fixture(scope="module")
 def paused(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Json]]:
     """The lines of a run that waits in every composite."""
-    folder, store = tmp_path_factory.mktemp("everything"), MemoryStore()
+    folder, store = tmp_path_factory.mktemp("everything"), memory_store()
     write(folder, "child.yaml", CHILD)
     loaded = load_workflow(str(write(folder, "flow.yaml", FLOW)))
     asyncio.run(start(prepare(loaded, {}, Choices(run="run"), {}, SystemClock()), Surroundings(store)))
@@ -101,7 +101,7 @@ def written(lines: list[dict[str, Json]]) -> bytes:
 
 
 def ended_or_refused(lines: list[dict[str, Json]]) -> str:
-    store = MemoryStore()
+    store = memory_store()
     try:
         run = taken_in(store, written(lines))
     except UsageError as error:
@@ -117,7 +117,7 @@ def ended_or_refused(lines: list[dict[str, Json]]) -> str:
     return store.run(run).status
 
 
-def answer_all(store: MemoryStore, run: str) -> None:
+def answer_all(store: Store, run: str) -> None:
     for path in load_state(store, run).waiting:
         store.post(Message(run, "answer", 1.0, path, "yes"))
     store.post(Message(run, "signal", 1.0, "ack"))

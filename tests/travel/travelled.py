@@ -13,7 +13,7 @@ from runner.engine.surroundings import Surroundings
 from runner.ground.clock import SystemClock
 from runner.record.history import checkpoints
 from runner.record.store.contract import Store
-from runner.record.store.memory import MemoryStore
+from runner.record.store.sqlite import memory_store
 from runner.travel.exports import exported
 from runner.travel.forks import Changes, fork
 from runner.travel.imports import Export, check, take_in
@@ -22,7 +22,7 @@ from tests.travel.test_forks import workflow
 
 def travelled_store(folder: Path) -> Store:
     """A run of nested branches, loops and a child workflow; a fork of it, and one of that."""
-    store = MemoryStore()
+    store = memory_store()
     prepared = prepare(load_workflow(str(workflow(folder))), {}, Choices(run="run"), {}, SystemClock())
     asyncio.run(start(prepared, Surroundings(store)))
     points = [checkpoint.seq for checkpoint in checkpoints(store, "run")]

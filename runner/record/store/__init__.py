@@ -1,1 +1,1 @@
-"""Where runs are kept: the protocol, SQLite, and an in-memory twin."""
+"""Where runs are kept: the protocol, and SQLite."""

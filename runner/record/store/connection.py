@@ -52,16 +52,25 @@ _SETTINGS = (
 def connect(path: Path, durability: Durability, *, create: bool) -> Database:
     """A database that is ours and up to date. Raises StoreError otherwise; a file that is not ours stays as it is."""
     require_sqlite()
-    with explained(path):
+    with explained(str(path)):
         _refuse_odd_file(path, create=create)
         if create:
             _make_private(path)
         still = _stands_still(path)
-        with _opened(path, STILL if still else "mode=rw") as database:
+        with _opened(_address(path, STILL if still else "mode=rw")) as database:
             _set_up(database, durability)
             _migrate(database, path, create=create)
             if not still:
                 _use_wal(database, path)
+    return database
+
+
+def in_memory() -> Database:
+    """A new database, which is gone when its connection is closed."""
+    with _opened(":memory:") as database:
+        _set_up(database, "normal")
+        with immediately(database):
+            _apply(database, 0)
     return database
 
 
@@ -73,11 +82,11 @@ def look_into(path: Path) -> tuple[Database, int]:
     only if it could have written.
     """
     require_sqlite()
-    with explained(path):
+    with explained(str(path)):
         _refuse_odd_file(path, create=False)
         left = [suffix for suffix in ("-journal", "-wal") if _size(Path(f"{path}{suffix}"))]
         how = STILL if _stands_still(path) else f"mode={'ro' if left else 'rw'}"
-        with _opened(path, how) as database, _reading(path, cut_off="-journal" in left):
+        with _opened(_address(path, how)) as database, _reading(path, cut_off="-journal" in left):
             _set_up(database, "full")
             database.execute("PRAGMA query_only=ON")
             return database, _version(database, path, create=False)
@@ -178,11 +187,14 @@ def _stands_still(path: Path) -> bool:
     return not os.access(path.parent, os.W_OK) and not Path(f"{path}-wal").exists()
 
 
+def _address(path: Path, how: str) -> str:
+    return f"file:{quote(str(path.absolute()))}?{how}"
+
+
 @contextmanager
-def _opened(path: Path, how: str) -> Iterator[Database]:
+def _opened(address: str) -> Iterator[Database]:
     """The database, which stays open unless what is done inside fails."""
-    uri = f"file:{quote(str(path.absolute()))}?{how}"
-    connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     database = Database(connection, recursive_triggers=False, execute_plugins=False)
     try:
         yield database

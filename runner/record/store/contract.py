@@ -170,37 +170,30 @@ class Upkeep(Protocol):
 
     def weight(self, runs: Sequence[str]) -> int:
         """About how many bytes these runs take: their own, and those of large values that no other run needs."""
-        ...
 
     def delete(self, run: str, epoch: int) -> None:
         """Remove a run and all that is its own.
 
         Raises RunUnknown; Needed if it has not ended, or a fork shares its past; RunBusy if its epoch is another.
         """
-        ...
 
     def snapshots(self, run: str) -> list[int]:
         """The events after which a run has snapshots of its own, in order."""
-        ...
 
     def thin(self, run: str, kept: Collection[int]) -> int:
         """Remove a run's snapshots but those `kept`; how many went. The run must be nobody's."""
-        ...
 
     def sweep(self, at: float, grace: float) -> Swept:
         """Remove versions that no run has gone by since a sweep of `grace` seconds before `at`, and blobs not needed.
 
         A version that is found unused is only marked: a process may have saved it to begin a run.
         """
-        ...
 
     def space(self) -> Space:
         """How large the store is."""
-        ...
 
     def compact(self) -> None:
         """Give free space back. Others wait meanwhile, and may give up waiting."""
-        ...
 
 
 class Store(Protocol):
@@ -214,15 +207,12 @@ class Store(Protocol):
 
     def save_definition(self, definition: Definition) -> None:
         """Keep a definition; the same hash again changes nothing."""
-        ...
 
     def definition(self, hash: str) -> Definition:
         """Raises StoreError when it is not there."""
-        ...
 
     def versions(self, name: str | None = None) -> list[VersionRow]:
         """The versions of all workflows, or of that name, newest first."""
-        ...
 
     def create(self, commit: Commit, owner: Owner) -> int:
         """Begin a run with its first commit (it starts with a RunStarted), owned under epoch 1; the bytes recorded.
@@ -230,7 +220,6 @@ class Store(Protocol):
         UsageError if the id is taken; its definition must have been saved. A fork starts with a RunForked in that
         place, and its parent must have the checkpoint.
         """
-        ...
 
     def adopt(self, commits: Iterable[Commit]) -> None:
         """Take in a whole run that was recorded elsewhere, in one transaction. Nobody owns it.
@@ -238,14 +227,12 @@ class Store(Protocol):
         Its first commit starts with a RunStarted; a RunForked further on is only a change. UsageError if the id is
         taken; StoreError if commits don't follow each other, or a definition that they name has not been saved.
         """
-        ...
 
     def append(self, commit: Commit, taken: Sequence[int] = ()) -> int:
         """Record a commit in one transaction, and remove the inbox messages `taken`; the bytes recorded.
 
         Raises Fenced if its epoch is old, HistoryMoved if it does not follow the last event.
         """
-        ...
 
     def save_snapshot(self, snapshot: Snapshot, rows: Rows, epoch: int) -> int:
         """Keep a snapshot and bring the projected tables up to date with it, in one transaction; the snapshot's bytes.
@@ -253,60 +240,46 @@ class Store(Protocol):
         `snapshot.seq` is the last event of a commit. The same snapshot again changes nothing. Raises Fenced, and
         StoreError if the store has gone away: a run that stands still keeps one, and has not been recorded without.
         """
-        ...
 
     def snapshot(self, run: str, upto: int | None = None) -> Snapshot | None:
         """The newest snapshot at or before event `upto`; of the past that a fork shares if it has none of its own."""
-        ...
 
     def commits(self, run: str, after: int = 0, upto: int | None = None) -> Iterator[Commit]:
         """Commits whose events come after `after` and whose last is at most `upto`, in order.
 
         Those of the past that a fork shares name the run that recorded them.
         """
-        ...
 
     def projected(self, run: str, table: str) -> list[dict[str, Json]]:
         """A run's rows of one projected table, as of the newest snapshot."""
-        ...
 
     def run(self, run: str) -> RunRow:
         """Raises RunUnknown (with near ids)."""
-        ...
 
     def runs(self, *, status: str | None = None, workflow: str | None = None, limit: int = 50) -> list[RunRow]:
         """Newest first."""
-        ...
 
     def claim(self, run: str, owner: Owner, at: float, expected_epoch: int) -> int:
         """Take the lease: the new epoch. Raises RunBusy if the epoch is no longer `expected_epoch`."""
-        ...
 
     def heartbeat(self, run: str, epoch: int, at: float) -> None:
         """Say that the owner lives. Raises Fenced."""
-        ...
 
     def release(self, run: str, epoch: int) -> None:
         """Give the lease back; no effect if it has passed on."""
-        ...
 
     def post(self, message: Message) -> int:
         """Put a message into a run's inbox; its id."""
-        ...
 
     def inbox(self, run: str) -> list[Message]:
         """A run's messages, oldest first. A live run asks often: here it learns, too, if the store has gone away."""
-        ...
 
     def moment(self) -> AbstractContextManager[None]:
         """What is read inside is of one moment, whatever others write meanwhile."""
-        ...
 
     @property
     def upkeep(self) -> Upkeep:
         """What removes runs, and all that is not needed any more."""
-        ...
 
     def close(self) -> None:
         """Let go of all that is held open."""
-        ...

@@ -34,40 +34,40 @@ _WORDS: dict[int, tuple[str, str]] = {
 }
 
 
-def explain(error: Exception, path: Path) -> StoreError:
-    """What went wrong with the database at `path`, and what to do."""
+def explain(error: Exception, where: str) -> StoreError:
+    """What went wrong with the database `where`, and what to do."""
     if isinstance(error, UnicodeError):
-        return _undecodable(error, path)
+        return _undecodable(error, where)
     if isinstance(error, OSError):
-        return StoreError(f"{path} can't be used: {error.strerror or error}", "see that you may read and write it")
+        return StoreError(f"{where} can't be used: {error.strerror or error}", "see that you may read and write it")
     code = getattr(error, "sqlite_errorcode", None)
     if code is None and "decode" in str(error):  # what SQLite's module says of text that is none
-        return StoreError(f"{path} is damaged: it holds what is no text", DOCTOR)
+        return StoreError(f"{where} is damaged: it holds what is no text", DOCTOR)
     if code is None:
-        return StoreError(f"{path} can't be used: {error}", _ASK_DOCTOR)
+        return StoreError(f"{where} can't be used: {error}", _ASK_DOCTOR)
     words, hint = _WORDS.get(code & 0xFF, (f"can't be used: {error}", _ASK_DOCTOR))
-    return StoreError(f"{path} {words}", hint)
+    return StoreError(f"{where} {words}", hint)
 
 
-def gone(file: Path, path: Path) -> StoreError:
-    """A file of the database at `path`, which is in use, was removed, or another put in its place."""
+def gone(file: Path, where: str) -> StoreError:
+    """A file of the database `where`, which is in use, was removed, or another put in its place."""
     recorded = (
         "what was recorded is in the file that was there and the -wal beside it: put it back, and `wf resume` "
         "goes on; with another file the -wal must not stay, it would be read into it"
     )
-    return StoreError(f"{file} was removed or replaced while it was in use", recorded if file == path else DOCTOR)
+    return StoreError(f"{file} was removed or replaced while it was in use", recorded if str(file) == where else DOCTOR)
 
 
-def _undecodable(error: UnicodeError, path: Path) -> StoreError:
+def _undecodable(error: UnicodeError, where: str) -> StoreError:
     if isinstance(error, UnicodeEncodeError):
         return StoreError("this can't be recorded: it holds half a surrogate pair, which is no text")
-    return StoreError(f"{path} is damaged: it holds what is no text", DOCTOR)
+    return StoreError(f"{where} is damaged: it holds what is no text", DOCTOR)
 
 
 @contextmanager
-def explained(path: Path) -> Iterator[None]:
+def explained(where: str) -> Iterator[None]:
     """Turn what is raised inside into a StoreError."""
     try:
         yield
     except FAULTS as error:
-        raise explain(error, path) from error
+        raise explain(error, where) from error

@@ -23,11 +23,12 @@ FILES = ("", "-wal", "-shm")
 class Session:
     """One connection. It may be used from any thread, by one at a time."""
 
-    def __init__(self, database: Database, path: Path) -> None:
+    def __init__(self, database: Database, path: Path | None) -> None:
+        """`path` is None for a database in memory."""
         self._database = database
-        self.path = path
-        self.where = str(path)
-        self._opened = {path: _identity(path)}
+        self.where = str(path or "memory")
+        self._files = [Path(f"{path}{suffix}") for suffix in FILES] if path else []
+        self._opened = {file: _identity(file) for file in self._files[:1]}
 
     def refuse_if_gone(self) -> None:
         """Raises StoreError when a file that was opened is no longer at its path.
@@ -35,21 +36,21 @@ class Session:
         SQLite would write on into a file that nobody can find any more, and say nothing. The other two files it opens
         when it first reads: they are known from the first time that this is asked.
         """
-        for file in (Path(f"{self.path}{suffix}") for suffix in FILES):
+        for file in self._files:
             found = _identity(file)
             if self._opened.setdefault(file, found) != found:
-                raise gone(file, self.path)
+                raise gone(file, self.where)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All or nothing. Its first statement is a write, so that it waits for its turn before it reads."""
-        with explained(self.path), self._database.atomic():
+        with explained(self.where), self._database.atomic():
             yield
 
     @contextmanager
     def moment(self) -> Iterator[None]:
         """What is read inside is of one moment, whatever others write meanwhile."""
-        with explained(self.path):
+        with explained(self.where):
             self._database.execute("BEGIN")
             try:
                 yield
@@ -61,7 +62,7 @@ class Session:
         try:
             return self._database.execute(statement, values)
         except FAULTS as error:
-            raise explain(error, self.path) from error
+            raise explain(error, self.where) from error
 
     def write(self, statement: str, values: Values = ()) -> int:
         """How many rows the statement wrote."""
@@ -78,11 +79,11 @@ class Session:
         except UnicodeEncodeError:
             return []  # half a surrogate pair equals nothing that is recorded
         except FAULTS as error:
-            raise explain(error, self.path) from error
+            raise explain(error, self.where) from error
 
     def stream(self, statement: str, values: Values = ()) -> Iterator[Sequence[Json]]:
         """The rows that the statement finds, one by one."""
-        with explained(self.path):
+        with explained(self.where):
             yield from self._database.execute(statement, values)
 
     @contextmanager
@@ -95,7 +96,7 @@ class Session:
 
     def close(self) -> None:
         """Let go of the connection."""
-        with explained(self.path):
+        with explained(self.where):
             self._database.close()
 
 

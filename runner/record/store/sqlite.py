@@ -15,7 +15,7 @@ from runner.ground.json_value import Json
 from runner.record.events import Commit, RunForked
 from runner.record.store import columns, rules, statements
 from runner.record.store.blobs import Blobs
-from runner.record.store.connection import Durability, connect
+from runner.record.store.connection import Durability, connect, in_memory
 from runner.record.store.contract import (
     LEASE_SECONDS,
     Definition,
@@ -30,7 +30,6 @@ from runner.record.store.contract import (
     VersionRow,
 )
 from runner.record.store.form import Form
-from runner.record.store.memory import NoStore
 from runner.record.store.payload import (
     Packed,
     bound,
@@ -59,8 +58,13 @@ def open_store(path: Path, *, durability: Durability = "full", create: bool = Tr
     Raises StoreError when the file can't be used.
     """
     if not create and is_missing(path):
-        return NoStore(path)
+        return _NoStore(path)
     return SqliteStore(Session(connect(path, durability, create=create), path), form or Form())
+
+
+def memory_store(form: Form | None = None) -> Store:
+    """A store that is gone when it is closed."""
+    return SqliteStore(Session(in_memory(), None), form or Form())
 
 
 def is_missing(path: Path) -> bool:
@@ -68,7 +72,7 @@ def is_missing(path: Path) -> bool:
     return not path.exists() and not Path(f"{path}-wal").exists()
 
 
-class SqliteStore:
+class SqliteStore(Store):
     """A store on one connection. It may be used from any thread, by one at a time."""
 
     def __init__(self, session: Session, form: Form) -> None:
@@ -78,7 +82,6 @@ class SqliteStore:
         self._numbers: dict[str, int] = {}
 
     def save_definition(self, definition: Definition) -> None:
-        """See `Store`."""
         texts = {path: text.encode() for path, text in definition.files.items()}
         hashes = {path: sha256(text).hexdigest() for path, text in texts.items()}
         files = to_json(hashes, "the workflow's file names").decode()
@@ -98,7 +101,6 @@ class SqliteStore:
         self._session.write_each(statements.INSERT_EDGE, edges)
 
     def definition(self, hash: str) -> Definition:
-        """See `Store`."""
         rows = self._session.read(statements.DEFINITION, (hash,))
         if not rows:
             raise rules.no_definition(hash)
@@ -111,12 +113,10 @@ class SqliteStore:
             return Definition(hash, name, version, file, folder, texts, nodes, edges)
 
     def versions(self, name: str | None = None) -> list[VersionRow]:
-        """See `Store`."""
         with self._session.sound("the list of versions"):
             return [VersionRow(*row) for row in self._session.read(statements.VERSIONS, (name,))]
 
     def create(self, commit: Commit, owner: Owner) -> int:
-        """See `Store`."""
         start = rules.started(commit)
         packed, apart, size = pack(commit, self._form)
         lease = (*_owner_values(owner), commit.at)
@@ -142,7 +142,6 @@ class SqliteStore:
         return int(inserted.lastrowid)
 
     def adopt(self, commits: Iterable[Commit]) -> None:
-        """See `Store`."""
         following = iter(commits)
         first = next(following, None)
         standing = rules.Standing.after(first)
@@ -182,7 +181,6 @@ class SqliteStore:
         return line
 
     def append(self, commit: Commit, taken: Sequence[int] = ()) -> int:
-        """See `Store`."""
         rules.check_order(commit)
         packed, apart, size = pack(commit, self._form)
         values = (self._number(commit.run), *bound(packed))
@@ -212,7 +210,6 @@ class SqliteStore:
             raise rules.not_in_inbox(run)
 
     def save_snapshot(self, snapshot: Snapshot, rows: Rows, epoch: int) -> int:
-        """See `Store`."""
         number = self._number(snapshot.run)
         what = f"the snapshot of run '{snapshot.run}'"
         format_, data, large, size = pack_value(snapshot.state, what, self._form)
@@ -233,7 +230,6 @@ class SqliteStore:
         return rules.fenced(run, epoch) if run.epoch != epoch else rules.no_checkpoint(snapshot.run, snapshot.seq)
 
     def snapshot(self, run: str, upto: int | None = None) -> Snapshot | None:
-        """See `Store`."""
         last = _LAST if upto is None else upto
         for recorder, until in reversed(self._line(run)):
             if rows := self._session.read(statements.SNAPSHOT, (recorder, min(last, until))):
@@ -249,7 +245,6 @@ class SqliteStore:
             return msgspec.convert({"run": run, "seq": seq, "at": at, "state": state}, Snapshot)
 
     def commits(self, run: str, after: int = 0, upto: int | None = None) -> Iterator[Commit]:
-        """See `Store`."""
         wanted = _LAST if upto is None else upto
         following = after + 1
         for recorder, until in self._line(run):
@@ -277,7 +272,6 @@ class SqliteStore:
         return damaged(f"events {first}–{until - 1} of run '{run}'", self._session.where)
 
     def projected(self, run: str, table: str) -> list[dict[str, Json]]:
-        """See `Store`."""
         shape = PROJECTED[table]
         rows = self._session.read(columns.SELECTS[table], (run,))
         with self._session.sound(f"the table {table} of run '{run}'") as what:
@@ -285,7 +279,6 @@ class SqliteStore:
             return shape.sorted(read)
 
     def run(self, run: str) -> RunRow:
-        """See `Store`."""
         rows = self._session.read(statements.RUN, (run,))
         if not rows:
             raise self._unknown(run)
@@ -293,29 +286,24 @@ class SqliteStore:
             return _run_row(rows[0])
 
     def runs(self, *, status: str | None = None, workflow: str | None = None, limit: int = 50) -> list[RunRow]:
-        """See `Store`."""
         rows = self._session.read(statements.RUNS, (status, workflow, limit))
         with self._session.sound("the list of runs"):
             return [_run_row(row) for row in rows]
 
     def claim(self, run: str, owner: Owner, at: float, expected_epoch: int) -> int:
-        """See `Store`."""
         values = (*_owner_values(owner), at, self._number(run), expected_epoch)
         if not self._session.write(statements.CLAIM, values):
             raise rules.busy(self.run(run))
         return expected_epoch + 1
 
     def heartbeat(self, run: str, epoch: int, at: float) -> None:
-        """See `Store`."""
         if not self._session.write(statements.HEARTBEAT, (at, self._number(run), epoch)):
             raise rules.fenced(self.run(run), epoch)
 
     def release(self, run: str, epoch: int) -> None:
-        """See `Store`."""
         self._session.write(statements.RELEASE, (self._number(run), epoch))
 
     def post(self, message: Message) -> int:
-        """See `Store`."""
         value = to_json(message.value, f"a message to run '{message.run}'").decode()
         values = (message.kind, message.target, value, message.at, self._number(message.run))
         cursor = self._session.execute(statements.POST, values)
@@ -324,7 +312,6 @@ class SqliteStore:
         return cursor.lastrowid
 
     def inbox(self, run: str) -> list[Message]:
-        """See `Store`."""
         self._session.refuse_if_gone()
         rows = self._session.read(statements.INBOX, (run,))
         with self._session.sound(f"a message to run '{run}'") as what:
@@ -336,16 +323,13 @@ class SqliteStore:
         return msgspec.convert(plain | {"value": from_json(value, what, self._session.where)}, Message)
 
     def moment(self) -> AbstractContextManager[None]:
-        """See `Store`."""
         return self._session.moment()
 
     @property
     def upkeep(self) -> SqliteUpkeep:
-        """See `Store`."""
         return SqliteUpkeep(self._session, self._blobs, self.run, self._numbers)
 
     def close(self) -> None:
-        """See `Store`."""
         self._session.close()
 
     def _number(self, run: str) -> int:
@@ -362,6 +346,21 @@ class SqliteStore:
         if run in known:  # the index by which it was looked up says otherwise
             return damaged("the list of runs", self._session.where)
         return rules.unknown(run, known, f"there are no runs in {self._session.where}")
+
+
+class _NoStore(SqliteStore):
+    """What readers see where no database is yet: no runs, and none can be begun."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(Session(in_memory(), None), Form())
+        self._path = path
+
+    def create(self, commit: Commit, owner: Owner) -> int:
+        """Raises StoreError."""
+        raise StoreError(f"run '{commit.run}' can't begin: the database was opened for reading")
+
+    def _unknown(self, run: str) -> StoreError:
+        return rules.unknown(run, (), f"there are no runs: {self._path} does not exist")
 
 
 def _sealed(run: str, seq: int, state: bytes) -> int:

@@ -9,7 +9,7 @@ import msgspec
 
 from runner.record.store import rules, statements
 from runner.record.store.blobs import Blobs
-from runner.record.store.contract import RunRow, Space, Swept
+from runner.record.store.contract import RunRow, Space, Swept, Upkeep
 from runner.record.store.form import JSON, needed
 from runner.record.store.large import MARK
 from runner.record.store.payload import NOT_WHOLE, damaged
@@ -25,7 +25,7 @@ _ROW_BYTES = (statements.SNAPSHOT_BYTES, *map(statements.row_bytes, PROJECTED.va
 _MARKED = tuple(map(statements.marked, PROJECTED.values()))
 
 
-class SqliteUpkeep:
+class SqliteUpkeep(Upkeep):
     """What removes from one database. `run` reads how a run stands, and raises RunUnknown; `numbers` are remembered."""
 
     def __init__(self, session: Session, blobs: Blobs, run: Callable[[str], RunRow], numbers: dict[str, int]) -> None:
@@ -35,14 +35,12 @@ class SqliteUpkeep:
         self._numbers = numbers
 
     def weight(self, runs: Sequence[str]) -> int:
-        """See `Upkeep`."""
         numbers = [self._number(run) for run in runs]
         events = sum(self._count(statements.EVENT_BYTES, number) for number in numbers)
         rows = sum(self._count(statement, run) for run in runs for statement in _ROW_BYTES)
         return events + rows + self._count(statements.BLOB_BYTES, _listed(numbers))
 
     def delete(self, run: str, epoch: int) -> None:
-        """See `Upkeep`."""
         number = self._number(run)
         with self._without_cascades(), self._session.transaction():
             if not self._session.write(statements.DELETE_RUN, (number, epoch)):
@@ -55,12 +53,10 @@ class SqliteUpkeep:
         self._numbers.pop(run, None)
 
     def snapshots(self, run: str) -> list[int]:
-        """See `Upkeep`."""
         self._number(run)
         return [seq for (seq,) in self._session.read(statements.SNAPSHOTS, (run,))]
 
     def thin(self, run: str, kept: Collection[int]) -> int:
-        """See `Upkeep`."""
         number, listed = self._number(run), _listed(kept)
         if not set(self.snapshots(run)) - set(kept):
             return 0
@@ -91,7 +87,6 @@ class SqliteUpkeep:
                 yield JSON, text.encode()
 
     def sweep(self, at: float, grace: float) -> Swept:
-        """See `Upkeep`."""
         with self._session.transaction():
             self._session.write(statements.UNMARK)
             self._session.write(statements.MARK, (at,))
@@ -101,12 +96,10 @@ class SqliteUpkeep:
         return Swept(versions, sum(self._session.write(statements.SWEEP_BLOBS, (_listed(some),)) for some in batches))
 
     def space(self) -> Space:
-        """See `Upkeep`."""
         size, pages, free = (self._count(f"PRAGMA {name}") for name in ("page_size", "page_count", "freelist_count"))
         return Space(size * pages, size * free)
 
     def compact(self) -> None:
-        """See `Upkeep`."""
         self._session.execute("VACUUM")
         self._session.read("PRAGMA wal_checkpoint(TRUNCATE)")
 

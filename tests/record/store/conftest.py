@@ -12,8 +12,7 @@ from msgspec.structs import astuple
 
 from runner.record.store.contract import Store
 from runner.record.store.form import Codec, Compression, Form
-from runner.record.store.memory import MemoryStore
-from runner.record.store.sqlite import open_store
+from runner.record.store.sqlite import memory_store, open_store
 from tests.record.store.samples import DEFINITION
 
 Opener = Callable[[], Store]
@@ -30,13 +29,13 @@ PLACES = [*product(["sqlite"], FORMS), *product(["memory"], [FORMS[0], FORMS[-1]
 def another(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opener]:
     """Opens the same store once more, as another process would."""
     place, form = request.param
-    shared = MemoryStore(form)
-    opened: list[Store] = []
+    opened = [memory_store(form)] if place == "memory" else []
 
     def open_one() -> Store:
-        store = shared if place == "memory" else open_store(tmp_path / "wf.db", durability="normal", form=form)
-        opened.append(store)
-        return store
+        if place == "memory":
+            return opened[0]
+        opened.append(open_store(tmp_path / "wf.db", durability="normal", form=form))
+        return opened[-1]
 
     yield open_one
     for store in opened:

@@ -389,7 +389,7 @@ def test_a_snapshot_that_is_no_state_is_an_error(store: SqliteStore) -> None:
 
 def test_text_that_sqlite_finds_to_be_none_is_damage() -> None:
     fault = sqlite3.OperationalError("Could not decode to UTF-8 column 'name' with text '\xff'")
-    assert explain(fault, Path("some/wf.db")).message == "some/wf.db is damaged: it holds what is no text"
+    assert explain(fault, "some/wf.db").message == "some/wf.db is damaged: it holds what is no text"
 
 
 @pytest.mark.parametrize(
@@ -414,7 +414,7 @@ def test_each_fault_has_its_words(code: int | None, words: str) -> None:
     fault = sqlite3.OperationalError("words of SQLite")
     if code is not None:
         fault.sqlite_errorcode = code
-    told = explain(fault, Path("some/wf.db"))
+    told = explain(fault, "some/wf.db")
     assert told.message.startswith("some/wf.db ")
     assert words in told.message
     assert told.hint

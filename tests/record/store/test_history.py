@@ -17,15 +17,15 @@ from runner.record.projection import project
 from runner.record.run_state import RunState
 from runner.record.snapshot import encode
 from runner.record.store.contract import RunUnknown, Store
-from runner.record.store.memory import MemoryStore
+from runner.record.store.sqlite import memory_store
 from runner.record.store.tables import PROJECTED
 from tests.record.store.legal import legal_commits
 from tests.record.store.pictures import picture
 from tests.record.store.samples import DEFINITION, begin, first, following, record, wrote
 
 
-def kept(commits: list[Commit], snapshots: frozenset[int]) -> MemoryStore:
-    store = MemoryStore()
+def kept(commits: list[Commit], snapshots: frozenset[int]) -> Store:
+    store = memory_store()
     store.save_definition(DEFINITION)
     record(store, commits, snapshots)
     return store
