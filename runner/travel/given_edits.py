@@ -13,7 +13,7 @@ from runner.engine.scheduler import Live
 from runner.engine.scheduler.live import join
 from runner.engine.scheduler.settling import prefix
 from runner.ground.errors import UsageError, did_you_mean
-from runner.ground.json_value import Json
+from runner.ground.json_value import Json, same_json
 from runner.ground.plain import one_line
 from runner.language.schema import compile_schema
 from runner.record.edits import edit
@@ -21,7 +21,7 @@ from runner.record.events import FrameOpened, Write
 from runner.record.fold import contributions, merge, starting_state
 from runner.record.node_records import order_of
 from runner.record.open_states import Holder, Standing, own_states
-from runner.record.reducers import ReducerError, needed, same
+from runner.record.reducers import ReducerError, needed
 from runner.record.run_state import ROOT, Child, Step
 from runner.workflow.model import StateKey
 
@@ -169,7 +169,7 @@ def _unseen(live: Live, edited: Holder, key: str, value: Json, told: Set[str]) -
     while holders:
         for step in standing.composites(holders.pop()):
             yield from () if step.detached else _of_ended_branches(step, key)
-            sees = {branch.address: same(branch.state.get(key), value) for branch in standing.branches(step)}
+            sees = {branch.address: same_json(branch.state.get(key), value) for branch in standing.branches(step)}
             for branch in standing.branches(step):
                 known = sees[branch.address] or branch.address in told
                 yield from () if known else _of_an_open_branch(branch, key, detached=step.detached)
@@ -190,7 +190,7 @@ def _without_effect(live: Live, former: Former) -> Iterator[str]:
         if owner is None or owner.detached or now == before:
             continue
         joined = _joined(live, owner, key, {address: now})
-        if same(joined, _joined(live, owner, key, {address: before})):
+        if same_json(joined, _joined(live, owner, key, {address: before})):
             yield (
                 f"{place_of(address, key)} changes nothing at the join of '{owner.path}' as its branches stand: "
                 f"with what they have contributed state.{key} is {shown(joined)} there"

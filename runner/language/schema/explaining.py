@@ -12,12 +12,11 @@ from jsonschema.validators import extend
 from referencing import Registry
 
 from runner.ground.errors import did_you_mean
-from runner.ground.json_value import Json
+from runner.ground.json_value import Json, equality_key, is_integer, is_number
 from runner.language.schema import words
 from runner.language.schema.evaluated import evaluated_keys, known_keys
 from runner.language.schema.fault import Fault
 from runner.language.schema.linked import Linked, Path, Pattern, Reference, settled
-from runner.language.schema.sameness import identity, is_integer, is_number
 
 Errors = Iterator[ValidationError]
 
@@ -55,12 +54,12 @@ def _reference(validator: Any, reference: Reference, value: Json, schema: dict[s
 
 
 def _enum(_validator: Any, values: list[Json], value: Json, _schema: Any) -> Errors:
-    if identity(value) not in {identity(allowed) for allowed in values}:
+    if equality_key(value) not in {equality_key(allowed) for allowed in values}:
         yield ValidationError("")
 
 
 def _const(_validator: Any, wanted: Json, value: Json, _schema: Any) -> Errors:
-    if identity(value) != identity(wanted):
+    if equality_key(value) != equality_key(wanted):
         yield ValidationError("")
 
 
@@ -74,7 +73,7 @@ def _unique(_validator: Any, wanted: bool, value: Json, _schema: Any) -> Errors:
         return
     first: dict[Any, int] = {}
     for position, item in enumerate(value):
-        seen = first.setdefault(identity(item), position)
+        seen = first.setdefault(equality_key(item), position)
         if seen != position:
             yield ValidationError(f"the same as [{seen}]", path=[position])
 

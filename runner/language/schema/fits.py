@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sized
 from typing import Any
 
-from runner.ground.json_value import Json
+from runner.ground.json_value import Json, equality_key, is_integer, is_number
 from runner.language.schema.evaluated import evaluated_keys
 from runner.language.schema.linked import Linked, Reference
-from runner.language.schema.sameness import identity, is_integer, is_number
 
 Check = Callable[[Json], bool]
 
@@ -76,13 +75,13 @@ def _type(_compiler: _Compiler, wanted: str | list[str], _schema: dict[str, Any]
 
 
 def _enum(_compiler: _Compiler, values: list[Json], _schema: dict[str, Any]) -> Check:
-    allowed = {identity(value) for value in values}
-    return lambda value: identity(value) in allowed
+    allowed = {equality_key(value) for value in values}
+    return lambda value: equality_key(value) in allowed
 
 
 def _const(_compiler: _Compiler, wanted: Json, _schema: dict[str, Any]) -> Check:
-    known = identity(wanted)
-    return lambda value: identity(value) == known
+    known = equality_key(wanted)
+    return lambda value: equality_key(value) == known
 
 
 def _bound(holds: Callable[[Any, Any], bool]) -> Callable[..., Check]:
@@ -108,7 +107,7 @@ def _pattern(_compiler: _Compiler, pattern: Any, _schema: dict[str, Any]) -> Che
 def _unique(_compiler: _Compiler, wanted: bool, _schema: dict[str, Any]) -> Check | None:
     if not wanted:
         return None
-    return lambda value: not isinstance(value, list) or len({identity(item) for item in value}) == len(value)
+    return lambda value: not isinstance(value, list) or len({equality_key(item) for item in value}) == len(value)
 
 
 def _prefix(compiler: _Compiler, schemas: list[Linked], _schema: dict[str, Any]) -> Check:

@@ -27,7 +27,7 @@ class Session:
         self._database = database
         self.path = path
         self.where = str(path)
-        self._opened = {path: _identity(path)}
+        self._opened = {path: _device_and_inode(path)}
 
     def refuse_if_gone(self) -> None:
         """Raises StoreError when a file that was opened is no longer at its path.
@@ -36,7 +36,7 @@ class Session:
         when it first reads: they are known from the first time that this is asked.
         """
         for file in (Path(f"{self.path}{suffix}") for suffix in FILES):
-            found = _identity(file)
+            found = _device_and_inode(file)
             if self._opened.setdefault(file, found) != found:
                 raise gone(file, self.path)
 
@@ -99,7 +99,7 @@ class Session:
             self._database.close()
 
 
-def _identity(file: Path) -> tuple[int, int] | None:
+def _device_and_inode(file: Path) -> tuple[int, int] | None:
     """What tells a file from any other that may have its path; None when there is none."""
     try:
         status = file.stat()
