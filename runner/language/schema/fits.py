@@ -1,18 +1,16 @@
-"""Whether a value fits a schema: a linked schema as one function, for the many values that do."""
+"""Whether a value fits a schema: a linked schema as one function."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sized
 from typing import Any
 
 from runner.ground.json_value import Json, equality_key, is_integer, is_number
-from runner.language.schema.evaluated import evaluated_keys
-from runner.language.schema.linked import Linked, Reference
+from runner.language.schema.evaluated import additional_keys, evaluated_keys
+from runner.language.schema.linked import Linked, Pattern, Reference
 
 Check = Callable[[Json], bool]
-
-LEFT_OUT = frozenset({"contains", "dependentRequired", "dependentSchemas", "multipleOf", "patternProperties"})
-"""Keywords that this way does not know."""
 
 _OF_TYPE: dict[str, Check] = {
     "array": lambda value: isinstance(value, list),
@@ -100,7 +98,23 @@ def _at_most(value: float, limit: float) -> bool:
     return value <= limit
 
 
-def _pattern(_compiler: _Compiler, pattern: Any, _schema: dict[str, Any]) -> Check:
+def _multiple(_compiler: _Compiler, of: float, _schema: dict[str, Any]) -> Check:
+    return lambda value: not is_number(value) or is_multiple(value, of)
+
+
+def is_multiple(value: float, of: float) -> bool:
+    """Whether a number is another a whole number of times, by the quotient of doubles if the other is a fraction."""
+    try:
+        if isinstance(of, int):
+            return value % of == 0
+        quotient = value / of
+        return int(quotient) == quotient
+    except OverflowError:  # then exactly, since no double holds it
+        (above, below), (of_above, of_below) = value.as_integer_ratio(), of.as_integer_ratio()
+        return above * of_below % (below * of_above) == 0
+
+
+def _pattern(_compiler: _Compiler, pattern: Pattern, _schema: dict[str, Any]) -> Check:
     return lambda value: not isinstance(value, str) or pattern.found_in(value)
 
 
@@ -122,6 +136,11 @@ def _items(compiler: _Compiler, inner: Linked, schema: dict[str, Any]) -> Check:
     return lambda value: not isinstance(value, list) or all(check(item) for item in value[start:])
 
 
+def _contains(compiler: _Compiler, inner: Linked, schema: dict[str, Any]) -> Check:
+    check, least, most = compiler.check(inner), schema.get("minContains", 1), schema.get("maxContains", math.inf)
+    return lambda value: not isinstance(value, list) or least <= sum(map(check, value)) <= most
+
+
 def _properties(compiler: _Compiler, schemas: dict[str, Linked], _schema: dict[str, Any]) -> Check:
     checks = [(name, compiler.check(inner)) for name, inner in schemas.items()]
     return lambda value: (
@@ -129,9 +148,19 @@ def _properties(compiler: _Compiler, schemas: dict[str, Linked], _schema: dict[s
     )
 
 
+def _patterns(compiler: _Compiler, schemas: list[tuple[Pattern, Linked]], _schema: dict[str, Any]) -> Check:
+    checks = [(pattern, compiler.check(inner)) for pattern, inner in schemas]
+    return lambda value: (
+        not isinstance(value, dict)
+        or all(check(value[name]) for pattern, check in checks for name in value if pattern.found_in(name))
+    )
+
+
 def _additional(compiler: _Compiler, inner: Linked, schema: dict[str, Any]) -> Check:
-    check, known = compiler.check(inner), schema.get("properties", {}).keys()
-    return lambda value: not isinstance(value, dict) or all(check(value[name]) for name in value.keys() - known)
+    check = compiler.check(inner)
+    return lambda value: (
+        not isinstance(value, dict) or all(check(value[name]) for name in additional_keys(schema, value))
+    )
 
 
 def _unevaluated(compiler: _Compiler, inner: Linked, schema: dict[str, Any]) -> Check:
@@ -156,6 +185,17 @@ def _names(compiler: _Compiler, inner: Linked, _schema: dict[str, Any]) -> Check
 def _required(_compiler: _Compiler, names: list[str], _schema: dict[str, Any]) -> Check:
     wanted = frozenset(names)
     return lambda value: not isinstance(value, dict) or wanted <= value.keys()
+
+
+def _required_with(_compiler: _Compiler, needed: dict[str, list[str]], _schema: dict[str, Any]) -> Check:
+    return lambda value: (
+        not isinstance(value, dict) or all(value.keys() >= set(needed[key]) for key in needed.keys() & value.keys())
+    )
+
+
+def _schemas_with(compiler: _Compiler, schemas: dict[str, Linked], _schema: dict[str, Any]) -> Check:
+    checks = [(name, compiler.check(inner)) for name, inner in schemas.items()]
+    return lambda value: not isinstance(value, dict) or all(name not in value or check(value) for name, check in checks)
 
 
 def _all_of(compiler: _Compiler, schemas: list[Linked], _schema: dict[str, Any]) -> Check:
@@ -200,6 +240,7 @@ _BUILDERS: dict[str, Callable[..., Check | None]] = {
     "maximum": _bound(_at_most),
     "exclusiveMinimum": _bound(lambda value, limit: value > limit),
     "exclusiveMaximum": _bound(lambda value, limit: value < limit),
+    "multipleOf": _multiple,
     "minLength": _length(str, _at_least),
     "maxLength": _length(str, _at_most),
     "pattern": _pattern,
@@ -208,10 +249,13 @@ _BUILDERS: dict[str, Callable[..., Check | None]] = {
     "uniqueItems": _unique,
     "prefixItems": _prefix,
     "items": _items,
+    "contains": _contains,
     "minProperties": _length(dict, _at_least),
     "maxProperties": _length(dict, _at_most),
     "required": _required,
+    "dependentRequired": _required_with,
     "properties": _properties,
+    "patternProperties": _patterns,
     "additionalProperties": _additional,
     "propertyNames": _names,
     "$ref": _reference,
@@ -220,5 +264,6 @@ _BUILDERS: dict[str, Callable[..., Check | None]] = {
     "oneOf": _one_of,
     "not": _not,
     "if": _if,
+    "dependentSchemas": _schemas_with,
     "unevaluatedProperties": _unevaluated,
 }
