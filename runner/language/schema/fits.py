@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Sized
 from typing import Any
 
@@ -88,14 +89,6 @@ def _bound(holds: Callable[[Any, Any], bool]) -> Callable[..., Check]:
 
 def _length(kind: type[Sized], holds: Callable[[int, int], bool]) -> Callable[..., Check]:
     return lambda _compiler, limit, _schema: lambda value: not isinstance(value, kind) or holds(len(value), limit)
-
-
-def _at_least(value: float, limit: float) -> bool:
-    return value >= limit
-
-
-def _at_most(value: float, limit: float) -> bool:
-    return value <= limit
 
 
 def _multiple(_compiler: _Compiler, of: float, _schema: dict[str, Any]) -> Check:
@@ -236,22 +229,22 @@ _BUILDERS: dict[str, Callable[..., Check | None]] = {
     "type": _type,
     "enum": _enum,
     "const": _const,
-    "minimum": _bound(_at_least),
-    "maximum": _bound(_at_most),
-    "exclusiveMinimum": _bound(lambda value, limit: value > limit),
-    "exclusiveMaximum": _bound(lambda value, limit: value < limit),
+    "minimum": _bound(operator.ge),
+    "maximum": _bound(operator.le),
+    "exclusiveMinimum": _bound(operator.gt),
+    "exclusiveMaximum": _bound(operator.lt),
     "multipleOf": _multiple,
-    "minLength": _length(str, _at_least),
-    "maxLength": _length(str, _at_most),
+    "minLength": _length(str, operator.ge),
+    "maxLength": _length(str, operator.le),
     "pattern": _pattern,
-    "minItems": _length(list, _at_least),
-    "maxItems": _length(list, _at_most),
+    "minItems": _length(list, operator.ge),
+    "maxItems": _length(list, operator.le),
     "uniqueItems": _unique,
     "prefixItems": _prefix,
     "items": _items,
     "contains": _contains,
-    "minProperties": _length(dict, _at_least),
-    "maxProperties": _length(dict, _at_most),
+    "minProperties": _length(dict, operator.ge),
+    "maxProperties": _length(dict, operator.le),
     "required": _required,
     "dependentRequired": _required_with,
     "properties": _properties,
