@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from runner.ground.json_value import Json
+from runner.ground.json_value import Json, same_json
 from runner.record.address import ROOT
 from runner.record.events import Adapted, Write
 from runner.record.open_states import Holder, Nesting, own_states
-from runner.record.reducers import State, same
+from runner.record.reducers import State
 from runner.record.run_state import RunState, Step
 
 
@@ -29,7 +29,7 @@ class _Edit(msgspec.Struct, frozen=True):
 
     def concerns(self, state: State) -> bool:
         """Whether a copy still holds what was there before."""
-        return same(state.get(self.key), self.before)
+        return same_json(state.get(self.key), self.before)
 
 
 def adapt(run: RunState, home: str, adapted: Adapted) -> None:
@@ -40,7 +40,7 @@ def adapt(run: RunState, home: str, adapted: Adapted) -> None:
     invocation.inputs = {name: value for name, value in inputs.items() if name not in adapted.dropped_inputs}
     for state in (invocation.state, *_copies(run, home)):
         for key, value in adapted.state.items():
-            if key not in state or same(state[key], value):
+            if key not in state or same_json(state[key], value):
                 state[key] = value
         for key in adapted.dropped:
             state.pop(key, None)

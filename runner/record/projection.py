@@ -103,7 +103,7 @@ class Projector:
         values = self._values
         for key in live if len(live) <= _FEW else _written(commit.events, live):
             value = live[key]
-            if key not in values or not _same(values[key], value):
+            if key not in values or not _written_alike(values[key], value):
                 values[key] = value
                 self._rows["workflow_state"][key] = {"key": key, "value": value, "seq": commit.last, "at": commit.at}
 
@@ -257,6 +257,9 @@ def _written(events: Iterable[Event], live: Mapping[str, Json]) -> Iterable[str]
     return [key for key in found if key in live]
 
 
-def _same(before: Json, now: Json) -> bool:
-    """Whether two values are the same JSON; for most, one look at their identity tells."""
+def _written_alike(before: Json, now: Json) -> bool:
+    """Whether a reader of the rows would see no difference: 1 and 1.0, which are equal as JSON, are not written alike.
+
+    For most values, one look tells that they are the same object.
+    """
     return before is now or (before == now and msgspec.json.encode(before) == msgspec.json.encode(now))

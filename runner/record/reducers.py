@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from runner.ground.json_value import Json
+from runner.ground.json_value import Json, equality_key, same_json
 
 KEYED = ("max_by", "min_by")
 _WHOLE = frozenset({"set", "first", "last", "min", "max"})
@@ -61,22 +61,6 @@ def _need(value: Json, expected: str, reducer: str) -> None:
         raise ReducerError(f"reducer '{reducer}' takes {expected}, got {kind_of(value)}")
 
 
-def identity(value: Json) -> Any:
-    """A hashable stand-in under which two JSON values are equal exactly when JSON says so (true is not 1)."""
-    if isinstance(value, bool):
-        return ("bool", value)
-    if isinstance(value, list):
-        return ("list", tuple(identity(item) for item in value))
-    if isinstance(value, dict):
-        return ("dict", frozenset((key, identity(item)) for key, item in value.items()))
-    return value
-
-
-def same(one: Json, other: Json) -> bool:
-    """Whether two values are the same JSON."""
-    return bool(identity(one) == identity(other))
-
-
 def _append(old: Json, values: list[Json]) -> Json:
     _need(old, "a list", "append")
     return [*old, *values]
@@ -98,7 +82,7 @@ def _union(old: Json, values: list[Json]) -> Json:
 def _distinct(items: list[Json]) -> list[Json]:
     seen: dict[Any, Json] = {}
     for item in items:
-        seen.setdefault(identity(item), item)
+        seen.setdefault(equality_key(item), item)
     return list(seen.values())
 
 
@@ -186,7 +170,7 @@ def needed(start: State, key: str, how: str, value: Json) -> list[Json] | None:
     None if no contribution does that: a reducer may only add to what is there. Sums of fractions come out nearly.
     """
     old = start.get(key)
-    if same(old, value) and (how != "first" or key in start.written):
+    if same_json(old, value) and (how != "first" or key in start.written):
         return []
     parts = _parts(how, old, value)
     trial = start.branch()
@@ -207,11 +191,11 @@ def _parts(how: str, old: Json, value: Json) -> list[Json]:
     if how == "add" and kinds == {"a number"}:
         return [value - old] if abs(value - old) < 2**63 else []
     if how == "merge" and kinds == {"an object"}:
-        return [{name: part for name, part in value.items() if name not in old or not same(old[name], part)}]
+        return [{name: part for name, part in value.items() if name not in old or not same_json(old[name], part)}]
     return [value]
 
 
 def _is_reached(reached: Json, value: Json) -> bool:
     if isinstance(reached, float) and isinstance(value, float):
         return math.isclose(reached, value, rel_tol=1e-12)
-    return same(reached, value)
+    return same_json(reached, value)

@@ -12,7 +12,7 @@ import msgspec
 from runner.engine.scheduler import Live
 from runner.engine.scheduler.settling import branch_of
 from runner.ground.errors import UsageError, did_you_mean
-from runner.ground.json_value import Json
+from runner.ground.json_value import Json, same_json
 from runner.ground.plain import one_line
 from runner.language.schema import compile_schema
 from runner.record.address import ROOT, without_slash
@@ -21,7 +21,7 @@ from runner.record.events import FrameOpened, Write
 from runner.record.merging import contributions, merge, starting_state
 from runner.record.node_records import in_order
 from runner.record.open_states import Holder, Nesting, own_states
-from runner.record.reducers import ReducerError, needed, same
+from runner.record.reducers import ReducerError, needed
 from runner.record.run_state import Child, Step
 from runner.workflow.model import StateKey
 
@@ -164,7 +164,7 @@ def _unseen(live: Live, edited: Holder, key: str, value: Json, told: Set[str]) -
     while holders:
         for step in nesting.composites(holders.pop()):
             yield from () if step.detached else _of_ended_branches(step, key)
-            sees = {branch.address: same(branch.state.get(key), value) for branch in nesting.branches(step)}
+            sees = {branch.address: same_json(branch.state.get(key), value) for branch in nesting.branches(step)}
             for branch in nesting.branches(step):
                 known = sees[branch.address] or branch.address in told
                 yield from () if known else _of_an_open_branch(branch, key, detached=step.detached)
@@ -185,7 +185,7 @@ def _without_effect(live: Live, former: Former) -> Iterator[str]:
         if owner is None or owner.detached or now == before:
             continue
         joined = _joined(live, owner, key, {address: now})
-        if same(joined, _joined(live, owner, key, {address: before})):
+        if same_json(joined, _joined(live, owner, key, {address: before})):
             yield (
                 f"{place_of(address, key)} changes nothing at the join of '{owner.path}' as its branches stand: "
                 f"with what they have contributed state.{key} is {shown(joined)} there"

@@ -11,13 +11,12 @@ from runner.engine.runs import not_ours
 from runner.engine.scheduler import Live
 from runner.engine.scheduler.settling import branch_of
 from runner.ground.errors import UsageError
-from runner.ground.json_value import Json
+from runner.ground.json_value import Json, equality_key
 from runner.language.schema import compile_schema
 from runner.record.address import ROOT, is_inside
 from runner.record.events import Adapted, Write
 from runner.record.fold import IMPOSSIBLE
 from runner.record.open_states import Holder, own_states
-from runner.record.reducers import identity
 from runner.record.run_state import RunState, Step
 from runner.travel.given_edits import place_of, shown
 from runner.workflow.model import Input, StateKey, Workflow
@@ -128,7 +127,7 @@ def misfits(live: Live) -> Iterator[Problem]:
         if holder.frame is None:
             yield from _inputs(live, holder, declared.inputs)
         for key, value in holder.state.items():
-            what = (holder.home, key, identity(value))
+            what = (holder.home, key, equality_key(value))
             if what not in seen and (words := _misfit(declared.state[key], value)):
                 seen.add(what)
                 yield Problem(place_of(holder.address, key), words)

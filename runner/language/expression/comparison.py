@@ -34,6 +34,7 @@ ORDERS: Mapping[str, Callable[[Any, Any], bool]] = {
 
 
 def equal(left: Any, right: Any, scope: Scope) -> bool:
+    """Whether two values are equal to CEL, which has more types than JSON, and an int as a double beside a double."""
     kind, other = type(left), type(right)
     if kind in SCALARS and other in SCALARS:
         if kind is other:

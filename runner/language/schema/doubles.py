@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-from runner.ground.json_value import Json
+from runner.ground.json_value import Json, is_integer
+from runner.language.schema.evaluated import IsValid
 from runner.language.schema.linked import LISTS, MAPPINGS, SINGLE, Linked
-from runner.language.schema.sameness import is_integer
-
-IsValid = Callable[[Linked, Json], bool]
 
 
 def speaks_of_doubles(schema: Linked) -> bool:

@@ -1,4 +1,4 @@
-"""Which keys of a mapping a schema speaks of."""
+"""Which keys of a mapping a schema speaks of, and which it leaves to its keywords for the rest."""
 
 from __future__ import annotations
 
@@ -21,6 +21,12 @@ def evaluated_keys(schema: dict[str, Any], value: dict[str, Json], is_valid: IsV
         for pattern, _ in part.get("patternProperties", ()):
             keys.update(key for key in value if pattern.found_in(key))
     return keys & value.keys()
+
+
+def additional_keys(schema: dict[str, Any], value: dict[str, Json]) -> list[str]:
+    """The keys of `value` that are left to the `additionalProperties` of `schema`."""
+    known, patterns = schema.get("properties", ()), schema.get("patternProperties", ())
+    return [key for key in value if key not in known and not any(pattern.found_in(key) for pattern, _ in patterns)]
 
 
 def known_keys(schema: dict[str, Any], value: dict[str, Json], is_valid: IsValid) -> list[str]:

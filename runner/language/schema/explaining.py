@@ -12,12 +12,12 @@ from jsonschema.validators import extend
 from referencing import Registry
 
 from runner.ground.errors import did_you_mean
-from runner.ground.json_value import Json
+from runner.ground.json_value import Json, equality_key, is_integer, is_number
 from runner.language.schema import words
-from runner.language.schema.evaluated import evaluated_keys, known_keys
+from runner.language.schema.evaluated import additional_keys, evaluated_keys, known_keys
 from runner.language.schema.fault import Fault
+from runner.language.schema.fits import is_multiple
 from runner.language.schema.linked import Linked, Path, Pattern, Reference, settled
-from runner.language.schema.sameness import identity, is_integer, is_number
 
 Errors = Iterator[ValidationError]
 
@@ -54,18 +54,13 @@ def _reference(validator: Any, reference: Reference, value: Json, schema: dict[s
         yield from group if is_inside else [ValidationError("", validator="$ref", instance=value, schema=schema)]
 
 
-def _enum(_validator: Any, values: list[Json], value: Json, _schema: Any) -> Errors:
-    if identity(value) not in {identity(allowed) for allowed in values}:
-        yield ValidationError("")
-
-
-def _const(_validator: Any, wanted: Json, value: Json, _schema: Any) -> Errors:
-    if identity(value) != identity(wanted):
-        yield ValidationError("")
-
-
 def _pattern(_validator: Any, pattern: Pattern, value: Json, _schema: Any) -> Errors:
     if isinstance(value, str) and not pattern.found_in(value):
+        yield ValidationError("")
+
+
+def _multiple(_validator: Any, of: float, value: Json, _schema: Any) -> Errors:
+    if is_number(value) and not is_multiple(value, of):
         yield ValidationError("")
 
 
@@ -74,7 +69,7 @@ def _unique(_validator: Any, wanted: bool, value: Json, _schema: Any) -> Errors:
         return
     first: dict[Any, int] = {}
     for position, item in enumerate(value):
-        seen = first.setdefault(identity(item), position)
+        seen = first.setdefault(equality_key(item), position)
         if seen != position:
             yield ValidationError(f"the same as [{seen}]", path=[position])
 
@@ -107,10 +102,7 @@ def _names(validator: Any, inner: Linked, value: Json, _schema: Any) -> Errors:
 
 def _additional(validator: Any, inner: Linked, value: Json, schema: dict[str, Any]) -> Errors:
     if isinstance(value, dict):
-        patterns = [pattern for pattern, _ in schema.get("patternProperties", ())]
-        known = schema.get("properties", {})
-        extra = [key for key in value if key not in known and not any(pattern.found_in(key) for pattern in patterns)]
-        yield from _extra(validator, inner, value, extra, list(known))
+        yield from _extra(validator, inner, value, additional_keys(schema, value), list(schema.get("properties", ())))
 
 
 def _unevaluated(validator: Any, inner: Linked, value: Json, schema: dict[str, Any]) -> Errors:
@@ -136,8 +128,7 @@ def _validator_class() -> Any:
         Draft202012Validator,
         {
             "$ref": _reference,
-            "enum": _enum,
-            "const": _const,
+            "multipleOf": _multiple,
             "pattern": _pattern,
             "uniqueItems": _unique,
             "required": _required,

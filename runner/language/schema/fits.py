@@ -1,19 +1,17 @@
-"""Whether a value fits a schema: a linked schema as one function, for the many values that do."""
+"""Whether a value fits a schema: a linked schema as one function."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sized
+import math
+import operator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from runner.ground.json_value import Json
-from runner.language.schema.evaluated import evaluated_keys
-from runner.language.schema.linked import Linked, Reference
-from runner.language.schema.sameness import identity, is_integer, is_number
+from runner.ground.json_value import Json, equality_key, is_integer, is_number
+from runner.language.schema.evaluated import additional_keys, evaluated_keys
+from runner.language.schema.linked import Linked, Pattern, Reference
 
 Check = Callable[[Json], bool]
-
-LEFT_OUT = frozenset({"contains", "dependentRequired", "dependentSchemas", "multipleOf", "patternProperties"})
-"""Keywords that this way does not know."""
 
 _OF_TYPE: dict[str, Check] = {
     "array": lambda value: isinstance(value, list),
@@ -39,18 +37,16 @@ class _Compiler:
         if isinstance(schema, bool):
             return _always if schema else _never
         if id(schema) not in self._known:
-            self._known[id(schema)] = self._all_of(schema)
+            self._known[id(schema)] = _all([*self._checks(schema)])
         return self._known[id(schema)]
 
-    def _all_of(self, schema: dict[str, Any]) -> Check:
-        checks = [
-            check
-            for keyword, build in _BUILDERS.items()
-            if keyword in schema and (check := build(self, schema[keyword], schema)) is not None
-        ]
-        if not checks:
-            return _always
-        return checks[0] if len(checks) == 1 else _both(checks)
+    def _checks(self, schema: dict[str, Any]) -> Iterator[Check]:
+        """What the keywords check, the type first: after it, those that speak of that type need not ask again."""
+        given = "number" if schema.get("type") == "integer" else schema.get("type")
+        for keyword, (type_, build) in _BUILDERS.items():
+            if keyword in schema:
+                check = build(self, schema[keyword], schema)
+                yield check if type_ in (_ANY, given) else _only(_OF_TYPE[type_], check)
 
 
 def _always(_value: Json) -> bool:
@@ -61,10 +57,18 @@ def _never(_value: Json) -> bool:
     return False
 
 
-def _both(checks: list[Check]) -> Check:
-    if len(checks) == 2:  # noqa: PLR2004 - two is the usual number
-        first, second = checks
-        return lambda value: first(value) and second(value)
+def _only(is_of_type: Check, check: Check) -> Check:
+    return lambda value: not is_of_type(value) or check(value)
+
+
+def _all(checks: list[Check]) -> Check:
+    match checks:
+        case []:
+            return _always
+        case [check]:
+            return check
+        case [first, second]:
+            return lambda value: first(value) and second(value)
     return lambda value: all(check(value) for check in checks)
 
 
@@ -76,63 +80,77 @@ def _type(_compiler: _Compiler, wanted: str | list[str], _schema: dict[str, Any]
 
 
 def _enum(_compiler: _Compiler, values: list[Json], _schema: dict[str, Any]) -> Check:
-    allowed = {identity(value) for value in values}
-    return lambda value: identity(value) in allowed
+    allowed = {equality_key(value) for value in values}
+    return lambda value: equality_key(value) in allowed
 
 
 def _const(_compiler: _Compiler, wanted: Json, _schema: dict[str, Any]) -> Check:
-    known = identity(wanted)
-    return lambda value: identity(value) == known
+    known = equality_key(wanted)
+    return lambda value: equality_key(value) == known
 
 
 def _bound(holds: Callable[[Any, Any], bool]) -> Callable[..., Check]:
-    return lambda _compiler, limit, _schema: lambda value: not is_number(value) or holds(value, limit)
+    return lambda _compiler, limit, _schema: lambda value: holds(value, limit)
 
 
-def _length(kind: type[Sized], holds: Callable[[int, int], bool]) -> Callable[..., Check]:
-    return lambda _compiler, limit, _schema: lambda value: not isinstance(value, kind) or holds(len(value), limit)
+def _length(holds: Callable[[int, int], bool]) -> Callable[..., Check]:
+    return lambda _compiler, limit, _schema: lambda value: holds(len(value), limit)
 
 
-def _at_least(value: float, limit: float) -> bool:
-    return value >= limit
+def _multiple(_compiler: _Compiler, of: float, _schema: dict[str, Any]) -> Check:
+    return lambda value: is_multiple(value, of)
 
 
-def _at_most(value: float, limit: float) -> bool:
-    return value <= limit
+def is_multiple(value: float, of: float) -> bool:
+    """Whether a number is another a whole number of times, by the quotient of doubles if the other is a fraction."""
+    try:
+        if isinstance(of, int):
+            return value % of == 0
+        quotient = value / of
+        return int(quotient) == quotient
+    except OverflowError:  # then exactly, since no double holds it
+        (above, below), (of_above, of_below) = value.as_integer_ratio(), of.as_integer_ratio()
+        return above * of_below % (below * of_above) == 0
 
 
-def _pattern(_compiler: _Compiler, pattern: Any, _schema: dict[str, Any]) -> Check:
-    return lambda value: not isinstance(value, str) or pattern.found_in(value)
+def _pattern(_compiler: _Compiler, pattern: Pattern, _schema: dict[str, Any]) -> Check:
+    return pattern.found_in
 
 
-def _unique(_compiler: _Compiler, wanted: bool, _schema: dict[str, Any]) -> Check | None:
-    if not wanted:
-        return None
-    return lambda value: not isinstance(value, list) or len({identity(item) for item in value}) == len(value)
+def _unique(_compiler: _Compiler, wanted: bool, _schema: dict[str, Any]) -> Check:
+    return lambda value: not wanted or len({equality_key(item) for item in value}) == len(value)
 
 
 def _prefix(compiler: _Compiler, schemas: list[Linked], _schema: dict[str, Any]) -> Check:
     checks = [compiler.check(inner) for inner in schemas]
-    return lambda value: (
-        not isinstance(value, list) or all(check(item) for check, item in zip(checks, value, strict=False))
-    )
+    return lambda value: all(check(item) for check, item in zip(checks, value, strict=False))
 
 
 def _items(compiler: _Compiler, inner: Linked, schema: dict[str, Any]) -> Check:
     check, start = compiler.check(inner), len(schema.get("prefixItems", ()))
-    return lambda value: not isinstance(value, list) or all(check(item) for item in value[start:])
+    return lambda value: all(check(item) for item in value[start:])
+
+
+def _contains(compiler: _Compiler, inner: Linked, schema: dict[str, Any]) -> Check:
+    check, least, most = compiler.check(inner), schema.get("minContains", 1), schema.get("maxContains", math.inf)
+    return lambda value: least <= sum(map(check, value)) <= most
 
 
 def _properties(compiler: _Compiler, schemas: dict[str, Linked], _schema: dict[str, Any]) -> Check:
     checks = [(name, compiler.check(inner)) for name, inner in schemas.items()]
-    return lambda value: (
-        not isinstance(value, dict) or all(name not in value or check(value[name]) for name, check in checks)
+    return lambda value: all(name not in value or check(value[name]) for name, check in checks)
+
+
+def _patterns(compiler: _Compiler, schemas: list[tuple[Pattern, Linked]], _schema: dict[str, Any]) -> Check:
+    checks = [(pattern, compiler.check(inner)) for pattern, inner in schemas]
+    return lambda value: all(
+        check(value[name]) for pattern, check in checks for name in value if pattern.found_in(name)
     )
 
 
 def _additional(compiler: _Compiler, inner: Linked, schema: dict[str, Any]) -> Check:
-    check, known = compiler.check(inner), schema.get("properties", {}).keys()
-    return lambda value: not isinstance(value, dict) or all(check(value[name]) for name in value.keys() - known)
+    check = compiler.check(inner)
+    return lambda value: all(check(value[name]) for name in additional_keys(schema, value))
 
 
 def _unevaluated(compiler: _Compiler, inner: Linked, schema: dict[str, Any]) -> Check:
@@ -141,26 +159,30 @@ def _unevaluated(compiler: _Compiler, inner: Linked, schema: dict[str, Any]) -> 
     def is_valid(schema: Linked, value: Json) -> bool:
         return compiler.check(schema)(value)
 
-    def holds(value: Json) -> bool:
-        if not isinstance(value, dict):
-            return True
-        return all(check(value[name]) for name in value.keys() - evaluated_keys(schema, value, is_valid))
-
-    return holds
+    return lambda value: all(check(value[name]) for name in value.keys() - evaluated_keys(schema, value, is_valid))
 
 
 def _names(compiler: _Compiler, inner: Linked, _schema: dict[str, Any]) -> Check:
     check = compiler.check(inner)
-    return lambda value: not isinstance(value, dict) or all(check(name) for name in value)
+    return lambda value: all(check(name) for name in value)
 
 
 def _required(_compiler: _Compiler, names: list[str], _schema: dict[str, Any]) -> Check:
     wanted = frozenset(names)
-    return lambda value: not isinstance(value, dict) or wanted <= value.keys()
+    return lambda value: wanted <= value.keys()
+
+
+def _required_with(_compiler: _Compiler, needed: dict[str, list[str]], _schema: dict[str, Any]) -> Check:
+    return lambda value: all(value.keys() >= set(needed[key]) for key in needed.keys() & value.keys())
+
+
+def _schemas_with(compiler: _Compiler, schemas: dict[str, Linked], _schema: dict[str, Any]) -> Check:
+    checks = [(name, compiler.check(inner)) for name, inner in schemas.items()]
+    return lambda value: all(name not in value or check(value) for name, check in checks)
 
 
 def _all_of(compiler: _Compiler, schemas: list[Linked], _schema: dict[str, Any]) -> Check:
-    return _both([compiler.check(inner) for inner in schemas])
+    return _all([compiler.check(inner) for inner in schemas])
 
 
 def _any_of(compiler: _Compiler, schemas: list[Linked], _schema: dict[str, Any]) -> Check:
@@ -193,33 +215,41 @@ def _reference(compiler: _Compiler, reference: Reference, _schema: dict[str, Any
     return follow
 
 
-_BUILDERS: dict[str, Callable[..., Check | None]] = {
-    "type": _type,
-    "enum": _enum,
-    "const": _const,
-    "minimum": _bound(_at_least),
-    "maximum": _bound(_at_most),
-    "exclusiveMinimum": _bound(lambda value, limit: value > limit),
-    "exclusiveMaximum": _bound(lambda value, limit: value < limit),
-    "minLength": _length(str, _at_least),
-    "maxLength": _length(str, _at_most),
-    "pattern": _pattern,
-    "minItems": _length(list, _at_least),
-    "maxItems": _length(list, _at_most),
-    "uniqueItems": _unique,
-    "prefixItems": _prefix,
-    "items": _items,
-    "minProperties": _length(dict, _at_least),
-    "maxProperties": _length(dict, _at_most),
-    "required": _required,
-    "properties": _properties,
-    "additionalProperties": _additional,
-    "propertyNames": _names,
-    "$ref": _reference,
-    "allOf": _all_of,
-    "anyOf": _any_of,
-    "oneOf": _one_of,
-    "not": _not,
-    "if": _if,
-    "unevaluatedProperties": _unevaluated,
+_ANY = ""
+
+_BUILDERS: dict[str, tuple[str, Callable[..., Check]]] = {
+    "type": (_ANY, _type),
+    "enum": (_ANY, _enum),
+    "const": (_ANY, _const),
+    "minimum": ("number", _bound(operator.ge)),
+    "maximum": ("number", _bound(operator.le)),
+    "exclusiveMinimum": ("number", _bound(operator.gt)),
+    "exclusiveMaximum": ("number", _bound(operator.lt)),
+    "multipleOf": ("number", _multiple),
+    "minLength": ("string", _length(operator.ge)),
+    "maxLength": ("string", _length(operator.le)),
+    "pattern": ("string", _pattern),
+    "minItems": ("array", _length(operator.ge)),
+    "maxItems": ("array", _length(operator.le)),
+    "uniqueItems": ("array", _unique),
+    "prefixItems": ("array", _prefix),
+    "items": ("array", _items),
+    "contains": ("array", _contains),
+    "minProperties": ("object", _length(operator.ge)),
+    "maxProperties": ("object", _length(operator.le)),
+    "required": ("object", _required),
+    "dependentRequired": ("object", _required_with),
+    "properties": ("object", _properties),
+    "patternProperties": ("object", _patterns),
+    "additionalProperties": ("object", _additional),
+    "propertyNames": ("object", _names),
+    "$ref": (_ANY, _reference),
+    "allOf": (_ANY, _all_of),
+    "anyOf": (_ANY, _any_of),
+    "oneOf": (_ANY, _one_of),
+    "not": (_ANY, _not),
+    "if": (_ANY, _if),
+    "dependentSchemas": ("object", _schemas_with),
+    "unevaluatedProperties": ("object", _unevaluated),
 }
+"""The keywords, each with the type of the values that it speaks of, in the order in which they are asked."""

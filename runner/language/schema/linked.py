@@ -81,10 +81,9 @@ class Pattern(NamedTuple):
 
 
 class Link(NamedTuple):
-    """The linked schema, the keywords in it, and what kept some of it from being linked."""
+    """The linked schema, and what kept some of it from being linked."""
 
     schema: Linked
-    keywords: frozenset[str]
     budget: Budget
     problems: list[tuple[Path, str]]
 
@@ -94,13 +93,12 @@ def link(schema: Json) -> Link:
     linker = _Linker()
     root = linker.copy(schema, (), "")
     linker.resolve()
-    return Link(root, frozenset(linker.keywords), linker.budget, linker.problems)
+    return Link(root, linker.budget, linker.problems)
 
 
 class _Linker:
     def __init__(self) -> None:
         self.budget = Budget()
-        self.keywords: set[str] = set()
         self.problems: list[tuple[Path, str]] = []
         self._found: dict[str, Linked] = {}
         self._references: list[tuple[Path, Reference]] = []
@@ -113,7 +111,6 @@ class _Linker:
             return self._found[pointer]
         linked: dict[str, Any] = {}
         self._found[pointer] = linked
-        self.keywords.update(schema)
         for keyword, value in schema.items():
             if keyword == "$schema":  # jsonschema would go by it, and leave our rules
                 continue

@@ -190,7 +190,7 @@ def _tree(text: Text) -> tuple[Node | None, list[Problem]]:
         pass
     except MarkedYAMLError as error:
         _add_unless_told(tree.problems, syntax.problem(text, error))
-    except ValueError:
+    except (ValueError, OverflowError):
         # ruamel.yaml leaves it to chr() and int() to refuse escapes and version numbers that are out of range.
         _add_unless_told(tree.problems, text.problem("no such character or number", events.index))
     return root, sorted(tree.problems, key=in_file_order)

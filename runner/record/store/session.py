@@ -28,7 +28,7 @@ class Session:
         self._database = database
         self.where = str(path or "memory")
         self._files = [Path(f"{path}{suffix}") for suffix in FILES] if path else []
-        self._opened = {file: _identity(file) for file in self._files[:1]}
+        self._opened = {file: _device_and_inode(file) for file in self._files[:1]}
 
     def refuse_if_gone(self) -> None:
         """Raises StoreError when a file that was opened is no longer at its path.
@@ -37,7 +37,7 @@ class Session:
         when it first reads: they are known from the first time that this is asked.
         """
         for file in self._files:
-            found = _identity(file)
+            found = _device_and_inode(file)
             if self._opened.setdefault(file, found) != found:
                 raise gone(file, self.where)
 
@@ -100,7 +100,7 @@ class Session:
             self._database.close()
 
 
-def _identity(file: Path) -> tuple[int, int] | None:
+def _device_and_inode(file: Path) -> tuple[int, int] | None:
     """What tells a file from any other that may have its path; None when there is none."""
     try:
         status = file.stat()

@@ -81,13 +81,13 @@ def child_environment(
     context: Context, given: Mapping[str, str], passed_on: Mapping[str, str], attempt: Attempt
 ) -> dict[str, str]:
     """All that a child sees; later ones win: the minimal set, what is passed on, what its call sets, its step."""
-    environment = {**minimal(context.environment), **passed_on, **given, **identity(attempt, context.mark)}
+    environment = {**minimal(context.environment), **passed_on, **given, **step_variables(attempt, context.mark)}
     for name, value in environment.items():
         check_variable(name, value)
     return environment
 
 
-def identity(attempt: Attempt, mark: str) -> dict[str, str]:
+def step_variables(attempt: Attempt, mark: str) -> dict[str, str]:
     """The variables that tell a child which step and attempt it is; leftovers of a crash are found by them."""
     return {
         MARK: mark,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -193,6 +194,31 @@ def test_a_whole_number_under_number_becomes_a_double(schema: Any, value: Any, n
     assert repr(result) == repr(normal)
 
 
+@pytest.mark.parametrize(
+    ("value", "of", "is_multiple"),
+    [
+        (0.3, 0.1, False),  # as doubles are
+        (0.5, 0.1, True),
+        (7.5, 2.5, True),
+        (7.5, 5, False),
+        (1e308, 0.125, True),
+        (10**400, 0.125, True),
+        (10**400 + 1, 2.0, False),
+        (1.5, 10**400, False),
+        (True, 2, True),
+    ],
+)
+def test_a_multiple_may_be_beyond_all_doubles(value: Any, of: float, is_multiple: bool) -> None:
+    compiled = compile_schema({"multipleOf": of})
+    assert compiled.fits(value) == is_multiple
+    assert bool(compiled.errors(value)) != is_multiple
+
+
+def test_a_value_from_outside_json_is_refused_in_words() -> None:
+    [error] = compile_schema({"const": 1}).errors(Decimal(1))
+    assert error.message == "does not fit its schema"
+
+
 def test_what_needs_no_doubles_is_handed_back_as_it_is() -> None:
     value = {"a": [1, 2]}
     assert compile_schema({"type": "object"}).normalise(value) is value
@@ -242,7 +268,7 @@ def test_a_schema_of_itself_takes_trees() -> None:
         },
         {"multipleOf": 1, "properties": {"x": {"anyOf": [{"$ref": "#"}, {"$ref": "#"}]}}, "required": ["y"]},
     ],
-    ids=["branching", "layered", "the slow way"],
+    ids=["branching", "layered", "while it is explained"],
 )
 def test_a_check_that_would_take_for_ever_is_given_up(schema: Any) -> None:
     value: Any = {}

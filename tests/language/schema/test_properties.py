@@ -1,4 +1,4 @@
-"""What holds for every schema and value: the fast way, the slow way and jsonschema itself are of one mind."""
+"""What holds for every schema and value: what decides, what explains, and jsonschema itself are of one mind."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.validators import extend
 from referencing import Registry
 
-from runner.language.schema import check_schema, check_workflow, compile_schema
+from runner.language.schema import check_schema, check_workflow, compile_schema, shipped
 from runner.language.schema.explaining import find_faults
 from runner.language.schema.linked import link
 from runner.language.source import parse
@@ -29,49 +29,65 @@ VALUES = st.recursive(
 )
 TYPES = st.sampled_from(["array", "boolean", "integer", "null", "number", "object", "string"])
 COUNTS = st.integers(0, 2)
+LIMITS = st.integers(-2, 2) | st.sampled_from([-0.5, 1.0, 1.5])
+SAYING_NOTHING = """
+    $schema $comment $defs definitions title description default examples deprecated readOnly writeOnly format
+    contentEncoding contentMediaType
+"""
+"""The keywords that no value can fail by, of those that a schema may have."""
+
+
+def each_keyword(inner: st.SearchStrategy[Any]) -> dict[str, st.SearchStrategy[Any]]:
+    """What may stand under each keyword that checks anything, with inner schemas from `inner`."""
+    schemas = st.dictionaries(NAMES, inner, max_size=3)
+    lists = st.lists(inner, min_size=1, max_size=2)
+    return {
+        "type": TYPES | st.lists(TYPES, min_size=1, max_size=2, unique=True),
+        "enum": st.lists(VALUES, min_size=1, max_size=3),
+        "const": VALUES,
+        "minimum": LIMITS,
+        "maximum": LIMITS,
+        "exclusiveMinimum": LIMITS,
+        "exclusiveMaximum": LIMITS,
+        "multipleOf": st.sampled_from([1, 2, 2.0, 0.5, 0.1, 1.5]),
+        "minLength": COUNTS,
+        "maxLength": COUNTS,
+        "pattern": st.sampled_from(["^a", "b$", "."]),
+        "minItems": COUNTS,
+        "maxItems": COUNTS,
+        "uniqueItems": st.booleans(),
+        "items": inner,
+        "prefixItems": lists,
+        "contains": inner,
+        "minContains": COUNTS,
+        "maxContains": COUNTS,
+        "properties": schemas,
+        "patternProperties": st.dictionaries(st.sampled_from(["a", "[bc]"]), inner, max_size=2),
+        "additionalProperties": inner,
+        "unevaluatedProperties": inner,
+        "propertyNames": inner,
+        "required": st.lists(NAMES, max_size=2, unique=True),
+        "minProperties": COUNTS,
+        "maxProperties": COUNTS,
+        "dependentRequired": st.dictionaries(NAMES, st.lists(NAMES, max_size=2, unique=True), max_size=1),
+        "dependentSchemas": st.dictionaries(NAMES, inner, max_size=1),
+        "allOf": lists,
+        "anyOf": lists,
+        "oneOf": lists,
+        "not": inner,
+        "if": inner,
+        "then": inner,
+        "else": inner,
+        "$ref": st.just("#/$defs/d"),
+    }
 
 
 def keywords(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """A schema with some keywords, its inner schemas from `inner`."""
-    schemas = st.dictionaries(NAMES, inner, max_size=3)
-    lists = st.lists(inner, min_size=1, max_size=2)
-    return st.fixed_dictionaries(
-        {},
-        optional={
-            "type": TYPES | st.lists(TYPES, min_size=1, max_size=2, unique=True),
-            "enum": st.lists(VALUES, min_size=1, max_size=3),
-            "const": VALUES,
-            "minimum": st.integers(-2, 2),
-            "exclusiveMaximum": st.integers(-2, 2),
-            "multipleOf": st.integers(1, 2),
-            "minLength": COUNTS,
-            "maxLength": COUNTS,
-            "pattern": st.sampled_from(["^a", "b$", "."]),
-            "minItems": COUNTS,
-            "maxItems": COUNTS,
-            "uniqueItems": st.booleans(),
-            "items": inner,
-            "prefixItems": lists,
-            "contains": inner,
-            "properties": schemas,
-            "patternProperties": st.dictionaries(st.sampled_from(["a", "[bc]"]), inner, max_size=2),
-            "additionalProperties": inner,
-            "unevaluatedProperties": inner,
-            "propertyNames": inner,
-            "required": st.lists(NAMES, max_size=2, unique=True),
-            "minProperties": COUNTS,
-            "maxProperties": COUNTS,
-            "dependentRequired": st.dictionaries(NAMES, st.lists(NAMES, max_size=2, unique=True), max_size=1),
-            "dependentSchemas": st.dictionaries(NAMES, inner, max_size=1),
-            "allOf": lists,
-            "anyOf": lists,
-            "oneOf": lists,
-            "not": inner,
-            "if": inner,
-            "then": inner,
-            "else": inner,
-            "$ref": st.just("#/$defs/d"),
-        },
+    """A schema with some keywords, few or many: few are often met, many hardly ever."""
+    every = each_keyword(inner)
+    few = st.lists(st.sampled_from([*every]), max_size=3, unique=True)
+    return few.flatmap(lambda names: st.fixed_dictionaries({name: every[name] for name in names})) | (
+        st.fixed_dictionaries({}, optional=every)
     )
 
 
@@ -98,6 +114,11 @@ Stock: Any = extend(  # type: ignore[no-untyped-call]
         "integer", lambda _checker, value: isinstance(value, int) and not isinstance(value, bool)
     ),
 )
+
+
+def test_every_keyword_is_tried() -> None:
+    allowed = shipped.fragment("json-schema")["$defs"]["keywords"]["properties"]
+    assert {*each_keyword(st.none()), *SAYING_NOTHING.split()} == {*allowed}
 
 
 @given(WHOLE, VALUES)
