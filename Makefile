@@ -37,7 +37,9 @@ format: $(READY) ## put the code in its format, mend what can be mended
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(READY) ## write the generated parts of the documents anew
+docs: $(READY) ## write the generated parts of documents and schemas anew
+	$(BIN)/python -c "from runner.language.schema.union import write; write()"
+	$(BIN)/python -m runner.record.event_schema
 	find README.md CONTRIBUTING.md docs -name '*.md' -exec $(BIN)/python -m cogapp -r -I . {} +
 
 bench: $(READY) ## measure beside other tools, which get an environment of their own

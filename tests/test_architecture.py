@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -57,6 +58,8 @@ MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 50
 MAX_NESTING = 3
 MAX_ROOMS = 12
+LONG_FOR_MOST = 14
+"""Lines that nine functions of ten do not pass."""
 
 NO_NOUNS = {"base", "common", "data", "helper", "helpers", "info", "manager", "managers", "misc", "util", "utils"}
 UNSAFE_MODULES = {"cloudpickle", "dill", "marshal", "pickle", "shelve", "yaml"}
@@ -344,6 +347,114 @@ def test_no_file_names_the_machine_it_was_written_on() -> None:
 
 def test_only_tests_look_outside_the_project() -> None:
     expect_none(lines_with(OUTSIDE, (path for path in own_files() if not path.is_relative_to(ROOT / "tests"))))
+
+
+OTHER_MEANINGS: dict[str, tuple[str, set[str]]] = {
+    "agent": (
+        "who asks, in a row, an event or a call; a section of a file",
+        {
+            "engine/scheduler/settling",
+            "language/schema/owners",
+            "record/projection",
+            "record/store/tables",
+            "workflow/analysis/calls",
+        },
+    ),
+    "command": (
+        "a key of a tool; what to type; the tag of a call",
+        {
+            "cli/printing",
+            "workflow/compiler/compilation",
+            "workflow/model",
+            "world/calls",
+        },
+    ),
+    "end": (
+        "the end of a tag, of a frame, of an export; a mistake for `exit`",
+        {
+            "language/template/wording",
+            "seeing/diagram",
+            "travel/exports",
+            "workflow/compiler/bodies",
+        },
+    ),
+    "none": (
+        "no compression, no key; Jinja's None; the word for a node without a verb",
+        {
+            "cli/settings",
+            "language/template/path",
+            "language/template/predicates",
+            "record/store/form",
+            "workflow/model",
+            "world/providers/endpoints",
+        },
+    ),
+    "read": (
+        "a permission, a kind of access, the tag of a call",
+        {
+            "cli/reporting",
+            "engine/loading",
+            "workflow/compiler/declarations",
+            "world/calls",
+            "world/tools/files",
+            "world/tools/globs",
+            "world/tools/paths",
+        },
+    ),
+    "tool": (
+        "a section of a file; a field of what a model asks for, and of an error",
+        {
+            "language/schema/owners",
+            "workflow/analysis/names",
+            "workflow/compiler/compilation",
+            "world/providers/contract",
+            "world/providers/scripted",
+            "world/providers/wire",
+            "world/tools/python",
+        },
+    ),
+    "workflow": ("a field of a document and of a run's row", {"cli/printing", "record/soundness"}),
+    "write": (
+        "a permission, a kind of access, the tag of a call",
+        {
+            "cli/reporting",
+            "engine/loading",
+            "workflow/compiler/declarations",
+            "world/calls",
+            "world/tools/files",
+            "world/tools/paths",
+        },
+    ),
+}
+"""Words that are verbs, but mean something else in these modules: what, and where."""
+
+
+def test_no_verb_is_spelled_outside_its_kind() -> None:
+    kinds = importlib.import_module("runner.nodes").KINDS
+    spelled: dict[str, dict[str, str]] = {}
+    for module in RUNNER:
+        place = module.path.removeprefix("runner/").removesuffix(".py").removesuffix("/__init__")
+        for node in ast.walk(module.tree) if not place.startswith("nodes") else ():
+            if isinstance(node, ast.Constant) and node.value in kinds:
+                spelled.setdefault(node.value, {})[place] = f"{module.path}:{node.lineno}: {node.value!r}"
+    allowed = {word: places for word, (_, places) in OTHER_MEANINGS.items()}
+    expect_none(
+        said for word, where in spelled.items() for place, said in where.items() if place not in allowed.get(word, ())
+    )
+    gone = {word: [place for place in places if place not in spelled.get(word, ())] for word, places in allowed.items()}
+    expect_none(f"{word} no longer stands in {', '.join(places)}" for word, places in gone.items() if places)
+
+
+def test_most_functions_are_short() -> None:
+    lengths = sorted((node.end_lineno or 0) - node.lineno + 1 for module in RUNNER for node in functions(module))
+    assert lengths[int(len(lengths) * 0.9)] <= LONG_FOR_MOST
+
+
+def test_contributing_names_files_that_exist() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = re.findall(r"`((?:runner|schemas|tests)/[\w./]*)`", text)
+    expect_none(name for name in named if "ring" not in name and not (ROOT / name).exists())
+    assert len(named) > MAX_ROOMS
 
 
 def test_every_node_kind_has_its_schema_module_test_and_page() -> None:

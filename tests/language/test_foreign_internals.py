@@ -327,9 +327,9 @@ LATE = ("litellm", "openai")
 
 APART = """
 import json, sys
-from runner.world.providers.library import load
+from runner.world.providers.library import load_litellm
 from tests.language.test_foreign_internals import installed
-load()
+load_litellm()
 print(json.dumps({use: installed(use) for use in sys.argv[1:]}))
 """
 

@@ -17,6 +17,7 @@ from referencing import Registry
 from runner.ground import resources
 from runner.ground.errors import ErrorType, InvalidWorkflow
 from runner.language.schema import VERBS, bundle, check_schema, check_workflow
+from runner.language.schema.union import union
 from runner.language.source import Source, parse
 from tests.mistakes import cases
 
@@ -225,6 +226,11 @@ def test_every_kind_of_node_has_a_file_and_a_place_in_the_chain() -> None:
         link = link["else"]
     assert tuple(chain) == VERBS
     assert link == {"$ref": "#/$defs/none"}
+
+
+def test_the_file_for_editors_is_the_union_of_all_kinds() -> None:
+    written = json.loads((resources.data("schemas") / "verb.json").read_text(encoding="utf-8"))
+    assert {key: part for key, part in written.items() if key not in ("$schema", "title")} == union()
 
 
 def test_the_types_of_errors_are_those_of_the_code() -> None:
