@@ -7,9 +7,9 @@ from typing import Any
 
 from runner.ground.errors import TemplateError, did_you_mean
 from runner.language.template import list_filters, number_filters, text_filters
-from runner.language.template.access import MISSING
 from runner.language.template.budget import Budget
 from runner.language.template.json_value import Unresolved
+from runner.language.template.lookup import MISSING
 from runner.language.template.predicates import PREDICATES
 
 Filter = Callable[..., Any]

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from runner.ground.errors import TemplateError
-from runner.language.template.access import MISSING, member
 from runner.language.template.budget import TEXT_PER_UNIT, Budget
 from runner.language.template.json_value import described, text_of
+from runner.language.template.lookup import MISSING, member
 
 _CONVERSION = re.compile(r"%(?:\((?P<key>[^()%]*)\))?(?P<form>[-+ #0]*\d{0,3}(?:\.\d{1,2})?)(?P<type>[sdifeEgGxXo%])|%")
 _LENGTH_OF_A_CONVERSION = 1000 + 320

@@ -7,10 +7,10 @@ from itertools import pairwise
 from typing import Any
 
 from runner.ground.errors import TemplateError
-from runner.language.template.access import MISSING, member, missing_member
 from runner.language.template.budget import Budget
 from runner.language.template.comparison import identity, sort_keys
 from runner.language.template.json_value import described, refuse
+from runner.language.template.lookup import MISSING, member, missing_member
 from runner.language.template.operators import add, joined
 from runner.language.template.text_filters import need_text, need_whole
 

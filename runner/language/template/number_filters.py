@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from runner.ground.errors import TemplateError
-from runner.language.template.access import MISSING
 from runner.language.template.budget import Budget
 from runner.language.template.json_value import described
+from runner.language.template.lookup import MISSING
 from runner.language.template.operators import in_range, is_number
 from runner.language.template.text_filters import need_whole
 

@@ -13,9 +13,9 @@ from jinja2 import Undefined
 from runner.ground.errors import TemplateError, WorkflowError
 from runner.language.reference import Reference
 from runner.language.template.budget import MAX_TEXT, Budget, too_long
+from runner.language.template.failures import placed, statement_offset
+from runner.language.template.instrumentation import LONE, instrumented
 from runner.language.template.json_value import copied, text_of
-from runner.language.template.placing import placed, statement_offset
-from runner.language.template.rewriting import LONE, rewritten
 from runner.language.template.sandbox import Scope
 from runner.language.template.syntax import SANDBOX, Syntax, parse
 from runner.language.template.watchdog import Overtime, guarded
@@ -42,7 +42,7 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def code(self) -> Code:
         """The compiled template."""
-        tree = rewritten(self.syntax.tree, self.syntax.lone)
+        tree = instrumented(self.syntax.tree, self.syntax.lone)
         return Code.from_code(SANDBOX, SANDBOX.compile(tree), {})
 
     def _run(self, data: Mapping[str, Any], as_text: bool) -> Any:

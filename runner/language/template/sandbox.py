@@ -14,17 +14,17 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace, missing
 
 from runner.ground.errors import TemplateError
-from runner.language.template.access import MISSING, member
 from runner.language.template.budget import MAX_TEXT, Budget, too_long
 from runner.language.template.comparison import compared
 from runner.language.template.filters import FILTERS
 from runner.language.template.json_value import described, text_of
 from runner.language.template.list_filters import each
+from runner.language.template.lookup import MISSING, member
 from runner.language.template.methods import FUNCTIONS, METHODS, Function, method
-from runner.language.template.missing import Missing
 from runner.language.template.operators import BINARY, UNARY, joined, sliced
 from runner.language.template.predicates import PREDICATES
 from runner.language.template.text_filters import as_text
+from runner.language.template.undefined import Missing
 
 MAX_TOKENS = 20_000
 
@@ -227,4 +227,4 @@ INTERNAL: Mapping[str, Callable[..., Any]] = {
     "~slice": sliced,
     "~text": as_text,
 }
-"""What the rewriting puts in place of Jinja's own operations. No template can write such a name."""
+"""What the instrumentation puts in place of Jinja's own operations. No template can write such a name."""

@@ -12,7 +12,7 @@ from runner.language.reference import Reference
 from runner.language.template.references import references
 from runner.language.template.rules import MAX_DEPTH, check
 from runner.language.template.sandbox import Sandbox
-from runner.language.template.wording import reworded
+from runner.language.template.syntax_errors import reworded
 
 SANDBOX = Sandbox()
 

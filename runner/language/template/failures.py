@@ -13,9 +13,9 @@ from jinja2 import UndefinedError
 
 from runner.ground.errors import TemplateError
 from runner.language.template.budget import out_of_time
-from runner.language.template.missing import Missing, UseOfMissing
+from runner.language.template.syntax_errors import opening_before
+from runner.language.template.undefined import Missing, UseOfMissing
 from runner.language.template.watchdog import Overtime
-from runner.language.template.wording import opening_before
 
 _LONGEST_TAG = 2_000
 _LONGEST_NAME = 200

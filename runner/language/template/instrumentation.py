@@ -15,7 +15,7 @@ LONE = "lone"
 _Repeated = TypeVar("_Repeated", nodes.For, nodes.Macro, nodes.CallBlock)
 
 
-def rewritten(tree: nodes.Template, lone: nodes.Expr | None) -> nodes.Template:
+def instrumented(tree: nodes.Template, lone: nodes.Expr | None) -> nodes.Template:
     """The tree to compile. With `lone`, it writes nothing and keeps the value of that expression."""
     if lone is not None:
         tree.body = [nodes.Assign(nodes.Name(LONE, "store"), lone, lineno=lone.lineno)]

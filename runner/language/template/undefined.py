@@ -9,8 +9,8 @@ from typing import Any, NoReturn
 from jinja2 import StrictUndefined, UndefinedError
 from jinja2.utils import missing
 
-from runner.language.template.access import missing_member, missing_name
 from runner.language.template.json_value import Unresolved
+from runner.language.template.lookup import missing_member, missing_name
 
 
 class UseOfMissing(UndefinedError):
