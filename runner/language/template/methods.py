@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
+from jinja2.utils import Namespace
 
 from runner.ground.errors import TemplateError, did_you_mean
 from runner.language.template.budget import TEXT_PER_UNIT, Budget
@@ -144,5 +145,6 @@ def _object(budget: Budget, items: Any = None, /, **named: Any) -> dict[str, Any
 
 FUNCTIONS: Mapping[str, Function] = {
     "dict": Function("dict", _object),
+    "namespace": Function("namespace", lambda budget, *items, **named: Namespace(_object(budget, *items, **named))),
     "range": Function("range", _range),
 }

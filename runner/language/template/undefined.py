@@ -12,6 +12,9 @@ from jinja2.utils import missing
 from runner.language.template.json_value import Unresolved
 from runner.language.template.lookup import missing_member, missing_name
 
+TAKE_MISSING = frozenset({"default", "d", "defined", "undefined"})
+"""The filters and tests that may be given what does not exist."""
+
 
 class UseOfMissing(UndefinedError):
     """Something that does not exist was used."""
