@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Iterable
 
 from runner.ground.clock import Clock, SystemClock
 from runner.ground.errors import TemplateError
@@ -75,6 +76,18 @@ class Budget:
 def out_of_time() -> TemplateError:
     """The error of a rendering that took too long."""
     return TemplateError(f"the template took more than {MAX_SECONDS:g} seconds", hint="loop over fewer items")
+
+
+def bounded(pieces: Iterable[str]) -> str:
+    """The pieces as one text, or TemplateError as soon as it is too long."""
+    texts = []
+    length = 0
+    for piece in pieces:
+        length += len(piece)
+        if length > MAX_TEXT:
+            raise too_long()
+        texts.append(piece)
+    return "".join(texts)
 
 
 def too_long() -> TemplateError:

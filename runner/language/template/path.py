@@ -3,45 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import takewhile
 from typing import Any
 
 import msgspec
 
 from runner.language.reference import Reference
 
-_RESERVED = frozenset(
-    [
-        "true",
-        "false",
-        "none",
-        "True",
-        "False",
-        "None",
-        "null",
-        "nil",
-        "undefined",
-        "and",
-        "or",
-        "not",
-        "if",
-        "elif",
-        "else",
-        "in",
-        "is",
-        "for",
-        "recursive",
-        "loop",
-        "self",
-        "super",
-        "caller",
-        "varargs",
-        "kwargs",
-        "range",
-        "dict",
-        "namespace",
-    ]
-)
+_LITERALS = frozenset({"true", "false", "none", "True", "False", "None", "null", "nil", "undefined"})
+_KEYWORDS = frozenset({"and", "or", "not", "if", "elif", "else", "in", "is", "for", "recursive"})
+_JINJAS_NAMES = frozenset({"loop", "self", "super", "caller", "varargs", "kwargs", "range", "dict", "namespace"})
+_RESERVED = _LITERALS | _KEYWORDS | _JINJAS_NAMES
 _OPENING = re.compile(r"\{[{%#]")
 _STEP = r"""\.(?!__)[A-Za-z_]\w* | \[(?:0|[1-9]\d{0,8})\] | \["[^"'\\{}\r\n]*"\] | \['[^"'\\{}\r\n]*'\]"""
 _INSERTION = re.compile(
@@ -74,11 +47,7 @@ class Path(msgspec.Struct, frozen=True):
     @property
     def reference(self) -> Reference:
         """What this refers to, as far as the keys go."""
-        keys: list[str] = []
-        for step in self.steps:
-            if isinstance(step, int):
-                break
-            keys.append(step)
+        keys: Iterable[Any] = takewhile(lambda step: isinstance(step, str), self.steps)
         return Reference((self.root, *keys), self.offset)
 
 

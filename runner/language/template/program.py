@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -12,12 +12,11 @@ from jinja2 import Undefined
 
 from runner.ground.errors import TemplateError, WorkflowError
 from runner.language.reference import Reference
-from runner.language.template.budget import MAX_TEXT, Budget, too_long
+from runner.language.template.failures import placed, statement_offset
+from runner.language.template.instrumentation import LONE, instrumented
 from runner.language.template.json_value import copied, text_of
-from runner.language.template.placing import placed, statement_offset
-from runner.language.template.rewriting import LONE, rewritten
-from runner.language.template.sandbox import Scope
-from runner.language.template.syntax import SANDBOX, Syntax, parse
+from runner.language.template.sandbox import SANDBOX, Scope, new_scope
+from runner.language.template.syntax import Syntax, parse
 from runner.language.template.watchdog import Overtime, guarded
 
 
@@ -42,15 +41,15 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def code(self) -> Code:
         """The compiled template."""
-        tree = rewritten(self.syntax.tree, self.syntax.lone)
+        tree = instrumented(self.syntax.tree, self.syntax.lone)
         return Code.from_code(SANDBOX, SANDBOX.compile(tree), {})
 
     def _run(self, data: Mapping[str, Any], as_text: bool) -> Any:
         try:
             if not self.syntax.repeats:
-                return self._rendered(Scope(SANDBOX, data, Budget()), as_text)
+                return self._rendered(new_scope(data), as_text)
             with guarded():
-                return self._rendered(Scope(SANDBOX, data, Budget()), as_text)
+                return self._rendered(new_scope(data), as_text)
         except WorkflowError as error:
             if not isinstance(error, TemplateError):
                 raise
@@ -67,31 +66,20 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     def _rendered(self, scope: Scope, as_text: bool) -> Any:
         pieces = self.code.root_render_func(scope)
         if self.syntax.lone is None:
-            return _concatenated(pieces)
+            return SANDBOX.concat(pieces)
         for _ in pieces:
             pass
         value = scope.vars[LONE]
         if type(value) is str:
             return value
         if as_text:
-            return "" if type(value) is Undefined else text_of(value, scope.budget)
+            return "" if type(value) is Undefined else text_of(scope.budget, value)
         if isinstance(value, Undefined):
             value._fail_with_undefined_error()
-        return copied(value, scope.budget)
+        return copied(scope.budget, value)
 
 
 @lru_cache(maxsize=256)
 def compile_program(source: str) -> Program:
     """Parse and check; TemplateError says what is wrong, and at which offset. The same text is compiled once."""
     return Program(parse(source))
-
-
-def _concatenated(pieces: Iterable[str]) -> str:
-    texts = []
-    length = 0
-    for piece in pieces:
-        length += len(piece)
-        if length > MAX_TEXT:
-            raise too_long()
-        texts.append(piece)
-    return "".join(texts)

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from itertools import takewhile
+from typing import Any
 
 from jinja2 import nodes
+from jinja2.visitor import NodeVisitor
 
 from runner.ground.errors import TemplateError, did_you_mean
 from runner.language.reference import Reference
+from runner.language.template.lookup import TAKE_MISSING
 from runner.language.template.methods import FUNCTIONS
-from runner.language.template.visiting import Visitor
 
-_CALLABLE = frozenset(FUNCTIONS) | {"namespace"}
-_GUARDING_TESTS = frozenset({"defined", "undefined"})
-_GUARDING_FILTERS = frozenset({"default", "d"})
 _FUNCTION_HINTS = {
+    **{name: f"write `x | {name}`" for name in ("float", "int", "length", "max", "min", "string", "sum")},
     "size": "write `x | length`",
     "len": "write `x | length`",
-    "length": "write `x | length`",
-    "has": "write `x is defined`",
     "str": "write `x | string`",
-    "string": "write `x | string`",
-    "int": "write `x | int`",
     "double": "write `x | float`",
-    "float": "write `x | float`",
     "sorted": "write `x | sort`",
-    "sum": "write `x | sum`",
-    "min": "write `x | min`",
-    "max": "write `x | max`",
+    "has": "write `x is defined`",
     "now": "templates have no clock; decisions rest on recorded facts",
 }
 
@@ -39,29 +33,21 @@ def references(tree: nodes.Template) -> tuple[Reference, ...]:
     return tuple(sorted(finder.found, key=lambda reference: reference.offset))
 
 
-class _Finder(Visitor):
+class _Finder(NodeVisitor):
     """Goes through the tree with the set of names that are bound at each point."""
 
     def __init__(self) -> None:
         self.found: list[Reference] = []
+
+    def get_visitor(self, node: nodes.Node) -> Callable[..., Any] | None:
+        """Jinja would look for `visit_Name`."""
+        return getattr(self, f"see_{type(node).__name__.lower()}", None)
 
     def see_name(self, node: nodes.Name, bound: set[str]) -> None:
         if node.ctx != "load":
             bound.add(node.name)
         else:
             self._path(node, bound)
-
-    def see_getattr(self, node: nodes.Getattr, bound: set[str]) -> None:
-        self._path(node, bound)
-
-    def see_getitem(self, node: nodes.Getitem, bound: set[str]) -> None:
-        self._path(node, bound)
-
-    def see_test(self, node: nodes.Test, bound: set[str]) -> None:
-        self._guarded(node, node.name in _GUARDING_TESTS, bound)
-
-    def see_filter(self, node: nodes.Filter, bound: set[str]) -> None:
-        self._guarded(node, node.name in _GUARDING_FILTERS, bound)
 
     def see_call(self, node: nodes.Call, bound: set[str]) -> None:
         called = node.node
@@ -123,13 +109,15 @@ class _Finder(Visitor):
         inner = {*bound, "caller", "varargs", "kwargs"}
         self._see_all([*node.defaults, *node.args, *node.body], inner)
 
-    def _guarded(self, node: nodes.Filter | nodes.Test, guards: bool, bound: set[str]) -> None:
+    def _use(self, node: nodes.Filter | nodes.Test, bound: set[str]) -> None:
         subject = node.node
-        if guards and isinstance(subject, nodes.Name | nodes.Getattr | nodes.Getitem):
+        if node.name in TAKE_MISSING and isinstance(subject, nodes.Name | nodes.Getattr | nodes.Getitem):
             self._path(subject, bound, guarded=True)
         elif subject is not None:
             self.visit(subject, bound)
         self._see_all((child for child in node.iter_child_nodes() if child is not subject), bound)
+
+    see_filter = see_test = _use
 
     def _path(self, node: nodes.Expr, bound: set[str], guarded: bool = False) -> None:
         """A name and the keys after it, as far as they are written out; what stands between brackets is visited."""
@@ -142,8 +130,10 @@ class _Finder(Visitor):
         if not isinstance(node, nodes.Name):
             self.visit(node, bound)
         elif node.name not in bound:
-            path = (node.name, *_known(reversed(keys)))
-            self.found.append(Reference(path, node.lineno, guarded))
+            known: Iterable[Any] = takewhile(lambda key: key is not None, reversed(keys))
+            self.found.append(Reference((node.name, *known), node.lineno, guarded))
+
+    see_getattr = see_getitem = _path
 
     def _see_all(self, children: Iterable[nodes.Node], bound: set[str]) -> None:
         for child in children:
@@ -156,15 +146,8 @@ def _written_key(node: nodes.Getattr | nodes.Getitem) -> str | None:
     return node.arg.value if isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str) else None
 
 
-def _known(keys: Iterable[str | None]) -> Iterable[str]:
-    for key in keys:
-        if key is None:
-            return
-        yield key
-
-
 def _need_function(name: nodes.Name) -> None:
-    if name.name not in _CALLABLE:
+    if name.name not in FUNCTIONS:
         hint = _FUNCTION_HINTS.get(name.name, "")
-        near = "" if hint else did_you_mean(name.name, sorted(_CALLABLE))
+        near = "" if hint else did_you_mean(name.name, list(FUNCTIONS))
         raise TemplateError(f"there is no function '{name.name}'{near}", name.lineno, hint, len(name.name))

@@ -2,67 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from jinja2 import Undefined, pass_context
-from jinja2.exceptions import TemplateSyntaxError
-from jinja2.lexer import TokenStream
-from jinja2.nodes import EvalContext
 from jinja2.runtime import Context, LoopContext, Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace, missing
 
 from runner.ground.errors import TemplateError
-from runner.language.template.access import MISSING, member
-from runner.language.template.budget import MAX_TEXT, Budget, too_long
-from runner.language.template.comparison import compared
+from runner.language.template.budget import Budget, bounded
 from runner.language.template.filters import FILTERS
 from runner.language.template.json_value import described, text_of
 from runner.language.template.list_filters import each
+from runner.language.template.lookup import MISSING, TAKE_MISSING, Missing, member
 from runner.language.template.methods import FUNCTIONS, METHODS, Function, method
-from runner.language.template.missing import Missing
 from runner.language.template.operators import BINARY, UNARY, joined, sliced
-from runner.language.template.predicates import PREDICATES
-from runner.language.template.text_filters import as_text
-
-MAX_TOKENS = 20_000
+from runner.language.template.predicates import PREDICATES, compared
 
 LOOP_FIELDS = frozenset(
     {"index", "index0", "revindex", "revindex0", "first", "last", "length", "depth", "depth0", "previtem", "nextitem"}
 )
-_TAKE_MISSING = frozenset({"default", "d", "defined", "undefined"})
 
 
 class Scope(Context):
-    """The names of one rendering, and its budget. Data is looked up by `data[name]`, and comes before functions."""
+    """The names of one rendering, and its budget. Data is looked up by `parent[name]`, and comes before functions."""
 
-    def __init__(self, environment: Sandbox, data: Mapping[str, Any], budget: Budget) -> None:
-        """Sets what Jinja's own would, but for what no template here uses: that takes longer than most templates do."""
-        self.environment = environment
-        self.eval_ctx = environment.evaluation
-        self.name = None
-        self.parent: dict[str, Any] = {}
-        self.vars: dict[str, Any] = {}
-        self.exported_vars: set[str] = set()
-        self.blocks: dict[str, Any] = {}
-        self.data = data
-        self.budget = budget
+    budget: Budget
 
     def resolve_or_missing(self, key: str) -> Any:
         if key in self.vars:
             return self.vars[key]
         try:
-            return self.data[key]
+            return self.parent[key]
         except KeyError:
             return self.environment.globals.get(key, missing)
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
-    """The one environment of all templates. Its tokens carry their offset where Jinja keeps the line number."""
+    """The environment of all templates."""
 
     intercepted_binops: ClassVar[frozenset[str]] = frozenset(BINARY)  # type: ignore[misc] # Jinja has no ClassVar
     intercepted_unops: ClassVar[frozenset[str]] = frozenset(UNARY)  # type: ignore[misc] # Jinja has no ClassVar
+
+    concat = staticmethod(bounded)
 
     def __init__(self) -> None:
         super().__init__(
@@ -73,19 +56,10 @@ class Sandbox(ImmutableSandboxedEnvironment):
             optimized=False,
             cache_size=0,
         )
-        self.evaluation = EvalContext(self)
-        self.globals = {**FUNCTIONS, "namespace": _NAMESPACE}
-        self.filters = {name: _in_budget(filter, name in _TAKE_MISSING) for name, filter in FILTERS.items()}
+        self.globals = dict(FUNCTIONS)
+        self.filters = {name: _in_budget(filter, name in TAKE_MISSING) for name, filter in FILTERS.items()}
         self.filters |= {name: _in_budget(filter) for name, filter in INTERNAL.items()}
-        self.tests = {name: _in_budget(test, name in _TAKE_MISSING) for name, test in PREDICATES.items()}
-
-    @staticmethod
-    def concat(pieces: Iterable[str]) -> str:
-        """What macros and blocks wrote, as one text."""
-        texts = list(pieces)
-        if sum(map(len, texts)) > MAX_TEXT:
-            raise too_long()
-        return "".join(texts)
+        self.tests = {name: _in_budget(test, name in TAKE_MISSING) for name, test in PREDICATES.items()}
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """`obj.attribute`: a key first; then the fields of `loop` and of a namespace, the methods of text."""
@@ -136,30 +110,11 @@ class Sandbox(ImmutableSandboxedEnvironment):
         _need_existing(owner)
         return Missing(obj=owner, name=key)
 
-    def _tokenize(
-        self, source: str, name: str | None, filename: str | None = None, state: str | None = None
-    ) -> TokenStream:
-        return TokenStream(self.lexer.wrap(self._placed(source)), name, filename)
-
-    def _placed(self, source: str) -> Iterator[tuple[int, str, str]]:
-        """The tokens, each with its offset; blanks that `{%-` takes away stand between them."""
-        source = source.replace("\r\n", "\n").replace("\r", "\n")
-        offset = 0
-        try:
-            for count, (_, kind, text) in enumerate(self.lexer.tokeniter(source, None)):
-                if count > MAX_TOKENS:
-                    raise TemplateSyntaxError("too many tokens", offset)
-                offset = source.find(text, offset)
-                yield offset, kind, text
-                offset += len(text)
-        except TemplateSyntaxError as error:
-            raise TemplateSyntaxError(error.message or "", offset) from error
-
 
 @pass_context
 def _written(scope: Scope, value: Any) -> str:
     """A value as it stands in text. An `if` without `else` that does not hold writes nothing."""
-    return "" if type(value) is Undefined else text_of(value, scope.budget)
+    return "" if type(value) is Undefined else text_of(scope.budget, value)
 
 
 def _in_budget(apply: Callable[..., Any], takes_missing: bool = False) -> Callable[..., Any]:
@@ -167,7 +122,7 @@ def _in_budget(apply: Callable[..., Any], takes_missing: bool = False) -> Callab
 
     @pass_context
     def within(scope: Scope, value: Any, *args: Any, **named: Any) -> Any:
-        if not takes_missing:
+        if isinstance(value, Undefined) and not takes_missing:
             _need_existing(value)
         if args or named:
             scope.budget.spend(len(args))
@@ -198,13 +153,6 @@ def _namespace_field(namespace: Namespace, name: str) -> Any:
         return Missing(hint=f"the namespace has no '{name}'")
 
 
-def _namespace(budget: Budget, items: Any = None, /, **named: Any) -> Namespace:
-    return Namespace(FUNCTIONS["dict"].call(budget, (items,), named))
-
-
-_NAMESPACE = Function("namespace", _namespace)
-
-
 def _paid(budget: Budget, value: Any, work: int) -> Any:
     budget.spend(work)
     return value
@@ -225,6 +173,15 @@ INTERNAL: Mapping[str, Callable[..., Any]] = {
     "~object": _object_of,
     "~paid": _paid,
     "~slice": sliced,
-    "~text": as_text,
+    "~text": text_of,
 }
-"""What the rewriting puts in place of Jinja's own operations. No template can write such a name."""
+"""What the instrumentation puts in place of Jinja's own operations. No template can write such a name."""
+
+SANDBOX = Sandbox()
+
+
+def new_scope(data: Mapping[str, Any]) -> Scope:
+    """The scope of one rendering of a template with `data`."""
+    scope = Scope(SANDBOX, data, None, {})  # type: ignore[arg-type] # any mapping will do
+    scope.budget = Budget()
+    return scope

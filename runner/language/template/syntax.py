@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 from jinja2 import nodes
 from jinja2.exceptions import TemplateSyntaxError
+from jinja2.lexer import TokenStream
 from jinja2.parser import Parser
 
 from runner.ground.errors import TemplateError
 from runner.language.reference import Reference
 from runner.language.template.references import references
 from runner.language.template.rules import MAX_DEPTH, check
-from runner.language.template.sandbox import Sandbox
-from runner.language.template.wording import reworded
+from runner.language.template.sandbox import SANDBOX
+from runner.language.template.syntax_errors import reworded
 
-SANDBOX = Sandbox()
+MAX_TOKENS = 20_000
 
 
 class Syntax(msgspec.Struct, frozen=True):
@@ -30,7 +33,9 @@ class Syntax(msgspec.Struct, frozen=True):
 def parse(source: str) -> Syntax:
     """Parse and check; TemplateError says what is wrong, and at which offset."""
     try:
-        tree = Parser(SANDBOX, source).parse()
+        parser = Parser(SANDBOX, "")
+        parser.stream = TokenStream(SANDBOX.lexer.wrap(_placed_tokens(source)), None, None)
+        tree = parser.parse()
         check(tree)
         found = references(tree)
     except TemplateSyntaxError as error:
@@ -41,6 +46,21 @@ def parse(source: str) -> Syntax:
         raise TemplateError("this number is too large") from None
     repeats = any(tree.find(kind) for kind in (nodes.For, nodes.Macro, nodes.CallBlock))
     return Syntax(source, tree, found, _lone(source, tree), repeats)
+
+
+def _placed_tokens(source: str) -> Iterator[tuple[int, str, str]]:
+    """Jinja's tokens, each with its offset in place of its line. Blanks that `{%-` takes away stand between them."""
+    source = source.replace("\r\n", "\n").replace("\r", "\n")
+    offset = 0
+    try:
+        for count, (_, kind, text) in enumerate(SANDBOX.lex(source)):
+            if count > MAX_TOKENS:
+                raise TemplateSyntaxError("too many tokens", offset)
+            offset = source.find(text, offset)
+            yield offset, kind, text
+            offset += len(text)
+    except TemplateSyntaxError as error:
+        raise TemplateSyntaxError(error.message or "", offset) from error
 
 
 def _lone(source: str, tree: nodes.Template) -> nodes.Expr | None:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Callable
+from typing import Any
 
 from jinja2 import nodes
+from jinja2.visitor import NodeTransformer
 
 from runner.language.template.budget import TEXT_PER_UNIT
-from runner.language.template.visiting import Transformer
 
 LONE = "lone"
 """The name under which a template that is exactly one `{{ … }}` leaves its value."""
 
-_Repeated = TypeVar("_Repeated", nodes.For, nodes.Macro, nodes.CallBlock)
 
-
-def rewritten(tree: nodes.Template, lone: nodes.Expr | None) -> nodes.Template:
+def instrumented(tree: nodes.Template, lone: nodes.Expr | None) -> nodes.Template:
     """The tree to compile. With `lone`, it writes nothing and keeps the value of that expression."""
     if lone is not None:
         tree.body = [nodes.Assign(nodes.Name(LONE, "store"), lone, lineno=lone.lineno)]
@@ -23,22 +22,29 @@ def rewritten(tree: nodes.Template, lone: nodes.Expr | None) -> nodes.Template:
     return tree
 
 
-class _Counting(Transformer):
+class _Counting(NodeTransformer):
     """A body that may run more than once begins by paying for itself; what costs more than a step becomes a filter."""
+
+    def get_visitor(self, node: nodes.Node) -> Callable[..., Any] | None:
+        """Jinja would look for `visit_For`."""
+        return getattr(self, f"see_{type(node).__name__.lower()}", None)
+
+    def _paying(self, node: nodes.For | nodes.Macro | nodes.CallBlock) -> nodes.Node:
+        cost = sum(map(_cost, node.body))
+        self.generic_visit(node)
+        payment = _filter("~paid", nodes.Const(None, lineno=node.lineno), nodes.Const(cost))
+        node.body.insert(0, nodes.ExprStmt(payment, lineno=node.lineno))
+        return node
+
+    see_macro = see_callblock = _paying
 
     def see_for(self, node: nodes.For) -> nodes.For:
         cost = _cost(node.test) if node.test else 0
-        node = self._paying(node)
+        self._paying(node)
         node.iter = _filter("~each", node.iter)
         if node.test:
             node.test = _filter("~paid", node.test, nodes.Const(cost))
         return node
-
-    def see_macro(self, node: nodes.Macro) -> nodes.Macro:
-        return self._paying(node)
-
-    def see_callblock(self, node: nodes.CallBlock) -> nodes.CallBlock:
-        return self._paying(node)
 
     def see_filterblock(self, node: nodes.FilterBlock) -> nodes.FilterBlock:
         """Jinja writes out what the filter gives, whatever it is."""
@@ -66,13 +72,6 @@ class _Counting(Transformer):
             return node
         bounds = (node.arg.start, node.arg.stop, node.arg.step)
         return _filter("~slice", node.node, *(nodes.Const(None) if bound is None else bound for bound in bounds))
-
-    def _paying(self, node: _Repeated) -> _Repeated:
-        cost = sum(map(_cost, node.body))
-        self.generic_visit(node)
-        payment = _filter("~paid", nodes.Const(None, lineno=node.lineno), nodes.Const(cost))
-        node.body.insert(0, nodes.ExprStmt(payment, lineno=node.lineno))
-        return node
 
 
 def _filter(name: str, subject: nodes.Node, *args: nodes.Expr) -> nodes.Filter:
