@@ -372,7 +372,7 @@ OTHER_MEANINGS: dict[str, tuple[str, set[str]]] = {
     "end": (
         "the end of a tag, of a frame, of an export; a mistake for `exit`",
         {
-            "language/template/wording",
+            "language/template/syntax_errors",
             "seeing/diagram",
             "travel/exports",
             "workflow/compiler/bodies",
@@ -435,7 +435,7 @@ def test_no_verb_is_spelled_outside_its_kind() -> None:
     for module in RUNNER:
         place = module.path.removeprefix("runner/").removesuffix(".py").removesuffix("/__init__")
         for node in ast.walk(module.tree) if not place.startswith("nodes") else ():
-            if isinstance(node, ast.Constant) and node.value in kinds:
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in kinds:
                 spelled.setdefault(node.value, {})[place] = f"{module.path}:{node.lineno}: {node.value!r}"
     allowed = {word: places for word, (_, places) in OTHER_MEANINGS.items()}
     expect_none(

@@ -34,6 +34,17 @@ CHECKED = {
 """The requirement in pyproject.toml that brings each package, and the version that the list was made for."""
 
 INTERNALS: dict[str, dict[str, str]] = {
+    "jinja2.filters": {
+        "FILTERS": "",
+        "do_batch": "value, linecount, fill_with=",
+        "do_int": "value, default=, base=",
+        "do_round": "value, precision=, method=",
+        "do_truncate": "env, s, length=, killwords=, end=, leeway=",
+        "sync_do_slice": "value, slices, fill_with=",
+    },
+    "jinja2.tests": {
+        "TESTS": "",
+    },
     "jinja2.lexer": {
         "TokenStream": "generator, name, filename",
     },
@@ -42,12 +53,8 @@ INTERNALS: dict[str, dict[str, str]] = {
     },
     "jinja2.runtime": {
         "Context": "environment, parent, name, blocks, globals=",
-        "Context.blocks": "",
         "Context.call._loop_vars": "",
         "Context.environment": "",
-        "Context.eval_ctx": "",
-        "Context.exported_vars": "",
-        "Context.name": "",
         "Context.parent": "",
         "Context.resolve_or_missing": "self, key",
         "Context.vars": "",
@@ -56,7 +63,6 @@ INTERNALS: dict[str, dict[str, str]] = {
     },
     "jinja2.sandbox": {
         "ImmutableSandboxedEnvironment": "*args, **kwargs",
-        "ImmutableSandboxedEnvironment._tokenize": "self, source, name, filename=, state=",
         "ImmutableSandboxedEnvironment.call": "__self, __context, __obj, *args, **kwargs",
         "ImmutableSandboxedEnvironment.call_binop": "self, context, operator, left, right",
         "ImmutableSandboxedEnvironment.call_unop": "self, context, operator, arg",
@@ -67,7 +73,6 @@ INTERNALS: dict[str, dict[str, str]] = {
         "ImmutableSandboxedEnvironment.globals": "",
         "ImmutableSandboxedEnvironment.intercepted_binops": "",
         "ImmutableSandboxedEnvironment.intercepted_unops": "",
-        "ImmutableSandboxedEnvironment.lexer": "",
         "ImmutableSandboxedEnvironment.tests": "",
     },
     "jinja2.utils": {
@@ -80,7 +85,6 @@ INTERNALS: dict[str, dict[str, str]] = {
         "NodeTransformer.generic_visit": "self, node, *args, **kwargs",
         "NodeTransformer.get_visitor": "self, node",
         "NodeVisitor": "",
-        "NodeVisitor.generic_visit": "self, node, *args, **kwargs",
         "NodeVisitor.get_visitor": "self, node",
         "NodeVisitor.visit": "self, node, *args, **kwargs",
     },
