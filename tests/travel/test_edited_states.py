@@ -314,3 +314,24 @@ def test_an_edit_that_the_join_makes_nothing_of_is_told(tmp_path: Path, edit: st
     ]
     plain = wf(tmp_path, "fork", f"r@{last}", "--set", "par/a.state.sum=4", *answers).document
     assert "takeover" not in plain or plain["takeover"]["warnings"] == []
+
+
+NEEDING = """
+wf: 1
+name: needing
+state: {k: {type: integer, default: 0}}
+nodes:
+  par:
+    parallel:
+      late: {needs: [early], steps: [{set: {k: 2}}, {id: ask, human: {prompt: "Late?", choices: ["yes"]}}]}
+      early: {set: {k: 1}}
+outputs: {k: "{{ state.k }}"}
+"""
+
+
+def test_an_edit_of_a_branch_that_comes_after_one_later_in_the_file_counts_and_is_not_warned_of(tmp_path: Path) -> None:
+    write(tmp_path, "flow.yaml", NEEDING)
+    wf(tmp_path, "run", "flow.yaml", "--run-id", "r", "--no-input", code=3)
+    edited = ("--set", "par/late.state.k=5", "--no-input", "--answer", "ask=yes", "--json")
+    forked = wf(tmp_path, "fork", at(tmp_path), *edited)
+    assert (forked.document["outputs"], forked.stderr.count("warning")) == ({"k": 5}, 0)

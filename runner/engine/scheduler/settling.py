@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import assert_never
 
 from runner.engine.scheduler.aftermath import arrival_of
@@ -55,7 +56,8 @@ def _settle(live: Live, step: Step, key: str) -> None:
     kind, node, view = live.kind(step), live.node(step), StepView.of(live, step)
     ended = Ended(key, step.children[key])
     if step.detached:
-        _settle_detached(live, step, kind.detached(node, view, ended))
+        with suppress(StepFailed):  # the step has its end already: a failure of it has nowhere to go
+            _settle_detached(live, step, kind.detached(node, view, ended))
         return
     try:
         answer = kind.settle(node, view, ended)

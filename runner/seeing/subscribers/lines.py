@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from runner.ground.plain import one_line, plain
 from runner.record.events import (
+    ASK,
     CALL,
     AttemptFailed,
     Commit,
@@ -59,7 +60,7 @@ class Teller:
                 return plain(f"run {commit.run}: {event.workflow} {event.version}".rstrip())
             case RunResumed():
                 return f"run {commit.run}: resumed"
-            case StepEnded() if event.frame is not None or event.verb == CALL:
+            case StepEnded() if event.frame is not None or event.verb in (CALL, ASK):
                 return _ended(event, max(0.0, commit.at - self._began.pop(event.step, commit.at)))
             case StepWaiting() if event.kind != "timer":
                 return f"… {plain(event.step)} waits for {_awaited(event)}"
