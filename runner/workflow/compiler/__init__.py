@@ -11,18 +11,19 @@ from runner.ground.errors import InvalidWorkflow, Problem, TooManyProblems
 from runner.language.source import Source
 from runner.workflow.compiler.bodies import NodeKinds
 from runner.workflow.compiler.compilation import Compilation
-from runner.workflow.compiler.files import PATTERN, DiskFiles, Files, RecordedFiles, content_hash, shown_as
+from runner.workflow.compiler.files import PATTERN, DiskFiles, RecordedFiles, content_hash, shown_as
+from runner.workflow.compiler.names import name_trouble
 from runner.workflow.compiler.reader import NodeReader, parse_duration
 from runner.workflow.model import Loaded
 
 __all__ = [
     "Compiled",
     "DiskFiles",
-    "Files",
     "NodeReader",
     "RecordedFiles",
     "compile_file",
     "in_file_order",
+    "name_trouble",
     "parse_duration",
     "shown_as",
 ]
