@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -308,6 +308,11 @@ class Workflow(msgspec.Struct, frozen=True):
     bodies: Mapping[str, Body] = msgspec.field(default_factory=dict)
     library: Mapping[str, Workflow] = msgspec.field(default_factory=dict)
     uses: tuple[Use, ...] = ()
+
+    @property
+    def nodes(self) -> Iterator[Node]:
+        """Every node of every body."""
+        return (node for body in self.bodies.values() for node in body.nodes.values())
 
 
 class Loaded(msgspec.Struct, frozen=True):

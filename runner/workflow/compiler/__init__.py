@@ -13,6 +13,7 @@ from runner.workflow.compiler.bodies import NodeKinds
 from runner.workflow.compiler.compilation import Compilation
 from runner.workflow.compiler.files import PATTERN, DiskFiles, RecordedFiles, content_hash, shown_as
 from runner.workflow.compiler.names import name_trouble
+from runner.workflow.compiler.notes import Notes
 from runner.workflow.compiler.reader import NodeReader, parse_duration
 from runner.workflow.model import Loaded
 
@@ -20,6 +21,7 @@ __all__ = [
     "Compiled",
     "DiskFiles",
     "NodeReader",
+    "Notes",
     "RecordedFiles",
     "compile_file",
     "in_file_order",
