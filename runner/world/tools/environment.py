@@ -50,23 +50,20 @@ def check_variable(name: str, value: str) -> None:
     """Refuse a variable that no process can be given."""
     if not name or "=" in name or "\0" in name:
         raise Refusal("input_invalid", f"{name!r} can't be the name of an environment variable", variable=name)
-    what = f"environment variable '{name}'"
-    if "\0" in value:
-        raise Refusal("input_invalid", f"{what} holds a NUL character; give the value by stdin", variable=name)
-    size = len(encoded(f"{name}={value}", what))
-    if size >= LONGEST:
-        message = f"{what} has {size} bytes with its name, {_TOO_LARGE}"
-        raise Refusal("input_invalid", message, variable=name)
+    _check_bytes(f"environment variable '{name}'", f"{name}={value}", " with its name", variable=name)
 
 
 def check_argument(argument: str, position: int) -> None:
     """Refuse an item of argv that no process can be given."""
-    what = f"argument {position} of the command"
-    if "\0" in argument:
-        raise Refusal("input_invalid", f"{what} holds a NUL character; give the value by stdin", argument=position)
-    size = len(encoded(argument, what))
+    _check_bytes(f"argument {position} of the command", argument, argument=position)
+
+
+def _check_bytes(what: str, text: str, counted: str = "", **details: str | int) -> None:
+    if "\0" in text:
+        raise Refusal("input_invalid", f"{what} holds a NUL character; give the value by stdin", **details)
+    size = len(encoded(text, what))
     if size >= LONGEST:
-        raise Refusal("input_invalid", f"{what} has {size} bytes, {_TOO_LARGE}", argument=position)
+        raise Refusal("input_invalid", f"{what} has {size} bytes{counted}, {_TOO_LARGE}", **details)
 
 
 def encoded(text: str, what: str) -> bytes:
