@@ -282,11 +282,7 @@ class Shape(msgspec.Struct, frozen=True):
     items: str = ""
 
 
-def _never_settles(_node: Node, _view: View, _ended: Ended) -> Stay:
-    return Stay()
-
-
-def _never_wakes(_node: Node, _view: View, _woken: Woken) -> Stay:
+def _stays(_node: Node, _view: View, _news: Ended | Woken) -> Stay:
     return Stay()
 
 
@@ -314,9 +310,9 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     verb: str
     build: Callable[[NodeReader], Any]
     open: Callable[[Node, View], Opened]
-    settle: Callable[[Node, View, Ended], Settled] = _never_settles
-    wake: Callable[[Node, View, Woken], Woke] = _never_wakes
-    detached: Callable[[Node, View, Ended], Left] = _never_settles
+    settle: Callable[[Node, View, Ended], Settled] = _stays
+    wake: Callable[[Node, View, Woken], Woke] = _stays
+    detached: Callable[[Node, View, Ended], Left] = _stays
     traits: Callable[[Any], Traits] = _has_no_traits
     merge_order: Callable[[Node, Sequence[str]], Sequence[str]] = _in_file_order
     instant: bool = False

@@ -49,11 +49,7 @@ def build(reader: NodeReader) -> ForEachSpec:
     literal = isinstance(reader.get("for_each"), list)
     items = reader.value("for_each") if literal else reader.expression("for_each", role="for_each")
     reader.body(DO, "do", variables=(variable, "index"))
-    joining = build_joining(reader)
-    if literal and isinstance(joining.join, int) and joining.join > len(reader.get("for_each")):
-        reader.error(
-            f"join waits for {joining.join} branches, and there are {len(reader.get('for_each'))}", "join", rule="join"
-        )
+    joining = build_joining(reader, len(reader.get("for_each")) if literal else None)
     return ForEachSpec(items, variable, reader.get("sequential", default=False), joining)
 
 

@@ -38,12 +38,14 @@ class Joining(msgspec.Struct, frozen=True):
         return self.tolerate if self.tolerate_share is None else self.tolerate_share * total
 
 
-def build_joining(reader: NodeReader) -> Joining:
-    """Read the keys that `parallel` and `for_each` share."""
-    tolerate = reader.get("tolerate", default=0)
+def build_joining(reader: NodeReader, total: int | None) -> Joining:
+    """Read the keys that `parallel` and `for_each` share. `total` is the number of branches, if it is known."""
+    join, tolerate = reader.get("join", default="all"), reader.get("tolerate", default=0)
     share = Fraction(tolerate.rstrip("%")) / 100 if isinstance(tolerate, str) else None
+    if total is not None and isinstance(join, int) and join > total:
+        reader.error(f"join waits for {join} branches, and there are {total}", "join", rule="join")
     return Joining(
-        reader.get("join", default="all"),
+        join,
         0 if share is not None else tolerate,
         share,
         reader.expression("complete_when", extra=("results",), role="complete_when"),

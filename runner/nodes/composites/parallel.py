@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 
 import msgspec
 from msgspec.structs import replace
@@ -57,28 +58,17 @@ def build(reader: NodeReader) -> ParallelSpec:
         ):
             conditions[name] = condition
     after = all_before(needs, order)
-    needed_by = {name: tuple(other for other in branches if name in needs[other]) for name in _all_needed(needs)}
-    joining = build_joining(reader)
-    if isinstance(joining.join, int) and joining.join > len(branches):
-        reader.error(f"join waits for {joining.join} branches, and there are {len(branches)}", "join", rule="join")
-    return ParallelSpec(tuple(branches), needs, needed_by, after, conditions, order, joining)
-
-
-def _all_needed(needs: Mapping[str, tuple[str, ...]]) -> frozenset[str]:
-    return frozenset(other for needed in needs.values() for other in needed)
+    needed = frozenset(chain.from_iterable(needs.values()))
+    needed_by = {name: tuple(other for other in branches if name in needs[other]) for name in needed}
+    return ParallelSpec(tuple(branches), needs, needed_by, after, conditions, order, build_joining(reader, len(needs)))
 
 
 def _check_needs(reader: NodeReader, needs: Mapping[str, tuple[str, ...]]) -> None:
     for name, needed in needs.items():
         for position, other in enumerate(needed):
             if other not in needs:
-                reader.error(
-                    f"branch '{other}' does not exist{did_you_mean(other, list(needs))}",
-                    "parallel",
-                    name,
-                    "needs",
-                    position,
-                )
+                words = f"branch '{other}' does not exist{did_you_mean(other, list(needs))}"
+                reader.error(words, "parallel", name, "needs", position)
     if way := circle(needs):
         words = f"the branches need each other: {' → '.join(way)}" if way[2:] else f"'{way[0]}' needs itself"
         first, second = way[:2]
