@@ -77,19 +77,18 @@ def encoded(text: str, what: str) -> bytes:
 def child_environment(
     context: Context, given: Mapping[str, str], passed_on: Mapping[str, str], attempt: Attempt
 ) -> dict[str, str]:
-    """All that a child sees; later ones win: the minimal set, what is passed on, what its call sets, its step."""
-    environment = {**minimal(context.environment), **passed_on, **given, **step_variables(attempt, context.mark)}
-    for name, value in environment.items():
-        check_variable(name, value)
-    return environment
+    """All that a child sees; later ones win: the minimal set, what is passed on, what its call sets, its step.
 
-
-def step_variables(attempt: Attempt, mark: str) -> dict[str, str]:
-    """The variables that tell a child which step and attempt it is; leftovers of a crash are found by them."""
-    return {
-        MARK: mark,
+    By the step's variables, leftovers of a crash are found.
+    """
+    step = {
+        MARK: context.mark,
         "WF_RUN_ID": attempt.run,
         "WF_STEP": attempt.step,
         KEY: attempt.idempotency_key,
         ATTEMPT: str(attempt.number),
     }
+    environment = {**minimal(context.environment), **passed_on, **given, **step}
+    for name, value in environment.items():
+        check_variable(name, value)
+    return environment
