@@ -19,17 +19,13 @@ __all__ = ["analyse"]
 def analyse(loaded: Loaded) -> list[Problem]:
     """Everything wrong that the schema can't see: errors and warnings."""
     problems: list[Problem] = []
-    with contextlib.suppress(TooManyProblems):
-        _look(loaded, problems)
-    return problems
-
-
-def _look(loaded: Loaded, problems: list[Problem]) -> None:
     library = loaded.workflow.library
     findings = {key: Findings(loaded.sources[key], problems, each, loaded.texts) for key, each in library.items()}
-    for of_one in findings.values():
-        check_names(of_one)
-        check_calls(of_one)
-        check_flow(of_one)
-        check_races(of_one)
-    check_programs(loaded.workflow, findings)
+    with contextlib.suppress(TooManyProblems):
+        for of_one in findings.values():
+            check_names(of_one)
+            check_calls(of_one)
+            check_flow(of_one)
+            check_races(of_one)
+        check_programs(loaded.workflow, findings)
+    return problems

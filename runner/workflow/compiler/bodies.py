@@ -9,16 +9,46 @@ import msgspec
 
 from runner.ground.errors import did_you_mean
 from runner.ground.json_value import Json
+from runner.language.expression import RESERVED_WORDS
 from runner.language.schema import VERBS, Unknown
-from runner.workflow.compiler.names import EXIT, name_trouble
 from runner.workflow.compiler.reader import NodeReader, OpenFile
 from runner.workflow.model import NO_VERB, UNKNOWN, Body, JsonPath, Node, Retry, Route, Traits, Use
+
+EXIT = "exit"
+
+ROOT_NAMES = (
+    "inputs",
+    "state",
+    "run",
+    "visits",
+    "nodes",
+    "output",
+    "error",
+    "item",
+    "index",
+    "results",
+    "data",
+    "messages",
+    "round",
+)
+"""What names mean in an expression, beside those of nodes, branches and items."""
 
 _NO_NODES = {
     "continue": "`continue` stands alone: on_error: continue",
     **dict.fromkeys(("end", "END", "stop", "done", "finish"), "to end the body write exit"),
 }
 """What is written where a route should lead, and names no node."""
+
+
+def name_trouble(name: str) -> str:
+    """Why a name can't be an id, a branch or an `as`; empty when it can."""
+    if name == EXIT:
+        return "'exit' is what a route says to leave the body"
+    if name in RESERVED_WORDS:
+        return f"'{name}' is a word of the expression language"
+    if name in ROOT_NAMES:
+        return f"'{name}' is what expressions call {'the ' + name if name != 'nodes' else 'all nodes'}"
+    return ""
 
 
 class NodeKind(Protocol):
@@ -105,12 +135,7 @@ class BodyReader(msgspec.Struct):
         return self._assemble(verb, self.reader(name, content, at, variables, []), following)
 
     def reader(
-        self,
-        name: str,
-        content: Mapping[str, Json],
-        at: JsonPath,
-        variables: frozenset[str],
-        uses: list[Use],
+        self, name: str, content: Mapping[str, Json], at: JsonPath, variables: frozenset[str], uses: list[Use]
     ) -> NodeReader:
         """A reader for one piece of YAML; what it compiles is added to `uses`."""
         return NodeReader(self.file, name, content, at, self.body, self.workflow_of, variables, uses)
@@ -171,8 +196,9 @@ class BodyReader(msgspec.Struct):
 def _retry(reader: NodeReader, shared: NodeReader) -> Retry:
     """A node's retry policy: its own keys over those of `defaults`."""
     keys = {**shared.get("retry", default={}), **reader.get("retry", default={})}
-    for key in {"initial_interval", "max_interval"} & keys.keys():
-        keys[key] = reader.duration("retry", key) or shared.duration("retry", key)
+    for key in ("initial_interval", "max_interval"):
+        if key in keys:
+            keys[key] = reader.duration("retry", key) or shared.duration("retry", key)
     if "errors" in keys:
         keys["errors"] = frozenset(keys["errors"])
     return Retry(**keys)

@@ -13,7 +13,7 @@ from runner.ground.json_value import Json
 from runner.language.schema import Unknown, check_workflow
 from runner.language.source import Source
 from runner.workflow.compiler.bodies import BodyReader, NodeKinds
-from runner.workflow.compiler.declarations import inputs, permissions, readable, state, tool, tool_inputs
+from runner.workflow.compiler.declarations import inputs, permissions, readable, state, tool_inputs
 from runner.workflow.compiler.files import PATTERN, Files
 from runner.workflow.compiler.reader import NodeReader, OpenFile
 from runner.workflow.model import Agent, Body, JsonPath, Limits, Model, Tool, Use, Workflow
@@ -141,23 +141,23 @@ class FileReader:
 
     def _tool(self, name: str, entry: Mapping[str, Json]) -> Tool:
         reader = self._reader("tools", name)
-        program = reader.program(reader.argv("command", role="tool"), role="tool")
-        return tool(name, entry, self._file.folder, self._tool_schema(entry, reader.at), program)
-
-    def _tool_schema(self, entry: Mapping[str, Json], at: JsonPath) -> Mapping[str, Json]:
+        file, _, function = entry.get("python", "").rpartition(":")
+        path = str(Path(self._file.folder, file).resolve()) if file else ""
         if isinstance(entry, Unknown):
-            return {}
-        return self._python_schema(entry, at) if "python" in entry else tool_inputs(self._file, entry, at)
+            schema: Mapping[str, Json] = {}
+        else:
+            schema = self._python_schema(path, function, reader) if file else tool_inputs(self._file, entry, reader.at)
+        program = reader.program(reader.argv("command", role="tool"), role="tool")
+        description = entry.get("description", schema.get("description", ""))
+        return Tool(name, description, schema, program, path, function, reader.at)
 
-    def _python_schema(self, entry: Mapping[str, Json], at: JsonPath) -> Mapping[str, Json]:
-        file, _, function = entry["python"].rpartition(":")
+    def _python_schema(self, path: str, function: str, reader: NodeReader) -> Mapping[str, Json]:
         try:
-            path = str(Path(self._file.folder, file).resolve())
             return signature_schema(path, self._compilation.files.text(path), function)
         except InvalidWorkflow as error:
-            self._file.error(error.problems[0].message, (*at, "python"), hint=error.problems[0].hint)
+            reader.error(error.problems[0].message, "python", hint=error.problems[0].hint)
         except WorkflowError as error:
-            self._file.error(error.message, (*at, "python"), hint=error.hint)
+            reader.error(error.message, "python", hint=error.hint)
         return {}
 
     def _workflow_of(self, reference: str, at: JsonPath) -> str:

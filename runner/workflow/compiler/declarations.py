@@ -9,7 +9,7 @@ from pathlib import Path
 from runner.ground.json_value import Json
 from runner.language.schema import Unknown, compile_schema
 from runner.workflow.compiler.reader import OpenFile
-from runner.workflow.model import Input, JsonPath, Permissions, Program, StateKey, Tool
+from runner.workflow.model import Input, JsonPath, Permissions, StateKey
 from runner.workflow.programs import anchored
 
 Content = Mapping[str, Json]
@@ -128,17 +128,3 @@ def tool_inputs(file: OpenFile, entry: Content, at: JsonPath) -> Content:
         checked_default(file, schema, declared[name], (*at, "inputs", name))
     required = [name for name, schema in properties.items() if "default" not in schema]
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
-
-
-def tool(name: str, entry: Content, folder: str, schema: Content, program: Program) -> Tool:
-    """One tool; `schema` is its inputs'."""
-    file, _, function = entry.get("python", "").rpartition(":")
-    return Tool(
-        name,
-        entry.get("description", schema.get("description", "")),
-        schema,
-        program,
-        str(Path(folder, file).resolve()) if file else "",
-        function,
-        ("tools", name),
-    )
