@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import PurePath
 from typing import Any, Literal
 
 import msgspec
@@ -282,6 +283,22 @@ class Permissions(msgspec.Struct, frozen=True):
     write: tuple[str, ...] = ()
     network: frozenset[str] = frozenset()
     env: frozenset[str] = frozenset()
+
+    def shared_with(self, other: Permissions) -> Permissions:
+        """What both allow; of two nested roots, the inner one."""
+        return Permissions(
+            self.commands & other.commands,
+            _common_roots(self.read, other.read),
+            _common_roots(self.write, other.write),
+            self.network & other.network,
+            self.env & other.env,
+        )
+
+
+def _common_roots(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
+    inner = [root for root in first if any(PurePath(root).is_relative_to(other) for other in second)]
+    inner += [root for root in second if any(PurePath(root).is_relative_to(other) for other in first)]
+    return tuple(dict.fromkeys(inner))
 
 
 class Workflow(msgspec.Struct, frozen=True):

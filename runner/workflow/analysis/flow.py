@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
 
 from runner.workflow.analysis.findings import Findings
 from runner.workflow.model import UNKNOWN, Body, Node, Route
@@ -39,15 +39,23 @@ def _routes(node: Node) -> tuple[Route, ...]:
     return node.handlers if _always_ends(node) else node.routes
 
 
-def _reachable(body: Body, start: str) -> dict[str, None]:
-    found = {start: None}
-    waiting = [start]
+def _targets(node: Node) -> list[str]:
+    return [route.to for route in _routes(node) if route.to is not None]
+
+
+def _closure(starts: Iterable[str], following: Callable[[str], Iterable[str]]) -> dict[str, None]:
+    """The nodes that one comes to from the starts, in the order in which they are found."""
+    found = dict.fromkeys(starts)
+    waiting = list(found)
     while waiting:
-        for route in _routes(body.nodes[waiting.pop()]):
-            if route.to is not None and route.to not in found:
-                found[route.to] = None
-                waiting.append(route.to)
+        more = [name for name in dict.fromkeys(following(waiting.pop())) if name not in found]
+        found.update(dict.fromkeys(more))
+        waiting.extend(more)
     return found
+
+
+def _reachable(body: Body, start: str) -> dict[str, None]:
+    return _closure([start], lambda name: _targets(body.nodes[name]))
 
 
 def _check_reach(body: Body, reached: Collection[str], findings: Findings) -> None:
@@ -83,27 +91,21 @@ def _check_end(body: Body, reached: Collection[str], findings: Findings) -> None
         findings.error(words, body.nodes[circle[0]].at, rule="endless", key=True, hint=hint)
 
 
-def _ending(body: Body, reached: Collection[str]) -> set[str]:
+def _ending(body: Body, reached: Collection[str]) -> Collection[str]:
     """The nodes from which there is a way out of the body."""
     led_from: dict[str, list[str]] = {}
     for name in reached:
-        for route in _routes(body.nodes[name]):
-            if route.to is not None:
-                led_from.setdefault(route.to, []).append(name)
-    found = {name for name in reached if _leaves(body.nodes[name])}
-    waiting = list(found)
-    while waiting:
-        more = [name for name in led_from.get(waiting.pop(), ()) if name not in found]
-        found.update(more)
-        waiting.extend(more)
-    return found
+        for target in _targets(body.nodes[name]):
+            led_from.setdefault(target, []).append(name)
+    leaving = [name for name in reached if _leaves(body.nodes[name])]
+    return _closure(leaving, lambda name: led_from.get(name, ()))
 
 
 def _circle(body: Body, start: str) -> list[str]:
     """The circle into which the first route of each node leads, from a node on that no way leaves."""
     way = [start]
     while True:
-        following = next(route.to for route in _routes(body.nodes[way[-1]]) if route.to is not None)
+        following = _targets(body.nodes[way[-1]])[0]
         if following in way:
             return way[way.index(following) :]
         way.append(following)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from runner.ground.errors import did_you_mean
 from runner.workflow.analysis.findings import Findings
@@ -13,23 +12,11 @@ from runner.workflow.model import JsonPath, Permissions, Started, Workflow
 from runner.workflow.programs import is_permitted
 
 
-class _Granted(NamedTuple):
-    """The programs and the variables that a workflow may use where it is called."""
-
-    commands: frozenset[str]
-    env: frozenset[str]
-
-    def to(self, callee: Workflow) -> _Granted:
-        """What a called workflow gets: the intersection with its own permissions, if it has any."""
-        own = callee.permissions
-        return self if own is None else _Granted(self.commands & own.commands, self.env & own.env)
-
-
 def check_programs(root: Workflow, findings: Mapping[str, Findings]) -> None:
     """Check the root workflow, and those it calls under what both allow. `findings` are those of each workflow."""
-    seen: set[tuple[str, _Granted]] = set()
+    seen: set[tuple[str, Permissions]] = set()
     own = root.permissions or Permissions()
-    waiting = [(root, _Granted(own.commands, own.env))]
+    waiting = [(root, Permissions(own.commands, env=own.env))]
     while waiting:
         workflow, granted = waiting.pop()
         if (workflow.file, granted) in seen:
@@ -38,9 +25,10 @@ def check_programs(root: Workflow, findings: Mapping[str, Findings]) -> None:
         for at, started in _started(workflow):
             _check_program(at, started, granted, root.folder or str(Path.cwd()), findings[workflow.file])
             _check_variables(at, started, granted, findings[workflow.file])
-        called = [node.traits.called for node in workflow.nodes if node.traits.called is not None]
-        callees = [root.library.get(call.workflow) for call in called]
-        waiting += [(callee, granted.to(callee)) for callee in callees if callee is not None]
+        for called in filter(None, (node.traits.called for node in workflow.nodes)):
+            if (callee := root.library.get(called.workflow)) is not None:
+                theirs = callee.permissions
+                waiting.append((callee, granted if theirs is None else granted.shared_with(theirs)))
 
 
 def _started(workflow: Workflow) -> Iterator[tuple[JsonPath, Started]]:
@@ -50,7 +38,7 @@ def _started(workflow: Workflow) -> Iterator[tuple[JsonPath, Started]]:
     yield from ((tool.at, tool.started) for tool in workflow.tools.values())
 
 
-def _check_program(at: JsonPath, started: Started, granted: _Granted, folder: str, findings: Findings) -> None:
+def _check_program(at: JsonPath, started: Started, granted: Permissions, folder: str, findings: Findings) -> None:
     program, allowed = started.program, granted.commands
     if program is None or (started.cwd is None and "/" in program and not program.startswith("/")):
         return  # what it is, or where it lies, is known only when the step runs
@@ -58,7 +46,7 @@ def _check_program(at: JsonPath, started: Started, granted: _Granted, folder: st
         _refuse((*at, *started.at), ("commands", f"program '{program}'", program), allowed, findings)
 
 
-def _check_variables(at: JsonPath, started: Started, granted: _Granted, findings: Findings) -> None:
+def _check_variables(at: JsonPath, started: Started, granted: Permissions, findings: Findings) -> None:
     for position, name in enumerate(started.pass_env):
         if name not in granted.env:
             said = ("env", f"environment variable '{name}'", name)
