@@ -75,17 +75,12 @@ def type_of(status: int | None, text: str) -> ErrorType:
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """The delay that a server asks for, in seconds, an hour at most: a number, or an HTTP date."""
-    sent = {name.lower(): value for name, value in headers.items()}
-    seconds = _seconds(sent.get("retry-after", ""), now)
-    return None if seconds is None else min(max(0.0, seconds), LONGEST_RETRY_AFTER)
-
-
-def _seconds(text: str, now: float) -> float | None:
+    text = {name.lower(): value for name, value in headers.items()}.get("retry-after", "")
     try:
-        seconds = float(text)
+        seconds: float | None = float(text)
     except ValueError:
-        return _seconds_until(text, now)
-    return None if math.isnan(seconds) else seconds
+        seconds = _seconds_until(text, now)
+    return None if seconds is None or math.isnan(seconds) else min(max(0.0, seconds), LONGEST_RETRY_AFTER)
 
 
 def _seconds_until(text: str, now: float) -> float | None:

@@ -271,12 +271,8 @@ def _not_started(launch: Launch, error: OSError) -> Refusal:
     name, cwd = launch.name, launch.cwd
     if not Path(cwd).is_dir():
         return Refusal("file_io", f"can't run {name} in '{cwd}': there is no such folder", cwd=cwd)
-    return Refusal(
-        "tool_failed",
-        f"can't run {name}: {_reason(launch.executable, error)}",
-        program=launch.argv[0],
-        errno=error.errno,
-    )
+    message = f"can't run {name}: {_reason(launch.executable, error)}"
+    return Refusal("tool_failed", message, program=launch.argv[0], errno=error.errno)
 
 
 def _reason(executable: str, error: OSError) -> str:

@@ -35,15 +35,11 @@ def passed(names: Collection[str], allowed: Collection[str], own: Mapping[str, s
     """The variables that a call asks for by name. One that is permitted but not set stays absent, as in compose."""
     for name in names:
         if name not in allowed:
-            raise _not_passed(name, allowed)
+            near, listed = did_you_mean(name, sorted(allowed)), ", ".join([*sorted(allowed), name])
+            message = f"environment variable '{name}' may not be passed on{near}"
+            mending = f"to allow it, add it under permissions: env: [{listed}]"
+            raise Refusal("permission_denied", f"{message}; {mending}", variable=name)
     return {name: own[name] for name in names if name in own}
-
-
-def _not_passed(name: str, allowed: Collection[str]) -> Refusal:
-    line = f"env: [{', '.join([*sorted(allowed), name])}]"
-    near = did_you_mean(name, sorted(allowed))
-    message = f"environment variable '{name}' may not be passed on{near}; to allow it, add it under permissions: {line}"
-    return Refusal("permission_denied", message, variable=name)
 
 
 def check_variable(name: str, value: str) -> None:
