@@ -15,8 +15,7 @@ from runner.ground.clock import SystemClock
 from runner.ground.json_value import Json
 from runner.record.store.sqlite import memory_store, open_store
 from runner.workflow.model import Loaded
-from runner.world.providers.mock_file import read_script
-from runner.world.providers.scripted import Script
+from runner.world.providers.scripted import Script, read_script
 
 __all__ = ["Loaded", "RunResult", "arun", "load", "run"]
 

@@ -24,7 +24,7 @@ FLOORS = {
         "record": """events event_schema address reducers run_state open_states edits node_records rewinding answers
             merging fold store projection snapshot history retention definitions soundness""",
         "world": "calls program_exits secrets providers tools",
-        "nodes": "contract reply leaves conversation composites",
+        "nodes": "contract leaves conversation composites",
         "engine": """loading choices takeover surroundings recorder scheduler executor stop tasks inbox timers attempts
             questions loop runs""",
         "travel": "differences given_edits misfits versions resuming forks exports imports",

@@ -17,7 +17,7 @@ from runner.ground.json_text import NotJson, parse_json
 from runner.ground.json_value import Json
 from runner.record.address import ROOT
 from runner.travel.forks import Changes
-from runner.world.providers.mock_file import read_script
+from runner.world.providers.scripted import read_script
 
 WHOLE = "a key's whole value; wf state RUN@N lists the states there, and what they hold"
 

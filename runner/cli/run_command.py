@@ -30,8 +30,7 @@ from runner.ground.errors import InvalidWorkflow
 from runner.ground.json_value import Json
 from runner.workflow.inputs import parse_input
 from runner.workflow.model import Loaded
-from runner.world.providers.mock_file import read_script
-from runner.world.providers.scripted import Script
+from runner.world.providers.scripted import Script, read_script
 
 EPILOG = """\b
 Examples:

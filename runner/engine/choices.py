@@ -69,5 +69,4 @@ def unused_replies(root: Workflow, script: Script) -> tuple[Problem, ...]:
 
 def _nodes(root: Workflow) -> Iterator[Node]:
     for workflow in root.library.values():
-        for body in workflow.bodies.values():
-            yield from body.nodes.values()
+        yield from workflow.nodes

@@ -27,9 +27,9 @@ def load_workflow(path: str, allow: Allowed | None = None, agents: Agents | None
     """Read, check and compile a workflow from a path or `pattern:name`. Raises InvalidWorkflow with every problem."""
     folders = [str(Path(file).parent) for file in (agents or {}).values()]
     files = DiskFiles((*_resolved((allow or {}).get("read", ())), *folders))
-    compiled = compile_file(path, KINDS, files, agents)
-    loaded = _allowed(compiled.loaded, allow or {})
-    problems = in_file_order([*compiled.problems, *analyse(loaded)], loaded.sources)
+    compiled, problems = compile_file(path, KINDS, files, agents)
+    loaded = _allowed(compiled, allow or {})
+    problems = in_file_order([*problems, *analyse(loaded)], loaded.sources)
     if any(problem.severity == "error" for problem in problems):
         raise InvalidWorkflow(problems)
     return replace(loaded, warnings=tuple(problems))

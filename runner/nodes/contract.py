@@ -282,20 +282,8 @@ class Shape(msgspec.Struct, frozen=True):
     items: str = ""
 
 
-def _never_settles(_node: Node, _view: View, _ended: Ended) -> Stay:
+def _stays(_node: Node, _view: View, _news: Ended | Woken) -> Stay:
     return Stay()
-
-
-def _never_wakes(_node: Node, _view: View, _woken: Woken) -> Stay:
-    return Stay()
-
-
-def _has_no_traits(_spec: Any) -> Traits:
-    return Traits()
-
-
-def _in_file_order(_node: Node, keys: Sequence[str]) -> Sequence[str]:
-    return keys
 
 
 class Kind(msgspec.Struct, frozen=True, kw_only=True):
@@ -314,18 +302,13 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     verb: str
     build: Callable[[NodeReader], Any]
     open: Callable[[Node, View], Opened]
-    settle: Callable[[Node, View, Ended], Settled] = _never_settles
-    wake: Callable[[Node, View, Woken], Woke] = _never_wakes
-    detached: Callable[[Node, View, Ended], Left] = _never_settles
-    traits: Callable[[Any], Traits] = _has_no_traits
-    merge_order: Callable[[Node, Sequence[str]], Sequence[str]] = _in_file_order
+    settle: Callable[[Node, View, Ended], Settled] = _stays
+    wake: Callable[[Node, View, Woken], Woke] = _stays
+    detached: Callable[[Node, View, Ended], Left] = _stays
+    traits: Callable[[Any], Traits] = lambda _spec: Traits()
+    merge_order: Callable[[Node, Sequence[str]], Sequence[str]] = lambda _node, keys: keys
     instant: bool = False
     timed_as_whole: bool = False
     retried_as_whole: bool = True
     takes_defaults: bool = False
     shape: Shape = Shape()
-
-
-def fail(type_: Any, message: str, **details: Json) -> Failed:
-    """A Failed of one line."""
-    return Failed(Failure(type_, message, details))

@@ -6,13 +6,15 @@ A composite's memory keeps the messages, so that a turn takes in the calls that 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 
 from runner.ground.errors import RETRYABLE, Failure
+from runner.ground.json_text import NotJson, parse_json
 from runner.ground.json_value import Json
+from runner.language.schema import compile_schema
 from runner.nodes.contract import Done, Failed, Memory, ResolvedAgent, Spawn, StepFailed, SubCall, View
 from runner.nodes.leaves.tool import tool_call
-from runner.nodes.reply import parse_reply
 from runner.record.address import numbered
 from runner.record.events import CALL
 from runner.record.run_state import Child
@@ -25,6 +27,11 @@ MAX_REPAIRS = 2
 
 MAX_CALLS = 50
 """How many model and tool calls one conversation may make."""
+
+MAX_REPLY = 1 << 20
+"""How many characters a reply may have that is to be JSON."""
+
+_FENCED = re.compile(r"\A\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
 
 FALLS_BACK = RETRYABLE | {"credit_exhausted"}
 
@@ -94,7 +101,7 @@ class Conversation:
         schema = self._resolved.agent.output_schema
         if schema is None:
             return Done(reply["text"])
-        value, trouble = parse_reply(reply["text"], schema)
+        value, trouble = _parsed(reply["text"], schema)
         return self._repair(reply["text"], trouble) if trouble else Done(value)
 
     def _fall_back(self, error: dict[str, Json]) -> Failed | None:
@@ -171,3 +178,19 @@ def _result_of(child: Child) -> str:
     if child.status != "completed":
         return f"error: {(child.error or {}).get('message', child.status)}"
     return child.output if isinstance(child.output, str) else json.dumps(child.output, ensure_ascii=False)
+
+
+def _parsed(text: str, schema: Mapping[str, Json]) -> tuple[Json, str]:
+    """The value of a JSON reply (a code fence around it is taken off), and what is wrong with it, if anything."""
+    if len(text) > MAX_REPLY:
+        return None, f"the reply is longer than {MAX_REPLY} characters"
+    fenced = _FENCED.match(text)
+    try:
+        value = parse_json(fenced.group(1) if fenced else text)
+    except NotJson as error:
+        return None, f"the reply is no JSON: {error}"
+    compiled = compile_schema(schema)
+    errors = compiled.errors(value)
+    if errors:
+        return None, "; ".join(error.message for error in errors[:5])
+    return compiled.normalise(value), ""

@@ -99,7 +99,7 @@ def version_differences(before: Workflow, after: Workflow) -> list[Difference]:
 
 
 def _nodes(workflow: Workflow) -> dict[str, Node]:
-    return {node.key: node for body in workflow.bodies.values() for node in body.nodes.values()}
+    return {node.key: node for node in workflow.nodes}
 
 
 def text_differences(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[str]:

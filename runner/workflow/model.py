@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import PurePath
 from typing import Any, Literal
 
 import msgspec
@@ -283,6 +284,22 @@ class Permissions(msgspec.Struct, frozen=True):
     network: frozenset[str] = frozenset()
     env: frozenset[str] = frozenset()
 
+    def shared_with(self, other: Permissions) -> Permissions:
+        """What both allow; of two nested roots, the inner one."""
+        return Permissions(
+            self.commands & other.commands,
+            _common_roots(self.read, other.read),
+            _common_roots(self.write, other.write),
+            self.network & other.network,
+            self.env & other.env,
+        )
+
+
+def _common_roots(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
+    inner = [root for root in first if any(PurePath(root).is_relative_to(other) for other in second)]
+    inner += [root for root in second if any(PurePath(root).is_relative_to(other) for other in first)]
+    return tuple(dict.fromkeys(inner))
+
 
 class Workflow(msgspec.Struct, frozen=True):
     """One file and all that it refers to, checked."""
@@ -308,6 +325,11 @@ class Workflow(msgspec.Struct, frozen=True):
     bodies: Mapping[str, Body] = msgspec.field(default_factory=dict)
     library: Mapping[str, Workflow] = msgspec.field(default_factory=dict)
     uses: tuple[Use, ...] = ()
+
+    @property
+    def nodes(self) -> Iterator[Node]:
+        """Every node of every body."""
+        return (node for body in self.bodies.values() for node in body.nodes.values())
 
 
 class Loaded(msgspec.Struct, frozen=True):

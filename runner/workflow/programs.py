@@ -10,11 +10,10 @@ from runner.ground.errors import did_you_mean
 
 def anchored(entries: Iterable[str], folder: str) -> frozenset[str]:
     """The entries of `permissions.commands` of a file in `folder`: names as they are, paths made absolute."""
-    return frozenset(_anchored(entry, folder) for entry in entries)
-
-
-def _anchored(entry: str, folder: str) -> str:
-    return os.path.normpath(os.path.join(folder, entry)) if "/" in entry else entry  # noqa: PTH118 - lexical
+    return frozenset(
+        os.path.normpath(os.path.join(folder, entry)) if "/" in entry else entry  # noqa: PTH118 - lexical
+        for entry in entries
+    )
 
 
 def locate(program: str, search: str, cwd: str) -> str | None:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import ast
-import inspect
 import re
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-
-import msgspec
 
 from runner.ground.errors import SourceError, did_you_mean
 from runner.ground.json_value import Json
@@ -40,14 +37,20 @@ def signature_schema(path: str, text: str, function: str) -> Schema:
     """
     file = Path(path).name
     found = _function(_parsed(file, text), file, function)
-    paragraphs = _Docstring.of(found)
+    docstring = ast.get_docstring(found) or ""
+    summary, described = _summary(docstring), _described(docstring.splitlines())
     properties, required = {}, []
-    for parameter in _parameters(found, file):
-        properties[parameter.name] = parameter.schema(file, paragraphs.parameters.get(parameter.name, ""))
-        if parameter.default is None:
-            required.append(parameter.name)
+    for argument, default in _arguments(found, file):
+        description = described.get(argument.arg, "")
+        properties[argument.arg] = {
+            **_typed(argument, file),
+            **({"description": description} if description else {}),
+            **_constant(default),
+        }
+        if default is None:
+            required.append(argument.arg)
     schema: Schema = {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
-    return {"description": paragraphs.summary, **schema} if paragraphs.summary else schema
+    return {"description": summary, **schema} if summary else schema
 
 
 def _parsed(file: str, text: str) -> ast.Module:
@@ -71,16 +74,20 @@ def _function(module: ast.Module, file: str, name: str) -> Function:
     return functions[name]
 
 
-class _Parameter(msgspec.Struct, frozen=True):
-    name: str
-    annotation: ast.expr | None
-    default: ast.expr | None
+class _NoSchema(Exception):
+    """No JSON Schema stands for this node of an annotation."""
 
-    def schema(self, file: str, description: str) -> Schema:
-        schema = {} if self.annotation is None else _Annotation(file, self.name).schema(self.annotation)
-        if description:
-            schema["description"] = description
-        return {**schema, **_constant(self.default)}
+
+def _typed(argument: ast.arg, file: str) -> Schema:
+    try:
+        return {} if argument.annotation is None else _schema(argument.annotation)
+    except _NoSchema as error:
+        [node] = error.args
+        where = f"{file}:{node.lineno}: parameter '{argument.arg}'"
+        raise SourceError(
+            f"{where} has the type '{ast.unparse(node)[:80]}', which has no JSON Schema",
+            hint=f"known are {_KNOWN}; without an annotation, any value is taken",
+        ) from error
 
 
 def _constant(default: ast.expr | None) -> Schema:
@@ -90,7 +97,8 @@ def _constant(default: ast.expr | None) -> Schema:
     return {}
 
 
-def _parameters(function: Function, file: str) -> Iterator[_Parameter]:
+def _arguments(function: Function, file: str) -> Iterator[tuple[ast.arg, ast.expr | None]]:
+    """Each parameter, and its default."""
     arguments = function.args
     unnamed = [*arguments.posonlyargs, *filter(None, [arguments.vararg, arguments.kwarg])]
     if unnamed:
@@ -98,65 +106,50 @@ def _parameters(function: Function, file: str) -> Iterator[_Parameter]:
         message = f"{file}:{line}: parameter '{name}' of '{function.name}' can't be given by name"
         raise SourceError(message, hint="a tool's parameters are named one by one: no `/`, `*args` or `**kwargs`")
     absent = [None] * (len(arguments.args) - len(arguments.defaults))
-    for argument, default in zip(arguments.args, [*absent, *arguments.defaults], strict=True):
-        yield _Parameter(argument.arg, argument.annotation, default)
-    for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
-        yield _Parameter(argument.arg, argument.annotation, default)
+    yield from zip(arguments.args, [*absent, *arguments.defaults], strict=True)
+    yield from zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
 
 
-class _Annotation(msgspec.Struct, frozen=True):
-    """Turns the annotation of one parameter into a schema."""
+def _schema(node: ast.expr) -> Schema:
+    """The schema of an annotation."""
+    if isinstance(node, ast.Constant):
+        return _written(node)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+        return _either([_schema(node.left), _schema(node.right)])
+    if isinstance(node, ast.Subscript):
+        return _generic(node, _name(node.value), _items(node.slice))
+    name = _name(node)
+    if name in _PLAIN:
+        return dict(_PLAIN[name])
+    if name in _LISTS or name in _DICTS:
+        return {"type": "array" if name in _LISTS else "object"}
+    raise _NoSchema(node)
 
-    file: str
-    parameter: str
 
-    def schema(self, node: ast.expr) -> Schema:
-        if isinstance(node, ast.Constant):
-            return self._constant(node)
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
-            return _either([self.schema(node.left), self.schema(node.right)])
-        if isinstance(node, ast.Subscript):
-            return self._generic(node, _name(node.value), _items(node.slice))
-        return self._named(node, _name(node))
+def _written(node: ast.Constant) -> Schema:
+    """None, or an annotation written as text."""
+    if node.value is None:
+        return dict(_PLAIN["None"])
+    try:
+        return _schema(ast.parse(str(node.value), mode="eval").body)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise _NoSchema(node) from error
 
-    def _constant(self, node: ast.Constant) -> Schema:
-        """None, or an annotation written as text."""
-        if node.value is None:
-            return dict(_PLAIN["None"])
-        try:
-            return self.schema(ast.parse(str(node.value), mode="eval").body)
-        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            raise self._unknown(node) from error
 
-    def _named(self, node: ast.expr, name: str) -> Schema:
-        if name in _PLAIN:
-            return dict(_PLAIN[name])
-        if name in _LISTS or name in _DICTS:
-            return {"type": "array" if name in _LISTS else "object"}
-        raise self._unknown(node)
-
-    def _generic(self, node: ast.Subscript, name: str, items: list[ast.expr]) -> Schema:
-        if name in _LISTS and len(items) == 1:
-            return _with("array", "items", self.schema(items[0]))
-        if name in _DICTS and len(items) == 2 and _name(items[0]) == "str":  # noqa: PLR2004 - key and value
-            return _with("object", "additionalProperties", self.schema(items[1]))
-        if name == "Optional" and len(items) == 1:
-            return _either([self.schema(items[0]), dict(_PLAIN["None"])])
-        if name == "Union":
-            return _either([self.schema(item) for item in items])
-        if name == "Literal" and all(_is_literal(item) for item in items):
-            return {"enum": [ast.literal_eval(item) for item in items]}
-        if name == "Annotated":
-            return self.schema(items[0])
-        raise self._unknown(node)
-
-    def _unknown(self, node: ast.expr) -> SourceError:
-        written = ast.unparse(node)[:80]
-        where = f"{self.file}:{node.lineno}: parameter '{self.parameter}'"
-        return SourceError(
-            f"{where} has the type '{written}', which has no JSON Schema",
-            hint=f"known are {_KNOWN}; without an annotation, any value is taken",
-        )
+def _generic(node: ast.Subscript, name: str, items: list[ast.expr]) -> Schema:
+    if name in _LISTS and len(items) == 1:
+        return _with("array", "items", _schema(items[0]))
+    if name in _DICTS and len(items) == 2 and _name(items[0]) == "str":  # noqa: PLR2004 - key and value
+        return _with("object", "additionalProperties", _schema(items[1]))
+    if name == "Optional" and len(items) == 1:
+        return _either([_schema(items[0]), dict(_PLAIN["None"])])
+    if name == "Union":
+        return _either([_schema(item) for item in items])
+    if name == "Literal" and all(_is_literal(item) for item in items):
+        return {"enum": [ast.literal_eval(item) for item in items]}
+    if name == "Annotated":
+        return _schema(items[0])
+    raise _NoSchema(node)
 
 
 def _name(node: ast.expr) -> str:
@@ -198,15 +191,10 @@ def _type_names(option: Schema) -> list[str]:
     return [types] if isinstance(types, str) else types
 
 
-class _Docstring(msgspec.Struct, frozen=True):
-    summary: str
-    parameters: Mapping[str, str]
-
-    @classmethod
-    def of(cls, function: Function) -> _Docstring:
-        text = inspect.cleandoc(ast.get_docstring(function, clean=False) or "")
-        summary = " ".join(line.strip() for line in text.split("\n\n")[0].splitlines())
-        return cls("" if _ARGUMENTS.fullmatch(summary.split(" ")[0]) else summary, _described(text.splitlines()))
+def _summary(docstring: str) -> str:
+    """The first paragraph, unless it is the `Args:` section."""
+    summary = " ".join(line.strip() for line in docstring.split("\n\n", maxsplit=1)[0].splitlines())
+    return "" if _ARGUMENTS.fullmatch(summary.split(" ")[0]) else summary
 
 
 def _described(lines: list[str]) -> dict[str, str]:

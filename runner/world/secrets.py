@@ -24,7 +24,9 @@ class Secrets:
         self._texts: dict[str, str] = {}
         self._references: dict[str, str] = {}
         for name, value in values.items():
-            _check_length(name, value)
+            if 0 < len(value) < SHORTEST:
+                words = f"secret input '{name}' is shorter than {SHORTEST} characters"
+                raise UsageError(words, "masking it would mask ordinary text")
             for form, text in forms(value):
                 if len(text) >= SHORTEST and text not in self._references:
                     mark = reference(name, nonce, form)
@@ -48,13 +50,6 @@ class Secrets:
         if not any(shown in text for shown in self._references):
             return text
         return self._shown.sub(lambda found: self._references.get(found[0], found[0]), text)
-
-
-def _check_length(name: str, value: str) -> None:
-    if 0 < len(value) < SHORTEST:
-        raise UsageError(
-            f"secret input '{name}' is shorter than {SHORTEST} characters", "masking it would mask ordinary text"
-        )
 
 
 def _any_of(texts: Any) -> re.Pattern[str]:

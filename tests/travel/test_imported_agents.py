@@ -19,7 +19,7 @@ from runner.ground.clock import SystemClock
 from runner.ground.json_value import Json
 from runner.record.store.sqlite import memory_store
 from runner.travel.exports import exported
-from runner.world.providers.mock_file import read_script
+from runner.world.providers.scripted import read_script
 from tests.acceptance.command_line import write
 from tests.travel.test_paused_imports import VALUES, ended_or_refused
 

@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-from runner.engine.scheduler.permissions import intersection
 from runner.ground.json_value import Json
 from runner.nodes import KINDS
 from runner.nodes.composites import workflow
@@ -104,7 +103,7 @@ class Live:
         if home.path == ROOT:
             return own or Permissions()
         callers = self.permissions(self.frame_of(home))
-        return callers if own is None else intersection(own, callers)
+        return callers if own is None else own.shared_with(callers)
 
     def depth_limit(self, frame: Frame) -> int | None:
         """The limit that one more workflow inside a frame would pass; None when it may be opened."""

@@ -90,12 +90,14 @@ def read(path: Path, shown: str | None = None) -> Source:
     try:
         content = _content(path)
     except FileNotFoundError:
-        raise _cannot_read(name, f"there is no such file{_near_name(path)}") from None
+        reason = f"there is no such file{_near_name(path)}"
     except OSError as error:
-        raise _cannot_read(name, (error.strerror or str(error)).lower()) from None
+        reason = (error.strerror or str(error)).lower()
     except ValueError as error:
-        raise _cannot_read(name, str(error)) from None
-    return parse(content, name)
+        reason = str(error)
+    else:
+        return parse(content, name)
+    raise InvalidWorkflow([Problem(f"can't read {showable(name)}: {reason}", rule=RULE)])
 
 
 def place_in_text(file: str, text: str, offset: int, width: int) -> Place:
@@ -119,10 +121,6 @@ def _content(path: Path) -> bytes:
     if len(content) > LARGEST_FILE:
         raise ValueError("it is larger than 1 MiB")
     return content
-
-
-def _cannot_read(name: str, reason: str) -> InvalidWorkflow:
-    return InvalidWorkflow([Problem(f"can't read {showable(name)}: {reason}", rule=RULE)])
 
 
 def _near_name(path: Path) -> str:

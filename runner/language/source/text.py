@@ -37,17 +37,13 @@ class Text(msgspec.Struct, frozen=True):
         end = self.text.find("\n", offset)
         return len(self.text) if end < 0 else end
 
-    def line(self, offset: int) -> str:
-        """The whole line in which `offset` lies, without its line feed."""
-        return self.text[self.line_start(offset) : self.line_end(offset)]
-
     def place(self, start: int, end: int | None = None) -> Place:
         """The place of the characters from `start` to `end`, or to the end of the line if that comes first."""
         start = max(0, min(start, len(self.text)))
         line = bisect_right(self.starts, start)
         column = start - self.starts[line - 1] + 1
         end = min(start + 1 if end is None else end, self.line_end(start))
-        shown, before = snippet(self.line(start), column)
+        shown, before = snippet(self.text[self.line_start(start) : self.line_end(start)], column)
         width = max(1, min(end - start, len(shown) - before))
         return Place(self.file, line, column, shown, width, before + 1 if before < column - 1 else 0)
 

@@ -19,19 +19,7 @@ class AgentSpec(msgspec.Struct, frozen=True):
 
 
 def build(reader: NodeReader) -> AgentSpec:
-    for key in ("model", "fallback"):
-        reader.check_models(key)
-    fallback, tools = reader.get("fallback"), reader.get("tools")
-    use = AgentUse(
-        reader.agent("agent"),
-        reader.get("model", default=""),
-        None if fallback is None else tuple(fallback),
-        None if tools is None else tuple(reader.tool("tools", position) for position in range(len(tools))),
-        reader.text("instructions") if reader.get("instructions") is not None else None,
-        reader.schema("output_schema"),
-        reader.get("temperature"),
-        reader.get("max_reply_tokens"),
-    )
+    use = AgentUse(reader.agent("agent"), **reader.agent_keys())
     return AgentSpec(use, reader.text("prompt"))
 
 

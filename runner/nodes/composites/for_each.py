@@ -27,7 +27,7 @@ from runner.nodes.contract import (
     View,
 )
 from runner.record.reducers import kind_of
-from runner.workflow.compiler import NodeReader
+from runner.workflow.compiler import NodeReader, name_trouble
 from runner.workflow.model import Branching, Node, Traits
 
 DO = "do"
@@ -44,16 +44,12 @@ class ForEachSpec(msgspec.Struct, frozen=True):
 
 def build(reader: NodeReader) -> ForEachSpec:
     variable = reader.get("as", default="item")
-    if variable != "item" and (trouble := reader.name_trouble(variable)):
+    if variable != "item" and (trouble := name_trouble(variable)):
         reader.error(f"'{variable}' can't name an item: {trouble}", "as", hint="choose another name")
     literal = isinstance(reader.get("for_each"), list)
     items = reader.value("for_each") if literal else reader.expression("for_each", role="for_each")
     reader.body(DO, "do", variables=(variable, "index"))
-    joining = build_joining(reader)
-    if literal and isinstance(joining.join, int) and joining.join > len(reader.get("for_each")):
-        reader.error(
-            f"join waits for {joining.join} branches, and there are {len(reader.get('for_each'))}", "join", rule="join"
-        )
+    joining = build_joining(reader, len(reader.get("for_each")) if literal else None)
     return ForEachSpec(items, variable, reader.get("sequential", default=False), joining)
 
 

@@ -9,7 +9,7 @@ import msgspec
 from runner.ground.errors import Failure, UsageError
 from runner.ground.json_value import Json
 from runner.language.template import Template, ValueTemplate
-from runner.nodes.contract import Ask, Done, Kind, Opened, Shape, StepFailed, View, Woke, Woken, fail
+from runner.nodes.contract import Ask, Done, Failed, Kind, Opened, Shape, StepFailed, View, Woke, Woken
 from runner.record.answers import check_answer
 from runner.record.events import StepWaiting
 from runner.workflow.compiler import NodeReader
@@ -75,7 +75,7 @@ def wake(node: Node, view: View, woken: Woken) -> Woke:
         return Done(woken.value)
     if spec.otherwise is not None:
         return Done(view.value(spec.otherwise))
-    return fail("human_timeout", "nobody answered in time")
+    return Failed(Failure("human_timeout", "nobody answered in time"))
 
 
 def traits(_spec: HumanSpec) -> Traits:

@@ -20,8 +20,7 @@ class Joining(msgspec.Struct, frozen=True):
     """`join`, `tolerate` (a count, or a share of the branches), `complete_when`, `cancel_rest`, `max_concurrency`."""
 
     join: Join
-    tolerate: int
-    tolerate_share: Fraction | None
+    tolerate: int | Fraction
     complete_when: Expression | None
     cancel_rest: bool
     max_concurrency: int | None
@@ -35,17 +34,17 @@ class Joining(msgspec.Struct, frozen=True):
 
     def tolerated(self, total: int) -> int | Fraction:
         """How many branches may fail."""
-        return self.tolerate if self.tolerate_share is None else self.tolerate_share * total
+        return self.tolerate * total if isinstance(self.tolerate, Fraction) else self.tolerate
 
 
-def build_joining(reader: NodeReader) -> Joining:
-    """Read the keys that `parallel` and `for_each` share."""
-    tolerate = reader.get("tolerate", default=0)
-    share = Fraction(tolerate.rstrip("%")) / 100 if isinstance(tolerate, str) else None
+def build_joining(reader: NodeReader, total: int | None) -> Joining:
+    """Read the keys that `parallel` and `for_each` share. `total` is the number of branches, if it is known."""
+    join, tolerate = reader.get("join", default="all"), reader.get("tolerate", default=0)
+    if total is not None and isinstance(join, int) and join > total:
+        reader.error(f"join waits for {join} branches, and there are {total}", "join", rule="join")
     return Joining(
-        reader.get("join", default="all"),
-        0 if share is not None else tolerate,
-        share,
+        join,
+        Fraction(tolerate.rstrip("%")) / 100 if isinstance(tolerate, str) else tolerate,
         reader.expression("complete_when", extra=("results",), role="complete_when"),
         reader.get("cancel_rest", default=True),
         reader.get("max_concurrency"),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from heapq import heapify, heappop, heappush
+from contextlib import suppress
+from graphlib import CycleError, TopologicalSorter
+from heapq import heappop, heappush
 
 Needs = Mapping[str, tuple[str, ...]]
 """Branches in file order, each with those that it names. A name that is no branch counts for nothing."""
@@ -15,21 +17,17 @@ def merge_order(needs: Needs) -> tuple[str, ...]:
     Branches of a circle, and what needs them, are left out.
     """
     names = list(needs)
-    open_needs = [{other for other in needs[name] if other in needs} for name in names]
-    needed_by: dict[str, list[int]] = {name: [] for name in names}
-    for position, others in enumerate(open_needs):
-        for other in others:
-            needed_by[other].append(position)
-    ready = [position for position, others in enumerate(open_needs) if not others]
-    heapify(ready)
-    order = []
-    while ready:
-        name = names[heappop(ready)]
-        order.append(name)
-        for position in needed_by[name]:
-            open_needs[position].remove(name)
-            if not open_needs[position]:
-                heappush(ready, position)
+    place = {name: position for position, name in enumerate(names)}
+    sorter = TopologicalSorter({name: [other for other in needs[name] if other in needs] for name in names})
+    with suppress(CycleError):
+        sorter.prepare()
+    order: list[str] = []
+    ready: list[int] = []
+    while sorter.is_active():
+        for name in sorter.get_ready():
+            heappush(ready, place[name])
+        order.append(names[heappop(ready)])
+        sorter.done(order[-1])
     return tuple(order)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 
 import msgspec
 from msgspec.structs import replace
@@ -35,7 +36,6 @@ from runner.workflow.model import Branching, Node, Traits
 class ParallelSpec(msgspec.Struct, frozen=True):
     """The branches in file order: what each needs, all that it needs transitively (in merge order), and its `if`."""
 
-    names: tuple[str, ...]
     needs: Mapping[str, tuple[str, ...]]
     needed_by: Mapping[str, tuple[str, ...]]
     after: Mapping[str, tuple[str, ...]]
@@ -57,28 +57,17 @@ def build(reader: NodeReader) -> ParallelSpec:
         ):
             conditions[name] = condition
     after = all_before(needs, order)
-    needed_by = {name: tuple(other for other in branches if name in needs[other]) for name in _all_needed(needs)}
-    joining = build_joining(reader)
-    if isinstance(joining.join, int) and joining.join > len(branches):
-        reader.error(f"join waits for {joining.join} branches, and there are {len(branches)}", "join", rule="join")
-    return ParallelSpec(tuple(branches), needs, needed_by, after, conditions, order, joining)
-
-
-def _all_needed(needs: Mapping[str, tuple[str, ...]]) -> frozenset[str]:
-    return frozenset(other for needed in needs.values() for other in needed)
+    needed = frozenset(chain.from_iterable(needs.values()))
+    needed_by = {name: tuple(other for other in branches if name in needs[other]) for name in needed}
+    return ParallelSpec(needs, needed_by, after, conditions, order, build_joining(reader, len(needs)))
 
 
 def _check_needs(reader: NodeReader, needs: Mapping[str, tuple[str, ...]]) -> None:
     for name, needed in needs.items():
         for position, other in enumerate(needed):
             if other not in needs:
-                reader.error(
-                    f"branch '{other}' does not exist{did_you_mean(other, list(needs))}",
-                    "parallel",
-                    name,
-                    "needs",
-                    position,
-                )
+                words = f"branch '{other}' does not exist{did_you_mean(other, list(needs))}"
+                reader.error(words, "parallel", name, "needs", position)
     if way := circle(needs):
         words = f"the branches need each other: {' → '.join(way)}" if way[2:] else f"'{way[0]}' needs itself"
         first, second = way[:2]
@@ -88,12 +77,12 @@ def _check_needs(reader: NodeReader, needs: Mapping[str, tuple[str, ...]]) -> No
 def open_(node: Node, view: View) -> Opened:
     spec: ParallelSpec = node.spec
     done = Done({}, leave=True) if spec.joining.join == "none" else None
-    return replace(_next(spec, view, spec.names), branches=spec.names, done=done)
+    return replace(_next(spec, view, spec.needs), branches=tuple(spec.needs), done=done)
 
 
 def settle(node: Node, view: View, ended: Ended) -> Settled:
     spec: ParallelSpec = node.spec
-    verdict = joined(spec.joining, view, len(spec.names), ended)
+    verdict = joined(spec.joining, view, len(spec.needs), ended)
     if isinstance(verdict, Failed):
         return verdict
     if verdict == "met":
@@ -109,19 +98,19 @@ def detached(node: Node, view: View, ended: Ended) -> Left:
 
 def _output(spec: ParallelSpec, view: View) -> dict[str, Json]:
     ended = view.children
-    return {name: ended[name].output for name in spec.names if name in ended and ended[name].status == "completed"}
+    return {name: ended[name].output for name in spec.needs if name in ended and ended[name].status == "completed"}
 
 
-def _concerned(spec: ParallelSpec, ended: Ended) -> tuple[str, ...]:
+def _concerned(spec: ParallelSpec, ended: Ended) -> Iterable[str]:
     """The branches that may open now that one has ended: those that need it; if they waited for room, any."""
-    return spec.needed_by.get(ended.key, ()) if spec.joining.max_concurrency is None else spec.names
+    return spec.needed_by.get(ended.key, ()) if spec.joining.max_concurrency is None else spec.needs
 
 
-def _next(spec: ParallelSpec, view: View, names: tuple[str, ...]) -> Spawn:
+def _next(spec: ParallelSpec, view: View, names: Iterable[str]) -> Spawn:
     children, running = view.children, view.open
-    if len(children) + len(running) == len(spec.names):
+    if len(children) + len(running) == len(spec.needs):
         return Spawn()
-    room = (spec.joining.max_concurrency or len(spec.names)) - len(running)
+    room = (spec.joining.max_concurrency or len(spec.needs)) - len(running)
     opened: list[Branch] = []
     passed: list[Passed] = []
     for name in names:

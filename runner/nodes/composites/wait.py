@@ -28,17 +28,15 @@ class Awaited(msgspec.Struct, frozen=True):
     match: Expression | None
 
 
-class WaitSpec(msgspec.Struct, frozen=True):
-    """What is waited for, by the name that `by` gets."""
-
-    awaited: Mapping[str, Awaited]
+Spec = Mapping[str, Awaited]
+"""What is waited for, by the name that `by` gets."""
 
 
-def build(reader: NodeReader) -> WaitSpec:
+def build(reader: NodeReader) -> Spec:
     content = reader.get("wait")
     if "any" in content:
-        return WaitSpec({key: _awaited(reader, "wait", "any", key) for key in content["any"]})
-    return WaitSpec({next(form for form in FORMS if form in content): _awaited(reader, "wait")})
+        return {key: _awaited(reader, "wait", "any", key) for key in content["any"]}
+    return {next(form for form in FORMS if form in content): _awaited(reader, "wait")}
 
 
 def _awaited(reader: NodeReader, *place: str) -> Awaited:
@@ -65,11 +63,11 @@ def parse_time(text: str) -> float | None:
 
 
 def open_(node: Node, view: View) -> Opened:
-    spec: WaitSpec = node.spec
-    times = {key: time for key, awaited in spec.awaited.items() if (time := _time(awaited, view)) is not None}
+    spec: Spec = node.spec
+    times = {key: time for key, awaited in spec.items() if (time := _time(awaited, view)) is not None}
     if node.timeout is not None:
         times[DEADLINE] = view.now + view.seconds(node.timeout)
-    signals = {key: view.text(awaited.signal) for key, awaited in spec.awaited.items() if awaited.signal is not None}
+    signals = {key: view.text(awaited.signal) for key, awaited in spec.items() if awaited.signal is not None}
     return Ask("signal" if signals else "timer", min(times.values(), default=None), times=times, signals=signals)
 
 
@@ -88,9 +86,9 @@ def _time(awaited: Awaited, view: View) -> float | None:
 def wake(node: Node, view: View, woken: Woken) -> Woke:
     if woken.by == "time":
         return _in_time(view)
-    spec: WaitSpec = node.spec
+    spec: Spec = node.spec
     for key, name in view.signals.items():
-        match = spec.awaited[key].match
+        match = spec[key].match
         if name == woken.name and (match is None or view.holds(match, data=woken.value)):
             return Done({"by": key, "data": woken.value})
     return Stay()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import msgspec
-
 from runner.language.template import Template
 from runner.nodes.contract import Kind, Opened, Perform, View
 from runner.workflow.compiler import NodeReader
@@ -13,19 +11,13 @@ from runner.workflow.model import Node
 from runner.world.calls import ReadCall
 
 
-class ReadSpec(msgspec.Struct, frozen=True):
+def build(reader: NodeReader) -> Template:
     """The path or glob, relative to the file that names it."""
-
-    path: Template
-
-
-def build(reader: NodeReader) -> ReadSpec:
-    return ReadSpec(reader.template("read"))
+    return reader.template("read")
 
 
 def open_(node: Node, view: View) -> Opened:
-    spec: ReadSpec = node.spec
-    path = str(Path(view.workflow.folder or view.folder, view.text(spec.path)))
+    path = str(Path(view.workflow.folder or view.folder, view.text(node.spec)))
     return Perform(ReadCall(path, view.folder), {"path": path})
 
 

@@ -18,16 +18,14 @@ __all__ = ["analyse"]
 
 def analyse(loaded: Loaded) -> list[Problem]:
     """Everything wrong that the schema can't see: errors and warnings."""
-    findings = Findings(loaded)
+    problems: list[Problem] = []
+    library = loaded.workflow.library
+    findings = {key: Findings(loaded.sources[key], problems, each, loaded.texts) for key, each in library.items()}
     with contextlib.suppress(TooManyProblems):
-        _look(loaded, findings)
-    return findings.problems
-
-
-def _look(loaded: Loaded, findings: Findings) -> None:
-    for workflow in loaded.workflow.library.values():
-        check_names(workflow, findings)
-        check_calls(workflow, findings)
-        check_flow(workflow, findings)
-        check_races(workflow, findings)
-    check_programs(loaded.workflow, findings)
+        for of_one in findings.values():
+            check_names(of_one)
+            check_calls(of_one)
+            check_flow(of_one)
+            check_races(of_one)
+        check_programs(loaded.workflow, findings)
+    return problems

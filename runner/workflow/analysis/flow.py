@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
 
 from runner.workflow.analysis.findings import Findings
-from runner.workflow.model import UNKNOWN, Body, Node, Route, Workflow
+from runner.workflow.model import UNKNOWN, Body, Node, Route
 
 MOST_NAMED = 10
 """How many nodes a message names."""
 
 
-def check_flow(workflow: Workflow, findings: Findings) -> None:
+def check_flow(findings: Findings) -> None:
     """Check every body of a workflow."""
-    for body in workflow.bodies.values():
+    for body in findings.workflow.bodies.values():
         for node in body.nodes.values():
-            _check_dead_routes(workflow, node, findings)
+            _check_dead_routes(node, findings)
         if _is_whole(body):
             reached = _reachable(body, body.start)
-            _check_reach(workflow, body, reached, findings)
-            _check_end(workflow, body, reached, findings)
+            _check_reach(body, reached, findings)
+            _check_end(body, reached, findings)
 
 
 def _is_whole(body: Body) -> bool:
@@ -39,18 +39,26 @@ def _routes(node: Node) -> tuple[Route, ...]:
     return node.handlers if _always_ends(node) else node.routes
 
 
-def _reachable(body: Body, start: str) -> dict[str, None]:
-    found = {start: None}
-    waiting = [start]
+def _targets(node: Node) -> list[str]:
+    return [route.to for route in _routes(node) if route.to is not None]
+
+
+def _closure(starts: Iterable[str], following: Callable[[str], Iterable[str]]) -> dict[str, None]:
+    """The nodes that one comes to from the starts, in the order in which they are found."""
+    found = dict.fromkeys(starts)
+    waiting = list(found)
     while waiting:
-        for route in _routes(body.nodes[waiting.pop()]):
-            if route.to is not None and route.to not in found:
-                found[route.to] = None
-                waiting.append(route.to)
+        more = [name for name in dict.fromkeys(following(waiting.pop())) if name not in found]
+        found.update(dict.fromkeys(more))
+        waiting.extend(more)
     return found
 
 
-def _check_reach(workflow: Workflow, body: Body, reached: Collection[str], findings: Findings) -> None:
+def _reachable(body: Body, start: str) -> dict[str, None]:
+    return _closure([start], lambda name: _targets(body.nodes[name]))
+
+
+def _check_reach(body: Body, reached: Collection[str], findings: Findings) -> None:
     """Report each node that nothing reaches, those to which only others of them lead with the first of these."""
     lost = [name for name in body.nodes if name not in reached]
     led_to = {route.to for name in lost for route in _routes(body.nodes[name]) if route.to != name}
@@ -65,7 +73,7 @@ def _check_reach(workflow: Workflow, body: Body, reached: Collection[str], findi
             more = ", …" if len(behind) > MOST_NAMED else ""
             words += f", nor what only it leads to: {', '.join(behind[:MOST_NAMED])}{more}"
         hint = f"'{body.start}' is the start; let a route lead to '{name}', or remove it"
-        findings.add(workflow, body.nodes[name].at, words, rule="unreachable", key=True, hint=hint)
+        findings.error(words, body.nodes[name].at, rule="unreachable", key=True, hint=hint)
 
 
 def _leaves(node: Node) -> bool:
@@ -74,51 +82,45 @@ def _leaves(node: Node) -> bool:
     return any(route.to is None for route in _routes(node)) or (node.max_visits is not None and node.on_error is None)
 
 
-def _check_end(workflow: Workflow, body: Body, reached: Collection[str], findings: Findings) -> None:
+def _check_end(body: Body, reached: Collection[str], findings: Findings) -> None:
     ending = _ending(body, reached)
     if stuck := [name for name in reached if name not in ending]:
         circle = _circle(body, stuck[0])
         words = f"this can't end: {' → '.join([*circle, circle[0]])}"
         hint = "give one of its nodes a route to `exit`, to a node that leaves, or a max_visits"
-        findings.add(workflow, body.nodes[circle[0]].at, words, rule="endless", key=True, hint=hint)
+        findings.error(words, body.nodes[circle[0]].at, rule="endless", key=True, hint=hint)
 
 
-def _ending(body: Body, reached: Collection[str]) -> set[str]:
+def _ending(body: Body, reached: Collection[str]) -> Collection[str]:
     """The nodes from which there is a way out of the body."""
     led_from: dict[str, list[str]] = {}
     for name in reached:
-        for route in _routes(body.nodes[name]):
-            if route.to is not None:
-                led_from.setdefault(route.to, []).append(name)
-    found = {name for name in reached if _leaves(body.nodes[name])}
-    waiting = list(found)
-    while waiting:
-        more = [name for name in led_from.get(waiting.pop(), ()) if name not in found]
-        found.update(more)
-        waiting.extend(more)
-    return found
+        for target in _targets(body.nodes[name]):
+            led_from.setdefault(target, []).append(name)
+    leaving = [name for name in reached if _leaves(body.nodes[name])]
+    return _closure(leaving, lambda name: led_from.get(name, ()))
 
 
 def _circle(body: Body, start: str) -> list[str]:
     """The circle into which the first route of each node leads, from a node on that no way leaves."""
     way = [start]
     while True:
-        following = next(route.to for route in _routes(body.nodes[way[-1]]) if route.to is not None)
+        following = _targets(body.nodes[way[-1]])[0]
         if following in way:
             return way[way.index(following) :]
         way.append(following)
 
 
-def _check_dead_routes(workflow: Workflow, node: Node, findings: Findings) -> None:
+def _check_dead_routes(node: Node, findings: Findings) -> None:
     if _always_ends(node):
-        _warn(workflow, [route for route in node.next or () if route.at != node.at], "the workflow ends here", findings)
+        _warn([route for route in node.next or () if route.at != node.at], "the workflow ends here", findings)
         return
     for routes in (node.next or (), node.handlers):
         always = next((position for position, route in enumerate(routes) if route.when is None), len(routes))
-        _warn(workflow, routes[always + 1 :], "the one before it has no `when`", findings)
+        _warn(routes[always + 1 :], "the one before it has no `when`", findings)
 
 
-def _warn(workflow: Workflow, routes: Collection[Route], reason: str, findings: Findings) -> None:
+def _warn(routes: Collection[Route], reason: str, findings: Findings) -> None:
     for route in routes:
-        words = f"this route never fires: {reason}"
-        findings.add(workflow, route.at, words, rule="dead-route", severity="warning")
+        place = findings.source.place(route.at)
+        findings.note(f"this route never fires: {reason}", place, "", "dead-route", "warning")

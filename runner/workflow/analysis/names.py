@@ -37,41 +37,42 @@ class _Sight(msgspec.Struct, frozen=True):
     inside: frozenset[str] = frozenset()
 
 
-def check_names(workflow: Workflow, findings: Findings) -> None:
+def check_names(findings: Findings) -> None:
     """Check every reference of a workflow."""
+    workflow = findings.workflow
     bodies = [workflow.body, *(body for body in (workflow.rescue, workflow.finally_) if body is not None)]
     for body in bodies:
         outer = {} if body is workflow.body else dict(workflow.body.nodes)
-        _body(workflow, body, _Sight(outer), findings)
-    inner = {node.id for body in workflow.bodies.values() for node in body.nodes.values()}
+        _body(body, _Sight(outer), findings)
+    inner = {node.id for node in workflow.nodes}
     whole = {node.id: node for body in reversed(bodies) for node in body.nodes.values()}
     at_end = _Sight(whole, inside=frozenset(inner - whole.keys()))
     for use in workflow.uses:
         if use.role == "tool":
-            _tool_names(workflow, use, findings)
+            _tool_names(use, findings)
         elif use.role == "limits":
-            _limit_names(workflow, use, findings)
+            _limit_names(use, findings)
         else:
-            _use(workflow, use, at_end, findings)
+            _use(use, at_end, findings)
 
 
-def _body(workflow: Workflow, body: Body, sight: _Sight, findings: Findings) -> None:
+def _body(body: Body, sight: _Sight, findings: Findings) -> None:
     own = {} if body.single else dict(body.nodes)
     inner = _Sight({**sight.nodes, **own}, sight.siblings - set(own))
     for node in body.nodes.values():
-        _node(workflow, node, inner, findings)
+        _node(node, inner, findings)
 
 
-def _node(workflow: Workflow, node: Node, sight: _Sight, findings: Findings) -> None:
+def _node(node: Node, sight: _Sight, findings: Findings) -> None:
     own = sight if sight.nodes.get(node.id) is node else _Sight({**sight.nodes, node.id: node}, sight.siblings)
-    for use in (*node.uses, *_agent_uses(workflow, node)):
-        _use(workflow, use, _sight_of(node, use, own), findings)
+    for use in (*node.uses, *_agent_uses(findings.workflow, node)):
+        _use(use, _sight_of(node, use, own), findings)
     for key, _ in node.set:
-        _state_key(workflow, key, (*node.at, "set", key), findings)
+        _state_key(key, (*node.at, "set", key), findings)
     for position, key in enumerate(node.reset):
-        _state_key(workflow, key, (*node.at, "reset", position), findings)
+        _state_key(key, (*node.at, "reset", position), findings)
     for key, body in node.bodies.items():
-        _body(workflow, body, _branch_sight(node, key, own), findings)
+        _body(body, _branch_sight(node, key, own), findings)
 
 
 def _sight_of(node: Node, use: Use, own: _Sight) -> _Sight:
@@ -95,17 +96,11 @@ def _branch_sight(node: Node, key: str, sight: _Sight) -> _Sight:
     return _Sight({**sight.nodes, **needed}, sight.siblings | (set(node.bodies) - set(needed) - {key}))
 
 
-def _state_key(workflow: Workflow, key: str, at: JsonPath, findings: Findings) -> None:
-    if key not in workflow.state:
-        near = did_you_mean(key, list(workflow.state))
-        findings.add(
-            workflow,
-            at,
-            f"state key '{key}' does not exist{near}",
-            rule="name",
-            key=isinstance(at[-1], str),
-            hint="declare it under state:",
-        )
+def _state_key(key: str, at: JsonPath, findings: Findings) -> None:
+    known = findings.workflow.state
+    if key not in known:
+        words = f"state key '{key}' does not exist{did_you_mean(key, list(known))}"
+        findings.error(words, at, rule="name", key=isinstance(at[-1], str), hint="declare it under state:")
 
 
 def _references(use: Use) -> Iterator[tuple[JsonPath, Reference]]:
@@ -116,10 +111,10 @@ def _references(use: Use) -> Iterator[tuple[JsonPath, Reference]]:
         yield from (((), reference) for reference in use.value.references)
 
 
-def _use(workflow: Workflow, use: Use, sight: _Sight, findings: Findings) -> None:
+def _use(use: Use, sight: _Sight, findings: Findings) -> None:
     for place, reference in _references(use):
-        if trouble := _trouble(workflow, use, reference, sight):
-            findings.refer(workflow, use, place, reference, trouble)
+        if trouble := _trouble(findings.workflow, use, reference, sight):
+            findings.refer(use, place, reference, trouble)
 
 
 def _trouble(workflow: Workflow, use: Use, reference: Reference, sight: _Sight) -> tuple[str, str] | None:
@@ -162,20 +157,20 @@ def _node_trouble(rest: Sequence[str], sight: _Sight) -> tuple[str, str] | None:
     return None
 
 
-def _limit_names(workflow: Workflow, use: Use, findings: Findings) -> None:
+def _limit_names(use: Use, findings: Findings) -> None:
     for place, reference in _references(use):
-        trouble = _trouble(workflow, use, reference, _Sight({}))
+        trouble = _trouble(findings.workflow, use, reference, _Sight({}))
         if reference.path[0] != "inputs":
             trouble = f"'{reference.path[0]}' is not known here", "a limit may depend on inputs alone"
         if trouble is not None:
-            findings.refer(workflow, use, place, reference, trouble)
+            findings.refer(use, place, reference, trouble)
 
 
-def _tool_names(workflow: Workflow, use: Use, findings: Findings) -> None:
-    tool = workflow.tools[str(use.at[1])]
+def _tool_names(use: Use, findings: Findings) -> None:
+    tool = findings.workflow.tools[str(use.at[1])]
     known = list(tool.inputs.get("properties", {}))
     for place, reference in _references(use):
         if reference.path[0] != "inputs" or (len(reference.path) > 1 and reference.path[1] not in known):
             shown = ".".join(reference.path[:2])
             hint = f"a tool sees its own inputs: {', '.join(known) or 'it has none'}"
-            findings.refer(workflow, use, place, reference, (f"'{shown}' is not known to tool '{tool.name}'", hint))
+            findings.refer(use, place, reference, (f"'{shown}' is not known to tool '{tool.name}'", hint))

@@ -3,87 +3,62 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from runner.ground.errors import did_you_mean
 from runner.workflow.analysis.findings import Findings
-from runner.workflow.model import JsonPath, Node, Permissions, Started, Workflow
+from runner.workflow.model import JsonPath, Permissions, Started, Workflow
 from runner.workflow.programs import is_permitted
 
 
-class _Granted(NamedTuple):
-    """The programs and the variables that a workflow may use where it is called."""
-
-    commands: frozenset[str]
-    env: frozenset[str]
-
-    def to(self, callee: Workflow) -> _Granted:
-        """What a called workflow gets: the intersection with its own permissions, if it has any."""
-        own = callee.permissions
-        return self if own is None else _Granted(self.commands & own.commands, self.env & own.env)
-
-
-def check_programs(root: Workflow, findings: Findings) -> None:
-    """Check the root workflow, and those it calls under what both allow."""
-    seen: set[tuple[str, _Granted]] = set()
+def check_programs(root: Workflow, findings: Mapping[str, Findings]) -> None:
+    """Check the root workflow, and those it calls under what both allow. `findings` are those of each workflow."""
+    seen: set[tuple[str, Permissions]] = set()
     own = root.permissions or Permissions()
-    waiting = [(root, _Granted(own.commands, own.env))]
+    waiting = [(root, Permissions(own.commands, env=own.env))]
     while waiting:
         workflow, granted = waiting.pop()
         if (workflow.file, granted) in seen:
             continue
         seen.add((workflow.file, granted))
         for at, started in _started(workflow):
-            _check_program(workflow, at, started, granted.commands, root.folder or str(Path.cwd()), findings)
-            _check_variables(workflow, (*at, "env"), started.pass_env, granted.env, findings)
-        called = [node.traits.called for node in _nodes(workflow) if node.traits.called is not None]
-        callees = [root.library.get(call.workflow) for call in called]
-        waiting += [(callee, granted.to(callee)) for callee in callees if callee is not None]
-
-
-def _nodes(workflow: Workflow) -> Iterator[Node]:
-    for body in workflow.bodies.values():
-        yield from body.nodes.values()
+            _check_program(at, started, granted, root.folder or str(Path.cwd()), findings[workflow.file])
+            _check_variables(at, started, granted, findings[workflow.file])
+        for called in filter(None, (node.traits.called for node in workflow.nodes)):
+            if (callee := root.library.get(called.workflow)) is not None:
+                theirs = callee.permissions
+                waiting.append((callee, granted if theirs is None else granted.shared_with(theirs)))
 
 
 def _started(workflow: Workflow) -> Iterator[tuple[JsonPath, Started]]:
     """The programs that nodes and tools start, each with the place of what starts it."""
-    for node in _nodes(workflow):
+    for node in workflow.nodes:
         yield from ((node.at, started) for started in node.traits.programs)
     yield from ((tool.at, tool.started) for tool in workflow.tools.values())
 
 
-def _check_program(
-    workflow: Workflow, at: JsonPath, started: Started, allowed: Collection[str], folder: str, findings: Findings
-) -> None:
-    program = started.program
+def _check_program(at: JsonPath, started: Started, granted: Permissions, folder: str, findings: Findings) -> None:
+    program, allowed = started.program, granted.commands
     if program is None or (started.cwd is None and "/" in program and not program.startswith("/")):
         return  # what it is, or where it lies, is known only when the step runs
     if not is_permitted(program, allowed, os.environ.get("PATH", os.defpath), str(Path(folder, started.cwd or ""))):
-        place = (*at, *started.at)
-        _refuse(workflow, place, ("commands", f"program '{program}'", program), allowed, findings)
+        _refuse((*at, *started.at), ("commands", f"program '{program}'", program), allowed, findings)
 
 
-def _check_variables(
-    workflow: Workflow, at: JsonPath, variables: Collection[str], allowed: Collection[str], findings: Findings
-) -> None:
-    for position, name in enumerate(variables):
-        if name not in allowed:
+def _check_variables(at: JsonPath, started: Started, granted: Permissions, findings: Findings) -> None:
+    for position, name in enumerate(started.pass_env):
+        if name not in granted.env:
             said = ("env", f"environment variable '{name}'", name)
-            _refuse(workflow, (*at, position), said, allowed, findings)
+            _refuse((*at, "env", position), said, granted.env, findings)
 
 
-def _refuse(
-    workflow: Workflow, at: JsonPath, said: tuple[str, str, str], allowed: Collection[str], findings: Findings
-) -> None:
+def _refuse(at: JsonPath, said: tuple[str, str, str], allowed: Collection[str], findings: Findings) -> None:
     kind, what, name = said
     listed = sorted(allowed)
-    own = workflow.permissions
+    own = findings.workflow.permissions
     if own is not None and name in getattr(own, kind):
         hint = f"this file allows it, and a workflow that calls it does not: permissions: {{{kind}: [{name}]}}"
     else:
         hint = f"add it: permissions: {{{kind}: [{', '.join([*listed, name])}]}}"
-    words = f"{what} is not permitted{did_you_mean(name, listed)}"
-    findings.add(workflow, at, words, rule="permission", hint=hint)
+    findings.error(f"{what} is not permitted{did_you_mean(name, listed)}", at, rule="permission", hint=hint)

@@ -6,28 +6,27 @@ from collections.abc import Mapping
 from itertools import pairwise
 
 from runner.workflow.analysis.findings import Findings
-from runner.workflow.model import Body, Branching, JsonPath, Node, Workflow
+from runner.workflow.model import Body, Branching, JsonPath, Node
 
 Writers = dict[str, JsonPath]
 """Where a body first writes each key."""
 
 
-def check_races(workflow: Workflow, findings: Findings) -> None:
+def check_races(findings: Findings) -> None:
     """Check every node of a workflow whose bodies run beside each other."""
-    for body in workflow.bodies.values():
-        for node in body.nodes.values():
-            if node.traits.branching is not None:
-                _check_node(workflow, node, node.traits.branching, findings)
+    for node in findings.workflow.nodes:
+        if node.traits.branching is not None:
+            _check_node(node, node.traits.branching, findings)
 
 
-def _check_node(workflow: Workflow, node: Node, branching: Branching, findings: Findings) -> None:
-    _check_resets(workflow, node, findings)
+def _check_node(node: Node, branching: Branching, findings: Findings) -> None:
+    _check_resets(node, findings)
     if not branching.joined or branching.sequential:
         return
     if branching.items:
-        _check_items(workflow, node, branching.items, findings)
+        _check_items(node, branching.items, findings)
     else:
-        _check_branches(workflow, node, branching.after, findings)
+        _check_branches(node, branching.after, findings)
 
 
 def _writers(body: Body) -> Writers:
@@ -41,38 +40,39 @@ def _writers(body: Body) -> Writers:
     return found
 
 
-def _unguarded(workflow: Workflow, key: str) -> bool:
-    return key in workflow.state and workflow.state[key].reducer == "set"
+def _unguarded(key: str, findings: Findings) -> bool:
+    state = findings.workflow.state
+    return key in state and state[key].reducer == "set"
 
 
-def _check_branches(workflow: Workflow, node: Node, after: Mapping[str, tuple[str, ...]], findings: Findings) -> None:
+def _check_branches(node: Node, after: Mapping[str, tuple[str, ...]], findings: Findings) -> None:
     writers = {name: _writers(node.bodies[name]) for name in after}
     for key in dict.fromkeys(key for several in writers.values() for key in several):
-        if not _unguarded(workflow, key):
+        if not _unguarded(key, findings):
             continue
         # Branches are ordered one after the other exactly if each, in merge order, comes after the one before it.
         names = [name for name in writers if key in writers[name]]
         clashes = [(one, other) for one, other in pairwise(names) if one not in after[other]]
         for first, second in clashes[:1]:
-            line = findings.line(workflow, writers[first][key])
+            line = findings.source.place(writers[first][key], key=True).line
             who = f"branch '{first}' (line {line}) and branch '{second}'"
             words = f"state key '{key}' is written by {who} at the same time"
             hint = f"give '{key}' a reducer, or order the branches with `needs`"
-            findings.add(workflow, writers[second][key], words, rule="race", key=True, hint=hint)
+            findings.error(words, writers[second][key], rule="race", key=True, hint=hint)
 
 
-def _check_items(workflow: Workflow, node: Node, body: str, findings: Findings) -> None:
+def _check_items(node: Node, body: str, findings: Findings) -> None:
     for key, at in _writers(node.bodies[body]).items():
-        if _unguarded(workflow, key):
+        if _unguarded(key, findings):
             words = f"state key '{key}' is written by every item of '{node.id}' at the same time"
             hint = f"give '{key}' a reducer, or say `sequential: true`"
-            findings.add(workflow, at, words, rule="race", key=True, hint=hint)
+            findings.error(words, at, rule="race", key=True, hint=hint)
 
 
-def _check_resets(workflow: Workflow, node: Node, findings: Findings) -> None:
+def _check_resets(node: Node, findings: Findings) -> None:
     for body in node.bodies.values():
         for inner in body.nodes.values():
             if inner.reset:
                 hint = "reset it before or after, outside the branches"
                 at = (*inner.at, "reset")
-                findings.add(workflow, at, "a branch can't reset a state key", rule="reset", key=True, hint=hint)
+                findings.error("a branch can't reset a state key", at, rule="reset", key=True, hint=hint)

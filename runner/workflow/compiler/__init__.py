@@ -5,41 +5,35 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from runner.ground.errors import InvalidWorkflow, Problem, TooManyProblems
 from runner.language.source import Source
-from runner.workflow.compiler.bodies import NodeKinds
+from runner.workflow.compiler.bodies import NodeKinds, name_trouble
 from runner.workflow.compiler.compilation import Compilation
-from runner.workflow.compiler.files import PATTERN, DiskFiles, Files, RecordedFiles, content_hash, shown_as
+from runner.workflow.compiler.files import PATTERN, DiskFiles, RecordedFiles, content_hash, shown_as
+from runner.workflow.compiler.notes import Notes
 from runner.workflow.compiler.reader import NodeReader, parse_duration
 from runner.workflow.model import Loaded
 
 __all__ = [
-    "Compiled",
     "DiskFiles",
-    "Files",
     "NodeReader",
+    "Notes",
     "RecordedFiles",
     "compile_file",
     "in_file_order",
+    "name_trouble",
     "parse_duration",
     "shown_as",
 ]
 
 
-class Compiled(NamedTuple):
-    """What became of a file, and all that is wrong with it; whatever is, something stands in its place."""
-
-    loaded: Loaded
-    problems: list[Problem]
-
-
 def compile_file(
     path: str, kinds: NodeKinds, files: DiskFiles | RecordedFiles, agents: Mapping[str, str] | None = None
-) -> Compiled:
+) -> tuple[Loaded, list[Problem]]:
     """Read, check and compile a workflow (a path, or `pattern:name`) with all that it calls.
 
+    What is wrong with it is listed; whatever it is, something stands in its place.
     `agents` names files, by absolute path, whose agents take the place of the root file's agents of these names.
     Raises InvalidWorkflow when too little of it can be read. What analysis can prove comes after this.
     """
@@ -50,7 +44,7 @@ def compile_file(
     if key not in compilation.library:
         raise InvalidWorkflow(in_file_order(compilation.problems, compilation.sources))
     loaded = Loaded(compilation.library[key], files.texts, content_hash(files.texts, key), compilation.sources)
-    return Compiled(loaded, compilation.problems)
+    return loaded, compilation.problems
 
 
 def in_file_order(problems: Iterable[Problem], sources: Mapping[str, Source]) -> list[Problem]:

@@ -5,19 +5,50 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+import msgspec
+
 from runner.ground.errors import did_you_mean
 from runner.ground.json_value import Json
+from runner.language.expression import RESERVED_WORDS
 from runner.language.schema import VERBS, Unknown
-from runner.workflow.compiler.declarations import AgentReader, retry
-from runner.workflow.compiler.names import EXIT, name_trouble
-from runner.workflow.compiler.reader import NodeReader, Notes
-from runner.workflow.model import NO_VERB, UNKNOWN, Body, JsonPath, Node, Route, Traits, Use
+from runner.workflow.compiler.reader import NodeReader, OpenFile
+from runner.workflow.model import NO_VERB, UNKNOWN, Body, JsonPath, Node, Retry, Route, Traits, Use
+
+EXIT = "exit"
+
+ROOT_NAMES = (
+    "inputs",
+    "state",
+    "run",
+    "visits",
+    "nodes",
+    "output",
+    "error",
+    "item",
+    "index",
+    "results",
+    "data",
+    "messages",
+    "round",
+)
+"""What names mean in an expression, beside those of nodes, branches and items."""
 
 _NO_NODES = {
     "continue": "`continue` stands alone: on_error: continue",
     **dict.fromkeys(("end", "END", "stop", "done", "finish"), "to end the body write exit"),
 }
 """What is written where a route should lead, and names no node."""
+
+
+def name_trouble(name: str) -> str:
+    """Why a name can't be an id, a branch or an `as`; empty when it can."""
+    if name == EXIT:
+        return "'exit' is what a route says to leave the body"
+    if name in RESERVED_WORDS:
+        return f"'{name}' is a word of the expression language"
+    if name in ROOT_NAMES:
+        return f"'{name}' is what expressions call {'the ' + name if name != 'nodes' else 'all nodes'}"
+    return ""
 
 
 class NodeKind(Protocol):
@@ -41,24 +72,13 @@ _Entry = tuple[str, Json, JsonPath, str | None]
 """A node's id, its YAML, its place, and the node that follows it in a list of steps."""
 
 
-class BodyReader:
+class BodyReader(msgspec.Struct):
     """Builds the bodies of one file."""
 
-    def __init__(
-        self,
-        notes: Notes,
-        content: Mapping[str, Json],
-        kinds: NodeKinds,
-        agents: AgentReader,
-        workflow_of: Callable[[str, JsonPath], str],
-    ) -> None:
-        self._notes = notes
-        self._content = content
-        self._kinds = kinds
-        self._agents = agents
-        self._workflow_of = workflow_of
-        self.found: dict[str, Body] = {}
-        self._defaults: Mapping[str, Json] = content.get("defaults", {})
+    file: OpenFile
+    kinds: NodeKinds
+    workflow_of: Callable[[str, JsonPath], str]
+    found: dict[str, Body] = {}
 
     def body(self, content: Json, at: JsonPath, name: str, variables: frozenset[str]) -> Body:
         """A body from `nodes:`, `steps:`, or a single node called `name`."""
@@ -77,7 +97,7 @@ class BodyReader:
         nodes = {key: self._node(key, entry, place, following, variables) for key, entry, place, following in entries}
         start = content.get("start", entries[0][0])
         if start not in nodes:
-            self._notes.error(f"node '{start}' does not exist{did_you_mean(start, list(nodes))}", (*at, "start"))
+            self.file.error(f"node '{start}' does not exist{did_you_mean(start, list(nodes))}", (*at, "start"))
         body = Body(nodes, start, at, variables=variables)
         self._check_targets(body)
         return body
@@ -86,7 +106,7 @@ class BodyReader:
         names = [(item or {}).get("id", f"s{position}") for position, item in enumerate(items, 1)]
         for position, name in enumerate(names):
             if name in names[:position]:
-                self._notes.error(
+                self.file.error(
                     f"two steps are called '{name}'", (*at, "steps", position, "id"), hint="give one of them another id"
                 )
         following = [*names[1:], None]
@@ -100,7 +120,7 @@ class BodyReader:
         for route in node.routes:
             if route.to is not None:
                 hint = "it stands alone here; write `nodes:` or `steps:` around it to have several"
-                self._notes.error(f"a single node can't go on to '{route.to}'", route.at, hint=hint)
+                self.file.error(f"a single node can't go on to '{route.to}'", route.at, hint=hint)
         return Body({name: node}, name, at, single=True, variables=variables)
 
     def _node(
@@ -108,39 +128,22 @@ class BodyReader:
     ) -> Node:
         if trouble := name_trouble(name):
             place = (*at, "id") if "id" in content else at
-            self._notes.error(f"'{name}' can't be an id: {trouble}", place, key=place == at, hint="choose another name")
+            self.file.error(f"'{name}' can't be an id: {trouble}", place, key=place == at, hint="choose another name")
         if isinstance(content, Unknown):
             return Node(name, UNKNOWN, at, None)
         verb = next((key for key in content if key in VERBS), NO_VERB)
         return self._assemble(verb, self.reader(name, content, at, variables, []), following)
 
     def reader(
-        self,
-        name: str,
-        content: Mapping[str, Json],
-        at: JsonPath,
-        variables: frozenset[str],
-        uses: list[Use],
+        self, name: str, content: Mapping[str, Json], at: JsonPath, variables: frozenset[str], uses: list[Use]
     ) -> NodeReader:
         """A reader for one piece of YAML; what it compiles is added to `uses`."""
-        return NodeReader(
-            self._notes,
-            name,
-            content,
-            at,
-            self.body,
-            self._agents,
-            self._workflow_of,
-            self._content.get("tools", {}),
-            self._content.get("schemas", {}),
-            variables,
-            uses,
-        )
+        return NodeReader(self.file, name, content, at, self.body, self.workflow_of, variables, uses)
 
     def _assemble(self, verb: str, reader: NodeReader, following: str | None) -> Node:
-        content, kind = reader.content, self._kinds[verb]
+        content, kind = reader.content, self.kinds[verb]
         spec = kind.build(reader)
-        own = self._defaults if kind.takes_defaults else {}
+        own = self.file.section("defaults") if kind.takes_defaults else {}
         shared = self.reader("defaults", own, ("defaults",), reader.variables, reader.uses)
         routes = self._routes(reader, "next", ("output",))
         if routes is None and following is not None:
@@ -158,11 +161,7 @@ class BodyReader:
             on_error="continue"
             if content.get("on_error") == "continue"
             else self._routes(reader, "on_error", ("error",)),
-            retry=retry(
-                own.get("retry", {}),
-                content.get("retry", {}),
-                lambda key: reader.duration("retry", key) or shared.duration("retry", key),
-            ),
+            retry=_retry(reader, shared),
             timeout=reader.duration("timeout") or shared.duration("timeout"),
             max_visits=content.get("max_visits"),
             on_crash=content.get("on_crash", "retry"),
@@ -191,4 +190,15 @@ class BodyReader:
                 if route.to is not None and route.to not in body.nodes:
                     near = did_you_mean(route.to, [*body.nodes, EXIT])
                     hint = "" if near else _NO_NODES.get(route.to, "")
-                    self._notes.error(f"node '{route.to}' does not exist{near}", route.at, hint=hint)
+                    self.file.error(f"node '{route.to}' does not exist{near}", route.at, hint=hint)
+
+
+def _retry(reader: NodeReader, shared: NodeReader) -> Retry:
+    """A node's retry policy: its own keys over those of `defaults`."""
+    keys = {**shared.get("retry", default={}), **reader.get("retry", default={})}
+    for key in ("initial_interval", "max_interval"):
+        if key in keys:
+            keys[key] = reader.duration("retry", key) or shared.duration("retry", key)
+    if "errors" in keys:
+        keys["errors"] = frozenset(keys["errors"])
+    return Retry(**keys)

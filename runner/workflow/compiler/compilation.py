@@ -6,27 +6,17 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from runner.ground.errors import InvalidWorkflow, Problem, WorkflowError, did_you_mean
 from runner.ground.json_value import Json
 from runner.language.schema import Unknown, check_workflow
 from runner.language.source import Source
-from runner.language.template import ValueTemplate
 from runner.workflow.compiler.bodies import BodyReader, NodeKinds
-from runner.workflow.compiler.declarations import (
-    AgentReader,
-    inputs,
-    limits,
-    models,
-    permissions,
-    readable,
-    tool,
-    tool_inputs,
-)
+from runner.workflow.compiler.declarations import inputs, permissions, readable, state, tool_inputs
 from runner.workflow.compiler.files import PATTERN, Files
-from runner.workflow.compiler.reader import Notes, resolve_schema
-from runner.workflow.compiler.state_keys import state
-from runner.workflow.model import Agent, Body, Duration, JsonPath, Tool, Use, Workflow
+from runner.workflow.compiler.reader import NodeReader, OpenFile
+from runner.workflow.model import Agent, Body, JsonPath, Limits, Model, Tool, Use, Workflow
 from runner.workflow.signature import signature_schema
 
 SELF = "self"
@@ -63,7 +53,8 @@ class Compilation(msgspec.Struct):
             return
         if len(self.sources) == 1:
             self.files.confine(readable(folder_of(key), content))
-        self.library[key] = FileReader(self, key, Notes(source, self.problems), content).workflow()
+        file = OpenFile(source, self.problems, content, self.files, folder_of(key))
+        self.library[key] = FileReader(self, key, file).workflow()
 
 
 def folder_of(key: str) -> str:
@@ -74,133 +65,118 @@ def folder_of(key: str) -> str:
 class FileReader:
     """Compiles the content of one file, whose shape has been checked."""
 
-    def __init__(self, compilation: Compilation, key: str, notes: Notes, content: Mapping[str, Json]) -> None:
+    def __init__(self, compilation: Compilation, key: str, file: OpenFile) -> None:
         self._compilation = compilation
         self._key = key
-        self._notes = notes
-        self._content = content
-        self._folder = folder_of(key)
-        self._agents = AgentReader(notes, compilation.files, self._folder, self._content)
-        self._bodies = BodyReader(notes, self._content, compilation.kinds, self._agents, self._workflow_of)
+        self._file = file
+        self._bodies = BodyReader(file, compilation.kinds, self._workflow_of)
         self._uses: list[Use] = []
 
     def workflow(self) -> Workflow:
         """The file as a Workflow; its mistakes are in the notes."""
-        content = self._content
-        schemas = self._schemas()
-        self._check_default_model()
-        body = self._bodies.body(content, (), "main", frozenset())
+        file, content = self._file, self._file.content
+        for name, schema in file.section("schemas").items():
+            file.schemas[name] = file.schema(schema, ("schemas", name))
+        self._reader("defaults").check_models("model")
+        limits, outputs = self._reader("limits"), self._reader("outputs")
         return Workflow(
             name=content["name"],
             version=str(content.get("version", "")),
             file=self._key,
-            folder=self._folder,
-            body=body,
+            folder=file.folder,
+            body=self._bodies.body(content, (), "main", frozenset()),
             title=content.get("title", ""),
             description=content.get("description", ""),
-            inputs=inputs(self._notes, schemas, self._section("inputs")),
-            state=state(self._notes, schemas, self._section("state")),
-            models=models(self._section("models")),
-            agents=self._declared_agents(),
-            tools={name: self._tool(name, entry) for name, entry in self._section("tools").items()},
-            schemas=schemas,
-            limits=limits(self._section("limits"), self._time_limit()),
-            permissions=permissions(self._folder, content["permissions"])
-            if content.get("permissions") is not None
-            else None,
+            inputs=inputs(file),
+            state=state(file),
+            models={alias: _model(entry) for alias, entry in file.section("models").items()},
+            agents=self._agents(),
+            tools={name: self._tool(name, entry) for name, entry in file.section("tools").items()},
+            schemas=file.schemas,
+            limits=Limits(**{**limits.content, "timeout": limits.duration("timeout", role="limits")}),
+            permissions=permissions(file.folder, content["permissions"]) if "permissions" in content else None,
             rescue=self._side_body("rescue"),
             finally_=self._side_body("finally"),
-            outputs=self._outputs(),
+            outputs={name: outputs.value(name, role="outputs") for name in outputs.content},
             bodies=self._bodies.found,
             library=self._compilation.library,
             uses=tuple(self._uses),
         )
 
-    def _section(self, name: str) -> Mapping[str, Json]:
-        return self._content.get(name) or {}
+    def _reader(self, *at: str) -> NodeReader:
+        """A reader for what is declared at a path."""
+        content = self._file.content
+        for step in at:
+            content = content.get(step, {})
+        return self._bodies.reader(at[-1], content, at, frozenset(), self._uses)
 
-    def _declared_agents(self) -> dict[str, Agent]:
-        declared = self._section("agents")
+    def _agents(self) -> dict[str, Agent]:
+        declared = self._file.section("agents")
         replaced = self._compilation.replaced if self._key == self._compilation.root else {}
         for name in replaced.keys() - declared.keys():
             words = f"--agent: there is no agent '{name}' to replace{did_you_mean(name, list(declared))}"
             hint = f"the workflow's agents are: {', '.join(declared)}" if declared else "the workflow has no agents"
-            self._notes.problems.append(Problem(words, hint=hint, rule="reference"))
+            self._file.problems.append(Problem(words, hint=hint, rule="reference"))
         return {
-            name: self._replaced(name, replaced[name])
-            if name in replaced
-            else self._agents.agent(name, entry, ("agents", name))
-            for name, entry in declared.items()
+            name: self._replaced(name, replaced[name]) if name in replaced else self._agent(name) for name in declared
         }
+
+    def _agent(self, name: str) -> Agent:
+        return replace(self._reader("agents", name), uses=[]).whole_agent()
 
     def _replaced(self, name: str, file: str) -> Agent:
         """The agent in a file of its own: with this workflow's models, tools and schemas, and its own folder."""
         source = self._compilation.files.source(file).below("agents", name)
-        alone = msgspec.structs.replace(source, data={**_EMPTY, **source.data})
-        problems, _ = check_workflow(alone)
+        problems, _ = check_workflow(replace(source, data={**_EMPTY, **source.data}))
         if problems:
-            self._notes.problems.extend(problems)
+            self._file.problems.extend(problems)
             return Agent(name, "")
-        notes = Notes(source, self._notes.problems)
-        reader = AgentReader(notes, self._compilation.files, str(Path(file).parent), self._content)
-        return reader.agent(name, source.data["agents"][name], ("agents", name))
-
-    def _schemas(self) -> Mapping[str, Json]:
-        return {
-            name: resolve_schema(self._notes, {}, schema, ("schemas", name))
-            for name, schema in self._section("schemas").items()
-        }
-
-    def _check_default_model(self) -> None:
-        default = self._section("defaults").get("model")
-        if default is not None:
-            self._agents.check_model(default, ("defaults", "model"))
+        alone = replace(self._file, source=source, folder=str(Path(file).parent))
+        content = source.data["agents"][name]
+        return replace(self._reader("agents", name), file=alone, content=content, uses=[]).whole_agent()
 
     def _side_body(self, key: str) -> Body | None:
-        if key not in self._content:
-            return None
-        return self._bodies.body(self._content[key], (key,), key, frozenset({"error"}))
-
-    def _time_limit(self) -> Duration | None:
-        reader = self._bodies.reader("limits", self._section("limits"), ("limits",), frozenset(), self._uses)
-        return reader.duration("timeout", role="limits")
-
-    def _outputs(self) -> dict[str, ValueTemplate]:
-        reader = self._bodies.reader("outputs", self._section("outputs"), ("outputs",), frozenset(), self._uses)
-        return {name: reader.value(name, role="outputs") for name in self._section("outputs")}
+        content = self._file.content
+        return self._bodies.body(content[key], (key,), key, frozenset({"error"})) if key in content else None
 
     def _tool(self, name: str, entry: Mapping[str, Json]) -> Tool:
-        at = ("tools", name)
-        reader = self._bodies.reader(name, entry, at, frozenset(), self._uses)
-        program = reader.program(reader.argv("command", role="tool"), role="tool")
-        return tool(name, entry, self._folder, self._tool_schema(entry, at), program)
-
-    def _tool_schema(self, entry: Mapping[str, Json], at: JsonPath) -> Mapping[str, Json]:
+        reader = self._reader("tools", name)
+        file, _, function = entry.get("python", "").rpartition(":")
+        path = str(Path(self._file.folder, file).resolve()) if file else ""
         if isinstance(entry, Unknown):
-            return {}
-        return self._python_schema(entry, at) if "python" in entry else tool_inputs(self._notes, entry, at)
+            schema: Mapping[str, Json] = {}
+        else:
+            schema = self._python_schema(path, function, reader) if file else tool_inputs(self._file, entry, reader.at)
+        program = reader.program(reader.argv("command", role="tool"), role="tool")
+        description = entry.get("description", schema.get("description", ""))
+        return Tool(name, description, schema, program, path, function, reader.at)
 
-    def _python_schema(self, entry: Mapping[str, Json], at: JsonPath) -> Mapping[str, Json]:
-        file, _, function = entry["python"].rpartition(":")
+    def _python_schema(self, path: str, function: str, reader: NodeReader) -> Mapping[str, Json]:
         try:
-            path = str(Path(self._folder, file).resolve())
             return signature_schema(path, self._compilation.files.text(path), function)
         except InvalidWorkflow as error:
-            self._notes.error(error.problems[0].message, (*at, "python"), hint=error.problems[0].hint)
+            reader.error(error.problems[0].message, "python", hint=error.problems[0].hint)
         except WorkflowError as error:
-            self._notes.error(error.message, (*at, "python"), hint=error.hint)
+            reader.error(error.message, "python", hint=error.hint)
         return {}
 
     def _workflow_of(self, reference: str, at: JsonPath) -> str:
         if reference == SELF:
             return self._key
-        key = reference if reference.startswith(PATTERN) else str(Path(self._folder, reference).resolve())
+        key = reference if reference.startswith(PATTERN) else str(Path(self._file.folder, reference).resolve())
         try:
             self._compilation.workflow(key)
         except InvalidWorkflow as error:
             problem = error.problems[0]
             if problem.place is None or problem.place.line <= 1:
-                self._notes.error(problem.message, at, hint=problem.hint)
+                self._file.error(problem.message, at, hint=problem.hint)
             else:
                 self._compilation.problems.extend(error.problems)
         return key
+
+
+def _model(entry: Json) -> Model:
+    """One model: a provider's name, or an object."""
+    if isinstance(entry, str):
+        return Model(entry)
+    return Model(entry["model"], entry.get("temperature"), entry.get("max_reply_tokens", 4096))

@@ -6,29 +6,12 @@ import hashlib
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Protocol
 
 from runner.ground.errors import InvalidWorkflow, Problem
 from runner.ground.resources import data
 from runner.language.source import LARGEST_FILE, Source, parse, read
 
 PATTERN = "pattern:"
-
-
-class Files(Protocol):
-    """Gives the text of the files that a definition is made of, by absolute path or `pattern:name`."""
-
-    def source(self, path: str) -> Source:
-        """A YAML file, read and remembered. Raises InvalidWorkflow."""
-        ...
-
-    def text(self, path: str) -> str:
-        """A text file (a prompt, a Python tool), read and remembered. Raises InvalidWorkflow."""
-        ...
-
-    def confine(self, roots: Iterable[str]) -> None:
-        """From now on, only what lies in one of these folders may be read from the disk; resolved paths."""
-        ...
 
 
 def pattern_path(reference: str) -> Path:
@@ -52,6 +35,7 @@ def shown_as(path: str) -> str:
 class DiskFiles:
     """Reads from the disk, and keeps every text it gave, so that a run can be pinned to them.
 
+    Files are named by absolute path or `pattern:name`. Reading raises InvalidWorkflow.
     `allowed` are folders that may be read whatever the root file permits.
     """
 
@@ -61,9 +45,11 @@ class DiskFiles:
         self._roots: tuple[str, ...] = ("/",)
 
     def confine(self, roots: Iterable[str]) -> None:
+        """From now on, only what lies in one of these folders may be read; resolved paths."""
         self._roots = (*roots, *self._allowed)
 
     def source(self, path: str) -> Source:
+        """A YAML file."""
         if path.startswith(PATTERN):
             source = read(pattern_path(path), path)
         else:
@@ -73,6 +59,7 @@ class DiskFiles:
         return source
 
     def text(self, path: str) -> str:
+        """A text file: a prompt, a Python tool."""
         if path not in self.texts:
             self._check(path)
             self.texts[path] = _read_text(path)
@@ -114,6 +101,9 @@ class RecordedFiles:
         if path not in self.texts:
             raise InvalidWorkflow([Problem(f"{shown_as(path)} is not part of the recorded definition")])
         return self.texts[path]
+
+
+Files = DiskFiles | RecordedFiles
 
 
 def content_hash(texts: Mapping[str, str], root: str) -> str:

@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
-from runner.ground.errors import (
-    MOST_PROBLEMS,
-    ExpressionError,
-    Place,
-    Problem,
-    SourceError,
-    TemplateError,
-    TooManyProblems,
-    did_you_mean,
-)
+from runner.ground.errors import ExpressionError, InvalidWorkflow, SourceError, TemplateError, did_you_mean
 from runner.ground.json_value import Json
 from runner.language.expression import Expression, compile_expression
 from runner.language.schema import check_schema
-from runner.language.source import Source, place_in_text
+from runner.language.source import place_in_text
 from runner.language.template import Template, ValueTemplate, compile_template, compile_value
-from runner.workflow.compiler.names import name_trouble
+from runner.workflow.compiler.files import Files, shown_as
+from runner.workflow.compiler.notes import Notes
 from runner.workflow.model import Agent, Body, Duration, JsonPath, Program, Use
 
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -41,31 +35,25 @@ def parse_duration(text: Json) -> float | None:
     return sum(float(number) * UNITS[unit] for number, unit in _PART.findall(text))
 
 
-class AgentReader(Protocol):
-    """What reads a file's agents."""
+class OpenFile(Notes):
+    """A file that is being compiled: its content, whose shape has been checked, and where its texts lie.
 
-    def named(self, value: Json, at: JsonPath, name: str) -> str | Agent: ...
-    def text(self, value: Json, at: JsonPath) -> tuple[Template, str]: ...
-    def check_model(self, name: str, at: JsonPath) -> None: ...
+    `schemas` are those of its `schemas:`, as they were read.
+    """
 
+    content: Mapping[str, Json]
+    files: Files
+    folder: str
+    schemas: dict[str, Mapping[str, Json]] = msgspec.field(default_factory=dict)
 
-class Notes(msgspec.Struct):
-    """What compilation of one file has found so far. Each adds to it, or raises TooManyProblems."""
-
-    source: Source
-    problems: list[Problem] = msgspec.field(default_factory=list)
-
-    def error(self, message: str, at: JsonPath, *, hint: str = "", key: bool = False, rule: str = "reference") -> None:
-        self.note(message, self.source.place(at, key=key), hint, rule)
+    def section(self, name: str) -> Mapping[str, Json]:
+        """What stands under a key of the file."""
+        found: Mapping[str, Json] = self.content.get(name, {})
+        return found
 
     def language(self, error: SourceError, at: JsonPath, rule: str) -> None:
         """A mistake in an expression or template, at its offset in the text at a path."""
         self.note(error.message, self.source.place(at, offset=error.offset, width=error.width), error.hint, rule)
-
-    def note(self, message: str, place: Place, hint: str, rule: str) -> None:
-        self.problems.append(Problem(message, place, hint, rule=rule))
-        if len(self.problems) >= MOST_PROBLEMS:
-            raise TooManyProblems("too many problems")
 
     def template(self, text: str, at: JsonPath, file: str = "") -> Template:
         """The text at a path, or of the file called `file`, as a template; another stands for what can't be read."""
@@ -79,27 +67,45 @@ class Notes(msgspec.Struct):
                 self.language(error, at, "template")
             return compile_template(_UNREADABLE)
 
+    def text(self, value: Json, at: JsonPath) -> tuple[Template, str]:
+        """A text written in place, or `{file: path}`, as a template; and the file's key among the texts."""
+        if isinstance(value, str):
+            return self.template(value, at), ""
+        path = str(Path(self.folder, value["file"]).resolve())
+        try:
+            return self.template(self.files.text(path), at, shown_as(path)), path
+        except InvalidWorkflow as error:
+            self.error(error.problems[0].message, (*at, "file"), hint=error.problems[0].hint)
+        return compile_template(""), ""
+
+    def schema(self, value: Json, at: JsonPath) -> Mapping[str, Json]:
+        """A schema in place, or by its name under `schemas:`; {} (which takes anything) after a mistake."""
+        if isinstance(value, str):
+            if value not in self.schemas:
+                near = did_you_mean(value, list(self.schemas))
+                hint = "name it under schemas:, or write it here"
+                self.error(f"schema '{value}' does not exist{near}", at, hint=hint)
+            return dict(self.schemas.get(value, {}))
+        mistakes = check_schema(value)
+        for path, message in mistakes:
+            self.error(message, (*at, *path), rule="schema")
+        if mistakes or isinstance(value, bool):
+            return {"not": {}} if value is False else {}
+        return dict(value)
+
 
 class NodeReader(msgspec.Struct):
     """One node's YAML on its way to a Node. Paths are keys below the node: `reader.template("env", "TOKEN")`."""
 
-    notes: Notes
+    file: OpenFile
     id: str
     content: Mapping[str, Json]
     at: JsonPath
     build_body: Callable[[Json, JsonPath, str, frozenset[str]], Body]
-    agents: AgentReader
     workflow_of: Callable[[str, JsonPath], str]
-    tools: Mapping[str, Any]
-    schemas: Mapping[str, Json]
     variables: frozenset[str]
     uses: list[Use] = msgspec.field(default_factory=list)
     bodies: dict[str, Body] = msgspec.field(default_factory=dict)
-
-    @staticmethod
-    def name_trouble(name: str) -> str:
-        """Why a name can't be an id, a branch or an `as`; empty when it can."""
-        return name_trouble(name)
 
     def get(self, *path: str | int, default: Json = None) -> Json:
         """The plain value at a path, or the default."""
@@ -115,11 +121,11 @@ class NodeReader(msgspec.Struct):
 
     def error(self, message: str, *path: str | int, hint: str = "", key: bool = False, rule: str = "reference") -> None:
         """Note a mistake at a path below the node."""
-        self.notes.error(message, (*self.at, *path), hint=hint, key=key, rule=rule)
+        self.file.error(message, (*self.at, *path), hint=hint, key=key, rule=rule)
 
     def language(self, error: TemplateError, *path: str | int) -> None:
         """Note a mistake at its offset in the text at a path below the node."""
-        self.notes.language(error, (*self.at, *path), "template")
+        self.file.language(error, (*self.at, *path), "template")
 
     def expression(self, *path: str | int, extra: Iterable[str] = (), role: str = "") -> Expression | None:
         """The expression at a path; None when there is none. One that does not parse is noted; `true` stands for it."""
@@ -129,7 +135,7 @@ class NodeReader(msgspec.Struct):
         try:
             expression = compile_expression(text if isinstance(text, str) else str(text).lower())
         except ExpressionError as error:
-            self.notes.language(error, (*self.at, *path), "expression")
+            self.file.language(error, (*self.at, *path), "expression")
             return compile_expression("true")
         self._use(expression, path, extra, role)
         return expression
@@ -137,26 +143,29 @@ class NodeReader(msgspec.Struct):
     def template(self, *path: str | int, extra: Iterable[str] = (), role: str = "") -> Template:
         """The template at a path (empty when absent). A number or a bool is taken as its JSON text."""
         value = self.get(*path, default="")
-        compiled = self.notes.template(value if isinstance(value, str) else str(value).lower(), (*self.at, *path))
+        compiled = self.file.template(value if isinstance(value, str) else str(value).lower(), (*self.at, *path))
         self._use(compiled, path, extra, role)
         return compiled
 
     def text(self, *path: str | int) -> Template:
         """A text at a path, written in place or as `{file: path}`, as a template."""
-        template, file = self.agents.text(self.get(*path, default=""), (*self.at, *path))
+        template, file = self.file.text(self.get(*path, default=""), (*self.at, *path))
         self._use(template, path, file=file)
         return template
 
     def check_models(self, key: str) -> None:
-        """The models named under a key of the node exist."""
-        value = self.get(key, default=[])
+        """Each model named under a key is an alias of `models:`, or `provider/name`."""
+        value, known = self.get(key, default=[]), self.file.section("models")
         for position, name in enumerate([value] if isinstance(value, str) else value):
-            self.agents.check_model(name, (*self.at, key) if isinstance(value, str) else (*self.at, key, position))
+            if name not in known and "/" not in name:
+                path = (key,) if isinstance(value, str) else (key, position)
+                hint = "a model is an alias under models:, or provider/name such as openai/gpt-4o-mini"
+                self.error(f"model '{name}' does not exist{did_you_mean(name, list(known))}", *path, hint=hint)
 
     def value(self, *path: str | int, extra: Iterable[str] = (), role: str = "") -> ValueTemplate:
         """A JSON value at a path whose strings are templates."""
         at = (*self.at, *path)
-        compiled = compile_value(self.get(*path), lambda text, place: self.notes.template(text, (*at, *place)))
+        compiled = compile_value(self.get(*path), lambda text, place: self.file.template(text, (*at, *place)))
         self._use(compiled, path, extra, role)
         return compiled
 
@@ -194,7 +203,35 @@ class NodeReader(msgspec.Struct):
 
     def agent(self, *path: str, name: str = "") -> str | Agent:
         """The agent at a path: a declared name, or one written in place, called `name`, else as the node."""
-        return self.agents.named(self.get(*path), (*self.at, *path), name or self.id)
+        value, at, known = self.get(*path), (*self.at, *path), self.file.section("agents")
+        if isinstance(value, dict):
+            inner = replace(self, id=name or self.id, content=value, at=at, variables=frozenset(), uses=[])
+            return inner.whole_agent()
+        if value not in known:
+            near = did_you_mean(str(value), list(known))
+            self.error(f"agent '{value}' does not exist{near}", *path, hint="declare it under agents:")
+        return str(value)
+
+    def whole_agent(self) -> Agent:
+        """The agent whose keys these are, called by the reader's id."""
+        keys = {"model": self.file.section("defaults").get("model", ""), **self.agent_keys()}
+        if not keys["model"]:
+            hint = "give it `model:`, or set `defaults: {model: …}`"
+            self.error(f"agent '{self.id}' has no model", key=True, hint=hint)
+        return Agent(self.id, description=self.get("description", default=""), uses=tuple(self.uses), **keys)
+
+    def agent_keys(self) -> dict[str, Any]:
+        """Those keys of an agent that stand here, as an Agent and an AgentUse take them."""
+        for key in ("model", "fallback"):
+            self.check_models(key)
+        read: dict[str, Callable[[str], Any]] = {
+            **dict.fromkeys(("model", "temperature", "max_reply_tokens"), self.get),
+            "fallback": lambda key: tuple(self.get(key)),
+            "tools": lambda key: tuple(self.tool(key, position) for position in range(len(self.get(key)))),
+            "instructions": self.text,
+            "output_schema": self.schema,
+        }
+        return {key: read_key(key) for key, read_key in read.items() if key in self.content}
 
     def workflow(self, *path: str | int) -> str:
         """The key, in the library, of the workflow named at a path: `self`, `pattern:name`, or a file."""
@@ -203,35 +240,17 @@ class NodeReader(msgspec.Struct):
     def schema(self, *path: str | int) -> Mapping[str, Json] | None:
         """A JSON Schema at a path: written there, or the name of one under `schemas:`."""
         value = self.get(*path)
-        return resolve_schema(self.notes, self.schemas, value, (*self.at, *path)) if value is not None else None
+        return self.file.schema(value, (*self.at, *path)) if value is not None else None
 
     def tool(self, *path: str | int) -> str:
         """The name of a declared tool at a path."""
         name = str(self.get(*path))
-        if name not in self.tools:
-            self.error(f"tool '{name}' does not exist{did_you_mean(name, list(self.tools))}", *path)
+        known = self.file.section("tools")
+        if name not in known:
+            self.error(f"tool '{name}' does not exist{did_you_mean(name, list(known))}", *path)
         return name
 
     def _use(
         self, value: Any, path: tuple[str | int, ...], extra: Iterable[str] = (), role: str = "", file: str = ""
     ) -> None:
         self.uses.append(Use(value, (*self.at, *path), self.variables | frozenset(extra), role, file))
-
-
-def resolve_schema(notes: Notes, schemas: Mapping[str, Json], value: Json, at: JsonPath) -> Mapping[str, Json]:
-    """A schema in place, or by its name under `schemas:`; {} (which takes anything) after a mistake."""
-    if isinstance(value, str):
-        if value not in schemas:
-            notes.error(
-                f"schema '{value}' does not exist{did_you_mean(value, list(schemas))}",
-                at,
-                hint="name it under schemas:, or write it here",
-            )
-            return {}
-        return dict(schemas[value])
-    mistakes = check_schema(value)
-    for path, message in mistakes:
-        notes.error(message, (*at, *path), rule="schema")
-    if mistakes or isinstance(value, bool):
-        return {"not": {}} if value is False else {}
-    return dict(value)

@@ -53,13 +53,13 @@ def failure_of(error: BaseException, endpoint: Endpoint, environment: Mapping[st
     """The failure that an exception of litellm's means. `now` in epoch seconds, for a Retry-After that is a date."""
     causes = list(_causes(error))
     if any(isinstance(cause, ImportError) for cause in causes):
-        return _failure("unknown", f"{endpoint.model}: litellm lacks a package for it: {causes[-1]}", None)
+        return _failure("unknown", f"{endpoint.model}: litellm lacks a package for it: {causes[-1]}")
     if not _answered(causes) and (kind := _transport(causes)):
-        return _failure(kind, _unreached(kind, endpoint, causes[-1], environment), None)
+        return _failure(kind, _unreached(kind, endpoint, causes[-1], environment))
     told = _told(error, causes)
     if "LLM Provider NOT provided" in told.text:
         message = f"litellm knows no provider of '{endpoint.model}'{near_provider(endpoint.model)}"
-        return _failure("provider_unavailable", message, None)
+        return _failure("provider_unavailable", message)
     kind = type_of(told.status, f"{told.text} {told.body}")
     message = _words(kind, told, endpoint, _shown(told.text, environment))
     return _failure(kind, message, told.status, retry_after(told.headers, now))
@@ -75,17 +75,12 @@ def type_of(status: int | None, text: str) -> ErrorType:
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """The delay that a server asks for, in seconds, an hour at most: a number, or an HTTP date."""
-    sent = {name.lower(): value for name, value in headers.items()}
-    seconds = _seconds(sent.get("retry-after", ""), now)
-    return None if seconds is None else min(max(0.0, seconds), LONGEST_RETRY_AFTER)
-
-
-def _seconds(text: str, now: float) -> float | None:
+    text = {name.lower(): value for name, value in headers.items()}.get("retry-after", "")
     try:
-        seconds = float(text)
+        seconds: float | None = float(text)
     except ValueError:
-        return _seconds_until(text, now)
-    return None if math.isnan(seconds) else seconds
+        seconds = _seconds_until(text, now)
+    return None if seconds is None or math.isnan(seconds) else min(max(0.0, seconds), LONGEST_RETRY_AFTER)
 
 
 def _seconds_until(text: str, now: float) -> float | None:
@@ -95,7 +90,7 @@ def _seconds_until(text: str, now: float) -> float | None:
         return None
 
 
-def _failure(kind: ErrorType, message: str, status: int | None, delay: float | None = None) -> Failure:
+def _failure(kind: ErrorType, message: str, status: int | None = None, delay: float | None = None) -> Failure:
     details: dict[str, Any] = {} if status is None else {"status": status}
     if kind == "credit_exhausted":
         details["source"] = "provider"
@@ -176,8 +171,9 @@ def _unreached(kind: ErrorType, endpoint: Endpoint, cause: BaseException, enviro
 
 def _words(kind: ErrorType, told: Told, endpoint: Endpoint, said: str) -> str:
     status = f" ({told.status})" if told.status else ""
+    key = endpoint.key_name or "the provider's key"
     what = {
-        "authentication": f"access was refused{status}: {_key_advice(endpoint)}",
+        "authentication": f"access was refused{status}: check {key}, {OFFLINE}",
         "credit_exhausted": f"the account has no credit left{status}",
         "rate_limit": f"asked too often{status}",
         "timeout": f"the provider timed out{status}",
@@ -188,10 +184,6 @@ def _words(kind: ErrorType, told: Told, endpoint: Endpoint, said: str) -> str:
     if (told.status or 0) // 100 == _REDIRECTED:
         what = f"the provider points to another address{status}, where the key does not go: correct its base URL"
     return f"{endpoint.model}: {what}: {said}" if said else f"{endpoint.model}: {what}"
-
-
-def _key_advice(endpoint: Endpoint) -> str:
-    return f"check {endpoint.key_name}, {OFFLINE}" if endpoint.key_name else f"check the provider's key, {OFFLINE}"
 
 
 _SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL", re.IGNORECASE)

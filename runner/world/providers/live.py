@@ -12,7 +12,7 @@ from runner.world.providers import library
 from runner.world.providers.contract import model_call
 from runner.world.providers.endpoints import Endpoint, find_endpoint
 from runner.world.providers.faults import failure_of
-from runner.world.providers.wire import Answer, ToolNames, names_of, reply_of, request_of
+from runner.world.providers.wire import Answer, ToolNames, reply_of, request_of
 
 LONGEST_SILENCE = 600.0
 """Seconds that a server may be silent when the attempt has no timeout of its own."""
@@ -33,7 +33,7 @@ class LiteLLM:
         if isinstance(endpoint, Failure):
             return CallFailed(endpoint)
         litellm = await asyncio.to_thread(library.load_litellm)
-        names = names_of(call)
+        names = ToolNames(tuple(tool["name"] for tool in call.tools))
         takes_schema = endpoint.takes_schema or bool(_listed(litellm, endpoint).get("supports_response_schema"))
         request = request_of(call, names, takes_schema=takes_schema)
         try:

@@ -47,10 +47,6 @@ def _hashed(name: str) -> str:
     return f"{_UNCLEAN.sub('_', name)[: _LONGEST_NAME - 9]}_{digest}"
 
 
-def names_of(call: ModelCall) -> ToolNames:
-    return ToolNames(tuple(tool["name"] for tool in call.tools))
-
-
 def request_of(call: ModelCall, names: ToolNames, *, takes_schema: bool) -> dict[str, Json]:
     """The call as keyword arguments of a completion. A schema that the model does not take is put into the prompt."""
     schema = call.output_schema

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import subprocess  # noqa: TID251 - the one module that starts processes; argv only, never a shell
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from signal import SIGKILL, SIGTERM
 from typing import IO
 
@@ -20,6 +22,18 @@ MAX_OUTPUT = 8 * 1024 * 1024
 _CHUNK = 65_536
 _POLL = 0.01
 _KILL_PATIENCE = 1.0
+
+_REASONS: Mapping[int, str] = {
+    errno.EACCES: "it is not executable, or lies in a folder that may not be entered",
+    errno.ENOEXEC: "it is no program for this machine; a script needs a first line such as #!/bin/sh",
+    errno.E2BIG: "its arguments and environment together are larger than the system takes; use stdin or a file",
+    errno.EAGAIN: "the system can't start another process now",
+    errno.ENOMEM: "there is not enough memory to start a process",
+    errno.EMFILE: "wf has too many files open",
+    errno.ENFILE: "the system has too many files open",
+    errno.ETXTBSY: "it is being written to",
+}
+"""Why the system does not start a program."""
 
 
 class Launch(msgspec.Struct, frozen=True):
@@ -57,7 +71,8 @@ class Child:
         self._process = process
         self._name = launch.name
         self._patience = patience
-        self._pipes = {name: pipe for name, pipe in self._sources(process, result) if pipe}
+        sources = {"stdout": process.stdout, "stderr": process.stderr, "result": result}
+        self._pipes = {name: pipe for name, pipe in sources.items() if pipe}
         self._open = set(self._pipes)
         self._written = {name: bytearray() for name in self._pipes}
         self._unsent = memoryview(launch.stdin)
@@ -66,12 +81,6 @@ class Child:
         self._pidfd = -1
         self.ended: asyncio.Future[None] = self._loop.create_future()
         self._watch()
-
-    @staticmethod
-    def _sources(
-        process: subprocess.Popen[bytes], result: IO[bytes] | None
-    ) -> tuple[tuple[str, IO[bytes] | None], ...]:
-        return ("stdout", process.stdout), ("stderr", process.stderr), ("result", result)
 
     @property
     def id(self) -> int:
@@ -170,12 +179,15 @@ class Child:
 
 
 async def run(launch: Launch, grace: float) -> Finished:
-    """Run a child to its end. Raises OSError when it can't be started, Refusal when it writes too much.
+    """Run a child to its end. Raises Refusal when it can't be started, or writes too much.
 
     Cancelling ends its process tree: asked at first, made to after `grace` seconds. So does a process in the background
     that still holds the pipes `grace` seconds after the child itself has ended.
     """
-    child = _start(launch, grace)
+    try:
+        child = _start(launch, grace)
+    except OSError as error:
+        raise _not_started(launch, error) from error
     try:
         await child.ended
     finally:
@@ -252,3 +264,20 @@ def _spawn(launch: Launch, handed: tuple[int, ...]) -> subprocess.Popen[bytes]:
         start_new_session=True,
         pass_fds=handed,
     )
+
+
+def _not_started(launch: Launch, error: OSError) -> Refusal:
+    """Why a program did not start."""
+    name, cwd = launch.name, launch.cwd
+    if not Path(cwd).is_dir():
+        return Refusal("file_io", f"can't run {name} in '{cwd}': there is no such folder", cwd=cwd)
+    message = f"can't run {name}: {_reason(launch.executable, error)}"
+    return Refusal("tool_failed", message, program=launch.argv[0], errno=error.errno)
+
+
+def _reason(executable: str, error: OSError) -> str:
+    if error.errno == errno.ENOENT and Path(executable).exists():
+        return "the interpreter that its first line names does not exist"
+    if error.errno == errno.ENOENT:
+        return "there is no such file"
+    return _REASONS.get(error.errno or 0, error.strerror or "the system refused it")

@@ -5,25 +5,17 @@ from __future__ import annotations
 import os
 
 from runner.workflow.programs import is_permitted, locate, not_permitted
-from runner.world.calls import Attempt, CallFailed, CommandCall, Context, Outcome
+from runner.world.calls import Attempt, CommandCall, Context, Outcome
 from runner.world.program_exits import judged
-from runner.world.tools.child import Finished, Launch, run
+from runner.world.tools.child import Launch, run
 from runner.world.tools.environment import check_argument, child_environment, encoded, passed, search_path
 from runner.world.tools.paths import check_text
 from runner.world.tools.refusal import Refusal
-from runner.world.tools.starts import not_started
 
 
-async def perform_command(attempt: Attempt, context: Context) -> Outcome:
-    """Run a CommandCall's program; its output is `{stdout, stderr, text, exit_code}`, and what was parsed."""
-    call = attempt.call
-    if not isinstance(call, CommandCall):
-        raise TypeError(f"perform_command was given {call!r}")
-    try:
-        launch = _permitted(call, attempt, context)
-        finished = await _run(launch, context.grace)
-    except Refusal as refusal:
-        return CallFailed(refusal.failure)
+async def perform_command(call: CommandCall, attempt: Attempt, context: Context) -> Outcome:
+    """Run a program; its output is `{stdout, stderr, text, exit_code}`, and what was parsed. Raises Refusal."""
+    finished = await run(_permitted(call, attempt, context), context.grace)
     return judged(call, finished.written["stdout"], finished.written["stderr"], finished.code)
 
 
@@ -35,14 +27,8 @@ def _permitted(call: CommandCall, attempt: Attempt, context: Context) -> Launch:
     for position, argument in enumerate(call.argv):
         check_argument(argument, position)
     environment = child_environment(context, call.env, passed_on, attempt)
-    return Launch(
-        f"'{call.argv[0]}'",
-        call.argv,
-        executable,
-        call.cwd,
-        environment,
-        encoded(call.stdin, "stdin"),
-    )
+    stdin = encoded(call.stdin, "stdin")
+    return Launch(f"'{call.argv[0]}'", call.argv, executable, call.cwd, environment, stdin)
 
 
 def _executable(call: CommandCall, attempt: Attempt, search: str) -> str:
@@ -54,10 +40,3 @@ def _executable(call: CommandCall, attempt: Attempt, search: str) -> str:
     if found is None and "/" not in program:
         raise Refusal("tool_failed", f"program '{program}' was not found; PATH is {search}", program=program)
     return found or os.path.join(call.cwd, program)  # noqa: PTH118 - starting it will say what is wrong with it
-
-
-async def _run(launch: Launch, grace: float) -> Finished:
-    try:
-        return await run(launch, grace)
-    except OSError as error:
-        raise not_started(launch, error) from error

@@ -35,38 +35,31 @@ def passed(names: Collection[str], allowed: Collection[str], own: Mapping[str, s
     """The variables that a call asks for by name. One that is permitted but not set stays absent, as in compose."""
     for name in names:
         if name not in allowed:
-            raise _not_passed(name, allowed)
+            near, listed = did_you_mean(name, sorted(allowed)), ", ".join([*sorted(allowed), name])
+            message = f"environment variable '{name}' may not be passed on{near}"
+            mending = f"to allow it, add it under permissions: env: [{listed}]"
+            raise Refusal("permission_denied", f"{message}; {mending}", variable=name)
     return {name: own[name] for name in names if name in own}
-
-
-def _not_passed(name: str, allowed: Collection[str]) -> Refusal:
-    line = f"env: [{', '.join([*sorted(allowed), name])}]"
-    near = did_you_mean(name, sorted(allowed))
-    message = f"environment variable '{name}' may not be passed on{near}; to allow it, add it under permissions: {line}"
-    return Refusal("permission_denied", message, variable=name)
 
 
 def check_variable(name: str, value: str) -> None:
     """Refuse a variable that no process can be given."""
     if not name or "=" in name or "\0" in name:
         raise Refusal("input_invalid", f"{name!r} can't be the name of an environment variable", variable=name)
-    what = f"environment variable '{name}'"
-    if "\0" in value:
-        raise Refusal("input_invalid", f"{what} holds a NUL character; give the value by stdin", variable=name)
-    size = len(encoded(f"{name}={value}", what))
-    if size >= LONGEST:
-        message = f"{what} has {size} bytes with its name, {_TOO_LARGE}"
-        raise Refusal("input_invalid", message, variable=name)
+    _check_bytes(f"environment variable '{name}'", f"{name}={value}", " with its name", variable=name)
 
 
 def check_argument(argument: str, position: int) -> None:
     """Refuse an item of argv that no process can be given."""
-    what = f"argument {position} of the command"
-    if "\0" in argument:
-        raise Refusal("input_invalid", f"{what} holds a NUL character; give the value by stdin", argument=position)
-    size = len(encoded(argument, what))
+    _check_bytes(f"argument {position} of the command", argument, argument=position)
+
+
+def _check_bytes(what: str, text: str, counted: str = "", **details: str | int) -> None:
+    if "\0" in text:
+        raise Refusal("input_invalid", f"{what} holds a NUL character; give the value by stdin", **details)
+    size = len(encoded(text, what))
     if size >= LONGEST:
-        raise Refusal("input_invalid", f"{what} has {size} bytes, {_TOO_LARGE}", argument=position)
+        raise Refusal("input_invalid", f"{what} has {size} bytes{counted}, {_TOO_LARGE}", **details)
 
 
 def encoded(text: str, what: str) -> bytes:
@@ -80,19 +73,18 @@ def encoded(text: str, what: str) -> bytes:
 def child_environment(
     context: Context, given: Mapping[str, str], passed_on: Mapping[str, str], attempt: Attempt
 ) -> dict[str, str]:
-    """All that a child sees; later ones win: the minimal set, what is passed on, what its call sets, its step."""
-    environment = {**minimal(context.environment), **passed_on, **given, **step_variables(attempt, context.mark)}
-    for name, value in environment.items():
-        check_variable(name, value)
-    return environment
+    """All that a child sees; later ones win: the minimal set, what is passed on, what its call sets, its step.
 
-
-def step_variables(attempt: Attempt, mark: str) -> dict[str, str]:
-    """The variables that tell a child which step and attempt it is; leftovers of a crash are found by them."""
-    return {
-        MARK: mark,
+    By the step's variables, leftovers of a crash are found.
+    """
+    step = {
+        MARK: context.mark,
         "WF_RUN_ID": attempt.run,
         "WF_STEP": attempt.step,
         KEY: attempt.idempotency_key,
         ATTEMPT: str(attempt.number),
     }
+    environment = {**minimal(context.environment), **passed_on, **given, **step}
+    for name, value in environment.items():
+        check_variable(name, value)
+    return environment

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from runner.ground.json_value import Json
-from runner.world.calls import Attempt, CallDone, CallFailed, Context, Outcome, ReadCall, WriteCall
+from runner.world.calls import Attempt, CallDone, Context, Outcome, ReadCall, WriteCall
 from runner.world.tools.globs import is_glob, matches
 from runner.world.tools.paths import (
     check_kind,
@@ -29,15 +29,9 @@ MAX_TOTAL = 4 * MAX_FILE
 _TEMPORARY_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-async def perform_read(attempt: Attempt, _context: Context) -> Outcome:
-    """Read the file, or the files, of a ReadCall; the output is `{path, text}`, or a sorted list of them for a glob."""
-    call = attempt.call
-    if not isinstance(call, ReadCall):
-        raise TypeError(f"perform_read was given {call!r}")
-    try:
-        return CallDone(await asyncio.to_thread(_read, call, attempt.permissions.read))
-    except Refusal as refusal:
-        return CallFailed(refusal.failure)
+async def perform_read(call: ReadCall, attempt: Attempt, _context: Context) -> Outcome:
+    """Read a file, or files; the output is `{path, text}`, or a sorted list of them for a glob. Raises Refusal."""
+    return CallDone(await asyncio.to_thread(_read, call, attempt.permissions.read))
 
 
 def _read(call: ReadCall, roots: Sequence[str]) -> Json:
@@ -90,16 +84,11 @@ def _content(real: str, name: str) -> bytes:
     return content
 
 
-async def perform_write(attempt: Attempt, _context: Context) -> Outcome:
-    """Write a WriteCall's file; the output is `{path}`. A cancel waits for a write that has begun, which is short."""
-    call = attempt.call
-    if not isinstance(call, WriteCall):
-        raise TypeError(f"perform_write was given {call!r}")
+async def perform_write(call: WriteCall, attempt: Attempt, _context: Context) -> Outcome:
+    """Write a file; the output is `{path}`. Raises Refusal. A cancel waits for a write that has begun: it is short."""
     writing = asyncio.get_running_loop().run_in_executor(None, _write, call, attempt)
     try:
         return CallDone(await asyncio.shield(writing))
-    except Refusal as refusal:
-        return CallFailed(refusal.failure)
     except asyncio.CancelledError:
         with suppress(Refusal):
             await asyncio.shield(writing)

@@ -2,16 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
-from runner.world.calls import Call, CommandCall, Performer, PythonCall, ReadCall, WriteCall
+from runner.world.calls import (
+    Attempt,
+    Call,
+    CallFailed,
+    CommandCall,
+    Context,
+    Outcome,
+    Performer,
+    PythonCall,
+    ReadCall,
+    WriteCall,
+)
 from runner.world.tools.commands import perform_command
 from runner.world.tools.files import perform_read, perform_write
 from runner.world.tools.python import perform_python
+from runner.world.tools.refusal import Refusal
+
+
+def _performer(kind: type[Call], perform: Callable[[Any, Attempt, Context], Awaitable[Outcome]]) -> Performer:
+    """What performs calls of one kind: what it refuses has failed. Raises TypeError for another call."""
+
+    async def performer(attempt: Attempt, context: Context) -> Outcome:
+        if not isinstance(attempt.call, kind):
+            raise TypeError(f"{perform} was given {attempt.call!r}")
+        try:
+            return await perform(attempt.call, attempt, context)
+        except Refusal as refusal:
+            return CallFailed(refusal.failure)
+
+    return performer
+
 
 PERFORMERS: Mapping[type[Call], Performer] = {
-    CommandCall: perform_command,
-    PythonCall: perform_python,
-    ReadCall: perform_read,
-    WriteCall: perform_write,
+    CommandCall: _performer(CommandCall, perform_command),
+    PythonCall: _performer(PythonCall, perform_python),
+    ReadCall: _performer(ReadCall, perform_read),
+    WriteCall: _performer(WriteCall, perform_write),
 }

@@ -30,8 +30,7 @@ from runner.world.calls import (
     ReadCall,
     WriteCall,
 )
-from runner.world.providers.mock_file import read_script
-from runner.world.providers.scripted import Script
+from runner.world.providers.scripted import Script, read_script
 from tests.project import ROOT
 
 MODEL = ModelCall("critic", "openai/gpt-4o", ({"role": "user", "content": "Hi"},))

@@ -1,0 +1,26 @@
+"""What is found wrong with one file, each mistake at its place."""
+
+from __future__ import annotations
+
+import msgspec
+
+from runner.ground.errors import MOST_PROBLEMS, Place, Problem, Severity, TooManyProblems
+from runner.language.source import Source
+from runner.workflow.model import JsonPath
+
+
+class Notes(msgspec.Struct):
+    """The problems found so far, of this file and of others. Each note adds to them, or raises TooManyProblems."""
+
+    source: Source
+    problems: list[Problem]
+
+    def error(self, message: str, at: JsonPath, *, hint: str = "", key: bool = False, rule: str = "reference") -> None:
+        """Note a mistake in the value at a path, or in its key."""
+        self.note(message, self.source.place(at, key=key), hint, rule)
+
+    def note(self, message: str, place: Place, hint: str, rule: str, severity: Severity = "error") -> None:
+        """Note a mistake, or what one is warned of, at a place."""
+        self.problems.append(Problem(message, place, hint, severity, rule))
+        if len(self.problems) >= MOST_PROBLEMS:
+            raise TooManyProblems("too many problems")
