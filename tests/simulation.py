@@ -15,9 +15,7 @@ from runner.engine.scheduler import Live, advance, call_of, due_time
 from runner.engine.scheduler.happenings import (
     Answered,
     AttemptEnded,
-    Begin,
     CancelRequested,
-    Continue,
     Happening,
     TimeReached,
 )
@@ -122,7 +120,7 @@ def simulate(  # noqa: PLR0913 - what a test may vary
     given = check_inputs(workflow.inputs, inputs or {})
     state = {name: key.default for name, key in workflow.state.items()}
     run = Simulation(Live("run", workflow, RunState()))
-    run.take([Begin(RunStarted(workflow.name, workflow.version, loaded.hash, given, state))])
+    run.take([RunStarted(workflow.name, workflow.version, loaded.hash, given, state)])
     for turn in range(100_000):
         if run.state.ended:
             return run
@@ -135,7 +133,7 @@ def simulate(  # noqa: PLR0913 - what a test may vary
 def _next(run: Simulation, reply: Reply, answers: Mapping[str, Any], order: Order) -> list[Happening]:
     state = run.state
     if state.ready:
-        return [Continue()]
+        return []
     if state.running:
         step = state.steps[order(tuple(state.running))]
         return [AttemptEnded(step.path, step.attempt, reply(call_of(run.live, step), step))]

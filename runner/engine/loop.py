@@ -11,18 +11,16 @@ from runner.engine.inbox import POLL, Inbox
 from runner.engine.questions import Questions
 from runner.engine.recorder import Recorder
 from runner.engine.scheduler import Decision, Live, advance
-from runner.engine.scheduler.happenings import CancelRequested, Continue, Happening, Paused, Signalled
+from runner.engine.scheduler.happenings import CancelRequested, First, Happening, Signalled
 from runner.engine.stop import Stop
 from runner.engine.surroundings import Surroundings
 from runner.engine.timers import Timers
 from runner.ground.errors import StoreError, UsageError
-from runner.record.events import AttemptFailed, AttemptStarted, StepStarted, StepWaiting
+from runner.record.events import AttemptFailed, AttemptStarted, RunPaused, StepStarted, StepWaiting
 from runner.record.store.contract import Message
 
 BREATH = 64
 """Commits between two moments given to the event loop while nothing waits."""
-
-_CONTINUE = Continue()
 
 _FOLLOWED = (StepStarted, AttemptStarted, AttemptFailed, StepWaiting)
 """The events of steps that the engine then has an attempt or a time to see to."""
@@ -46,7 +44,7 @@ class Engine:
         """Why an answer that was given beforehand was refused; the run is paused then."""
         return self._questions.refused
 
-    async def drive(self, first: Happening) -> None:
+    async def drive(self, first: First) -> None:
         """Take `first`, then whatever happens, until the run has ended or is paused. Raises StoreError."""
         try:
             await self._loop(first)
@@ -62,7 +60,7 @@ class Engine:
             self._attempts.hurry()
         self._inbox.wake()
 
-    async def _loop(self, first: Happening) -> None:
+    async def _loop(self, first: First) -> None:
         turns = 0
         goes_on = self._take([first])
         self._timers.set_all()  # only now: a fork moves the times that its past waits for
@@ -70,7 +68,8 @@ class Engine:
             turns += 1
             if turns % BREATH == 0:
                 await asyncio.sleep(0)
-            goes_on = self._take(self._happened() or await self._wait())
+            happened = self._happened()
+            goes_on = self._take(await self._wait() if happened is None else happened)
 
     def _take(self, happenings: list[Happening]) -> bool:
         """Decide what follows from what happened, record it, carry it out, tell it; whether the run goes on."""
@@ -101,8 +100,8 @@ class Engine:
             self._inbox.look_soon()
         self._timers.set(step)
 
-    def _happened(self) -> list[Happening]:
-        """What has happened by now; nothing when there is nothing to do but wait."""
+    def _happened(self) -> list[Happening] | None:
+        """What has happened by now; None when there is nothing to do but wait."""
         moment = self._recorder.beat()
         happenings = self._inbox.reports()
         if happenings:
@@ -110,7 +109,7 @@ class Engine:
         happenings += self._timers.reached()
         while not happenings and (message := self._inbox.next_message(moment)) is not None:
             happenings = self._read(message)
-        return happenings or ([_CONTINUE] if self._can_go_on() else [])
+        return happenings if happenings or self._can_go_on() else None
 
     def _read(self, message: Message) -> list[Happening]:
         """What a message of another process leads to, as the run stands: each is taken before the next is read."""
@@ -145,9 +144,9 @@ class Engine:
         if not self._stop.asked:
             self._questions.put_next()
         if not self._is_worth_waiting():
-            return [Paused(self._stop.why or "waiting")]
+            return [RunPaused(self._stop.why or "waiting")]
         await self._inbox.wait(min(POLL, self._stop.seconds_left(), self._timers.until_next()))
-        return self._happened()
+        return self._happened() or []
 
     def _is_worth_waiting(self) -> bool:
         """Whether the run may go on soon without anybody's doing, or a person at the terminal is being asked."""

@@ -15,7 +15,7 @@ from runner.engine.loading import load_recorded, with_absolute_paths
 from runner.engine.loop import Engine
 from runner.engine.recorder import Recorder
 from runner.engine.scheduler import Live, time_limit
-from runner.engine.scheduler.happenings import Begin, Fork, Resumed
+from runner.engine.scheduler.happenings import First
 from runner.engine.surroundings import Surroundings
 from runner.engine.takeover import Takeover
 from runner.ground.clock import Clock
@@ -99,7 +99,7 @@ async def start(prepared: Prepared, around: Surroundings) -> RunResult:
     started = RunStarted(workflow.name, workflow.version, loaded.hash, inputs, state, options, choices.name)
     state_of_run = RunState()
     new = Reopened(state_of_run, Projector(state_of_run), 0, 0)
-    return await run_engine(Live(run, workflow, state_of_run), 1, Begin(started), prepared.secrets, around, new)
+    return await run_engine(Live(run, workflow, state_of_run), 1, started, prepared.secrets, around, new)
 
 
 def _check_time_limit(workflow: Workflow, inputs: Mapping[str, Json]) -> None:
@@ -178,18 +178,19 @@ def secrets_again(workflow: Workflow, state: RunState, given: Mapping[str, Json]
 
 
 async def run_engine(
-    live: Live, epoch: int, first: Begin | Fork | Resumed, secrets: Secrets, around: Surroundings, reopened: Reopened
+    live: Live, epoch: int, first: First, secrets: Secrets, around: Surroundings, reopened: Reopened
 ) -> RunResult:
     """Drive a run from its first happening in this process until it ends or pauses."""
     if around.concurrency is not None:
         live.most = min(around.concurrency, live.most)
     recorder = Recorder(around.store, live.run, current_owner(lease=around.lease), epoch, around.clock, reopened)
-    engine = Engine(live, recorder, _executor(live.run, _mock_of(first, live.state), secrets, around), around)
+    mock = {**live.state.options, **first.options}.get("mock")
+    engine = Engine(live, recorder, _executor(live.run, mock, secrets, around), around)
     around.audience.engaged(engine.stop)
     try:
         await engine.drive(first)
     except IMPOSSIBLE as error:
-        if isinstance(first, Begin):
+        if isinstance(first, RunStarted):
             raise  # a mistake of ours: nothing that was recorded elsewhere is the reason
         raise not_ours(live.run, error) from error
     result = result_of(live.run, live.state)
@@ -217,13 +218,6 @@ def not_ours(run: str, why: Exception | str) -> StoreError:
 def mark_of(run: str, secrets: Secrets) -> str:
     """What marks a run's processes. Its nonce is not told by it: who knows that can write references to secrets."""
     return hashlib.sha256(f"{run}\0{secrets.nonce}".encode()).hexdigest()[:16]
-
-
-def _mock_of(first: Begin | Fork | Resumed, state: RunState) -> Json:
-    if isinstance(first, Begin):
-        return first.started.options.get("mock")
-    forked = first.forked.options if isinstance(first, Fork) else {}
-    return {**state.options, **forked}.get("mock")
 
 
 def _waits_for(step: Step) -> StepWaiting | None:

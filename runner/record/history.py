@@ -105,7 +105,7 @@ def read_table(store: Store, run: str, table: str) -> list[dict[str, Json]]:
     shape = PROJECTED[table]
     rows = {shape.key_of(row): row for row in store.projected(run, table)}
     tail = project(store.commits(run, after=state.seq), state)
-    merge(shape, rows, tail.tables.get(table, ()))
+    merge(shape, rows, tail.get(table, ()))
     return shape.sorted({**row, "run_id": run} for row in rows.values())
 
 

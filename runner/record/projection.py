@@ -86,9 +86,9 @@ class Projector:
                 if project is not None:
                     project(self, event, moment)
         self._pending = []
-        gathered = {name: tuple(rows.values()) for name, rows in self._rows.items() if rows}
+        gathered: Rows = {name: tuple(rows.values()) for name, rows in self._rows.items() if rows}
         self._rows = {name: {} for name in PROJECTED}
-        return Rows(gathered)
+        return gathered
 
     def _put(self, table: str, key: Any, row: Row) -> None:
         kept = self._rows[table].setdefault(key, row)

@@ -70,7 +70,7 @@ class _History:
         self._state = RunState()
         self._projector = Projector(self._state)
         self._rows: dict[str, dict[tuple[Json, ...], dict[str, Json]]] = {name: {} for name in PROJECTED}
-        self._standing: Standing | None = None
+        self._standing = Standing()
         self._began = 0.0
         self._snapshots: set[int] = set()
         self._newest = 0
@@ -86,10 +86,7 @@ class _History:
             raise StoreError(f"events {self._state.seq + 1}–{self._newest} are missing, of which it has a snapshot")
 
     def _add(self, commit: Commit) -> None:
-        if self._standing is None:
-            self._standing = Standing.after(commit)
-        else:
-            self._standing.add(commit)
+        self._standing.add(commit)
         if commit.run == self._run:
             self._began = self._began or commit.at
         fold(self._state, commit)
@@ -100,7 +97,7 @@ class _History:
             self._look_at_snapshot(commit.last)
 
     def _look_at_snapshot(self, seq: int) -> None:
-        for name, rows in self._projector.take().tables.items():
+        for name, rows in self._projector.take().items():
             merge(PROJECTED[name], self._rows[name], rows)
         try:
             snapshot = self._store.snapshot(self._run, seq)
@@ -121,7 +118,7 @@ class _History:
 
     def _of_the_list(self, row: RunRow) -> Iterator[str]:
         standing = self._standing
-        assert standing is not None, "a history that was read has a beginning"
+        assert standing.last, "a history that was read has a beginning"
         told = (standing.workflow, standing.version, standing.definition, standing.status, standing.last)
         listed = (row.workflow, row.version, row.definition, row.status, row.events)
         names = ("workflow", "version", "definition", "status", "number of events")

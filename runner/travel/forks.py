@@ -12,7 +12,6 @@ from runner.engine.choices import Choices, refuse_unknown_models
 from runner.engine.loading import load_workflow, with_absolute_paths
 from runner.engine.runs import RunResult, pinned, run_engine, secrets_again
 from runner.engine.scheduler import Live
-from runner.engine.scheduler.happenings import Fork
 from runner.engine.surroundings import Surroundings
 from runner.engine.takeover import Takeover
 from runner.ground.errors import UsageError
@@ -122,7 +121,7 @@ async def _fork(run: str, at: int, retried: tuple[str, ...], changes: Changes, a
     around.store.save_definition(definition_of(loaded))
     name = changes.choices.run or around.clock.fresh_id()
     around.audience.told(takeover)
-    result = await run_engine(Live(name, workflow, state), 1, Fork(forked), secrets, around, past)
+    result = await run_engine(Live(name, workflow, state), 1, forked, secrets, around, past)
     return replace(result, takeover=takeover)
 
 

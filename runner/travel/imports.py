@@ -212,7 +212,7 @@ class _Follower:
         self._projector = Projector(self.state)
         self._definitions: dict[str, Definition] = {}
         self._begun = False
-        self._standing: Standing | None = None
+        self._standing = Standing()
 
     def rows(self) -> Rows:
         """The rows of the run's tables. Raises UsageError when they hold what no table can."""
@@ -220,7 +220,7 @@ class _Follower:
             rows = self._projector.take()
         except IMPOSSIBLE:
             self._export.refuse("what its models were asked or have replied is none of ours")
-        for name, table in rows.tables.items():
+        for name, table in rows.items():
             plain = [column for column in PROJECTED[name].columns if column not in PROJECTED[name].json]
             for value in (row.get(column) for row in table for column in plain):
                 self._check_column(value)
@@ -273,18 +273,12 @@ class _Follower:
         if unknown is not None:
             self._export.refuse(f"it goes by the version {one_line(unknown, 12)}, which no line before has given")
         try:
-            self._follow(commit)
+            self._standing.add(commit)
             self._fold(commit)
         except IMPOSSIBLE:
             self._export.refuse("its events do not follow from those before")
         except StoreError as error:
             self._export.refuse(error.message)
-
-    def _follow(self, commit: Commit) -> None:
-        if self._standing is None:
-            self._standing = Standing.after(commit)
-        else:
-            self._standing.add(commit)
 
     def _fold(self, commit: Commit) -> None:
         self.state.tick(commit.at)
@@ -329,7 +323,7 @@ class _Follower:
         return self.state.options
 
     def _end(self, line: End) -> None:
-        if self._standing is None or line.last != self._standing.last:
+        if line.last != self._standing.last:
             self._export.refuse("it does not end where it says: lines are missing")
         self.over = True
 

@@ -18,14 +18,13 @@ from runner.engine.runs import (
     secrets_again,
 )
 from runner.engine.scheduler import Live
-from runner.engine.scheduler.happenings import Resumed
 from runner.engine.surroundings import Surroundings
 from runner.engine.takeover import Takeover
 from runner.ground.errors import UsageError
 from runner.ground.json_value import Json
 from runner.record.definitions import definition_of, folder_of
 from runner.record.edits import adapt
-from runner.record.events import Adapted
+from runner.record.events import Adapted, RunResumed
 from runner.record.history import Reopened, load_state, reopen
 from runner.record.run_state import RunState
 from runner.record.store.contract import RunRow, Store
@@ -46,7 +45,7 @@ class Accepted(msgspec.Struct, frozen=True):
     """The version that a run goes on with, and what it changes of that."""
 
     loaded: Loaded
-    adapted: Mapping[str, Adapted] = msgspec.field(default_factory=dict)
+    adapted: dict[str, Adapted] = msgspec.field(default_factory=dict)
     takeover: Takeover | None = None
 
 
@@ -101,7 +100,7 @@ async def resume(
         options["folder"] = folder_of(loaded.workflow)
     if version.takeover is not None:
         around.audience.told(version.takeover)
-    resumed = Resumed(epoch, *names, options, version.adapted)
+    resumed = RunResumed(epoch, *names, options, version.adapted)
     live = Live(run, loaded.workflow, reopened.state)
     return replace(await run_engine(live, epoch, resumed, secrets, around, reopened), takeover=version.takeover)
 

@@ -42,7 +42,7 @@ def commits(*groups: tuple[AnyEvent, ...]) -> list[Commit]:
 
 
 def rows(table: str, *groups: tuple[AnyEvent, ...]) -> list[dict[str, Json]]:
-    return [dict(row) for row in project(commits(*groups)).tables.get(table, ())]
+    return [dict(row) for row in project(commits(*groups)).get(table, ())]
 
 
 def leaf(step: str, attempt: int = 1) -> StepStarted:
@@ -171,7 +171,7 @@ def test_the_keys_that_events_name_are_those_that_have_changed(random: Random, l
 def test_the_state_is_kept_when_the_run_ends_even_in_its_first_commit() -> None:
     (only,) = commits()
     whole = Commit("run", 1, (*only.events, *write("n", 7), RunEnded("completed")), 1.0)
-    assert [row["value"] for row in project([whole]).tables["workflow_state"]] == [7, True]
+    assert [row["value"] for row in project([whole])["workflow_state"]] == [7, True]
 
 
 def test_a_projector_remembers_no_more_after_a_thousand_steps_than_after_one() -> None:
@@ -181,5 +181,5 @@ def test_a_projector_remembers_no_more_after_a_thousand_steps_than_after_one() -
         fold(state, commit)
         projector.add(commit, state)
         projector.take()
-    assert not projector.take().tables
+    assert not projector.take()
     assert sum(len(kept) for kept in vars(projector).values()) < 20

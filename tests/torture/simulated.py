@@ -10,12 +10,7 @@ from random import Random
 from runner.engine.scheduler import Live, advance, due_time
 from runner.engine.scheduler.happenings import (
     AttemptEnded,
-    Begin,
-    Continue,
-    Fork,
     Happening,
-    Paused,
-    Resumed,
     TimeReached,
 )
 from runner.ground.errors import Failure
@@ -28,6 +23,8 @@ from runner.record.events import (
     FrameEnded,
     FrameOpened,
     RunForked,
+    RunPaused,
+    RunResumed,
     RunStarted,
     decode,
     encode,
@@ -103,7 +100,7 @@ class Simulated:
         self.projector = Projector(state)
         workflow = self.loaded.workflow
         values = {name: key.default for name, key in workflow.state.items()}
-        self._take([Begin(RunStarted(workflow.name, workflow.version, self.loaded.hash, {}, values))])
+        self._take([RunStarted(workflow.name, workflow.version, self.loaded.hash, {}, values)])
 
     def _fork(self, parent: str, at: int) -> None:
         workflow = self.loaded.workflow
@@ -111,7 +108,7 @@ class Simulated:
         plain = RunForked(parent, at, workflow.name, workflow.version, self.loaded.hash)
         forked, _ = edited(plain, past.state, workflow, self.edits, openings(self.store, parent, at))
         self.live, self.projector = Live(self.name, workflow, past.state), past.projector
-        self._take([Fork(forked)])
+        self._take([forked])
 
     def _take(self, happenings: Sequence[Happening]) -> None:
         """Let the scheduler decide, and record what it decided, unless the process is killed before."""
@@ -153,7 +150,7 @@ class Simulated:
         reopened = reopen(self.store, self.name)
         self.live, self.projector = Live(self.name, self.loaded.workflow, reopened.state), reopened.projector
         if not self.live.state.ended:
-            self._take([Resumed(self.epoch)])
+            self._take([RunResumed(self.epoch)])
 
     def _next(self) -> list[Happening]:
         state = self.live.state
@@ -161,9 +158,9 @@ class Simulated:
             self._taken_up_again()
             return []
         if self._chance(self.odds.paused):
-            return [Paused("interrupted")]
+            return [RunPaused("interrupted")]
         if state.ready:
-            return [Continue()]
+            return []
         running = list(state.running)
         if running and self._chance(0.9):
             ended = self.random.sample(running, self.random.randint(1, len(running)))

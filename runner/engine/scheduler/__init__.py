@@ -12,13 +12,8 @@ from runner.engine.scheduler.ending import complete, end_body, end_call, fail, f
 from runner.engine.scheduler.happenings import (
     Answered,
     AttemptEnded,
-    Begin,
     CancelRequested,
-    Continue,
-    Fork,
     Happening,
-    Paused,
-    Resumed,
     Signalled,
     TimeReached,
     TimeSpent,
@@ -32,7 +27,17 @@ from runner.ground.errors import Failure
 from runner.nodes.composites.workflow import BODY
 from runner.nodes.contract import Done, Failed, Stay, StepFailed, Woke, Woken
 from runner.record.address import ROOT
-from runner.record.events import TIMED_OUT, AnyEvent, AttemptStarted, FrameOpened, RunPaused, RunResumed, StepWaiting
+from runner.record.events import (
+    TIMED_OUT,
+    AnyEvent,
+    AttemptStarted,
+    FrameOpened,
+    RunForked,
+    RunPaused,
+    RunResumed,
+    RunStarted,
+    StepWaiting,
+)
 from runner.record.run_state import Step
 from runner.world.calls import CallDone
 
@@ -58,7 +63,7 @@ class Decision(msgspec.Struct, frozen=True):
 
 
 def advance(live: Live, happenings: Iterable[Happening], at: float, *, draining: bool = False) -> Decision:
-    """Take what happened, in order, at time `at` (epoch s). With `draining`, nothing new starts."""
+    """Take what happened, in order, at time `at` (epoch s); frames that are ready go on, unless with `draining`."""
     live.events, live.stopped, live.moved, live.taken = [], [], set(), []
     times = live.state.times
     live.state.tick(at)
@@ -73,20 +78,15 @@ def advance(live: Live, happenings: Iterable[Happening], at: float, *, draining:
     return Decision(tuple(live.events), tuple(live.stopped), tuple(live.taken))
 
 
-def _begin(live: Live, happening: Begin) -> None:
-    live.emit(happening.started)
+def _begin(live: Live, started: RunStarted) -> None:
+    live.emit(started)
     live.emit(FrameOpened("", ROOT, BODY, live.workflow.body.key, shared=True))
 
 
-def _fork(live: Live, happening: Fork) -> None:
-    live.emit(happening.forked)
+def _fork(live: Live, forked: RunForked) -> None:
+    live.emit(forked)
     for path in tuple(live.state.running):
-        again = path not in happening.forked.anew
-        live.emit(AttemptStarted(path, live.state.steps[path].attempt + 1, again=again))
-
-
-def _continue(_live: Live, _happening: Continue) -> None:
-    """Ready frames go on by themselves."""
+        live.emit(AttemptStarted(path, live.state.steps[path].attempt + 1, again=path not in forked.anew))
 
 
 def _attempt_ended(live: Live, happening: AttemptEnded) -> None:
@@ -187,9 +187,8 @@ def _cancel(live: Live, happening: CancelRequested) -> None:
     end_body(live, live.state.steps[ROOT], error, "cancel")
 
 
-def _resumed(live: Live, happening: Resumed) -> None:
-    details = (dict(happening.options), dict(happening.adapted))
-    live.emit(RunResumed(happening.epoch, happening.definition, happening.version, *details))
+def _resume(live: Live, resumed: RunResumed) -> None:
+    live.emit(resumed)
     for path in tuple(live.state.running):
         settle_all(live)
         step = live.state.steps.get(path)
@@ -202,20 +201,15 @@ def _resumed(live: Live, happening: Resumed) -> None:
             live.emit(AttemptStarted(path, step.attempt + 1, again=True))
 
 
-def _paused(live: Live, happening: Paused) -> None:
-    live.emit(RunPaused(happening.reason))
-
-
 HAPPENS: dict[type, Callable[[Live, Any], None]] = {
-    Begin: _begin,
-    Fork: _fork,
-    Continue: _continue,
+    RunStarted: _begin,
+    RunForked: _fork,
+    RunResumed: _resume,
+    RunPaused: Live.emit,
     AttemptEnded: _attempt_ended,
     Answered: _answered,
     Signalled: _signalled,
     TimeReached: _time_reached,
     TimeSpent: _time_spent,
     CancelRequested: _cancel,
-    Resumed: _resumed,
-    Paused: _paused,
 }

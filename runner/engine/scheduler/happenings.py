@@ -1,30 +1,15 @@
-"""What the engine reports to the scheduler: each is taken in turn, and becomes events."""
+"""What the engine reports to the scheduler: each is taken in turn, and becomes events.
+
+That a run begins, is taken up again or is let go of is reported as the event that records it.
+"""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
 
 import msgspec
 
 from runner.ground.json_value import Json
-from runner.record.events import Adapted, RunForked, RunStarted
+from runner.record.events import RunForked, RunPaused, RunResumed, RunStarted
 from runner.world.calls import Outcome
-
-
-class Begin(msgspec.Struct, frozen=True):
-    """A new run."""
-
-    started: RunStarted
-
-
-class Fork(msgspec.Struct, frozen=True):
-    """A run that goes on from another's past: what was in flight there begins anew."""
-
-    forked: RunForked
-
-
-class Continue(msgspec.Struct, frozen=True):
-    """Nothing happened; frames that are ready go on."""
 
 
 class AttemptEnded(msgspec.Struct, frozen=True):
@@ -68,32 +53,7 @@ class CancelRequested(msgspec.Struct, frozen=True):
     reason: str
 
 
-class Resumed(msgspec.Struct, frozen=True):
-    """A process takes the run up again: what was in flight was interrupted."""
+First = RunStarted | RunForked | RunResumed
+"""What happens to a run first in a process: it begins anew, from another's past, or it is taken up again."""
 
-    epoch: int
-    definition: str = ""
-    version: str = ""
-    options: Mapping[str, Json] = {}
-    adapted: Mapping[str, Adapted] = {}
-
-
-class Paused(msgspec.Struct, frozen=True):
-    """The process lets go of the run."""
-
-    reason: str
-
-
-Happening = (
-    Begin
-    | Fork
-    | Continue
-    | AttemptEnded
-    | Answered
-    | Signalled
-    | TimeReached
-    | TimeSpent
-    | CancelRequested
-    | Resumed
-    | Paused
-)
+Happening = First | RunPaused | AttemptEnded | Answered | Signalled | TimeReached | TimeSpent | CancelRequested

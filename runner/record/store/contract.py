@@ -141,14 +141,12 @@ class Message(msgspec.Struct, frozen=True):
     id: int = 0
 
 
-class Rows(msgspec.Struct, frozen=True):
-    """What a projector derived from events, by table: each row a mapping with its table's key columns.
+Rows = dict[str, Sequence[Mapping[str, Json]]]
+"""What a projector derived from events, by table: each row a mapping with its table's key columns.
 
-    `runner.record.store.tables` lists tables and columns. A column that a row leaves out keeps the value it had;
-    so does one that is None, unless it holds JSON.
-    """
-
-    tables: Mapping[str, Sequence[Mapping[str, Json]]] = msgspec.field(default_factory=dict)
+`runner.record.store.tables` lists tables and columns. A column that a row leaves out keeps the value it had;
+so does one that is None, unless it holds JSON.
+"""
 
 
 class Space(msgspec.Struct, frozen=True):

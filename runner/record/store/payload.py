@@ -1,9 +1,9 @@
-"""A commit's events as the row that is kept, and back, with a checksum that finds what a disk has changed."""
+"""Commits, values and projected rows as rows that are kept, and back; a checksum finds what a disk has changed."""
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 from zlib import crc32
 
@@ -13,15 +13,17 @@ from runner.ground.errors import StoreError
 from runner.ground.json_value import Json
 from runner.record.events import FORMAT as EVENT_FORMAT
 from runner.record.events import Commit, RunStarted, decode
+from runner.record.store import statements
 from runner.record.store.form import JSON as PLAIN
 from runner.record.store.form import NEWEST, UNREADABLE, UNRECORDABLE, Form, Written, read, write
 from runner.record.store.large import LARGE, Fetch, Lost, encode, lightened
+from runner.record.store.tables import NUMBERS, Table
 
 DOCTOR = "`wf doctor` shows what is whole"
 """What to do about damage."""
 
-NOT_WHOLE = (*UNREADABLE, Lost, struct.error)
-"""What reading raises on a row that is damaged, or whose large values are."""
+NOT_WHOLE = (*UNREADABLE, LookupError, struct.error)
+"""What reading raises on a row that is damaged, or whose large values are lost."""
 
 _position = struct.Struct("<qqqqd").pack
 
@@ -85,15 +87,42 @@ def pack_value(value: Json, what: str, form: Form) -> Written:
         raise unrecordable(what, error) from error
 
 
-def unpack_value(format_: int, data: bytes, what: str, where: str, fetch: Fetch) -> Json:
-    """The inverse of `pack_value`. Raises StoreError when the bytes or its large values are damaged."""
-    try:
-        return msgspec.json.decode(read(format_, data, fetch))
-    except NOT_WHOLE as error:
-        raise damaged(what, where, error) from error
+def unpack_value(format_: int, data: bytes, fetch: Fetch) -> Json:
+    """The inverse of `pack_value`. Raises what NOT_WHOLE lists."""
+    return msgspec.json.decode(read(format_, data, fetch))
 
 
-def pack_column(value: Json, what: str, apart: dict[str, bytes]) -> str:
+def upserts(
+    table: Table, run: str, rows: Iterable[Mapping[str, Json]], apart: dict[str, bytes]
+) -> dict[str, list[list[Json]]]:
+    """The statements that write projected rows, each with its parameters; large values go to `apart`, by hash.
+
+    A statement names the columns that its rows give, and no other: a parameter that is NULL takes as long as ten.
+    """
+    found: dict[str, list[list[Json]]] = {}
+    for row in rows:
+        given = [name for name, value in row.items() if value is not None or name in table.json]
+        values = [
+            _pack_column(row[name], f"a row of {table.name}", apart) if name in table.json else row[name]
+            for name in given
+        ]
+        found.setdefault(statements.upsert(table.name, table.key, tuple(given)), []).append([run, *values])
+    return found
+
+
+def projected_row(table: Table, values: Sequence[Json], fetch: Fetch) -> dict[str, Json]:
+    """A projected row of what was selected. Raises what NOT_WHOLE lists."""
+    row = dict(zip(("run_id", *table.columns), values, strict=True))
+    for name, value in row.items():
+        if value is not None and not isinstance(value, (int, float) if name in NUMBERS else str):
+            raise TypeError(f"{name} is of another type")
+    for name in table.json:
+        if row[name] is not None:
+            row[name] = unpack_value(PLAIN, row[name].encode(), fetch)
+    return row
+
+
+def _pack_column(value: Json, what: str, apart: dict[str, bytes]) -> str:
     """A value as text that SQL can read; large values in it, or it itself, go to `apart`. Raises StoreError."""
     try:
         text = encode(value)
@@ -108,14 +137,6 @@ def to_json(value: Json, what: str) -> bytes:
         return msgspec.json.encode(value)
     except UNRECORDABLE as error:
         raise unrecordable(what, error) from error
-
-
-def from_json(data: bytes | str, what: str, where: str) -> Json:
-    """The inverse of `to_json`. Raises StoreError when the text is damaged."""
-    try:
-        return msgspec.json.decode(data)
-    except UNREADABLE as error:
-        raise damaged(what, where) from error
 
 
 def unrecordable(what: str, error: Exception) -> StoreError:

@@ -40,27 +40,17 @@ def version_after(commit: Commit) -> RunResumed | None:
 class Standing(msgspec.Struct):
     """How a run stands after all commits that were added, the first of which is its start."""
 
-    workflow: str
-    version: str
-    definition: str
-    status: RunStatus
-    at: float
-    epoch: int
-    last: int
-
-    @classmethod
-    def after(cls, commit: Commit | None) -> Standing:
-        """After a run's first commit. Raises StoreError when there is none, or this is none."""
-        if commit is None:
-            raise StoreError("a run has at least one commit")
-        start = started(commit)
-        if isinstance(start, RunForked):
-            raise StoreError(f"run '{commit.run}' can't begin with this: the past that it shares is not here")
-        status = status_after(commit) or "running"
-        return cls(start.workflow, start.version, start.definition, status, commit.at, commit.epoch, commit.last)
+    workflow: str = ""
+    version: str = ""
+    definition: str = ""
+    status: RunStatus = "pending"
+    epoch: int = 0
+    last: int = 0
 
     def add(self, commit: Commit) -> None:
-        """After one more. Raises StoreError when it does not follow."""
+        """After one more. Raises StoreError when it does not follow, or is the first and can't begin a run."""
+        if not self.last:
+            self._begin(commit)
         check_order(commit)
         if commit.first != self.last + 1:
             raise StoreError(f"run '{commit.run}': event {commit.first} can't follow event {self.last}")
@@ -70,7 +60,13 @@ class Standing(msgspec.Struct):
             if isinstance(event, RunForked | RunResumed) and event.definition:
                 self.definition, self.version = event.definition, event.version
         self.status = status_after(commit) or self.status
-        self.at, self.epoch, self.last = commit.at, commit.epoch, commit.last
+        self.epoch, self.last = commit.epoch, commit.last
+
+    def _begin(self, commit: Commit) -> None:
+        start = started(commit)
+        if isinstance(start, RunForked):
+            raise StoreError(f"run '{commit.run}' can't begin with this: the past that it shares is not here")
+        self.workflow, self.version, self.definition = start.workflow, start.version, start.definition
 
 
 def started(commit: Commit) -> RunStarted | RunForked:
@@ -137,11 +133,6 @@ def not_deleted(row: RunRow, epoch: int, forks: Sequence[str]) -> StoreError:
     if row.status not in ENDED:
         return Needed(f"run '{row.id}' can't be removed: it is {row.status}", f"`wf cancel {row.id}` ends it")
     return Needed(f"run '{row.id}' can't be removed: run '{forks[0]}' shares its past", "remove that one first")
-
-
-def not_in_inbox(run: str) -> StoreError:
-    """A commit takes a message that is no longer there."""
-    return StoreError(f"run '{run}': a message that this step takes is no longer in the run's inbox")
 
 
 def no_definition(hash_: str) -> StoreError:

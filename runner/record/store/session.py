@@ -11,8 +11,7 @@ from sqlite_utils import Database
 from runner.ground.json_value import Json
 from runner.record.store.driver import sqlite3
 from runner.record.store.faults import FAULTS, explain, explained, gone
-from runner.record.store.large import Lost
-from runner.record.store.payload import damaged
+from runner.record.store.payload import NOT_WHOLE, damaged
 
 Values = Sequence[Json] | dict[str, Json]
 
@@ -88,11 +87,11 @@ class Session:
 
     @contextmanager
     def sound(self, what: str) -> Iterator[str]:
-        """Turn what wrong types in rows bring about into the error that they are damaged."""
+        """Turn what damaged rows, or wrong types in them, bring about into the error that they are damaged."""
         try:
             yield what
-        except (TypeError, LookupError, ValueError) as error:
-            raise damaged(what, self.where, error if isinstance(error, Lost) else None) from error
+        except NOT_WHOLE as error:
+            raise damaged(what, self.where, error) from error
 
     def close(self) -> None:
         """Let go of the connection."""

@@ -13,7 +13,7 @@ import msgspec
 from runner.ground.errors import StoreError
 from runner.ground.json_value import Json
 from runner.record.events import Commit, RunForked
-from runner.record.store import columns, rules, statements
+from runner.record.store import rules, statements
 from runner.record.store.blobs import Blobs
 from runner.record.store.connection import Durability, connect, in_memory
 from runner.record.store.contract import (
@@ -34,12 +34,13 @@ from runner.record.store.payload import (
     Packed,
     bound,
     damaged,
-    from_json,
     pack,
     pack_value,
+    projected_row,
     to_json,
     unpack,
     unpack_value,
+    upserts,
 )
 from runner.record.store.session import Session, Values
 from runner.record.store.tables import PROJECTED
@@ -104,9 +105,9 @@ class SqliteStore(Store):
         rows = self._session.read(statements.DEFINITION, (hash,))
         if not rows:
             raise rules.no_definition(hash)
-        with self._session.sound(f"workflow version {hash[:12]}") as what:
+        with self._session.sound(f"workflow version {hash[:12]}"):
             name, version, file, folder, files = rows[0]
-            hashes = from_json(files, what, self._session.where)
+            hashes = msgspec.json.decode(files)
             texts = {path: str(self._blobs.fetch(blob), "utf-8") for path, blob in hashes.items()}
             nodes = tuple(NodeRow(*row) for row in self._session.read(statements.NODES, (hash,)))
             edges = tuple(EdgeRow(*row) for row in self._session.read(statements.EDGES, (hash,)))
@@ -144,8 +145,10 @@ class SqliteStore(Store):
     def adopt(self, commits: Iterable[Commit]) -> None:
         following = iter(commits)
         first = next(following, None)
-        standing = rules.Standing.after(first)
-        assert first is not None, "a run that stands somewhere has a first commit"
+        if first is None:
+            raise StoreError("a run has at least one commit")
+        standing = rules.Standing()
+        standing.add(first)
         self._require(standing.definition)
         row = (first.run, standing.workflow, standing.version, standing.definition, standing.status, first.at)
         with self._session.transaction():
@@ -207,7 +210,7 @@ class SqliteStore(Store):
     def _take(self, run: str, taken: Sequence[int]) -> None:
         ids = to_json(list(taken), "message ids").decode()
         if self._session.write(statements.TAKE, (run, ids)) != len(set(taken)):
-            raise rules.not_in_inbox(run)
+            raise StoreError(f"run '{run}': a message that this step takes is no longer in the run's inbox")
 
     def save_snapshot(self, snapshot: Snapshot, rows: Rows, epoch: int) -> int:
         number = self._number(snapshot.run)
@@ -215,7 +218,7 @@ class SqliteStore(Store):
         format_, data, large, size = pack_value(snapshot.state, what, self._form)
         kept = (number, snapshot.seq, snapshot.at, _sealed(snapshot.run, snapshot.seq, data), format_, data, epoch)
         apart = dict(large)
-        changed = [columns.written(PROJECTED[name], snapshot.run, table, apart) for name, table in rows.tables.items()]
+        changed = [upserts(PROJECTED[name], snapshot.run, table, apart) for name, table in rows.items()]
         with self._session.transaction():
             if not self._session.write(statements.INSERT_SNAPSHOT, kept):
                 raise self._why_no_snapshot(snapshot, epoch)
@@ -241,7 +244,7 @@ class SqliteStore(Store):
         with self._session.sound(f"the snapshot of run '{run}' after event {seq}") as what:
             if checksum not in {_sealed(run, seq, written), crc32(written)}:  # the latter is an older wf's
                 raise damaged(what, self._session.where)
-            state = unpack_value(format_, written, what, self._session.where, self._blobs.fetch)
+            state = unpack_value(format_, written, self._blobs.fetch)
             return msgspec.convert({"run": run, "seq": seq, "at": at, "state": state}, Snapshot)
 
     def commits(self, run: str, after: int = 0, upto: int | None = None) -> Iterator[Commit]:
@@ -273,10 +276,9 @@ class SqliteStore(Store):
 
     def projected(self, run: str, table: str) -> list[dict[str, Json]]:
         shape = PROJECTED[table]
-        rows = self._session.read(columns.SELECTS[table], (run,))
-        with self._session.sound(f"the table {table} of run '{run}'") as what:
-            read = (columns.read(shape, row, what, self._session.where, self._blobs.fetch) for row in rows)
-            return shape.sorted(read)
+        rows = self._session.read(statements.select(shape), (run,))
+        with self._session.sound(f"the table {table} of run '{run}'"):
+            return shape.sorted(projected_row(shape, row, self._blobs.fetch) for row in rows)
 
     def run(self, run: str) -> RunRow:
         rows = self._session.read(statements.RUN, (run,))
@@ -314,13 +316,8 @@ class SqliteStore(Store):
     def inbox(self, run: str) -> list[Message]:
         self._session.refuse_if_gone()
         rows = self._session.read(statements.INBOX, (run,))
-        with self._session.sound(f"a message to run '{run}'") as what:
-            return [self._message(run, row, what) for row in rows]
-
-    def _message(self, run: str, row: Sequence[Json], what: str) -> Message:
-        kind, at, target, value, id_ = row
-        plain = {"run": run, "kind": kind, "at": at, "target": target, "id": id_}
-        return msgspec.convert(plain | {"value": from_json(value, what, self._session.where)}, Message)
+        with self._session.sound(f"a message to run '{run}'"):
+            return [_message(run, row) for row in rows]
 
     def moment(self) -> AbstractContextManager[None]:
         return self._session.moment()
@@ -370,6 +367,12 @@ def _sealed(run: str, seq: int, state: bytes) -> int:
 
 def _owner_values(owner: Owner) -> tuple[Json, ...]:
     return owner.host, owner.pid, owner.started, owner.boot, owner.lease
+
+
+def _message(run: str, row: Sequence[Json]) -> Message:
+    kind, at, target, value, id_ = row
+    plain = {"run": run, "kind": kind, "at": at, "target": target, "id": id_, "value": msgspec.json.decode(value)}
+    return msgspec.convert(plain, Message)
 
 
 def _run_row(row: Sequence[Json]) -> RunRow:

@@ -230,6 +230,7 @@ def upsert(table: str, key: tuple[str, ...], columns: tuple[str, ...]) -> str:
     )
 
 
+@lru_cache
 def select(table: Table) -> str:
     """A run's rows of a projected table. Every name in the text is our own."""
     return f"SELECT {', '.join(('run_id', *table.columns))} FROM {table.name} WHERE run_id = ?"  # noqa: S608 - names are constants

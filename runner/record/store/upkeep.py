@@ -12,7 +12,6 @@ from runner.record.store.blobs import Blobs
 from runner.record.store.contract import RunRow, Space, Swept, Upkeep
 from runner.record.store.form import JSON, needed
 from runner.record.store.large import MARK
-from runner.record.store.payload import NOT_WHOLE, damaged
 from runner.record.store.session import Session
 from runner.record.store.tables import PROJECTED
 
@@ -69,11 +68,9 @@ class SqliteUpkeep(Upkeep):
     def _needed(self, run: str, number: int, kept: str) -> set[str]:
         """The large values that a run needs if it has these snapshots alone."""
         found: set[str] = set()
-        try:
+        with self._session.sound(f"run '{run}'"):
             for format_, data in self._rows(run, number, kept):
                 found |= needed(format_, data, self._blobs.fetch)
-        except NOT_WHOLE as error:
-            raise damaged(f"run '{run}'", self._session.where, error) from error
         return found
 
     def _rows(self, run: str, number: int, kept: str) -> Iterator[tuple[int, bytes]]:

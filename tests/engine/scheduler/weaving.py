@@ -9,9 +9,7 @@ from random import Random
 from runner.engine.scheduler import Live, due_time, time_left
 from runner.engine.scheduler.happenings import (
     AttemptEnded,
-    Begin,
     CancelRequested,
-    Continue,
     Happening,
     TimeReached,
     TimeSpent,
@@ -154,7 +152,7 @@ def drive(loaded: Loaded, seed: int, *, crash: bool = False) -> Simulation:
     workflow = loaded.workflow
     started = RunStarted("flow", "", loaded.hash, check_inputs(workflow.inputs, {}), {"xs": []})
     run = Simulation(Live("run", workflow, RunState()))
-    run.take([Begin(started)])
+    run.take([started])
     random = Random(seed)  # noqa: S311 - nothing here is a secret
     cancel = random.randint(0, 40)
     for turn in range(5_000):
@@ -173,7 +171,7 @@ def happening(run: Simulation, random: Random) -> list[Happening]:
         return spent
     state = run.state
     if state.ready:
-        return [Continue()]
+        return []
     times = {step.path: time for step in state.steps.values() if (time := due_time(step)) is not None}
     if state.running and (not times or random.random() < 0.7):
         path = random.choice(sorted(state.running))

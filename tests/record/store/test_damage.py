@@ -14,12 +14,12 @@ from runner.ground.errors import EXIT_STORE, StoreError
 from runner.record.events import Commit
 from runner.record.history import load_state, read_table
 from runner.record.snapshot import encode
-from runner.record.store import columns, statements
+from runner.record.store import statements
 from runner.record.store.contract import Message, Rows, RunUnknown, Snapshot, Store
 from runner.record.store.driver import sqlite3
 from runner.record.store.faults import explain
 from runner.record.store.form import JSON, NEWEST
-from runner.record.store.payload import _position
+from runner.record.store.payload import _position, projected_row
 from runner.record.store.sqlite import SqliteStore, open_store
 from runner.record.store.tables import PROJECTED
 from tests.record.store.samples import DEFINITION, begin, following
@@ -347,10 +347,11 @@ def test_other_rows_that_are_damaged(store: SqliteStore, path: Path, statement: 
 
 
 @pytest.mark.parametrize("row", [("run", 7, "1", 1, 1.0), ("run", "a", b"1", 1, 1.0), ("run", "a", "1", "1", 1.0)])
-def test_a_value_of_another_type_than_its_column_is_an_error(row: tuple[Any, ...]) -> None:
+def test_a_value_of_another_type_than_its_column_is_an_error(store: SqliteStore, row: tuple[Any, ...]) -> None:
     """SQLite sees to types when it writes a row: one whose type a disk has changed is read without a word."""
-    with pytest.raises(StoreError, match=r"wf\.db is damaged: a row"):
-        columns.read(PROJECTED["workflow_state"], row, "a row", "wf.db", lambda _: b"")
+    with pytest.raises(StoreError, match=r"wf\.db is damaged: a row"), store._session.sound("a row"):
+        projected_row(PROJECTED["workflow_state"], row, lambda _: b"")
+    store.close()
 
 
 def test_an_index_that_does_not_know_a_run_is_an_error(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:

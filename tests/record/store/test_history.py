@@ -59,7 +59,7 @@ def test_tables_read_the_same_whenever_they_were_brought_up_to_date(random: Rand
     store = kept(commits, snapshots)
     whole = project(commits)
     for name, table in PROJECTED.items():
-        expected = table.sorted({"run_id": "run", **row} for row in whole.tables.get(name, ()))
+        expected = table.sorted({"run_id": "run", **row} for row in whole.get(name, ()))
         assert read_table(store, "run", name) == expected
 
 
@@ -87,7 +87,7 @@ def test_a_reopened_run_goes_on_as_if_it_had_never_been_closed(random: Random, s
         reopened.projector.add(commit, reopened.state)
     whole = kept(commits, snapshots | {len(commits) - 1})
     assert picture(reopened.state) == picture(folded(commits))
-    gathered = reopened.projector.take().tables
+    gathered = reopened.projector.take()
     for name, table in PROJECTED.items():
         rows = {table.key_of(row): row for row in whole.projected("run", name)}
         for row in gathered.get(name, ()):
@@ -117,7 +117,7 @@ def test_every_store_restores_any_run(store: Store, random: Random, snapshots: f
     assert picture(load_state(store, run)) == picture(folded(commits))
     whole = project(commits)
     for name, table in PROJECTED.items():
-        expected = table.sorted({"run_id": run, **row} for row in whole.tables.get(name, ()))
+        expected = table.sorted({"run_id": run, **row} for row in whole.get(name, ()))
         assert read_table(store, run, name) == expected
 
 
