@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from runner.language.expression.faults import Fault
-from runner.language.expression.limits import COMPARED_A_STEP
-from runner.language.expression.scope import Scope
+from runner.language.expression.scope import COMPARED_A_STEP, Scope
 from runner.language.expression.values import (
     NUMBERS,
     SCALARS,
@@ -78,17 +77,10 @@ def _aligned(left: Any, right: Any) -> tuple[Any, Any]:
 
 
 def compare(symbol: str, left: Any, right: Any) -> bool:
-    """The order of two values of one type, or of two numbers."""
-    kind = type(left)
-    if kind is type(right) and kind in ORDERED:
-        return ORDERS[symbol](left, right)
-    if kind in NUMBERS and type(right) in NUMBERS:
+    """The order of two values of different types: numbers alone have one."""
+    if type(left) in NUMBERS and type(right) in NUMBERS:
         return ORDERS[symbol](*_aligned(left, right))
-    raise _no_order(symbol, left, right)
-
-
-def _no_order(symbol: str, left: Any, right: Any) -> Fault:
-    return Fault(f"'{symbol}' can't compare {name_of(left)} with {name_of(right)}", _advice(left, right))
+    raise Fault(f"'{symbol}' can't compare {name_of(left)} with {name_of(right)}", _advice(left, right))
 
 
 def _advice(left: Any, right: Any) -> str:

@@ -70,21 +70,14 @@ class _Content:
     def read(self, *, raw: bool) -> str | bytes:
         if not self.is_bytes:
             return self.text if raw else _ESCAPE.sub(self._character, self.text)
-        return self.text.encode() if raw else self._bytes()
+        text = self.text if raw else _ESCAPE.sub(self._byte, self.text)
+        return text.encode(errors="surrogateescape")
 
-    def _bytes(self) -> bytes:
-        made = bytearray()
-        position = 0
-        for escape in _ESCAPE.finditer(self.text):
-            made += self.text[position : escape.start()].encode()
-            made += self._byte(escape)
-            position = escape.end()
-        return bytes(made + self.text[position:].encode())
-
-    def _byte(self, escape: re.Match[str]) -> bytes:
+    def _byte(self, escape: re.Match[str]) -> str:
+        """A byte in the form that `surrogateescape` makes a byte of again."""
         if escape["short"] or escape["long"]:
             raise self._error(escape, "bytes take no \\u escape", "write the character itself, or \\x escapes")
-        return bytes([self._code(escape)])
+        return bytes([self._code(escape)]).decode(errors="surrogateescape")
 
     def _character(self, escape: re.Match[str]) -> str:
         code = self._code(escape)

@@ -8,7 +8,18 @@ from typing import Any
 from msgspec import Struct
 
 from runner.language.expression.faults import Exhausted
-from runner.language.expression.limits import MAX_STEPS
+
+MAX_STEPS = 1_000_000
+"""Steps of one evaluation: well under a second. A turn of a macro costs a step for each node that the macro has."""
+
+COMPARED_A_STEP = 2
+"""Elements of lists and entries of maps that are compared for one step."""
+
+COPIED_A_STEP = 16
+"""Characters and elements that are copied for one step."""
+
+FAULT_STEPS = 8
+"""Steps that it costs to absorb an error."""
 
 
 class Scope(Struct):
