@@ -8,9 +8,7 @@ from typing import Any, NamedTuple
 from runner.ground.json_value import Json
 from runner.language.schema import shipped, words
 from runner.language.schema.evaluated import known_keys
-from runner.language.schema.union import read, verbs
-
-VERBS = verbs()
+from runner.language.schema.shipped import VERBS, read
 
 
 class BodyKeys(NamedTuple):

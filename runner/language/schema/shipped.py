@@ -3,18 +3,38 @@
 from __future__ import annotations
 
 import copy
+import json
 import posixpath
 from functools import cache
 from typing import Any
 
+from runner.ground import resources
 from runner.ground.json_value import Json
 from runner.language.schema.checker import Checker, checker
 from runner.language.schema.linked import Link, link
-from runner.language.schema.union import read, union
 
 ROOT = "workflow.schema.json"
 NODE = "node.json"
 _DATA = frozenset({"const", "default", "enum", "examples"})
+
+
+def read(file: str) -> dict[str, Json]:
+    """A shipped file under `schemas/`."""
+    document: dict[str, Json] = json.loads((resources.data("schemas") / file).read_text(encoding="utf-8"))
+    return document
+
+
+def _verbs() -> tuple[str, ...]:
+    """Every verb that has a schema of its own, in the order in which a node's keys are searched for one."""
+    found, link = [], read("verb.json")
+    while "if" in link:
+        found += link["if"]["required"]
+        link = link["else"]
+    files = sorted(path.stem for path in (resources.data("schemas") / "nodes").iterdir())
+    return (*found, *(verb for verb in files if verb not in {*found, "none"}))
+
+
+VERBS = _verbs()
 
 
 def bundle() -> dict[str, Json]:
@@ -30,6 +50,15 @@ def _bundle() -> dict[str, Json]:
     return {**root, "$defs": {_name(file): document for file, document in documents.items()}}
 
 
+def _union() -> dict[str, Json]:
+    """What a node may be: the schema of the first verb that it has, or that of a node without a verb."""
+    schema: dict[str, Json] = {"$ref": "nodes/none.json"}
+    for verb in reversed(VERBS):
+        schema = {"if": {"required": [verb]}, "then": {"$ref": f"nodes/{verb}.json"}, "else": schema}
+    comment = "The first verb found decides what else may stand on the node, so a second one is an unknown key."
+    return {"$comment": comment, **schema}
+
+
 def _name(file: str) -> str:
     """What a file is called in the bundle: `agent` for `nodes/agent.json`."""
     return posixpath.basename(file).removesuffix(".json")
@@ -43,7 +72,7 @@ def _collect(file: str, documents: dict[str, dict[str, Json]]) -> None:
     if file != ROOT:
         del document["$schema"]
     if file == NODE:
-        document["$defs"]["verb"] = union()
+        document["$defs"]["verb"] = _union()
     _redirect(document, file, documents)
 
 

@@ -11,9 +11,8 @@ import msgspec
 from runner.ground.errors import WorkflowError
 from runner.ground.json_value import Json
 from runner.language.schema import shipped, words
-from runner.language.schema.checker import Checker, checker
+from runner.language.schema.checker import Checker, Fault, checker
 from runner.language.schema.doubles import speaks_of_doubles, with_doubles
-from runner.language.schema.fault import Fault
 from runner.language.schema.linked import Link, Linked, Path, TooComplex, link
 
 MOST_KEPT = 512
@@ -86,11 +85,10 @@ class CompiledSchema(msgspec.Struct, frozen=True):
 
 
 def _as_error(fault: Fault, secret: bool) -> SchemaError:
-    path = fault.path if fault.kind == "value" else fault.path[: len(fault.path) - (fault.kind != "missing")]
     said = "does not fit its schema" if secret and fault.kind in ("value", "key") else fault.words
     if fault.kind == "key":
         said = f"key {words.shown(fault.name)}: {said}" if not secret else said
-    return SchemaError(path, _with_path(path, said))
+    return SchemaError(fault.where, _with_path(fault.where, said))
 
 
 def _with_path(path: Path, message: str) -> str:

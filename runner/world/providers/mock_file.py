@@ -8,8 +8,7 @@ from pathlib import Path
 
 from runner.ground import resources
 from runner.ground.errors import InvalidWorkflow, Problem
-from runner.language.schema.checker import Checker, checker
-from runner.language.schema.fault import Fault
+from runner.language.schema.checker import Checker, Fault, checker
 from runner.language.schema.linked import link
 from runner.language.source import Source, in_file_order, read
 from runner.world.providers.scripted import Script
