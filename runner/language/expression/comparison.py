@@ -43,13 +43,8 @@ def equal(left: Any, right: Any, scope: Scope) -> bool:
         return _equal_maps(left, right, scope)
     if is_list(left) and is_list(right):
         return _equal_lists(left, right, scope)
-    return _equal_after_all(left, right, scope)
-
-
-def _equal_after_all(left: Any, right: Any, scope: Scope) -> bool:
-    """Values of subclasses of plain types, once they are plain; what is left is not equal."""
-    one, other = admit(left), admit(right)
-    return (one is not left or other is not right) and equal(one, other, scope)
+    one, another = admit(left), admit(right)  # values of subclasses of plain types, once they are plain
+    return (one is not left or another is not right) and equal(one, another, scope)
 
 
 def _equal_lists(left: Sequence[Any], right: Sequence[Any], scope: Scope) -> bool:

@@ -25,6 +25,7 @@ class Loop(Struct, frozen=True):
 
     def turns(self, scope: Scope) -> Iterator[Condition]:
         """For each element in turn, set as the variable of the macro, what is asked of it."""
+        asked = self.body, self.node
         for element in self._elements(scope):
             try:
                 scope.spend(self.price)
@@ -32,7 +33,7 @@ class Loop(Struct, frozen=True):
             except Fault as fault:
                 raise fault.at(self.node) from None
             scope.variables[self.node.variable.slot] = value
-            yield self.body, self.node
+            yield asked
 
     def _elements(self, scope: Scope) -> Iterable[Any]:
         source = self.source(scope)

@@ -55,12 +55,7 @@ MISTAKES = (
     Mistake(r"\*", r"\*", "'**' is not an operator", "write x * x"),
     Mistake(r"\?", r"\?", "'??' is not an operator", "write has(a.b) ? a.b : other"),
     Mistake(r"\?\.\s*[\w.]+", "", "'?.' is not an operator", "ask first: has(a.b) ? a.b : other"),
-    Mistake(
-        r"[\w)\]}'\"]\s*",
-        r"!(?!=)",
-        "an operator is missing before '!'",
-        "to negate, write && !x",
-    ),
+    Mistake(r"[\w)\]}'\"]\s*", r"!(?!=)", "an operator is missing before '!'", "to negate, write && !x"),
     Mistake("", r"\$\{", "an expression has no braces around it", "write state.x, not ${state.x}"),
     Mistake("", r"\}\}", "an expression has no braces around it", "write state.x, not {{ state.x }}"),
     Mistake("", r"[\u2018\u2019\u201c\u201d]", "these quotes are typographic ones", "write straight quotes: ' or \""),

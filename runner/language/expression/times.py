@@ -96,20 +96,18 @@ def _zone_offset(sign: str, hours: str, minutes: str) -> timedelta:
 
 @lru_cache(maxsize=256)
 def _zone(name: str) -> tzinfo:
+    if name == "UTC":
+        return UTC
     try:
         if found := re.fullmatch(_OFFSET, name, re.ASCII):
             return timezone(_zone_offset(*found.groups()))
         if re.fullmatch(_ZONE, name, re.ASCII):
-            return UTC if name == "UTC" else _named(name)
+            from zoneinfo import ZoneInfo  # noqa: PLC0415 - slow to load; few expressions ask for another zone than UTC
+
+            return ZoneInfo(name)
     except (ValueError, KeyError, OSError):
         pass
     raise Fault("there is no such time zone", 'write a name such as "Europe/Rome", or an offset such as "+01:00"')
-
-
-def _named(name: str) -> tzinfo:
-    from zoneinfo import ZoneInfo  # noqa: PLC0415 - slow to load, and few expressions ask for another zone than UTC
-
-    return ZoneInfo(name)
 
 
 def _local(moment: Timestamp, zone: Any = "UTC") -> datetime:

@@ -9,10 +9,9 @@ from runner.ground.errors import nearest
 from runner.ground.json_value import Json
 from runner.language.schema import shipped
 from runner.language.schema.checker import Fault
-from runner.language.schema.keys import verb_keys
 from runner.language.schema.linked import Path
 from runner.language.schema.owners import at, is_node, owner_of, verbs
-from runner.language.schema.shipped import VERBS
+from runner.language.schema.shipped import VERBS, verb_keys
 from runner.language.source import Source
 
 MOST_ROUNDS = 6

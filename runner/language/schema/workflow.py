@@ -12,11 +12,10 @@ from runner.ground.errors import Problem
 from runner.ground.json_value import Json
 from runner.language.schema import shipped, words
 from runner.language.schema.checker import Fault
-from runner.language.schema.keys import belongs, verb_keys
 from runner.language.schema.linked import Path, settled
 from runner.language.schema.mending import mended, nearest_key
 from runner.language.schema.owners import is_node, verbs, whole
-from runner.language.schema.shipped import VERBS
+from runner.language.schema.shipped import VERBS, belongs, verb_keys
 from runner.language.source import Source, in_file_order
 from runner.language.source.scalars import quoted, resolve
 
