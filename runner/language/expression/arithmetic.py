@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from runner.language.expression import times
-from runner.language.expression.faults import Fault
-from runner.language.expression.scope import COPIED_A_STEP, Scope
+from runner.language.expression.evaluation import COPIED_A_STEP, Fault, Scope
 from runner.language.expression.values import (
     MAX_INT,
     MAX_UINT,

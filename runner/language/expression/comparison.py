@@ -6,8 +6,7 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from runner.language.expression.faults import Fault
-from runner.language.expression.scope import COMPARED_A_STEP, Scope
+from runner.language.expression.evaluation import COMPARED_A_STEP, Fault, Scope
 from runner.language.expression.values import (
     NUMBERS,
     SCALARS,

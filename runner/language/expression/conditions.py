@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from runner.language.expression.faults import Exhausted, Fault
-from runner.language.expression.scope import FAULT_STEPS, Scope
+from runner.language.expression.evaluation import FAULT_STEPS, Exhausted, Fault, Scope
 from runner.language.expression.tree import Node
 from runner.language.expression.values import NUMBERS, is_list, is_map, name_of
 

@@ -10,8 +10,7 @@ from typing import Any
 
 from runner.ground.errors import ExpressionError
 from runner.language.expression import times
-from runner.language.expression.faults import Fault
-from runner.language.expression.scope import COPIED_A_STEP, Scope
+from runner.language.expression.evaluation import COPIED_A_STEP, Fault, Scope
 from runner.language.expression.values import (
     MAX_INT,
     MAX_UINT,

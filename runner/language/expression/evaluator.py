@@ -8,10 +8,9 @@ from typing import Any
 from runner.language.expression import comparison
 from runner.language.expression.arithmetic import calculate, negate
 from runner.language.expression.conditions import Evaluate, decided, not_bool
-from runner.language.expression.faults import Fault
+from runner.language.expression.evaluation import Fault, Scope
 from runner.language.expression.functions import function_of, misuse
 from runner.language.expression.macros import Loop, repeated
-from runner.language.expression.scope import Scope
 from runner.language.expression.tree import (
     Binary,
     Call,

@@ -11,8 +11,7 @@ from msgspec import Struct
 from runner.ground.errors import did_you_mean
 from runner.language.expression import times
 from runner.language.expression.conversions import CONVERSIONS
-from runner.language.expression.faults import Fault
-from runner.language.expression.scope import COPIED_A_STEP
+from runner.language.expression.evaluation import COPIED_A_STEP, Fault
 from runner.language.expression.tree import Call
 from runner.language.expression.values import is_list, is_map, name_of
 

@@ -8,8 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from runner.language.expression.conditions import Condition, Evaluate, decided, not_bool
-from runner.language.expression.faults import Fault
-from runner.language.expression.scope import Scope
+from runner.language.expression.evaluation import Fault, Scope
 from runner.language.expression.tree import Macro
 from runner.language.expression.values import admit, is_list, is_map, name_of
 

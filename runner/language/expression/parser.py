@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from runner.ground.errors import ExpressionError
-from runner.language.expression import automaton, literals, mistakes
+from runner.language.expression import literals, mistakes
 from runner.language.expression.automaton import Parser, Token, Unexpected, Unreadable
 from runner.language.expression.tree import (
     Binary,
@@ -60,7 +60,7 @@ def _check(text: str) -> None:
 
 @cache
 def _parser() -> Parser:
-    return automaton.load(SimpleNamespace(**{rule: _spread(make) for rule, make in _NODES.items()}))
+    return Parser(SimpleNamespace(**{rule: _spread(make) for rule, make in _NODES.items()}))
 
 
 def _spread(make: Callable[..., Any]) -> Callable[[list[Any]], Any]:

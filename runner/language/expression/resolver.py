@@ -9,12 +9,11 @@ from typing import Any
 from msgspec.structs import replace
 
 from runner.ground.errors import ExpressionError
+from runner.language.expression.evaluation import Fault, Scope
 from runner.language.expression.evaluator import closure
-from runner.language.expression.faults import Fault
 from runner.language.expression.functions import MACRO_FORMS, function_of, misuse, search_of
 from runner.language.expression.mistakes import RESERVED_WORDS, reserved
 from runner.language.expression.parser import fitting
-from runner.language.expression.scope import Scope
 from runner.language.expression.tree import (
     Binary,
     Call,

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from typing import Any
 
-from runner.language.expression.faults import Fault
+from runner.language.expression.evaluation import Fault
 from runner.language.expression.values import MAX_INT, MIN_INT, Duration, Timestamp, name_of
 
 SECOND = 1_000_000_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from runner.ground.json_value import Json, is_integer
@@ -61,7 +62,6 @@ def _applied(schema: dict[str, Any], value: Json, is_valid: IsValid) -> Iterator
         yield schema["$ref"].target
     yield from schema.get("allOf", ())
     for keyword in ("anyOf", "oneOf"):
-        forms = (form for form in schema.get(keyword, ()) if is_valid(form, value))
-        yield from [form for form in [next(forms, None)] if form is not None]
+        yield from islice((form for form in schema.get(keyword, ()) if is_valid(form, value)), 1)
     if "if" in schema:
         yield schema.get("then" if is_valid(schema["if"], value) else "else", True)

@@ -248,7 +248,7 @@ def _not_allowed(error: Error) -> str:
 
 
 _WORDS: dict[str, Callable[[Error], str]] = {
-    "type": lambda error: _expected(words.a_type(error.schema), error),
+    "type": lambda error: _expected(words.either(words.types(error.schema)), error),
     "enum": _enum_words,
     "const": lambda error: _expected(words.one_of([error.validator_value]), error),
     "minimum": lambda error: _expected(f"at least {error.validator_value}", error),

@@ -36,7 +36,7 @@ class _Compiler:
 
     def check(self, schema: Linked) -> Check:
         if isinstance(schema, bool):
-            return _always if schema else _never
+            return lambda _value: schema
         if id(schema) not in self._known:
             self._known[id(schema)] = _all([*self._checks(schema)])
         return self._known[id(schema)]
@@ -60,14 +60,6 @@ class _Compiler:
         return [(pattern, self.check(inner)) for pattern, inner in value] if keyword == PATTERNS else value
 
 
-def _always(_value: Json) -> bool:
-    return True
-
-
-def _never(_value: Json) -> bool:
-    return False
-
-
 def _only(is_of_type: Check, check: Check) -> Check:
     return lambda value: not is_of_type(value) or check(value)
 
@@ -75,7 +67,7 @@ def _only(is_of_type: Check, check: Check) -> Check:
 def _all(checks: list[Check]) -> Check:
     match checks:
         case []:
-            return _always
+            return lambda _value: True
         case [check]:
             return check
         case [first, second]:
