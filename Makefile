@@ -38,7 +38,7 @@ format: $(READY) ## put the code in its format, mend what can be mended
 	$(BIN)/ruff format .
 
 docs: $(READY) ## write the generated parts of documents and schemas anew
-	$(BIN)/python -c "from runner.language.schema.union import write; write()"
+	$(BIN)/python -c "from runner.language.schema.shipped import write_union; write_union()"
 	$(BIN)/python -m runner.record.event_schema
 	find README.md CONTRIBUTING.md docs -name '*.md' -exec $(BIN)/python -m cogapp -r -I . {} +
 

@@ -7,9 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from runner.language.expression import times
-from runner.language.expression.faults import Fault
-from runner.language.expression.limits import COPIED_A_STEP
-from runner.language.expression.scope import Scope
+from runner.language.expression.evaluation import COPIED_A_STEP, Fault, Scope
 from runner.language.expression.values import (
     MAX_INT,
     MAX_UINT,
@@ -135,10 +133,10 @@ _OPERATIONS: Mapping[tuple[str, type, type], Operation] = {
     ("+", str, str): lambda left, right: left + right,
     ("+", bytes, bytes): lambda left, right: left + right,
     ("+", list, list): lambda left, right: left + right,
-    ("+", Timestamp, Duration): times.later,
-    ("+", Duration, Timestamp): lambda left, right: times.later(right, left),
-    ("+", Duration, Duration): times.sum_of,
-    ("-", Timestamp, Duration): times.earlier,
-    ("-", Timestamp, Timestamp): times.difference,
-    ("-", Duration, Duration): times.difference,
+    ("+", Timestamp, Duration): lambda left, right: times.moment(left.nanoseconds + right.nanoseconds),
+    ("+", Duration, Timestamp): lambda left, right: times.moment(left.nanoseconds + right.nanoseconds),
+    ("+", Duration, Duration): lambda left, right: times.duration(left.nanoseconds + right.nanoseconds),
+    ("-", Timestamp, Duration): lambda left, right: times.moment(left.nanoseconds - right.nanoseconds),
+    ("-", Timestamp, Timestamp): lambda left, right: times.duration(left.nanoseconds - right.nanoseconds),
+    ("-", Duration, Duration): lambda left, right: times.duration(left.nanoseconds - right.nanoseconds),
 }

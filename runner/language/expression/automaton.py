@@ -71,16 +71,11 @@ class Unexpected(Exception):
         self.expected = expected
 
 
-def load(builder: object) -> Parser:
-    """The parser of expressions, which gives what each rule found to the method of `builder` that it names."""
-    return Parser(msgspec.json.decode(TABLES.read_bytes(), type=Tables), builder)
-
-
 class Parser:
-    """Gives what each rule found to the method of `builder` that the rule names."""
+    """The parser of expressions; gives what each rule found to the method of `builder` that the rule names."""
 
-    def __init__(self, tables: Tables, builder: object) -> None:
-        self._tables = tables
+    def __init__(self, builder: object) -> None:
+        self._tables = tables = msgspec.json.decode(TABLES.read_bytes(), type=Tables)
         self._states = tables.states
         self._match = re.compile(tables.pattern).match
         self._reductions = [_Reduction(builder, *rule) for rule in tables.rules]

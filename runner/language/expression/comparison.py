@@ -6,9 +6,7 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from runner.language.expression.faults import Fault
-from runner.language.expression.limits import COMPARED_A_STEP
-from runner.language.expression.scope import Scope
+from runner.language.expression.evaluation import COMPARED_A_STEP, Fault, Scope
 from runner.language.expression.values import (
     NUMBERS,
     SCALARS,
@@ -44,13 +42,8 @@ def equal(left: Any, right: Any, scope: Scope) -> bool:
         return _equal_maps(left, right, scope)
     if is_list(left) and is_list(right):
         return _equal_lists(left, right, scope)
-    return _equal_after_all(left, right, scope)
-
-
-def _equal_after_all(left: Any, right: Any, scope: Scope) -> bool:
-    """Values of subclasses of plain types, once they are plain; what is left is not equal."""
-    one, other = admit(left), admit(right)
-    return (one is not left or other is not right) and equal(one, other, scope)
+    one, another = admit(left), admit(right)  # values of subclasses of plain types, once they are plain
+    return (one is not left or another is not right) and equal(one, another, scope)
 
 
 def _equal_lists(left: Sequence[Any], right: Sequence[Any], scope: Scope) -> bool:
@@ -78,17 +71,10 @@ def _aligned(left: Any, right: Any) -> tuple[Any, Any]:
 
 
 def compare(symbol: str, left: Any, right: Any) -> bool:
-    """The order of two values of one type, or of two numbers."""
-    kind = type(left)
-    if kind is type(right) and kind in ORDERED:
-        return ORDERS[symbol](left, right)
-    if kind in NUMBERS and type(right) in NUMBERS:
+    """The order of two values of different types: numbers alone have one."""
+    if type(left) in NUMBERS and type(right) in NUMBERS:
         return ORDERS[symbol](*_aligned(left, right))
-    raise _no_order(symbol, left, right)
-
-
-def _no_order(symbol: str, left: Any, right: Any) -> Fault:
-    return Fault(f"'{symbol}' can't compare {name_of(left)} with {name_of(right)}", _advice(left, right))
+    raise Fault(f"'{symbol}' can't compare {name_of(left)} with {name_of(right)}", _advice(left, right))
 
 
 def _advice(left: Any, right: Any) -> str:

@@ -1,4 +1,4 @@
-"""From one type to another: `int(x)`, `string(x)`, `timestamp(x)` and the like."""
+"""From one type to another: `int(x)`, `string(x)`, `timestamp(x)` and the like, and to plain JSON."""
 
 from __future__ import annotations
 
@@ -8,9 +8,22 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from runner.ground.errors import ExpressionError
 from runner.language.expression import times
-from runner.language.expression.faults import Fault
-from runner.language.expression.values import MAX_INT, MAX_UINT, MIN_INT, Duration, Timestamp, Uint, name_of, type_of
+from runner.language.expression.evaluation import COPIED_A_STEP, Fault, Scope
+from runner.language.expression.values import (
+    MAX_INT,
+    MAX_UINT,
+    MIN_INT,
+    Duration,
+    Timestamp,
+    Uint,
+    admit,
+    is_list,
+    is_map,
+    name_of,
+    type_of,
+)
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,40}")
 _DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
@@ -46,14 +59,6 @@ def _whole(text: str) -> int:
     if _WHOLE.fullmatch(text):
         return int(text)
     raise Fault("this text is not a whole number", "for a fraction: int(double(x))")
-
-
-def _int_from_text(text: str) -> int:
-    return _int_from_number(_whole(text))
-
-
-def _uint_from_text(text: str) -> Uint:
-    return _uint_from_number(_whole(text))
 
 
 def _double_from_text(text: str) -> float:
@@ -120,7 +125,7 @@ _WAYS: Mapping[str, Mapping[type, Conversion]] = {
         int: _same,
         Uint: _int_from_number,
         float: _int_from_number,
-        str: _int_from_text,
+        str: lambda text: _int_from_number(_whole(text)),
         Timestamp: lambda value: value.nanoseconds // times.SECOND,
     },
     "string": {
@@ -134,7 +139,12 @@ _WAYS: Mapping[str, Mapping[type, Conversion]] = {
         Duration: times.format_duration,
     },
     "timestamp": {Timestamp: _same, str: times.parse_timestamp, int: times.timestamp},
-    "uint": {Uint: _same, int: _uint_from_number, float: _uint_from_number, str: _uint_from_text},
+    "uint": {
+        Uint: _same,
+        int: _uint_from_number,
+        float: _uint_from_number,
+        str: lambda text: _uint_from_number(_whole(text)),
+    },
 }
 
 CONVERSIONS: Mapping[str, Conversion] = {
@@ -142,3 +152,48 @@ CONVERSIONS: Mapping[str, Conversion] = {
     "dyn": _same,
     "type": type_of,
 }
+
+
+def to_json(value: Any) -> Any:
+    """The value as JSON, in fresh lists and dicts; times become text, as CEL says.
+
+    Raises ExpressionError for what JSON has no form for: bytes, types, infinite doubles, keys that are no strings.
+    """
+    try:
+        return _json(value, Scope({}))
+    except Fault as fault:
+        raise fault.error() from None
+    except RecursionError:
+        raise ExpressionError("the value is nested too deeply for JSON") from None
+
+
+def _json(value: Any, scope: Scope) -> Any:
+    kind = type(value)
+    scope.spend(1 + len(value) // COPIED_A_STEP if kind is str else 1)
+    if kind is str or value is None or kind is bool:
+        return value
+    if is_map(value):
+        return {_name(key): _json(item, scope) for key, item in value.items()}
+    if is_list(value):
+        return [_json(item, scope) for item in value]
+    return _other(admit(value))
+
+
+def _name(key: Any) -> str:
+    if isinstance(key, str):
+        return key
+    raise Fault(f"the keys of JSON are strings, and this one is {name_of(key)}", "write string(key)")
+
+
+def _other(value: Any) -> Any:
+    if type(value) in (int, Uint):
+        return int(value)
+    if type(value) is str:
+        return value
+    if type(value) is float and math.isfinite(value):
+        return value
+    if type(value) in (Timestamp, Duration):
+        return CONVERSIONS["string"](value)
+    what = "an infinite double or no number" if type(value) is float else name_of(value)
+    hint = "write string(x)" if type(value) in (float, bytes) else "compare types: type(x) == int"
+    raise Fault(f"JSON has no form for {what}", hint)

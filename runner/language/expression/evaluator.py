@@ -7,12 +7,10 @@ from typing import Any
 
 from runner.language.expression import comparison
 from runner.language.expression.arithmetic import calculate, negate
-from runner.language.expression.calls import function_of, misuse
-from runner.language.expression.conditions import not_bool
-from runner.language.expression.faults import Exhausted, Fault
-from runner.language.expression.limits import FAULT_STEPS
+from runner.language.expression.conditions import Evaluate, decided, not_bool
+from runner.language.expression.evaluation import Fault, Scope
+from runner.language.expression.functions import function_of, misuse
 from runner.language.expression.macros import Loop, repeated
-from runner.language.expression.scope import Scope
 from runner.language.expression.tree import (
     Binary,
     Call,
@@ -46,8 +44,6 @@ from runner.language.expression.values import (
     map_of,
     name_of,
 )
-
-Evaluate = Callable[[Scope], Any]
 
 
 def closure(node: Node) -> Evaluate:
@@ -279,30 +275,8 @@ def _membership(node: Binary, left: Evaluate, right: Evaluate) -> Evaluate:
 
 
 def _logic(node: Logic) -> Evaluate:
-    """One operand decides, wherever it stands; an error counts only if none does."""
     operands = tuple((closure(operand), operand) for operand in node.operands)
-    deciding = node.operator == "||"
-
-    def evaluate(scope: Scope) -> bool:
-        pending: Fault | None = None
-        for operand, part in operands:
-            try:
-                value = operand(scope)
-            except Exhausted:
-                raise
-            except Fault as fault:
-                scope.spend(FAULT_STEPS)
-                pending = pending or fault
-                continue
-            if value is deciding:
-                return bool(value)
-            if type(value) is not bool:
-                pending = pending or not_bool(f"'{node.operator}' needs", value).at(part)
-        if pending:
-            raise pending
-        return not deciding
-
-    return evaluate
+    return decided(node.operator == "||", f"'{node.operator}' needs", operands)
 
 
 def _conditional(node: Conditional) -> Evaluate:
@@ -328,12 +302,8 @@ def _map_of(node: MapOf) -> Evaluate:
 
 
 def _macro(node: Macro) -> Evaluate:
-    keep = closure(node.keep) if node.keep else _always
+    keep = closure(node.keep) if node.keep else None
     return repeated(Loop(node, count(node), closure(node.source), keep, closure(node.body)))
-
-
-def _always(_: Scope) -> bool:
-    return True
 
 
 _CLOSURES: Mapping[type[Node], Callable[[Any], Evaluate]] = {

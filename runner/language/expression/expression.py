@@ -8,14 +8,12 @@ from typing import Any
 from msgspec import Struct
 
 from runner.ground.errors import ExpressionError
-from runner.language.expression.conditions import not_bool
+from runner.language.expression.conditions import Evaluate, not_bool
+from runner.language.expression.conversions import to_json
+from runner.language.expression.evaluation import Fault, Scope
 from runner.language.expression.evaluator import closure
-from runner.language.expression.faults import Fault
-from runner.language.expression.macros import Evaluate
 from runner.language.expression.parser import parse
-from runner.language.expression.plain import to_json
 from runner.language.expression.resolver import Resolver
-from runner.language.expression.scope import Scope
 from runner.language.expression.tree import Node
 from runner.language.reference import Reference
 

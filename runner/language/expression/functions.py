@@ -1,19 +1,28 @@
-"""The functions of CEL, and how each is called."""
+"""The functions of CEL, how each is called, and what to say of a call that is none of them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from msgspec import Struct
 
+from runner.ground.errors import did_you_mean
 from runner.language.expression import times
 from runner.language.expression.conversions import CONVERSIONS
-from runner.language.expression.faults import Fault
-from runner.language.expression.limits import COPIED_A_STEP, READ_A_STEP
-from runner.language.expression.patterns import matches
+from runner.language.expression.evaluation import COPIED_A_STEP, Fault
+from runner.language.expression.tree import Call
 from runner.language.expression.values import is_list, is_map, name_of
+
+READ_A_STEP = 64
+"""Characters that a function reads for one step."""
+
+MAX_PATTERN = 1000
+"""Characters of a regular expression."""
+
+PATTERN_MEMORY = 1 << 20
+"""Bytes that RE2 may use for one pattern."""
 
 
 def _reading(text: Any, *_: Any) -> int:
@@ -52,12 +61,110 @@ def _on_text(name: str, operate: Callable[[str, str], bool], text: Any, part: An
     raise Fault(f"{name}() needs strings, and {which} is {name_of(wrong)}", hint)
 
 
+def _matches(text: str, pattern: str) -> bool:
+    """Whether a part of the text fits the pattern, in a time in proportion to the text: patterns are those of RE2."""
+    try:
+        return search_of(pattern)(text) is not None
+    except UnicodeEncodeError:
+        raise Fault("this text holds half a character, and has no form in UTF-8") from None
+
+
+@lru_cache(maxsize=64)
+def search_of(pattern: str) -> Callable[[str], Any]:
+    """What searches a text for the pattern. A fault, if that is none."""
+    import re2  # noqa: PLC0415 - a C++ library that most files have no use for
+
+    if len(pattern) > MAX_PATTERN:
+        raise Fault(f"a pattern may have {MAX_PATTERN} characters at most", "use startsWith(), contains() or `in`")
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = PATTERN_MEMORY
+    try:
+        search: Callable[[str], Any] = re2.compile(pattern, options).search
+    except re2.error as error:
+        reason = error.args[0].decode(errors="replace")
+        hint = r'patterns are those of RE2: no look-around, no \1; write r"…" to keep backslashes'
+        raise Fault(f"this is not a pattern: {reason}", hint) from None
+    return search
+
+
 FUNCTIONS: Mapping[str, Function] = {
     "size": Function(_size, calls=(1,), methods=(0,)),
     "contains": Function(partial(_on_text, "contains", lambda text, part: part in text), methods=(1,)),
     "startsWith": Function(partial(_on_text, "startsWith", str.startswith), methods=(1,)),
     "endsWith": Function(partial(_on_text, "endsWith", str.endswith), methods=(1,)),
-    "matches": Function(partial(_on_text, "matches", matches), calls=(2,), methods=(1,), cost=_searching),
+    "matches": Function(partial(_on_text, "matches", _matches), calls=(2,), methods=(1,), cost=_searching),
     **{name: Function(convert, calls=(1,)) for name, convert in CONVERSIONS.items()},
     **{name: Function(partial(times.part, name), methods=(0, 1)) for name in times.GETTERS},
 }
+
+_OTHER_WORDS = {
+    **dict.fromkeys(("len", "length", "count"), "size(x) counts characters, elements and keys"),
+    **dict.fromkeys(("str", "toString", "to_string", "String"), "write string(x)"),
+    **dict.fromkeys(("float", "number", "Number", "parseFloat"), "write double(x)"),
+    **dict.fromkeys(("parseInt", "integer", "round", "floor", "trunc"), "int(x) takes the whole part"),
+    **dict.fromkeys(("includes", "include", "has_key", "hasKey", "containsKey"), "in a list or a map: y in x"),
+    **dict.fromkeys(("any", "some"), "write list.exists(x, x > 1)"),
+    **dict.fromkeys(("every", "forall"), "write list.all(x, x > 1)"),
+    **dict.fromkeys(("find", "where", "select"), "write list.filter(x, x > 1)"),
+    **dict.fromkeys(("not", "NOT"), "write !x"),
+    **dict.fromkeys(("typeof", "isinstance", "instanceof"), "write type(x) == string"),
+    **dict.fromkeys(("test", "match", "regex", "search"), 'write x.matches("^[a-z]+$")'),
+    **dict.fromkeys(("defined", "isDefined", "is_defined"), "write has(a.b)"),
+    **dict.fromkeys(("now", "today", "time", "date"), "an expression has no clock; timestamp(x) reads a text"),
+    **dict.fromkeys(("get",), "write has(a.b) ? a.b : other"),
+    **dict.fromkeys(("keys",), "write map.map(key, key)"),
+    **dict.fromkeys(("first", "head"), "write x[0]"),
+    **dict.fromkeys(("last",), "write x[size(x) - 1]"),
+    **dict.fromkeys(("min", "max", "sum", "avg", "abs", "lower", "upper", "trim", "join", "split", "replace"), ""),
+    **dict.fromkeys(("env", "getenv", "open", "eval", "exec", "import"), "an expression sees only the run's own facts"),
+}
+_ALL = "functions are size contains startsWith endsWith matches, conversions such as int(x), and macros such as all"
+_ELSEWHERE = "CEL has no such function; calculate it in a command or a tool node, or in a template"
+
+
+def function_of(node: Call) -> Function | None:
+    """The function that a call calls, if there is one that takes so many arguments in that form."""
+    function = FUNCTIONS.get(node.function)
+    known = function and len(node.arguments) in (function.calls if node.target is None else function.methods)
+    return function if known else None
+
+
+def misuse(node: Call) -> Fault:
+    """What is wrong with a call that calls nothing."""
+    name = node.function
+    function = FUNCTIONS.get(name)
+    if function is not None:
+        return Fault(_wrong_form(node, function), f"write {_form(node, function)}").at(node)
+    if name in MACRO_FORMS:
+        return Fault(f"{name}() is used in another way", MACRO_FORMS[name]).at(node)
+    if name in _OTHER_WORDS:
+        return Fault(f"there is no function '{name}'", _OTHER_WORDS[name] or _ELSEWHERE).at(node)
+    near = did_you_mean(name, (*FUNCTIONS, *MACRO_FORMS))
+    return Fault(f"there is no function '{name}'{near}", "" if near else _ALL).at(node)
+
+
+MACRO_FORMS = {
+    "has": "write has(a.b), with a field at the end",
+    "all": "write list.all(x, x > 1)",
+    "exists": "write list.exists(x, x > 1); for a field, has(a.b)",
+    "exists_one": "write list.exists_one(x, x > 1)",
+    "filter": "write list.filter(x, x > 1)",
+    "map": "write list.map(x, x + 1), or list.map(x, x > 1, x + 1)",
+}
+
+
+def _wrong_form(node: Call, function: Function) -> str:
+    counts = function.calls if node.target is None else function.methods
+    if not counts:
+        return f"{node.function}() is {'a method' if node.target is None else 'not a method'}"
+    wanted = f"{' or '.join(map(str, counts))} argument{'' if counts[-1] == 1 else 's'}"
+    return f"{node.function}() takes {wanted}, not {len(node.arguments)}"
+
+
+def _form(node: Call, function: Function) -> str:
+    """How the function is called, in the form that was tried if there is that form."""
+    as_method = bool(function.methods) and (node.target is not None or not function.calls)
+    counts = function.methods if as_method else function.calls
+    arguments = ", ".join("xyz"[as_method : as_method + counts[0]])
+    return f"x.{node.function}({arguments})" if as_method else f"{node.function}({arguments})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import sys
+from functools import partial
 
 from runner.ground.errors import ExpressionError
 from runner.language.expression.values import MAX_INT, MAX_UINT, Uint
@@ -56,52 +57,37 @@ def string(token: str, offset: int) -> str | bytes:
     prefix = token[:opening].lower()
     quotes = 3 if token.startswith(_TRIPLE, opening) else 1
     content = token[opening + quotes : -quotes]
-    return _Content(content, offset + opening + quotes, "b" in prefix).read(raw="r" in prefix)
+    if "r" not in prefix:
+        read = _byte if "b" in prefix else _character
+        content = _ESCAPE.sub(partial(read, offset + opening + quotes), content)
+    return content.encode(errors="surrogateescape") if "b" in prefix else content
 
 
-class _Content:
-    """What stands between the quotes."""
+def _byte(offset: int, escape: re.Match[str]) -> str:
+    """A byte in the form that `surrogateescape` makes a byte of again."""
+    if escape["short"] or escape["long"]:
+        raise _error(offset, escape, "bytes take no \\u escape", "write the character itself, or \\x escapes")
+    return bytes([_code(offset, escape)]).decode(errors="surrogateescape")
 
-    def __init__(self, text: str, offset: int, is_bytes: bool) -> None:
-        self.text = text
-        self.offset = offset
-        self.is_bytes = is_bytes
 
-    def read(self, *, raw: bool) -> str | bytes:
-        if not self.is_bytes:
-            return self.text if raw else _ESCAPE.sub(self._character, self.text)
-        return self.text.encode() if raw else self._bytes()
+def _character(offset: int, escape: re.Match[str]) -> str:
+    code = _code(offset, escape)
+    if code in _SURROGATES or code > sys.maxunicode:
+        raise _error(offset, escape, "the escape is not a character of Unicode", "use \\U with eight digits")
+    return chr(code)
 
-    def _bytes(self) -> bytes:
-        made = bytearray()
-        position = 0
-        for escape in _ESCAPE.finditer(self.text):
-            made += self.text[position : escape.start()].encode()
-            made += self._byte(escape)
-            position = escape.end()
-        return bytes(made + self.text[position:].encode())
 
-    def _byte(self, escape: re.Match[str]) -> bytes:
-        if escape["short"] or escape["long"]:
-            raise self._error(escape, "bytes take no \\u escape", "write the character itself, or \\x escapes")
-        return bytes([self._code(escape)])
+def _code(offset: int, escape: re.Match[str]) -> int:
+    digits = escape["byte"] or escape["short"] or escape["long"]
+    if digits:
+        return int(digits, 16)
+    if escape["octal"]:
+        return int(escape["octal"], 8)
+    if escape["letter"] in _LETTERS:
+        return ord(_LETTERS[escape["letter"]])
+    message = f"'{escape[0]}' is not an escape of CEL" if escape[0].isprintable() else "not an escape of CEL"
+    raise _error(offset, escape, message, r"write \\ for a backslash, or put r before the quotes")
 
-    def _character(self, escape: re.Match[str]) -> str:
-        code = self._code(escape)
-        if code in _SURROGATES or code > sys.maxunicode:
-            raise self._error(escape, "the escape is not a character of Unicode", "use \\U with eight digits")
-        return chr(code)
 
-    def _code(self, escape: re.Match[str]) -> int:
-        digits = escape["byte"] or escape["short"] or escape["long"]
-        if digits:
-            return int(digits, 16)
-        if escape["octal"]:
-            return int(escape["octal"], 8)
-        if escape["letter"] in _LETTERS:
-            return ord(_LETTERS[escape["letter"]])
-        message = f"'{escape[0]}' is not an escape of CEL" if escape[0].isprintable() else "not an escape of CEL"
-        raise self._error(escape, message, r"write \\ for a backslash, or put r before the quotes")
-
-    def _error(self, escape: re.Match[str], message: str, hint: str) -> ExpressionError:
-        return ExpressionError(message, self.offset + escape.start(), hint, len(escape[0]))
+def _error(offset: int, escape: re.Match[str], message: str, hint: str) -> ExpressionError:
+    return ExpressionError(message, offset + escape.start(), hint, len(escape[0]))

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from msgspec import Struct
 
-from runner.language.expression.conditions import not_bool
-from runner.language.expression.faults import Exhausted, Fault
-from runner.language.expression.limits import FAULT_STEPS
-from runner.language.expression.scope import Scope
-from runner.language.expression.tree import Macro, MacroKind
+from runner.language.expression.conditions import Condition, Evaluate, decided, not_bool
+from runner.language.expression.evaluation import Fault, Scope
+from runner.language.expression.tree import Macro
 from runner.language.expression.values import admit, is_list, is_map, name_of
-
-Evaluate = Callable[[Scope], Any]
 
 
 class Loop(Struct, frozen=True):
@@ -23,11 +19,12 @@ class Loop(Struct, frozen=True):
     node: Macro
     price: int
     source: Evaluate
-    keep: Evaluate
+    keep: Evaluate | None
     body: Evaluate
 
-    def turns(self, scope: Scope) -> Iterable[Any]:
-        """Each element in turn, set as the variable of the macro."""
+    def turns(self, scope: Scope) -> Iterator[Condition]:
+        """For each element in turn, set as the variable of the macro, what is asked of it."""
+        asked = self.body, self.node
         for element in self._elements(scope):
             try:
                 scope.spend(self.price)
@@ -35,7 +32,7 @@ class Loop(Struct, frozen=True):
             except Fault as fault:
                 raise fault.at(self.node) from None
             scope.variables[self.node.variable.slot] = value
-            yield value
+            yield asked
 
     def _elements(self, scope: Scope) -> Iterable[Any]:
         source = self.source(scope)
@@ -52,55 +49,13 @@ class Loop(Struct, frozen=True):
         raise not_bool(f"the condition of {self.node.kind}() needs", value).at(self.node)
 
 
-def _quantified(loop: Loop, deciding: bool) -> Evaluate:
-    """One element decides; an error counts only if none does."""
-
-    def evaluate(scope: Scope) -> bool:
-        pending: Fault | None = None
-        for _ in loop.turns(scope):
-            try:
-                if loop.holds(loop.body, scope) is deciding:
-                    return deciding
-            except Exhausted:
-                raise
-            except Fault as fault:
-                scope.spend(FAULT_STEPS)
-                pending = pending or fault
-        if pending:
-            raise pending
-        return not deciding
-
-    return evaluate
-
-
-def _all(loop: Loop) -> Evaluate:
-    return _quantified(loop, deciding=False)
-
-
-def _exists(loop: Loop) -> Evaluate:
-    return _quantified(loop, deciding=True)
-
-
-def _exists_one(loop: Loop) -> Evaluate:
-    return lambda scope: sum(loop.holds(loop.body, scope) for _ in loop.turns(scope)) == 1
-
-
-def _map(loop: Loop) -> Evaluate:
-    return lambda scope: [loop.body(scope) for _ in loop.turns(scope)]
-
-
-def _keeping(loop: Loop) -> Evaluate:
-    return lambda scope: [loop.body(scope) for _ in loop.turns(scope) if loop.holds(loop.keep, scope)]
-
-
 def repeated(loop: Loop) -> Evaluate:
     """The closure of a macro."""
-    return _keeping(loop) if loop.node.keep else _PLAIN[loop.node.kind](loop)
-
-
-_PLAIN: Mapping[MacroKind, Callable[[Loop], Evaluate]] = {
-    "all": _all,
-    "exists": _exists,
-    "exists_one": _exists_one,
-    "map": _map,
-}
+    kind, keep, body = loop.node.kind, loop.keep, loop.body
+    if kind in ("all", "exists"):
+        return decided(kind == "exists", f"the condition of {kind}() needs", turns=loop.turns)
+    if kind == "exists_one":
+        return lambda scope: sum(loop.holds(body, scope) for _ in loop.turns(scope)) == 1
+    if keep is None:
+        return lambda scope: [body(scope) for _ in loop.turns(scope)]
+    return lambda scope: [body(scope) for _ in loop.turns(scope) if loop.holds(keep, scope)]

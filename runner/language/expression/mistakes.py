@@ -55,12 +55,7 @@ MISTAKES = (
     Mistake(r"\*", r"\*", "'**' is not an operator", "write x * x"),
     Mistake(r"\?", r"\?", "'??' is not an operator", "write has(a.b) ? a.b : other"),
     Mistake(r"\?\.\s*[\w.]+", "", "'?.' is not an operator", "ask first: has(a.b) ? a.b : other"),
-    Mistake(
-        r"[\w)\]}'\"]\s*",
-        r"!(?!=)",
-        "an operator is missing before '!'",
-        "to negate, write && !x",
-    ),
+    Mistake(r"[\w)\]}'\"]\s*", r"!(?!=)", "an operator is missing before '!'", "to negate, write && !x"),
     Mistake("", r"\$\{", "an expression has no braces around it", "write state.x, not ${state.x}"),
     Mistake("", r"\}\}", "an expression has no braces around it", "write state.x, not {{ state.x }}"),
     Mistake("", r"[\u2018\u2019\u201c\u201d]", "these quotes are typographic ones", "write straight quotes: ' or \""),
@@ -110,13 +105,12 @@ def unexpected(text: str, token: Token, expected: Set[str]) -> ExpressionError:
     offset = token.offset
     if known := _known(text, offset, len(token)):
         return known
-    if token in _OPENING.values():
-        return _closed(text, offset, expected)
+    if token in _OPENING.values() and (wrong := _closed(text, offset)):
+        return wrong
     if token in RESERVED_WORDS and "NAME" in expected and "NUMBER" not in expected:
         return ExpressionError(f"'{token}' is a word of CEL", offset, f'write ["{token}"] for the field', len(token))
-    return ExpressionError(
-        f"expected {_wanted(expected)}, found {_shown(token)}", offset, _advice(expected), len(token)
-    )
+    wanted, advice = _wanted(expected)
+    return ExpressionError(f"expected {wanted}, found {_shown(token)}", offset, advice, len(token))
 
 
 def reserved(word: str, offset: int) -> ExpressionError:
@@ -144,10 +138,12 @@ def _ended(text: str, expected: Set[str]) -> ExpressionError:
     if "//" in text and "NUMBER" in expected:
         hint = "what follows // is a comment; x / y of two ints is whole"
         return ExpressionError("the expression ends too early", end, hint)
-    return ExpressionError(f"the expression ends where {_wanted(expected)} is expected", end, _advice(expected))
+    wanted, advice = _wanted(expected)
+    return ExpressionError(f"the expression ends where {wanted} is expected", end, advice)
 
 
-def _closed(text: str, offset: int, expected: Set[str]) -> ExpressionError:
+def _closed(text: str, offset: int) -> ExpressionError | None:
+    """The error for a bracket that closes none, or another."""
     sign = text[offset]
     opened = _brackets(text[:offset])
     if opened < 0:
@@ -155,7 +151,7 @@ def _closed(text: str, offset: int, expected: Set[str]) -> ExpressionError:
     if _OPENING[text[opened]] != sign:
         want = _OPENING[text[opened]]
         return ExpressionError(f"'{sign}' does not close '{text[opened]}'", offset, f"write '{want}' first")
-    return ExpressionError(f"expected {_wanted(expected)}, found '{sign}'", offset, _advice(expected))
+    return None
 
 
 _SKIPPED = r"'''[\s\S]*?'''|\"\"\"[\s\S]*?\"\"\"|'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"|//[^\r\n]*|[(){}\[\]]"
@@ -182,21 +178,13 @@ def _closers(expected: Set[str]) -> list[str]:
     return [word for token, word in _WORDS.items() if token in expected]
 
 
-def _wanted(expected: Set[str]) -> str:
+def _wanted(expected: Set[str]) -> tuple[str, str]:
+    """What could stand in a place, and advice on it."""
     if "NUMBER" in expected:
-        return "a value"
+        return "a value", 'a value is a name, a number, a "text", a list or a map'
     if "NAME" in expected:
-        return "a name"
-    closers = _closers(expected)
-    return " or ".join(["an operator", *closers])
-
-
-def _advice(expected: Set[str]) -> str:
-    if "NUMBER" in expected:
-        return 'a value is a name, a number, a "text", a list or a map'
-    if "NAME" in expected:
-        return "write the name of a field after the dot"
-    return "operators are && || == != < <= > >= in + - * / % ?:"
+        return "a name", "write the name of a field after the dot"
+    return " or ".join(["an operator", *_closers(expected)]), "operators are && || == != < <= > >= in + - * / % ?:"
 
 
 _SHOWN = 24

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from itertools import takewhile
 from typing import Any
 
 from msgspec.structs import replace
 
 from runner.ground.errors import ExpressionError
-from runner.language.expression.calls import MACRO_FORMS, function_of, misuse
-from runner.language.expression.folding import folded
-from runner.language.expression.limits import MAX_DEPTH
+from runner.language.expression.evaluation import Fault, Scope
+from runner.language.expression.evaluator import closure
+from runner.language.expression.functions import MACRO_FORMS, function_of, misuse, search_of
 from runner.language.expression.mistakes import RESERVED_WORDS, reserved
+from runner.language.expression.parser import fitting
 from runner.language.expression.tree import (
     Binary,
     Call,
-    Conditional,
     Constant,
     Has,
     Index,
-    ListOf,
-    Logic,
     Macro,
-    MacroKind,
     MapOf,
     Name,
     Node,
@@ -30,21 +28,22 @@ from runner.language.expression.tree import (
     Unary,
     Variable,
 )
-from runner.language.expression.values import TYPE_NAMES
+from runner.language.expression.values import SCALARS, TYPE_NAMES
 from runner.language.reference import Reference
+
+MAX_DEPTH = 128
+"""Levels of operators, calls, lists and maps within one another; parentheses and chains of `&&` or `||` are none."""
 
 Variables = Mapping[str, int]
 """The variables of the macros around a node, each with its slot."""
 
 Step = Select | Index
 
-_MACROS: Mapping[str, MacroKind] = {
-    "all": "all",
-    "exists": "exists",
-    "exists_one": "exists_one",
-    "filter": "filter",
-    "map": "map",
-}
+_MACROS = {**dict.fromkeys(("all", "exists", "exists_one", "filter"), (2,)), "map": (2, 3)}
+"""The macros over lists, each with the numbers of arguments that it takes."""
+
+_FOLDED = (Binary, Call, Unary)
+
 _OTHER_CONSTANTS = {
     **dict.fromkeys(("None", "nil", "NULL", "Null", "undefined", "nullptr"), "null"),
     **dict.fromkeys(("True", "TRUE", "yes", "Yes"), "true"),
@@ -68,18 +67,31 @@ class Resolver:
     def resolve(self, node: Node, variables: Variables, depth: int = 0) -> Node:
         """The tree with its names resolved. Raises ExpressionError."""
         self._check_depth(node, depth)
-        return folded(_RESOLVERS[type(node)](self, node, variables, depth + 1), self.faults)
+        return folded(_RESOLVERS.get(type(node), Resolver.inner)(self, node, variables, depth + 1), self.faults)
 
     def _check_depth(self, node: Node, depth: int) -> None:
         if depth > MAX_DEPTH:
             message = f"the expression is nested too deeply: {MAX_DEPTH} levels are the most"
             raise ExpressionError(message, node.offset, "calculate a part of it in a node before", node.width)
 
-    def _all(self, nodes: tuple[Node, ...], variables: Variables, depth: int) -> tuple[Node, ...]:
-        return tuple([self.resolve(node, variables, depth) for node in nodes])
+    def inner(self, node: Node, variables: Variables, depth: int) -> Node:
+        """A node of which only its parts have names to resolve."""
+        resolved: dict[str, Any] = {}
+        for field in node.parts:
+            part = getattr(node, field)
+            if type(part) is tuple:
+                resolved[field] = tuple([self.resolve(inner, variables, depth) for inner in part])
+            elif part is not None:
+                resolved[field] = self.resolve(part, variables, depth)
+        return replace(node, **resolved)
 
-    def constant(self, node: Constant, variables: Variables, depth: int) -> Node:
-        return node
+    def map_of(self, node: MapOf, variables: Variables, depth: int) -> Node:
+        keys = [self.resolve(key, variables, depth) for key, _ in node.entries]
+        values = [self.resolve(value, variables, depth) for _, value in node.entries]
+        return replace(node, entries=tuple(zip(keys, values, strict=True)))
+
+    def constant(self, node: Constant, _variables: Variables, _depth: int) -> Node:
+        return fitting(node)
 
     def path(self, node: Name | Step, variables: Variables, depth: int, *, guarded: bool = False) -> Node:
         """A name and the constant steps after it."""
@@ -115,7 +127,7 @@ class Resolver:
 
     def _qualified(self, root: Name, steps: list[Step]) -> tuple[Node, list[Step]]:
         """The longest dotted name that is declared, in the innermost container."""
-        fields = [step.field for step in _leading_fields(steps)]
+        fields = [_key(step) for step in takewhile(lambda step: isinstance(step, Select), steps)]
         for length in range(len(fields), -1, -1):
             dotted = ".".join([root.name, *fields[:length]])
             for name in self._candidates(dotted, rooted=root.rooted):
@@ -133,20 +145,16 @@ class Resolver:
     def index(self, node: Index, variables: Variables, depth: int) -> Node:
         if _is_step(node):
             return self.path(node, variables, depth)
-        operand = self.resolve(node.operand, variables, depth)
-        return replace(node, operand=operand, key=self.resolve(node.key, variables, depth))
+        return self.inner(node, variables, depth)
 
     def call(self, node: Call, variables: Variables, depth: int) -> Node:
         if self.macros and node.function == "has" and node.target is None and len(node.arguments) == 1:
             return self._has(node, variables, depth)
-        if self.macros and node.target is not None and node.function in _MACROS:
-            wanted = (2, 3) if node.function == "map" else (2,)
-            if len(node.arguments) in wanted:
-                return self._macro(node, node.target, variables, depth)
+        if self.macros and node.target is not None and len(node.arguments) in _MACROS.get(node.function, ()):
+            return self._macro(node, node.target, variables, depth)
         if self.check and function_of(node) is None:
             raise misuse(node).error()
-        target = self.resolve(node.target, variables, depth) if node.target else None
-        return replace(node, target=target, arguments=self._all(node.arguments, variables, depth))
+        return self.inner(node, variables, depth)
 
     def _has(self, node: Call, variables: Variables, depth: int) -> Node:
         asked = node.arguments[0]
@@ -158,16 +166,14 @@ class Resolver:
         raise ExpressionError(message, asked.offset, f"{MACRO_FORMS['has']}; key in x asks too", asked.width)
 
     def _macro(self, node: Call, target: Node, variables: Variables, depth: int) -> Node:
-        kind = _MACROS[node.function]
         variable = self._variable(node, variables)
         inside = {**variables, variable.name: variable.slot}
         self.slots = max(self.slots, variable.slot + 1)
         source = self.resolve(target, variables, depth)
-        first, *others = self._all(node.arguments[1:], inside, depth)
-        place = (node.offset, node.width, kind, source, variable)
-        if kind == "filter":
-            return Macro(*place, keep=first, body=variable)
-        return Macro(*place, keep=first, body=others[0]) if others else Macro(*place, keep=None, body=first)
+        *keep, body = [self.resolve(part, inside, depth) for part in node.arguments[1:]]
+        if node.function == "filter":
+            keep, body = [body], variable
+        return Macro(node.offset, node.width, node.function, source, variable, keep[0] if keep else None, body)
 
     def _variable(self, node: Call, variables: Variables) -> Variable:
         name = node.arguments[0]
@@ -177,27 +183,27 @@ class Resolver:
         self._check_name(name)
         return Variable(name.offset, name.width, name.name, max(variables.values(), default=-1) + 1)
 
-    def unary(self, node: Unary, variables: Variables, depth: int) -> Node:
-        return replace(node, operand=self.resolve(node.operand, variables, depth))
 
-    def binary(self, node: Binary, variables: Variables, depth: int) -> Node:
-        left = self.resolve(node.left, variables, depth)
-        return replace(node, left=left, right=self.resolve(node.right, variables, depth))
+def folded(node: Node, faults: list[ExpressionError]) -> Node:
+    """The node, or what it always comes to; what it always fails with joins the faults, and is raised only when met."""
+    if not isinstance(node, _FOLDED):
+        return node
+    try:
+        _check_pattern(node)
+        if not all(isinstance(part, Constant) for part in node.children):
+            return node
+        value = closure(node)(Scope({}))
+    except Fault as fault:
+        faults.append(fault.at(node).error())
+        return node
+    return Constant(node.offset, node.width, value) if type(value) in SCALARS else node
 
-    def logic(self, node: Logic, variables: Variables, depth: int) -> Node:
-        return replace(node, operands=self._all(node.operands, variables, depth))
 
-    def conditional(self, node: Conditional, variables: Variables, depth: int) -> Node:
-        condition, yes, no = self._all((node.condition, node.yes, node.no), variables, depth)
-        return replace(node, condition=condition, yes=yes, no=no)
-
-    def list_of(self, node: ListOf, variables: Variables, depth: int) -> Node:
-        return replace(node, items=self._all(node.items, variables, depth))
-
-    def map_of(self, node: MapOf, variables: Variables, depth: int) -> Node:
-        keys = self._all(tuple(key for key, _ in node.entries), variables, depth)
-        values = self._all(tuple(value for _, value in node.entries), variables, depth)
-        return replace(node, entries=tuple(zip(keys, values, strict=True)))
+def _check_pattern(node: Node) -> None:
+    if isinstance(node, Call) and node.function == "matches" and node.arguments:
+        pattern = node.arguments[-1]
+        if isinstance(pattern, Constant) and type(pattern.value) is str:
+            search_of(pattern.value)
 
 
 def _unwound(node: Node) -> tuple[Node, list[Step]]:
@@ -219,23 +225,11 @@ def _key(step: Step) -> str:
     return step.field if isinstance(step, Select) else step.key.value  # type: ignore[attr-defined]
 
 
-def _leading_fields(steps: list[Step]) -> Iterator[Select]:
-    for step in steps:
-        if not isinstance(step, Select):
-            return
-        yield step
-
-
 _RESOLVERS: Mapping[type[Node], Callable[[Resolver, Any, Variables, int], Node]] = {
     Constant: Resolver.constant,
     Name: Resolver.path,
     Select: Resolver.path,
     Index: Resolver.index,
     Call: Resolver.call,
-    Unary: Resolver.unary,
-    Binary: Resolver.binary,
-    Logic: Resolver.logic,
-    Conditional: Resolver.conditional,
-    ListOf: Resolver.list_of,
     MapOf: Resolver.map_of,
 }

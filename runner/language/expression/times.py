@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from typing import Any
 
-from runner.language.expression.faults import Fault
+from runner.language.expression.evaluation import Fault
 from runner.language.expression.values import MAX_INT, MIN_INT, Duration, Timestamp, name_of
 
 SECOND = 1_000_000_000
@@ -32,6 +32,10 @@ def timestamp(seconds: int, nanoseconds: int = 0) -> Timestamp:
     if _FIRST_SECOND <= seconds <= _LAST_SECOND:
         return Timestamp(seconds * SECOND + nanoseconds)
     raise Fault("the time is out of range: it must lie in the years 1 to 9999")
+
+
+def moment(nanoseconds: int) -> Timestamp:
+    return timestamp(*divmod(nanoseconds, SECOND))
 
 
 def duration(nanoseconds: int) -> Duration:
@@ -83,22 +87,6 @@ def _fraction(nanoseconds: int) -> str:
     return f".{nanoseconds:09d}".rstrip("0") if nanoseconds else ""
 
 
-def later(moment: Timestamp, length: Duration) -> Timestamp:
-    return timestamp(*divmod(moment.nanoseconds + length.nanoseconds, SECOND))
-
-
-def earlier(moment: Timestamp, length: Duration) -> Timestamp:
-    return timestamp(*divmod(moment.nanoseconds - length.nanoseconds, SECOND))
-
-
-def sum_of(one: Duration, other: Duration) -> Duration:
-    return duration(one.nanoseconds + other.nanoseconds)
-
-
-def difference(end: Timestamp | Duration, start: Timestamp | Duration) -> Duration:
-    return duration(end.nanoseconds - start.nanoseconds)
-
-
 def _zone_offset(sign: str, hours: str, minutes: str) -> timedelta:
     shift = timedelta(hours=int(hours), minutes=int(minutes))
     if shift >= _DAY or int(minutes) >= _MINUTES:
@@ -108,27 +96,25 @@ def _zone_offset(sign: str, hours: str, minutes: str) -> timedelta:
 
 @lru_cache(maxsize=256)
 def _zone(name: str) -> tzinfo:
+    if name == "UTC":
+        return UTC
     try:
         if found := re.fullmatch(_OFFSET, name, re.ASCII):
             return timezone(_zone_offset(*found.groups()))
         if re.fullmatch(_ZONE, name, re.ASCII):
-            return UTC if name == "UTC" else _named(name)
+            from zoneinfo import ZoneInfo  # noqa: PLC0415 - slow to load; few expressions ask for another zone than UTC
+
+            return ZoneInfo(name)
     except (ValueError, KeyError, OSError):
         pass
     raise Fault("there is no such time zone", 'write a name such as "Europe/Rome", or an offset such as "+01:00"')
 
 
-def _named(name: str) -> tzinfo:
-    from zoneinfo import ZoneInfo  # noqa: PLC0415 - slow to load, and few expressions ask for another zone than UTC
-
-    return ZoneInfo(name)
-
-
-def _local(moment: Timestamp, zone: Any) -> datetime:
+def _local(moment: Timestamp, zone: Any = "UTC") -> datetime:
     if type(zone) is not str:
         raise Fault(f"a time zone is a string, not {name_of(zone)}", 'such as "Europe/Rome" or "+01:00"')
     try:
-        return (_EPOCH + timedelta(seconds=moment.nanoseconds // SECOND)).astimezone(_zone(zone))
+        return (_EPOCH + timedelta(microseconds=moment.nanoseconds // 1000)).astimezone(_zone(zone))
     except OverflowError:
         raise Fault("the time is out of range in that zone: it must lie in the years 1 to 9999") from None
 
@@ -143,36 +129,26 @@ _PARTS: Mapping[str, Callable[[datetime], int]] = {
     "getHours": lambda local: local.hour,
     "getMinutes": lambda local: local.minute,
     "getSeconds": lambda local: local.second,
+    "getMilliseconds": lambda local: local.microsecond // 1000,
 }
-_LENGTHS = {"getHours": 3600 * SECOND, "getMinutes": 60 * SECOND, "getSeconds": SECOND}
+_WHOLE: Mapping[str, Callable[[int], int]] = {
+    "getHours": lambda nanoseconds: nanoseconds // _UNITS["h"],
+    "getMinutes": lambda nanoseconds: nanoseconds // _UNITS["m"],
+    "getSeconds": lambda nanoseconds: nanoseconds // SECOND,
+    "getMilliseconds": lambda nanoseconds: nanoseconds % SECOND // _UNITS["ms"],
+}
+"""What is asked of a duration, which is taken for its length: the sign is put before the answer."""
 
-_OF_DURATIONS = (*_LENGTHS, "getMilliseconds")
-GETTERS = (*_PARTS, "getMilliseconds")
+GETTERS = tuple(_PARTS)
 
 
 def part(getter: str, value: Any, *zone: Any) -> int:
     """One part of a timestamp, in UTC or the zone given; or a duration in a whole number of one unit."""
     if type(value) is Timestamp:
-        return _part_of_timestamp(getter, value, *zone)
+        return _PARTS[getter](_local(value, *zone))
     if type(value) is not Duration:
         raise Fault(f"{getter}() needs a timestamp, not {name_of(value)}", "make one of text: timestamp(x)")
-    if zone or getter not in _OF_DURATIONS:
+    if zone or getter not in _WHOLE:
         raise Fault("a duration has no date and no time zone", "it has getHours(), getMinutes(), getSeconds()")
-    return _part_of_duration(getter, value)
-
-
-def _part_of_timestamp(getter: str, value: Timestamp, zone: Any = "UTC") -> int:
-    local = _local(value, zone)
-    if getter == "getMilliseconds":
-        return value.nanoseconds % SECOND // 1_000_000
-    return _PARTS[getter](local)
-
-
-def _part_of_duration(getter: str, value: Duration) -> int:
-    if getter == "getMilliseconds":
-        return _towards_zero(value.nanoseconds, 1_000_000) - 1000 * _towards_zero(value.nanoseconds, SECOND)
-    return _towards_zero(value.nanoseconds, _LENGTHS[getter])
-
-
-def _towards_zero(number: int, unit: int) -> int:
-    return number // unit if number >= 0 else -(-number // unit)
+    whole = _WHOLE[getter](abs(value.nanoseconds))
+    return whole if value.nanoseconds >= 0 else -whole

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar
 
 from msgspec import Struct
 
-LogicOperator = Literal["&&", "||"]
-MacroKind = Literal["all", "exists", "exists_one", "map", "filter"]
-
 
 class Node(Struct, frozen=True):
-    """`offset` and `width` mark the token that names the node: an operator, a field, a function, a first bracket."""
+    """`offset` and `width` mark the token that names the node: an operator, a field, a function, a first bracket.
+
+    `parts` are the fields that hold a node, several nodes, or None.
+    """
+
+    parts: ClassVar[tuple[str, ...]] = ()
 
     offset: int
     width: int
@@ -19,7 +21,14 @@ class Node(Struct, frozen=True):
     @property
     def children(self) -> tuple[Node, ...]:
         """The nodes directly under this one, in the order of the source."""
-        return ()
+        found: list[Node] = []
+        for field in self.parts:
+            part = getattr(self, field)
+            if type(part) is tuple:
+                found += part
+            elif part is not None:
+                found.append(part)
+        return tuple(found)
 
 
 class Constant(Node, frozen=True):
@@ -45,102 +54,84 @@ class Variable(Node, frozen=True):
 class Select(Node, frozen=True):
     """`operand.field`"""
 
+    parts = ("operand",)
+
     operand: Node
     field: str
-
-    @property
-    def children(self) -> tuple[Node, ...]:
-        return (self.operand,)
 
 
 class Has(Node, frozen=True):
     """`has(operand.field)`"""
 
+    parts = ("operand",)
+
     operand: Node
     field: str
-
-    @property
-    def children(self) -> tuple[Node, ...]:
-        return (self.operand,)
 
 
 class Index(Node, frozen=True):
     """`operand[key]`"""
 
+    parts = ("operand", "key")
+
     operand: Node
     key: Node
-
-    @property
-    def children(self) -> tuple[Node, ...]:
-        return self.operand, self.key
 
 
 class Call(Node, frozen=True):
     """`function(arguments)`, or `target.function(arguments)`"""
 
+    parts = ("target", "arguments")
+
     function: str
     target: Node | None
     arguments: tuple[Node, ...]
-
-    @property
-    def children(self) -> tuple[Node, ...]:
-        return self.arguments if self.target is None else (self.target, *self.arguments)
 
 
 class Unary(Node, frozen=True):
     """`!operand` or `-operand`"""
 
+    parts = ("operand",)
+
     operator: str
     operand: Node
-
-    @property
-    def children(self) -> tuple[Node, ...]:
-        return (self.operand,)
 
 
 class Binary(Node, frozen=True):
     """A comparison, `in`, or arithmetic."""
 
+    parts = ("left", "right")
+
     operator: str
     left: Node
     right: Node
-
-    @property
-    def children(self) -> tuple[Node, ...]:
-        return self.left, self.right
 
 
 class Logic(Node, frozen=True):
     """A chain of `&&`, or of `||`."""
 
-    operator: LogicOperator
-    operands: tuple[Node, ...]
+    parts = ("operands",)
 
-    @property
-    def children(self) -> tuple[Node, ...]:
-        return self.operands
+    operator: str
+    operands: tuple[Node, ...]
 
 
 class Conditional(Node, frozen=True):
     """`condition ? yes : no`"""
 
+    parts = ("condition", "yes", "no")
+
     condition: Node
     yes: Node
     no: Node
-
-    @property
-    def children(self) -> tuple[Node, ...]:
-        return self.condition, self.yes, self.no
 
 
 class ListOf(Node, frozen=True):
     """`[items]`"""
 
-    items: tuple[Node, ...]
+    parts = ("items",)
 
-    @property
-    def children(self) -> tuple[Node, ...]:
-        return self.items
+    items: tuple[Node, ...]
 
 
 class MapOf(Node, frozen=True):
@@ -156,15 +147,13 @@ class MapOf(Node, frozen=True):
 class Macro(Node, frozen=True):
     """`source.kind(variable, body)`; `keep` is the condition of a `map` with three arguments, and of `filter`."""
 
-    kind: MacroKind
+    parts = ("source", "keep", "body")
+
+    kind: str
     source: Node
     variable: Variable
     keep: Node | None
     body: Node
-
-    @property
-    def children(self) -> tuple[Node, ...]:
-        return (self.source, self.body) if self.keep is None else (self.source, self.keep, self.body)
 
 
 def count(node: Node) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from runner.language.expression.faults import Fault
+from runner.language.expression.evaluation import Fault
 
 MIN_INT = -(2**63)
 MAX_INT = 2**63 - 1

@@ -1,10 +1,15 @@
 """Checks data against JSON Schemas, the shipped and the users' own, and says in words what is wrong and where."""
 
-from runner.language.schema.example import example
-from runner.language.schema.keys import VERBS
 from runner.language.schema.mending import Unknown
-from runner.language.schema.shipped import bundle
-from runner.language.schema.values import CompiledSchema, SchemaError, UnusableSchema, check_schema, compile_schema
+from runner.language.schema.shipped import VERBS, bundle
+from runner.language.schema.values import (
+    CompiledSchema,
+    SchemaError,
+    UnusableSchema,
+    check_schema,
+    compile_schema,
+    example,
+)
 from runner.language.schema.workflow import check_workflow
 
 __all__ = [

@@ -3,36 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from runner.ground.json_value import Json, is_integer
 from runner.language.schema.evaluated import IsValid
-from runner.language.schema.linked import LISTS, MAPPINGS, SINGLE, Linked
+from runner.language.schema.linked import Linked
 
 
-def speaks_of_doubles(schema: Linked) -> bool:
+def speaks_of_doubles(schema: Any) -> bool:
     """Whether a whole number may have to become a double anywhere in what the schema describes."""
-    if isinstance(schema, bool):
-        return False
-    return _is_double(schema) or any(map(speaks_of_doubles, _inner(schema)))
+    if isinstance(schema, dict):
+        return _is_double(schema) or any(map(speaks_of_doubles, schema.values()))
+    return isinstance(schema, list | tuple) and any(map(speaks_of_doubles, schema))
 
 
 def _is_double(schema: dict[str, Any]) -> bool:
     types = schema.get("type", ())
     return types == "number" or (isinstance(types, list) and "number" in types and "integer" not in types)
-
-
-def _inner(schema: dict[str, Any]) -> Iterator[Linked]:
-    """The schemas written inside one. What a reference leads to is written inside the whole as well."""
-    for keyword, value in schema.items():
-        if keyword in SINGLE:
-            yield value
-        elif keyword in LISTS:
-            yield from value
-        elif keyword in MAPPINGS:
-            yield from value.values()
-        elif keyword == "patternProperties":
-            yield from (inner for _, inner in value)
 
 
 def with_doubles(schema: Linked, value: Json, is_valid: IsValid) -> Json:
@@ -74,7 +62,6 @@ def _applied(schema: dict[str, Any], value: Json, is_valid: IsValid) -> Iterator
         yield schema["$ref"].target
     yield from schema.get("allOf", ())
     for keyword in ("anyOf", "oneOf"):
-        forms = (form for form in schema.get(keyword, ()) if is_valid(form, value))
-        yield from [form for form in [next(forms, None)] if form is not None]
+        yield from islice((form for form in schema.get(keyword, ()) if is_valid(form, value)), 1)
     if "if" in schema:
         yield schema.get("then" if is_valid(schema["if"], value) else "else", True)

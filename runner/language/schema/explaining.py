@@ -14,9 +14,9 @@ from referencing import Registry
 from runner.ground.errors import did_you_mean
 from runner.ground.json_value import Json, equality_key, is_integer, is_number
 from runner.language.schema import words
+from runner.language.schema.checker import Fault
 from runner.language.schema.evaluated import additional_keys, evaluated_keys, known_keys
-from runner.language.schema.fault import Fault
-from runner.language.schema.fits import is_multiple
+from runner.language.schema.fits import compile_check, is_multiple
 from runner.language.schema.linked import Linked, Path, Pattern, Reference, settled
 
 Errors = Iterator[ValidationError]
@@ -39,8 +39,8 @@ def find_faults(schema: Linked, value: Json) -> list[Fault]:
 # The keywords that need other rules, or that must say more, than jsonschema's own.
 
 
-def _is_valid(validator: Any) -> Callable[[Linked, Json], bool]:
-    return lambda schema, value: bool(validator.evolve(schema=schema).is_valid(value))
+def _is_valid(schema: Linked, value: Json) -> bool:
+    return compile_check(schema)(value)
 
 
 def _reference(validator: Any, reference: Reference, value: Json, schema: dict[str, Any]) -> Errors:
@@ -60,7 +60,7 @@ def _pattern(_validator: Any, pattern: Pattern, value: Json, _schema: Any) -> Er
 
 
 def _multiple(_validator: Any, of: float, value: Json, _schema: Any) -> Errors:
-    if is_number(value) and not is_multiple(value, of):
+    if is_number(value) and not is_multiple(of, value):
         yield ValidationError("")
 
 
@@ -79,10 +79,10 @@ def _required(_validator: Any, names: list[str], value: Json, _schema: Any) -> E
         yield from (ValidationError(name, validator=MISSING) for name in names if name not in value)
 
 
-def _dependent(_validator: Any, needed: dict[str, list[str]], value: Json, _schema: Any) -> Errors:
+def _dependent(validator: Any, needed: dict[str, list[str]], value: Json, schema: Any) -> Errors:
     if isinstance(value, dict):
         for key in needed.keys() & value.keys():
-            yield from (ValidationError(name, validator=MISSING) for name in needed[key] if name not in value)
+            yield from _required(validator, needed[key], value, schema)
 
 
 def _pattern_properties(validator: Any, schemas: list[tuple[Pattern, Linked]], value: Json, _schema: Any) -> Errors:
@@ -107,9 +107,9 @@ def _additional(validator: Any, inner: Linked, value: Json, schema: dict[str, An
 
 def _unevaluated(validator: Any, inner: Linked, value: Json, schema: dict[str, Any]) -> Errors:
     if isinstance(value, dict):
-        evaluated = evaluated_keys(schema, value, _is_valid(validator))
+        evaluated = evaluated_keys(schema, value, _is_valid)
         extra = [key for key in value if key not in evaluated]
-        known = known_keys(schema, value, _is_valid(validator)) if extra else []
+        known = known_keys(schema, value, _is_valid) if extra else []
         yield from _extra(validator, inner, value, extra, known)
 
 
@@ -165,8 +165,11 @@ def _explain(error: Error) -> list[Fault]:
         return [_ours(error, path, said)]
     if keyword in ("anyOf", "oneOf"):
         return _alternatives(error)
-    said = _WORDS.get(keyword, _not_allowed)(error)
-    return [Fault("value", path, said, schema=error.schema, value=error.instance)]
+    return [_misfit(error, _WORDS.get(keyword, _not_allowed)(error))]
+
+
+def _misfit(error: Error, said: str) -> Fault:
+    return Fault("value", tuple(error.absolute_path), said, schema=error.schema, value=error.instance)
 
 
 def _ours(error: Error, path: Path, said: str) -> Fault:
@@ -176,7 +179,7 @@ def _ours(error: Error, path: Path, said: str) -> Fault:
     if error.validator == "not":
         last = [key for key in error.instance if key in error.validator_value["required"]][-1]
         return Fault("clash", (*path, last), said)
-    return Fault("value", path, said, schema=error.schema, value=error.instance)
+    return _misfit(error, said)
 
 
 def _said_by_schema(error: Error) -> str | None:
@@ -196,12 +199,10 @@ def _alternatives(error: Error) -> list[Fault]:
     forms = error.validator_value
     by_form = [list(group) for _, group in groupby(error.context, lambda inner: inner.schema_path[0])]
     if not by_form:
-        said = "fits several forms of which it may have one"
-        return [Fault("value", tuple(error.absolute_path), said, schema=error.schema, value=error.instance)]
+        return [_misfit(error, "fits several forms of which it may have one")]
     simple = [_simple_form(form) for form in forms]
     if all(simple) and all(map(_is_of_other_type, by_form)):
-        said = _expected(words.either([form for some in simple for form in some]), error)
-        return [Fault("value", tuple(error.absolute_path), said, schema=error.schema, value=error.instance)]
+        return [_misfit(error, _expected(words.either([form for some in simple for form in some]), error))]
     nearest = min(by_form, key=_distance)
     return [fault for inner in nearest for fault in _explain(inner)]
 
@@ -247,7 +248,7 @@ def _not_allowed(error: Error) -> str:
 
 
 _WORDS: dict[str, Callable[[Error], str]] = {
-    "type": lambda error: _expected(words.a_type(error.schema), error),
+    "type": lambda error: _expected(words.either(words.types(error.schema)), error),
     "enum": _enum_words,
     "const": lambda error: _expected(words.one_of([error.validator_value]), error),
     "minimum": lambda error: _expected(f"at least {error.validator_value}", error),

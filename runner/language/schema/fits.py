@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
-from runner.ground.json_value import Json, equality_key, is_integer, is_number
+from runner.ground.json_value import Json, equality_key, is_integer, is_number, same_json
 from runner.language.schema.evaluated import additional_keys, evaluated_keys
-from runner.language.schema.linked import Linked, Pattern, Reference
+from runner.language.schema.linked import LISTS, MAPPINGS, PATTERNS, SINGLE, Linked, Pattern, Reference
 
 Check = Callable[[Json], bool]
 
@@ -35,7 +36,7 @@ class _Compiler:
 
     def check(self, schema: Linked) -> Check:
         if isinstance(schema, bool):
-            return _always if schema else _never
+            return lambda _value: schema
         if id(schema) not in self._known:
             self._known[id(schema)] = _all([*self._checks(schema)])
         return self._known[id(schema)]
@@ -43,18 +44,20 @@ class _Compiler:
     def _checks(self, schema: dict[str, Any]) -> Iterator[Check]:
         """What the keywords check, the type first: after it, those that speak of that type need not ask again."""
         given = "number" if schema.get("type") == "integer" else schema.get("type")
-        for keyword, (type_, build) in _BUILDERS.items():
+        for keyword, (type_, build) in _KEYWORDS.items():
             if keyword in schema:
-                check = build(self, schema[keyword], schema)
+                check = build(self, self._said(keyword, schema[keyword]), schema)
                 yield check if type_ in (_ANY, given) else _only(_OF_TYPE[type_], check)
 
-
-def _always(_value: Json) -> bool:
-    return True
-
-
-def _never(_value: Json) -> bool:
-    return False
+    def _said(self, keyword: str, value: Any) -> Any:
+        """What a keyword says, with a check in the place of every schema."""
+        if keyword in SINGLE:
+            return self.check(value)
+        if keyword in LISTS:
+            return [self.check(inner) for inner in value]
+        if keyword in MAPPINGS:
+            return [(name, self.check(inner)) for name, inner in value.items()]
+        return [(pattern, self.check(inner)) for pattern, inner in value] if keyword == PATTERNS else value
 
 
 def _only(is_of_type: Check, check: Check) -> Check:
@@ -64,7 +67,7 @@ def _only(is_of_type: Check, check: Check) -> Check:
 def _all(checks: list[Check]) -> Check:
     match checks:
         case []:
-            return _always
+            return lambda _value: True
         case [check]:
             return check
         case [first, second]:
@@ -84,24 +87,7 @@ def _enum(_compiler: _Compiler, values: list[Json], _schema: dict[str, Any]) -> 
     return lambda value: equality_key(value) in allowed
 
 
-def _const(_compiler: _Compiler, wanted: Json, _schema: dict[str, Any]) -> Check:
-    known = equality_key(wanted)
-    return lambda value: equality_key(value) == known
-
-
-def _bound(holds: Callable[[Any, Any], bool]) -> Callable[..., Check]:
-    return lambda _compiler, limit, _schema: lambda value: holds(value, limit)
-
-
-def _length(holds: Callable[[int, int], bool]) -> Callable[..., Check]:
-    return lambda _compiler, limit, _schema: lambda value: holds(len(value), limit)
-
-
-def _multiple(_compiler: _Compiler, of: float, _schema: dict[str, Any]) -> Check:
-    return lambda value: is_multiple(value, of)
-
-
-def is_multiple(value: float, of: float) -> bool:
+def is_multiple(of: float, value: float) -> bool:
     """Whether a number is another a whole number of times, by the quotient of doubles if the other is a fraction."""
     try:
         if isinstance(of, int):
@@ -113,95 +99,44 @@ def is_multiple(value: float, of: float) -> bool:
         return above * of_below % (below * of_above) == 0
 
 
-def _pattern(_compiler: _Compiler, pattern: Pattern, _schema: dict[str, Any]) -> Check:
-    return pattern.found_in
+def _is_as_long(least: int, value: Any) -> bool:
+    return len(value) >= least
 
 
-def _unique(_compiler: _Compiler, wanted: bool, _schema: dict[str, Any]) -> Check:
-    return lambda value: not wanted or len({equality_key(item) for item in value}) == len(value)
+def _is_as_short(most: int, value: Any) -> bool:
+    return len(value) <= most
 
 
-def _prefix(compiler: _Compiler, schemas: list[Linked], _schema: dict[str, Any]) -> Check:
-    checks = [compiler.check(inner) for inner in schemas]
-    return lambda value: all(check(item) for check, item in zip(checks, value, strict=False))
-
-
-def _items(compiler: _Compiler, inner: Linked, schema: dict[str, Any]) -> Check:
-    check, start = compiler.check(inner), len(schema.get("prefixItems", ()))
+def _items(_compiler: _Compiler, check: Check, schema: dict[str, Any]) -> Check:
+    start = len(schema.get("prefixItems", ()))
     return lambda value: all(check(item) for item in value[start:])
 
 
-def _contains(compiler: _Compiler, inner: Linked, schema: dict[str, Any]) -> Check:
-    check, least, most = compiler.check(inner), schema.get("minContains", 1), schema.get("maxContains", math.inf)
+def _contains(_compiler: _Compiler, check: Check, schema: dict[str, Any]) -> Check:
+    least, most = schema.get("minContains", 1), schema.get("maxContains", math.inf)
     return lambda value: least <= sum(map(check, value)) <= most
 
 
-def _properties(compiler: _Compiler, schemas: dict[str, Linked], _schema: dict[str, Any]) -> Check:
-    checks = [(name, compiler.check(inner)) for name, inner in schemas.items()]
-    return lambda value: all(name not in value or check(value[name]) for name, check in checks)
+def _required_with(needed: dict[str, list[str]], value: dict[str, Json]) -> bool:
+    return all(value.keys() >= set(names) for key, names in needed.items() if key in value)
 
 
-def _patterns(compiler: _Compiler, schemas: list[tuple[Pattern, Linked]], _schema: dict[str, Any]) -> Check:
-    checks = [(pattern, compiler.check(inner)) for pattern, inner in schemas]
-    return lambda value: all(
-        check(value[name]) for pattern, check in checks for name in value if pattern.found_in(name)
-    )
+def _patterns(checks: list[tuple[Pattern, Check]], value: dict[str, Json]) -> bool:
+    return all(check(value[name]) for pattern, check in checks for name in value if pattern.found_in(name))
 
 
-def _additional(compiler: _Compiler, inner: Linked, schema: dict[str, Any]) -> Check:
-    check = compiler.check(inner)
+def _additional(_compiler: _Compiler, check: Check, schema: dict[str, Any]) -> Check:
     return lambda value: all(check(value[name]) for name in additional_keys(schema, value))
 
 
-def _unevaluated(compiler: _Compiler, inner: Linked, schema: dict[str, Any]) -> Check:
-    check = compiler.check(inner)
-
+def _unevaluated(compiler: _Compiler, check: Check, schema: dict[str, Any]) -> Check:
     def is_valid(schema: Linked, value: Json) -> bool:
         return compiler.check(schema)(value)
 
     return lambda value: all(check(value[name]) for name in value.keys() - evaluated_keys(schema, value, is_valid))
 
 
-def _names(compiler: _Compiler, inner: Linked, _schema: dict[str, Any]) -> Check:
-    check = compiler.check(inner)
-    return lambda value: all(check(name) for name in value)
-
-
-def _required(_compiler: _Compiler, names: list[str], _schema: dict[str, Any]) -> Check:
-    wanted = frozenset(names)
-    return lambda value: wanted <= value.keys()
-
-
-def _required_with(_compiler: _Compiler, needed: dict[str, list[str]], _schema: dict[str, Any]) -> Check:
-    return lambda value: all(value.keys() >= set(needed[key]) for key in needed.keys() & value.keys())
-
-
-def _schemas_with(compiler: _Compiler, schemas: dict[str, Linked], _schema: dict[str, Any]) -> Check:
-    checks = [(name, compiler.check(inner)) for name, inner in schemas.items()]
-    return lambda value: all(name not in value or check(value) for name, check in checks)
-
-
-def _all_of(compiler: _Compiler, schemas: list[Linked], _schema: dict[str, Any]) -> Check:
-    return _all([compiler.check(inner) for inner in schemas])
-
-
-def _any_of(compiler: _Compiler, schemas: list[Linked], _schema: dict[str, Any]) -> Check:
-    checks = [compiler.check(inner) for inner in schemas]
-    return lambda value: any(check(value) for check in checks)
-
-
-def _one_of(compiler: _Compiler, schemas: list[Linked], _schema: dict[str, Any]) -> Check:
-    checks = [compiler.check(inner) for inner in schemas]
-    return lambda value: sum(check(value) for check in checks) == 1
-
-
-def _not(compiler: _Compiler, inner: Linked, _schema: dict[str, Any]) -> Check:
-    check = compiler.check(inner)
-    return lambda value: not check(value)
-
-
-def _if(compiler: _Compiler, inner: Linked, schema: dict[str, Any]) -> Check:
-    condition = compiler.check(inner)
+def _if(compiler: _Compiler, condition: Check, schema: dict[str, Any]) -> Check:
     then, otherwise = compiler.check(schema.get("then", True)), compiler.check(schema.get("else", True))
     return lambda value: then(value) if condition(value) else otherwise(value)
 
@@ -215,41 +150,52 @@ def _reference(compiler: _Compiler, reference: Reference, _schema: dict[str, Any
     return follow
 
 
+def _asks(holds: Callable[[Any, Any], bool]) -> Callable[..., Check]:
+    """For a keyword that has all it needs in what it says: whether that holds of a value."""
+    return lambda _compiler, said, _schema: partial(holds, said)
+
+
 _ANY = ""
 
-_BUILDERS: dict[str, tuple[str, Callable[..., Check]]] = {
+_KEYWORDS: dict[str, tuple[str, Callable[..., Check]]] = {
     "type": (_ANY, _type),
     "enum": (_ANY, _enum),
-    "const": (_ANY, _const),
-    "minimum": ("number", _bound(operator.ge)),
-    "maximum": ("number", _bound(operator.le)),
-    "exclusiveMinimum": ("number", _bound(operator.gt)),
-    "exclusiveMaximum": ("number", _bound(operator.lt)),
-    "multipleOf": ("number", _multiple),
-    "minLength": ("string", _length(operator.ge)),
-    "maxLength": ("string", _length(operator.le)),
-    "pattern": ("string", _pattern),
-    "minItems": ("array", _length(operator.ge)),
-    "maxItems": ("array", _length(operator.le)),
-    "uniqueItems": ("array", _unique),
-    "prefixItems": ("array", _prefix),
+    "const": (_ANY, _asks(same_json)),
+    "minimum": ("number", _asks(operator.le)),
+    "maximum": ("number", _asks(operator.ge)),
+    "exclusiveMinimum": ("number", _asks(operator.lt)),
+    "exclusiveMaximum": ("number", _asks(operator.gt)),
+    "multipleOf": ("number", _asks(is_multiple)),
+    "minLength": ("string", _asks(_is_as_long)),
+    "maxLength": ("string", _asks(_is_as_short)),
+    "pattern": ("string", _asks(Pattern.found_in)),
+    "minItems": ("array", _asks(_is_as_long)),
+    "maxItems": ("array", _asks(_is_as_short)),
+    "uniqueItems": ("array", _asks(lambda wanted, value: not wanted or len({*map(equality_key, value)}) == len(value))),
+    "prefixItems": ("array", _asks(lambda checks, value: all(map(operator.call, checks, value)))),
     "items": ("array", _items),
     "contains": ("array", _contains),
-    "minProperties": ("object", _length(operator.ge)),
-    "maxProperties": ("object", _length(operator.le)),
-    "required": ("object", _required),
-    "dependentRequired": ("object", _required_with),
-    "properties": ("object", _properties),
-    "patternProperties": ("object", _patterns),
+    "minProperties": ("object", _asks(_is_as_long)),
+    "maxProperties": ("object", _asks(_is_as_short)),
+    "required": ("object", _asks(lambda names, value: value.keys() >= set(names))),
+    "dependentRequired": ("object", _asks(_required_with)),
+    "properties": (
+        "object",
+        _asks(lambda checks, value: all(check(value[name]) for name, check in checks if name in value)),
+    ),
+    "patternProperties": ("object", _asks(_patterns)),
     "additionalProperties": ("object", _additional),
-    "propertyNames": ("object", _names),
+    "propertyNames": ("object", _asks(lambda check, value: all(map(check, value)))),
     "$ref": (_ANY, _reference),
-    "allOf": (_ANY, _all_of),
-    "anyOf": (_ANY, _any_of),
-    "oneOf": (_ANY, _one_of),
-    "not": (_ANY, _not),
+    "allOf": (_ANY, lambda _compiler, checks, _schema: _all(checks)),
+    "anyOf": (_ANY, _asks(lambda checks, value: any(check(value) for check in checks))),
+    "oneOf": (_ANY, _asks(lambda checks, value: sum(check(value) for check in checks) == 1)),
+    "not": (_ANY, _asks(lambda check, value: not check(value))),
     "if": (_ANY, _if),
-    "dependentSchemas": ("object", _schemas_with),
+    "dependentSchemas": (
+        "object",
+        _asks(lambda checks, value: all(check(value) for name, check in checks if name in value)),
+    ),
     "unevaluatedProperties": ("object", _unevaluated),
 }
 """The keywords, each with the type of the values that it speaks of, in the order in which they are asked."""

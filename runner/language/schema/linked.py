@@ -15,20 +15,8 @@ Path = tuple[str | int, ...]
 Linked = dict[str, Any] | bool
 """A schema whose `$ref` holds a Reference, `pattern` a Pattern, `patternProperties` a list of (Pattern, schema)."""
 
-SINGLE = frozenset(
-    {
-        "items",
-        "contains",
-        "additionalProperties",
-        "unevaluatedProperties",
-        "propertyNames",
-        "not",
-        "if",
-        "then",
-        "else",
-    }
-)
 _SHUTTING = frozenset({"items", "additionalProperties", "unevaluatedProperties"})
+SINGLE = _SHUTTING | {"contains", "propertyNames", "not", "if", "then", "else"}
 LISTS = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
 MAPPINGS = frozenset({"properties", "$defs", "definitions", "dependentSchemas"})
 PATTERNS = "patternProperties"

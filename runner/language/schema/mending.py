@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from runner.ground.errors import nearest
 from runner.ground.json_value import Json
 from runner.language.schema import shipped
-from runner.language.schema.fault import Fault
-from runner.language.schema.keys import VERBS, verb_keys
+from runner.language.schema.checker import Fault
 from runner.language.schema.linked import Path
 from runner.language.schema.owners import at, is_node, owner_of, verbs
+from runner.language.schema.shipped import VERBS, verb_keys
 from runner.language.source import Source
 
 MOST_ROUNDS = 6
@@ -65,7 +65,7 @@ def mended(source: Source, faults: list[Fault]) -> Json:
 
 def _mend(data: Json, fault: Fault) -> bool:
     """Mend one fault, if what it is about still stands; false when that can't be done."""
-    path = fault.path[:-1] if fault.kind == "clash" else fault.path
+    path = fault.where
     if not _is_there(data, path):
         return True
     if fault.kind == "clash":
@@ -84,7 +84,7 @@ def _is_there(data: Json, path: Path) -> bool:
 
 def _mend_unknown(source: Source, data: Json, fault: Fault) -> None:
     """A misspelt key gets its right name; another is taken out, where it can't have been the node's verb."""
-    path = fault.path[:-1]
+    path = fault.where
     if not _is_there(data, fault.path):
         return
     owner, near = at(data, path), nearest_key(fault, data)
@@ -129,7 +129,7 @@ def _set_unknown(data: Json, path: Path, wrong: str | int = "") -> None:
 def nearest_key(fault: Fault, data: Json) -> str:
     """The key that was probably meant instead of an unknown one: on a node without a verb, it may be any verb's."""
     known = list(fault.known)
-    where = fault.path[:-1]
+    where = fault.where
     if is_node(where, data) and not verbs(data, where):
         anywhere = [*VERBS, *(key for verb in VERBS for key in sorted(verb_keys(verb))), "nodes", "steps"]
         known += anywhere if fault.name not in anywhere else []

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from runner.ground.json_value import Json
 from runner.language.schema import words
-from runner.language.schema.keys import VERBS, body_keys
 from runner.language.schema.linked import Path
+from runner.language.schema.shipped import VERBS, body_keys
 
 _SECTIONS = {
     "inputs": "input",

@@ -1,20 +1,47 @@
-"""The schemas that are shipped, as one document that refers to nothing outside it."""
+"""The schemas that are shipped, as one document that refers to nothing outside it, and the keys that they name."""
 
 from __future__ import annotations
 
 import copy
+import json
 import posixpath
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
+from runner.ground import resources
 from runner.ground.json_value import Json
+from runner.language.schema import words
 from runner.language.schema.checker import Checker, checker
+from runner.language.schema.evaluated import known_keys
 from runner.language.schema.linked import Link, link
-from runner.language.schema.union import read, union
 
 ROOT = "workflow.schema.json"
-NODE = "node.json"
+NODE, UNION = "node.json", "verb.json"
 _DATA = frozenset({"const", "default", "enum", "examples"})
+
+
+def read(file: str) -> dict[str, Json]:
+    """A shipped file under `schemas/`."""
+    document: dict[str, Json] = json.loads((resources.data("schemas") / file).read_text(encoding="utf-8"))
+    return document
+
+
+def _name(file: str) -> str:
+    """What a file is called in the bundle: `agent` for `nodes/agent.json`."""
+    return posixpath.basename(file).removesuffix(".json")
+
+
+def _verbs() -> tuple[str, ...]:
+    """Every verb that has a schema of its own, in the order in which a node's keys are searched for one."""
+    found, link = [], read(UNION)
+    while "if" in link:
+        found += link["if"]["required"]
+        link = link["else"]
+    files = sorted(path.stem for path in (resources.data("schemas") / "nodes").iterdir())
+    return (*found, *(verb for verb in files if verb not in {*found, _name(str(link["$ref"]))}))
+
+
+VERBS = _verbs()
 
 
 def bundle() -> dict[str, Json]:
@@ -30,9 +57,20 @@ def _bundle() -> dict[str, Json]:
     return {**root, "$defs": {_name(file): document for file, document in documents.items()}}
 
 
-def _name(file: str) -> str:
-    """What a file is called in the bundle: `agent` for `nodes/agent.json`."""
-    return posixpath.basename(file).removesuffix(".json")
+def union() -> dict[str, Json]:
+    """What a node may be: the schema of the first verb that it has, or that of a node without a verb."""
+    schema: dict[str, Json] = {"$ref": "nodes/none.json"}
+    for verb in reversed(VERBS):
+        schema = {"if": {"required": [verb]}, "then": {"$ref": f"nodes/{verb}.json"}, "else": schema}
+    comment = "The first verb found decides what else may stand on the node, so a second one is an unknown key."
+    return {"$comment": comment, **schema}
+
+
+def write_union() -> None:
+    """Write what a node may be into its file, for editors: after a verb was added."""
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Verb"}
+    text = json.dumps({**head, **union()}, indent=2)
+    (resources.data("schemas") / UNION).write_text(f"{text}\n", encoding="utf-8")
 
 
 def _collect(file: str, documents: dict[str, dict[str, Json]]) -> None:
@@ -78,3 +116,55 @@ def fragment(name: str) -> dict[str, Any]:
     whole: Any = _linked().schema
     found: dict[str, Any] = whole["$defs"][name] if name else whole
     return found
+
+
+# Which keys belong where.
+
+
+class BodyKeys(NamedTuple):
+    """The keys of nodes under which bodies stand: several, by name, or one alone."""
+
+    named: frozenset[str]
+    alone: frozenset[str]
+
+
+@cache
+def body_keys() -> BodyKeys:
+    """The keys whose values the schemas of the verbs refer to as branches, or as a body or node."""
+    parts = [part for verb in VERBS for part in read(f"nodes/{verb}.json")["properties"].items()]
+    return BodyKeys(
+        frozenset(key for key, part in parts if _refers(part.get("additionalProperties"), "branch")),
+        frozenset(key for key, part in parts if _refers(part, "body_or_node")),
+    )
+
+
+def _refers(part: Json, name: str) -> bool:
+    """Whether a part of a schema is what the node's schema calls so."""
+    return isinstance(part, dict) and part.get("$ref") == f"../node.json#/$defs/{name}"
+
+
+@cache
+def verb_keys(verb: str) -> frozenset[str]:
+    """The keys that come with a verb: beside it, and in its value where that has keys of its own."""
+    schema = fragment(verb)
+    return frozenset([*_keys(schema), *schema["properties"][verb].get("properties", ())])
+
+
+def _keys(schema: dict[str, Any]) -> list[str]:
+    return known_keys(schema, {}, lambda _schema, _value: False)
+
+
+def belongs(key: str) -> str:
+    """Where a key that is unknown in one place may stand; nothing for one that stands nowhere."""
+    taking = [verb for verb in VERBS if key in verb_keys(verb)]
+    if taking:
+        return f"'{key}' belongs to {words.both(taking)} nodes"
+    node = fragment("node")["$defs"]
+    places = {
+        "nodes": _keys(node["keys"]),
+        "steps": ["id"],
+        "branches of 'parallel'": ["needs"],
+        "bodies": _keys(node["body_keys"]),
+        "the top of the file": _keys(fragment("")),
+    }
+    return next((f"'{key}' belongs to {place}" for place, keys in places.items() if key in keys), "")

@@ -1,4 +1,4 @@
-"""JSON Schemas that users write: checked, compiled once, asked often."""
+"""JSON Schemas that users write: checked, compiled once, asked often, and shown by an example."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ import msgspec
 from runner.ground.errors import WorkflowError
 from runner.ground.json_value import Json
 from runner.language.schema import shipped, words
-from runner.language.schema.checker import Checker, checker
+from runner.language.schema.checker import Checker, Fault, checker
 from runner.language.schema.doubles import speaks_of_doubles, with_doubles
-from runner.language.schema.fault import Fault
 from runner.language.schema.linked import Link, Linked, Path, TooComplex, link
 
 MOST_KEPT = 512
+DEEPEST = 8
 
+_PLAIN = {"boolean": True, "null": None}
 _BY_ITEM = frozenset({"type", "items", "minItems", "maxItems"})
 """The keywords that say of a list nothing but its length, and what each of its items is."""
 
@@ -86,11 +87,10 @@ class CompiledSchema(msgspec.Struct, frozen=True):
 
 
 def _as_error(fault: Fault, secret: bool) -> SchemaError:
-    path = fault.path if fault.kind == "value" else fault.path[: len(fault.path) - (fault.kind != "missing")]
     said = "does not fit its schema" if secret and fault.kind in ("value", "key") else fault.words
     if fault.kind == "key":
         said = f"key {words.shown(fault.name)}: {said}" if not secret else said
-    return SchemaError(path, _with_path(path, said))
+    return SchemaError(fault.where, _with_path(fault.where, said))
 
 
 def _with_path(path: Path, message: str) -> str:
@@ -138,3 +138,35 @@ def _frame(ready: Link) -> Checker:
     if isinstance(ready.schema, bool) or "items" not in ready.schema:
         return checker(ready)
     return checker(ready, {keyword: said for keyword, said in ready.schema.items() if keyword != "items"})
+
+
+def example(schema: Mapping[str, Json]) -> Json:
+    """A value that fits a schema, as the schema itself shows it or the simplest of its type. Raises ValueError."""
+    value = _example(schema, DEEPEST)
+    if not compile_schema(schema).fits(value):
+        raise ValueError("no simple value fits")
+    return value
+
+
+def _example(schema: Json, depth: int) -> Json:
+    if not isinstance(schema, Mapping) or not depth:
+        return None
+    shown = [schema[key] for key in ("const", "default") if key in schema]
+    shown += [*schema.get("examples", ()), *schema.get("enum", ())]
+    if shown:
+        return shown[0]
+    types = schema.get("type", "object" if "properties" in schema else "string")
+    return _of_type(types if isinstance(types, str) else types[0], schema, depth)
+
+
+def _of_type(type_: str, schema: Mapping[str, Json], depth: int) -> Json:
+    if type_ == "object":
+        properties: Mapping[str, Json] = schema.get("properties", {})
+        return {name: _example(inner, depth - 1) for name, inner in properties.items()}
+    if type_ == "array":
+        return [_example(schema.get("items", {}), depth - 1) for _ in range(max(1, schema.get("minItems", 1)))]
+    if type_ == "string":
+        return "…" * max(1, schema.get("minLength", 1))
+    if type_ in {"integer", "number"}:
+        return schema.get("minimum", schema.get("maximum", 0))
+    return _PLAIN.get(type_)

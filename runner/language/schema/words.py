@@ -73,12 +73,8 @@ def both(words: Sequence[str]) -> str:
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
-def a_type(schema: Mapping[str, Json]) -> str:
-    """What a schema's `type` asks for: `a list of strings`, `a number or null`."""
-    return either(types(schema))
-
-
 def types(schema: Mapping[str, Json]) -> list[str]:
+    """What a schema's `type` asks for: `a list of strings`, or `a number` and `null`."""
     names = schema.get("type", [])
     return [_a_type(name, schema) for name in ([names] if isinstance(names, str) else names)]
 

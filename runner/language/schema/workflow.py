@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 from runner.ground.errors import Problem
 from runner.ground.json_value import Json
 from runner.language.schema import shipped, words
-from runner.language.schema.fault import Fault
-from runner.language.schema.keys import VERBS, belongs, verb_keys
+from runner.language.schema.checker import Fault
 from runner.language.schema.linked import Path, settled
 from runner.language.schema.mending import mended, nearest_key
 from runner.language.schema.owners import is_node, verbs, whole
+from runner.language.schema.shipped import VERBS, belongs, verb_keys
 from runner.language.source import Source, in_file_order
 from runner.language.source.scalars import quoted, resolve
 
@@ -42,21 +42,16 @@ def check_workflow(source: Source) -> Checked:
 
 
 def _problem(source: Source, fault: Fault) -> Problem:
-    data, path = source.data, fault.path
+    owner, place = whole(fault.where, source.data), source.place(fault.path, key=fault.kind != "value")
     if fault.kind == "missing":
         said = f" needs '{fault.name}'" if fault.name else f": {fault.words}"
-        message = f"{whole(path, data)}{said}"
-        return Problem(message, source.place(path, key=True), _example(fault))
+        return Problem(f"{owner}{said}", place, _example(fault))
     if fault.kind == "unknown":
-        name, near = fault.name[:_LONGEST_KEY], nearest_key(fault, data)
+        name, near = fault.name[:_LONGEST_KEY], nearest_key(fault, source.data)
         said = f"; did you mean '{near}'?" if near else ""
-        message = f"unknown key '{name}' in {whole(path[:-1], data)}{said}"
-        return Problem(message, source.place(path, key=True), belongs(name))
-    if fault.kind == "clash":
-        return Problem(f"{whole(path[:-1], data)}: {fault.words}", source.place(path, key=True))
-    if fault.kind == "key":
-        return Problem(f"{whole(path[:-1], data)}: {fault.words}", source.place(path, key=True), _name_for(fault.name))
-    return Problem(f"{whole(path, data)}: {fault.words}", source.place(path), _mending(source, fault))
+        return Problem(f"unknown key '{name}' in {owner}{said}", place, belongs(name))
+    hint = _mending(source, fault) if fault.kind == "value" else _name_for(fault.name) if fault.kind == "key" else ""
+    return Problem(f"{owner}: {fault.words}", place, hint)
 
 
 # Mistakes that show more than once.
@@ -64,7 +59,7 @@ def _problem(source: Source, fault: Fault) -> Problem:
 
 def _node_paths(faults: list[Fault], data: Json) -> list[Path]:
     """The nodes that have a verb for an unknown key."""
-    paths = [fault.path[:-1] for fault in faults if fault.kind == "unknown" and fault.name in VERBS]
+    paths = [fault.where for fault in faults if fault.kind == "unknown" and fault.name in VERBS]
     return [path for path in dict.fromkeys(paths) if is_node(path, data)]
 
 
@@ -78,8 +73,8 @@ def _two_verbs(source: Source, path: Path, found: list[str]) -> Problem:
 def _is_told(fault: Fault, faults: list[Fault], crowded: dict[Path, list[str]], data: Json) -> bool:
     """Whether another message says it already: a second verb; or a misspelt key, which is therefore missing, or
     without whose verb others are unknown."""
-    where = fault.path[:-1] if fault.kind == "unknown" else fault.path
-    beside = [other for other in faults if other.kind == "unknown" and other.path[:-1] == where and other is not fault]
+    where = fault.where
+    beside = [other for other in faults if other.kind == "unknown" and other.where == where and other is not fault]
     meant = [nearest_key(other, data) for other in beside]
     if fault.kind == "missing":
         return where in crowded or any(f"'{key}'" in fault.words for key in meant)

@@ -9,11 +9,8 @@ import pytest
 from runner.engine.scheduler import Live, due_time
 from runner.engine.scheduler.happenings import (
     Answered,
-    Begin,
     CancelRequested,
     Happening,
-    Paused,
-    Resumed,
     Signalled,
     TimeReached,
 )
@@ -36,7 +33,7 @@ from runner.nodes.contract import (
     SubAsk,
     View,
 )
-from runner.record.events import RunStarted, StepEnded, StepRemembered, StepStarted
+from runner.record.events import RunPaused, RunResumed, RunStarted, StepEnded, StepRemembered, StepStarted
 from runner.record.run_state import RunState
 from runner.record.snapshot import decode, encode
 from runner.workflow.model import Node
@@ -69,7 +66,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Simulation:
     monkeypatch.setitem(KINDS, "human", kind)
     loaded = compiled('nodes: {a: {human: {prompt: x}}}\noutputs: {said: "{{ nodes.a.output }}"}')
     run = Simulation(Live("run", loaded.workflow, RunState()))
-    run.take([Begin(RunStarted("simulated", "", loaded.hash, {}, {}))])
+    run.take([RunStarted("simulated", "", loaded.hash, {}, {})])
     return run
 
 
@@ -115,14 +112,14 @@ def test_a_question_that_nobody_answers_in_time_fails_and_the_composite_decides(
 
 def test_what_is_remembered_is_recorded_and_kept_over_a_resumption(run: Simulation) -> None:
     go_on(run, 1001.0, Answered("a/person", "no"))
-    go_on(run, 1002.0, Paused("waiting"))
+    go_on(run, 1002.0, RunPaused("waiting"))
     kept: Any = {"rounds": 2, "said": [["person", "completed", "no", None]]}
     assert [(event.memory, event.added) for event in run.log if isinstance(event, StepRemembered)] == [
         ({"rounds": 2}, {"said": kept["said"]})
     ]
     again = Simulation(Live("run", run.live.workflow, decode(encode(run.state))), now=1003.0, twin=run.twin)
     assert again.state.steps["a"].memory == run.twin.steps["a"].memory == kept
-    again.take([Resumed(2)])
+    again.take([RunResumed(2)])
     assert waiting(again) == {"a/timer": ("timer", 1020.0)}
     go_on(again, 1025.0, TimeReached(("a/timer",)))
     go_on(again, 1026.0, Signalled(1, "ack", None))
@@ -157,7 +154,7 @@ def test_what_a_step_left_running_may_remember_too(monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(KINDS, "for_each", kind)
     loaded = compiled("nodes: {a: {for_each: [1], do: {human: {prompt: x}}}}")
     run = Simulation(Live("run", loaded.workflow, RunState()))
-    run.take([Begin(RunStarted("simulated", "", loaded.hash, {}, {}))])
+    run.take([RunStarted("simulated", "", loaded.hash, {}, {})])
     run.take([Answered("a/x", "done")])
     assert run.state.steps["a"].memory == {"left": 1}
     run.take([Answered("a/y", "done")])

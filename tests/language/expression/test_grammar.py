@@ -69,7 +69,7 @@ def plain(found: Any) -> Any:
     return found
 
 
-OURS = automaton.load(Plain())
+OURS = automaton.Parser(Plain())
 LARK = Lark(grammar.GRAMMAR.read_text(encoding="utf-8"), parser="lalr", lexer="basic", maybe_placeholders=False)
 
 

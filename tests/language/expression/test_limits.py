@@ -9,7 +9,8 @@ import pytest
 
 from runner.ground.errors import ExpressionError
 from runner.language.expression import compile_expression, to_json
-from runner.language.expression.limits import MAX_DEPTH, MAX_LENGTH
+from runner.language.expression.parser import MAX_LENGTH
+from runner.language.expression.resolver import MAX_DEPTH
 
 
 def error_of(source: str, **names: Any) -> ExpressionError:

@@ -17,7 +17,7 @@ from referencing import Registry
 from runner.ground import resources
 from runner.ground.errors import ErrorType, InvalidWorkflow
 from runner.language.schema import VERBS, bundle, check_schema, check_workflow
-from runner.language.schema.union import union
+from runner.language.schema.shipped import union
 from runner.language.source import Source, parse
 from tests.mistakes import cases
 
