@@ -13,8 +13,8 @@ from jinja2 import UndefinedError
 
 from runner.ground.errors import TemplateError
 from runner.language.template.budget import out_of_time
+from runner.language.template.lookup import Missing, UseOfMissing
 from runner.language.template.syntax_errors import opening_before
-from runner.language.template.undefined import Missing, UseOfMissing
 from runner.language.template.watchdog import Overtime
 
 _LONGEST_TAG = 2_000
@@ -24,6 +24,7 @@ _Words = tuple[str, str]
 _BY_KIND: tuple[tuple[type[BaseException], _Words], ...] = (
     (Overtime, (out_of_time().message, out_of_time().hint)),
     (RecursionError, ("the template calls itself too deep", "")),
+    (OverflowError, ("the result is too large for a number", "whole numbers have 64 bits")),
     (MemoryError, ("the template needs too much memory", "")),
     (UndefinedError, ("the `if` does not hold, and there is no `else`", "write `a if condition else b`")),
 )

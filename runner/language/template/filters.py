@@ -1,75 +1,73 @@
-"""All filters, `x | upper`, by name; and those that apply another filter or test to every item."""
+"""All filters, `x | upper`, by name: Jinja's own where nothing can grow, ours where Jinja's would, or differ."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import wraps
 from typing import Any
 
+from jinja2.filters import FILTERS as JINJA
+
 from runner.ground.errors import TemplateError, did_you_mean
-from runner.language.template import list_filters, number_filters, text_filters
-from runner.language.template.budget import Budget
-from runner.language.template.json_value import Unresolved
-from runner.language.template.lookup import MISSING
+from runner.language.template import list_filters, scalar_filters
+from runner.language.template.budget import TEXT_PER_UNIT, Budget
+from runner.language.template.json_value import items_in, json_text, text_in, text_of
+from runner.language.template.lookup import MISSING, Missing, getter
 from runner.language.template.predicates import PREDICATES
 
 Filter = Callable[..., Any]
 
 
+def charged(function: Filter, name: str, take: Callable[[Budget, Any, str], Any] = text_in) -> Filter:
+    """`function`, whose result cannot outgrow its value: `take` pays for the value, and the result is paid for here."""
+    what = f"`{name}`"
+
+    @wraps(function)
+    def apply(budget: Budget, value: Any, *args: Any, **named: Any) -> Any:
+        result = function(take(budget, value, what), *args, **named)
+        if isinstance(result, str):
+            if len(result) > TEXT_PER_UNIT:  # a shorter one is paid for with the value
+                budget.text(len(result))
+            return str(result)
+        if isinstance(result, list | tuple):
+            budget.spend(len(result))
+            return list(result)
+        return result
+
+    return apply
+
+
 def default_value(_budget: Budget, value: Any, default: Any = "", boolean: Any = False) -> Any:
     """`default` in place of what does not exist; with `boolean`, of what is empty or false, too."""
-    return default if isinstance(value, Unresolved) or (boolean and not value) else value
+    return default if isinstance(value, Missing) or (boolean and not value) else value
 
 
-def mapped(
-    budget: Budget,
-    value: Any,
-    name: Any = None,
-    *args: Any,
-    attribute: Any = None,
-    default: Any = MISSING,
-    **named: Any,
-) -> list[Any]:
+def mapped(budget: Budget, value: Any, name: Any = None, *args: Any, **named: Any) -> list[Any]:
     """Every item's `attribute`, or every item through the filter `name`."""
-    items = list_filters.items_of(budget, value, "`map`")
+    items = items_in(budget, value, "`map`")
     if name is None:
-        return [*map(list_filters.getter(attribute, default), items)]
-    if default is not MISSING:
-        named["default"] = default
-    if attribute is not None:
-        named["attribute"] = attribute
+        return [*map(getter(named.get("attribute"), named.get("default", MISSING)), items)]
     apply = _named(FILTERS, name, "filter")
     return [apply(budget, item, *args, **named) for item in items]
 
 
-def selected(budget: Budget, value: Any, name: Any = None, *args: Any) -> list[Any]:
-    """The items that are true, or for which the test `name` holds."""
-    holds = _condition(budget, name, args)
-    return [item for item in list_filters.items_of(budget, value, "`select`") if holds(item)]
+def selecting_by(what: str, wanted: bool) -> Filter:
+    """`selectattr` or `rejectattr`: the items whose `attribute` is true or false, or the test `name` of it."""
+
+    def apply(budget: Budget, value: Any, attribute: Any, name: Any = None, *args: Any) -> list[Any]:
+        get, test = getter(attribute), _named(PREDICATES, name, "test") if name is not None else None
+        items = items_in(budget, value, what)
+        if test is None:
+            return [item for item in items if bool(get(item)) is wanted]
+        return [item for item in items if bool(test(budget, get(item), *args)) is wanted]
+
+    return apply
 
 
-def rejected(budget: Budget, value: Any, name: Any = None, *args: Any) -> list[Any]:
-    """The other items."""
-    holds = _condition(budget, name, args)
-    return [item for item in list_filters.items_of(budget, value, "`reject`") if not holds(item)]
-
-
-def selected_by(budget: Budget, value: Any, attribute: Any, name: Any = None, *args: Any) -> list[Any]:
-    """The items whose `attribute` is true, or for which the test `name` holds of it."""
-    holds, get = _condition(budget, name, args), list_filters.getter(attribute)
-    return [item for item in list_filters.items_of(budget, value, "`selectattr`") if holds(get(item))]
-
-
-def rejected_by(budget: Budget, value: Any, attribute: Any, name: Any = None, *args: Any) -> list[Any]:
-    """The other items."""
-    holds, get = _condition(budget, name, args), list_filters.getter(attribute)
-    return [item for item in list_filters.items_of(budget, value, "`rejectattr`") if not holds(get(item))]
-
-
-def _condition(budget: Budget, name: Any, args: tuple[Any, ...]) -> Callable[[Any], bool]:
-    if name is None:
-        return bool
-    test = _named(PREDICATES, name, "test")
-    return lambda item: bool(test(budget, item, *args))
+def selecting(what: str, wanted: bool) -> Filter:
+    """`select` or `reject`: the same of the items themselves."""
+    by = selecting_by(what, wanted)
+    return lambda budget, value, name=None, *args: by(budget, value, None, name, *args)
 
 
 def _named(known: Mapping[str, Filter], name: Any, kind: str) -> Filter:
@@ -80,49 +78,44 @@ def _named(known: Mapping[str, Filter], name: Any, kind: str) -> Filter:
 
 
 FILTERS: Mapping[str, Filter] = {
-    "abs": number_filters.absolute,
+    **{name: charged(JINJA[name], name) for name in ("capitalize", "lower", "title", "upper", "wordcount")},
+    **dict.fromkeys(
+        ("escape", "e"), charged(JINJA["escape"], "escape", lambda budget, value, _: text_of(budget, value))
+    ),
+    **dict.fromkeys(("default", "d"), default_value),
+    **dict.fromkeys(("length", "count"), list_filters.length),
+    "abs": scalar_filters.absolute,
     "batch": list_filters.batched,
-    "capitalize": text_filters.changed("capitalize", str.capitalize),
-    "center": text_filters.centred,
-    "count": list_filters.length,
-    "d": default_value,
-    "default": default_value,
+    "center": scalar_filters.centred,
     "dictsort": list_filters.ordered_pairs,
-    "e": text_filters.escaped,
-    "escape": text_filters.escaped,
-    "first": list_filters.first,
-    "float": number_filters.fraction,
-    "format": text_filters.filled,
+    "first": list_filters.at_end(0, "first"),
+    "float": scalar_filters.fraction,
+    "format": scalar_filters.filled,
     "groupby": list_filters.grouped,
-    "indent": text_filters.indented,
-    "int": number_filters.whole,
+    "indent": scalar_filters.indented,
+    "int": scalar_filters.whole,
     "items": list_filters.pairs,
     "join": list_filters.joined_items,
-    "last": list_filters.last,
-    "length": list_filters.length,
+    "last": list_filters.at_end(-1, "last"),
     "list": list_filters.as_list,
-    "lower": text_filters.changed("lower", str.lower),
     "map": mapped,
-    "max": list_filters.greatest,
-    "min": list_filters.least,
-    "reject": rejected,
-    "rejectattr": rejected_by,
-    "replace": text_filters.replaced,
+    "max": list_filters.extreme(max, "max"),
+    "min": list_filters.extreme(min, "min"),
+    "reject": selecting("`reject`", wanted=False),
+    "rejectattr": selecting_by("`rejectattr`", wanted=False),
+    "replace": scalar_filters.replaced,
     "reverse": list_filters.turned,
-    "round": number_filters.rounded,
-    "select": selected,
-    "selectattr": selected_by,
+    "round": scalar_filters.rounded,
+    "select": selecting("`select`", wanted=True),
+    "selectattr": selecting_by("`selectattr`", wanted=True),
     "slice": list_filters.parted,
     "sort": list_filters.ordered,
-    "string": text_filters.as_text,
+    "string": text_of,
     "sum": list_filters.total,
-    "title": text_filters.changed("title", text_filters.titled),
-    "tojson": text_filters.as_json,
-    "trim": text_filters.trimmed,
-    "truncate": text_filters.truncated,
+    "tojson": json_text,
+    "trim": scalar_filters.stripping(str.strip, "trim"),
+    "truncate": scalar_filters.truncated,
     "unique": list_filters.distinct,
-    "upper": text_filters.changed("upper", str.upper),
-    "urlencode": text_filters.url_encoded,
-    "wordcount": text_filters.word_count,
-    "wordwrap": text_filters.wrapped,
+    "urlencode": scalar_filters.url_encoded,
+    "wordwrap": scalar_filters.wrapped,
 }

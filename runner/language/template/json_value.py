@@ -1,16 +1,18 @@
-"""JSON values as templates treat them: their names in messages, their text, a copy that shares nothing."""
+"""JSON values as templates treat them: what kind is needed, their text, a copy that shares nothing."""
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from runner.ground.errors import TemplateError
-from runner.language.template.budget import MAX_TEXT, TEXT_PER_UNIT, Budget, too_long
+from runner.language.template.budget import TEXT_PER_UNIT, Budget, bounded
 
 MAX_NESTING = 100
 
+_MAX_INDENT = 8
 _ON_ONE_LINE = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 _ATOMS = frozenset({bool, int, type(None)})
 _CONTAINERS = (dict, list, tuple, range)
@@ -24,22 +26,44 @@ _KINDS: tuple[tuple[Any, str], ...] = (
 )
 
 
-class Unresolved:
-    """A stand-in for a value that does not exist; using it is an error."""
-
-    __slots__ = ()
-
-    def fail(self) -> NoReturn:
-        """Raise the error that says what does not exist."""
-        raise TemplateError("this does not exist")
-
-
 def described(value: object) -> str:
     """What kind of value this is, in words."""
     return next((words for kind, words in _KINDS if isinstance(value, kind)), "a function")
 
 
-def copied(value: object, budget: Budget, depth: int = 0) -> Any:
+def need_text(value: object, what: str) -> str:
+    """`value` if it is text."""
+    if isinstance(value, str):
+        return value
+    raise TemplateError(f"{what} needs text, not {described(value)}", hint="`| string` makes text of any value")
+
+
+def need_whole(value: object, what: str, least: int = 0) -> int:
+    """`value` if it is a whole number of at least `least`."""
+    if isinstance(value, int) and not isinstance(value, bool) and value >= least:
+        return value
+    raise TemplateError(f"{what} needs a whole number from {least}")
+
+
+def text_in(budget: Budget, value: object, what: str) -> str:
+    """`value` if it is text, paid for."""
+    text = need_text(value, what)
+    budget.text(len(text))
+    return text
+
+
+def items_in(budget: Budget, value: Any, what: str) -> Sequence[Any]:
+    """The items of a list, or the keys of an object, paid for."""
+    if isinstance(value, list | tuple | range | dict):
+        budget.spend(1 + len(value))
+        return list(value) if isinstance(value, dict) else value
+    if not isinstance(value, str | int | float | None):
+        refuse(value)
+    hint = "`| list` gives the characters of a text" if isinstance(value, str) else ""
+    raise TemplateError(f"{what} needs a list, not {described(value)}", hint=hint)
+
+
+def copied(budget: Budget, value: object, depth: int = 0) -> Any:
     """`value` as plain JSON: tuples and ranges as lists, no list or object shared. Anything else is a TemplateError."""
     if type(value) in _ATOMS:
         return value
@@ -47,67 +71,52 @@ def copied(value: object, budget: Budget, depth: int = 0) -> Any:
         budget.spend(1 + len(value) // TEXT_PER_UNIT)
         return str(value)
     if isinstance(value, _CONTAINERS):
-        return _copied_items(value, budget, depth + 1)
+        return _copied_items(budget, value, depth + 1)
     if isinstance(value, float):
-        return _finite(value)
+        if math.isfinite(value):
+            return value
+        raise TemplateError(f"{value} is not a number that JSON can hold")
     return int(value) if isinstance(value, int) else refuse(value)
 
 
-def text_of(value: object, budget: Budget) -> str:
+def text_of(budget: Budget, value: object) -> str:
     """A text as it is; anything else as JSON, non-ASCII characters as they are."""
     if isinstance(value, str):
         budget.text(len(value))
         return value
-    return str(value) if type(value) is int else json_text(value, budget)
+    return str(value) if type(value) is int else json_text(budget, value)
 
 
-def json_text(value: object, budget: Budget, indent: int | None = None) -> str:
-    """`value` as JSON, `, ` and `: ` between; a text in quotes."""
-    plain = copied(value, budget)
+def json_text(budget: Budget, value: object, indent: Any = None) -> str:
+    """`value` as JSON, `, ` and `: ` between, a text in quotes; with `indent`, on lines moved by so many blanks."""
+    if indent is not None and need_whole(indent, "`tojson`") > _MAX_INDENT:
+        raise TemplateError(f"`tojson` indents by at most {_MAX_INDENT}")
+    plain = copied(budget, value)
     if indent is None:
         written = _ON_ONE_LINE.encode(plain)
-        budget.text(len(written))
-        return written
-    return _indented(plain, budget, indent)
-
-
-def _indented(plain: object, budget: Budget, indent: int) -> str:
-    """JSON on several lines, written piece by piece: its length is not known before."""
-    pieces = []
-    length = 0
-    for piece in json.JSONEncoder(ensure_ascii=False, allow_nan=False, indent=indent).iterencode(plain):
-        pieces.append(piece)
-        length += len(piece)
-        if length > MAX_TEXT:
-            raise too_long()
-        budget.spend(1 + len(piece) // TEXT_PER_UNIT)
-    return "".join(pieces)
+    else:
+        written = bounded(json.JSONEncoder(ensure_ascii=False, allow_nan=False, indent=indent).iterencode(plain))
+    budget.text(len(written))
+    return written
 
 
 def refuse(value: object) -> NoReturn:
     """Raise the error for what is no JSON value at all."""
-    if isinstance(value, Unresolved):
-        value.fail()
+    bool(value)  # what does not exist says so itself when it is asked anything
     raise TemplateError("a function is not a value", hint="call it: write `()` after its name")
 
 
-def _copied_items(value: Any, budget: Budget, depth: int) -> Any:
+def _copied_items(budget: Budget, value: Any, depth: int) -> Any:
     if depth > MAX_NESTING:
         raise TemplateError(f"the value is nested more than {MAX_NESTING} deep")
     budget.spend(1 + len(value))
     if isinstance(value, dict):
         budget.spend(len(value))
-        return {_key(key, budget): copied(item, budget, depth) for key, item in value.items()}
-    return [item if type(item) in _ATOMS else copied(item, budget, depth) for item in value]
+        return {_key(budget, key): copied(budget, item, depth) for key, item in value.items()}
+    return [item if type(item) in _ATOMS else copied(budget, item, depth) for item in value]
 
 
-def _finite(value: float) -> float:
-    if not math.isfinite(value):
-        raise TemplateError(f"{value} is not a number that JSON can hold")
-    return value
-
-
-def _key(key: object, budget: Budget) -> str:
+def _key(budget: Budget, key: object) -> str:
     if not isinstance(key, str):
         raise TemplateError(f"the key of an object must be text, not {described(key)}")
     budget.spend(len(key) // TEXT_PER_UNIT)

@@ -8,11 +8,11 @@ from typing import Any
 import msgspec
 from jinja2.utils import Namespace
 
-from runner.ground.errors import TemplateError, did_you_mean
+from runner.ground.errors import TemplateError
 from runner.language.template.budget import TEXT_PER_UNIT, Budget
-from runner.language.template.json_value import described
-from runner.language.template.list_filters import joined_items
-from runner.language.template.text_filters import centred, changed, few, need_text, need_whole, replaced, titled
+from runner.language.template.filters import FILTERS, charged
+from runner.language.template.json_value import described, need_text, need_whole
+from runner.language.template.scalar_filters import stripping
 
 MAX_RANGE = 100_000
 
@@ -33,30 +33,8 @@ class Function(msgspec.Struct, frozen=True):
 
 def method(text: str, name: str) -> Function:
     """The method `name` of a text."""
-    if name not in METHODS:
-        raise TemplateError(f"text has no '{name}'{did_you_mean(name, list(METHODS))}")
     body = METHODS[name]
     return Function(name, lambda budget, *args, **named: body(budget, text, *args, **named))
-
-
-def _plain(python: Callable[..., Any]) -> Callable[..., Any]:
-    """A method of Python's text whose result is no longer than the text, or a number or truth."""
-
-    def apply(budget: Budget, text: str, *args: Any) -> Any:
-        budget.text(len(text))
-        return python(text, *args)
-
-    return apply
-
-
-def _splitting(python: Callable[..., Any]) -> Callable[..., list[str]]:
-    """A method of Python's text that gives a list."""
-
-    def apply(budget: Budget, text: str, *args: Any, **named: Any) -> list[str]:
-        budget.spend(1 + len(text))
-        return list(python(text, *args, **named))
-
-    return apply
 
 
 def _padding(python: Callable[..., str]) -> Callable[..., str]:
@@ -67,10 +45,6 @@ def _padding(python: Callable[..., str]) -> Callable[..., str]:
         return python(text, width, *fill)
 
     return apply
-
-
-def _join(budget: Budget, separator: str, items: Any) -> str:
-    return joined_items(budget, items, separator)
 
 
 def _affix(python: Callable[..., bool]) -> Callable[..., bool]:
@@ -85,46 +59,17 @@ def _affix(python: Callable[..., bool]) -> Callable[..., bool]:
     return apply
 
 
-def _strip(python: Callable[..., str]) -> Callable[..., str]:
-    """A method of Python's text that takes characters away at its ends."""
-
-    def apply(budget: Budget, text: str, chars: Any = None) -> str:
-        budget.text(len(text))
-        return python(text, chars if chars is None else few(chars))
-
-    return apply
-
+_AS_FILTERS = ("capitalize", "center", "lower", "replace", "title", "upper")
+_ASKING = ("count", "find", "isalnum", "isalpha", "isdigit", "islower", "isnumeric", "isspace", "isupper")
+_TAKING_APART = ("partition", "removeprefix", "removesuffix", "split", "splitlines")
 
 METHODS: Mapping[str, Callable[..., Any]] = {
-    "capitalize": changed("capitalize", str.capitalize),
-    "center": centred,
-    "count": _plain(str.count),
-    "endswith": _affix(str.endswith),
-    "find": _plain(str.find),
-    "isalnum": _plain(str.isalnum),
-    "isalpha": _plain(str.isalpha),
-    "isdigit": _plain(str.isdigit),
-    "islower": _plain(str.islower),
-    "isnumeric": _plain(str.isnumeric),
-    "isspace": _plain(str.isspace),
-    "isupper": _plain(str.isupper),
-    "join": _join,
-    "ljust": _padding(str.ljust),
-    "lower": changed("lower", str.lower),
-    "lstrip": _strip(str.lstrip),
-    "partition": _splitting(str.partition),
-    "removeprefix": _plain(str.removeprefix),
-    "removesuffix": _plain(str.removesuffix),
-    "replace": replaced,
-    "rjust": _padding(str.rjust),
-    "rstrip": _strip(str.rstrip),
-    "split": _splitting(str.split),
-    "splitlines": _splitting(str.splitlines),
-    "startswith": _affix(str.startswith),
-    "strip": _strip(str.strip),
-    "title": changed("title", titled),
-    "upper": changed("upper", str.upper),
-    "zfill": _padding(str.zfill),
+    **{name: FILTERS[name] for name in _AS_FILTERS},
+    **{name: charged(getattr(str, name), name) for name in (*_ASKING, *_TAKING_APART)},
+    **{name: _affix(getattr(str, name)) for name in ("startswith", "endswith")},
+    **{name: _padding(getattr(str, name)) for name in ("ljust", "rjust", "zfill")},
+    **{name: stripping(getattr(str, name), name) for name in ("lstrip", "rstrip", "strip")},
+    "join": lambda budget, separator, items: FILTERS["join"](budget, items, separator),
 }
 
 

@@ -73,10 +73,10 @@ class Program(msgspec.Struct, frozen=True, dict=True):
         if type(value) is str:
             return value
         if as_text:
-            return "" if type(value) is Undefined else text_of(value, scope.budget)
+            return "" if type(value) is Undefined else text_of(scope.budget, value)
         if isinstance(value, Undefined):
             value._fail_with_undefined_error()
-        return copied(value, scope.budget)
+        return copied(scope.budget, value)
 
 
 @lru_cache(maxsize=256)

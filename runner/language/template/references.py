@@ -11,8 +11,8 @@ from jinja2.visitor import NodeVisitor
 
 from runner.ground.errors import TemplateError, did_you_mean
 from runner.language.reference import Reference
+from runner.language.template.lookup import TAKE_MISSING
 from runner.language.template.methods import FUNCTIONS
-from runner.language.template.undefined import TAKE_MISSING
 
 _FUNCTION_HINTS = {
     **{name: f"write `x | {name}`" for name in ("float", "int", "length", "max", "min", "string", "sum")},

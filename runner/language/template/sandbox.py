@@ -12,16 +12,13 @@ from jinja2.utils import Namespace, missing
 
 from runner.ground.errors import TemplateError
 from runner.language.template.budget import Budget, bounded
-from runner.language.template.comparison import compared
 from runner.language.template.filters import FILTERS
 from runner.language.template.json_value import described, text_of
 from runner.language.template.list_filters import each
-from runner.language.template.lookup import MISSING, member
+from runner.language.template.lookup import MISSING, TAKE_MISSING, Missing, member
 from runner.language.template.methods import FUNCTIONS, METHODS, Function, method
 from runner.language.template.operators import BINARY, UNARY, joined, sliced
-from runner.language.template.predicates import PREDICATES
-from runner.language.template.text_filters import as_text
-from runner.language.template.undefined import TAKE_MISSING, Missing
+from runner.language.template.predicates import PREDICATES, compared
 
 LOOP_FIELDS = frozenset(
     {"index", "index0", "revindex", "revindex0", "first", "last", "length", "depth", "depth0", "previtem", "nextitem"}
@@ -117,7 +114,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
 @pass_context
 def _written(scope: Scope, value: Any) -> str:
     """A value as it stands in text. An `if` without `else` that does not hold writes nothing."""
-    return "" if type(value) is Undefined else text_of(value, scope.budget)
+    return "" if type(value) is Undefined else text_of(scope.budget, value)
 
 
 def _in_budget(apply: Callable[..., Any], takes_missing: bool = False) -> Callable[..., Any]:
@@ -176,7 +173,7 @@ INTERNAL: Mapping[str, Callable[..., Any]] = {
     "~object": _object_of,
     "~paid": _paid,
     "~slice": sliced,
-    "~text": as_text,
+    "~text": text_of,
 }
 """What the instrumentation puts in place of Jinja's own operations. No template can write such a name."""
 

@@ -61,7 +61,7 @@ class Template(msgspec.Struct, frozen=True, dict=True):
     def _inserted(self, path: Path, scope: Mapping[str, Any]) -> Any:
         try:
             value = path.value(scope)
-            return value if type(value) in _SHARED_SAFELY else copied(value, Budget.unbounded())
+            return value if type(value) in _SHARED_SAFELY else copied(Budget.unbounded(), value)
         except (NotFound, TemplateError):
             return self._program.value(scope)
 
@@ -88,7 +88,7 @@ def compile_template(text: str) -> Template:
 
 def _joined(parts: tuple[str | Path, ...], scope: Mapping[str, Any]) -> str:
     budget = Budget()
-    pieces = [part if isinstance(part, str) else text_of(part.value(scope), budget) for part in parts]
+    pieces = [part if isinstance(part, str) else text_of(budget, part.value(scope)) for part in parts]
     if any(isinstance(part, Path) for part in parts):
         budget.text(sum(map(len, pieces)))
     return "".join(pieces)
