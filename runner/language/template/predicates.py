@@ -29,7 +29,7 @@ def equal(budget: Budget, left: Any, right: Any, depth: int = 0) -> bool:
     if isinstance(left, list | tuple | range) and isinstance(right, list | tuple | range):
         return len(left) == len(right) and _equal_items(budget, left, right, depth)
     if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and _equal_items(budget, left.values(), (right[key] for key in left), depth)
+        return left.keys() == right.keys() and _equal_items(budget, left.values(), map(right.__getitem__, left), depth)
     return False
 
 
