@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from runner import run
-from runner.ground.clock import FixedClock
 from runner.ground.errors import ErrorType, InvalidWorkflow
 from runner.ground.json_value import Json
 from runner.record.events import Usage
@@ -32,6 +31,7 @@ from runner.world.calls import (
 )
 from runner.world.providers.mock_file import read_script
 from runner.world.providers.scripted import Script
+from tests.clock import FixedClock
 from tests.project import ROOT
 
 MODEL = ModelCall("critic", "openai/gpt-4o", ({"role": "user", "content": "Hi"},))
