@@ -25,9 +25,7 @@ from runner.ground.clock import SystemClock
 from runner.ground.errors import EXIT_HUNG_UP, EXIT_INTERRUPTED, EXIT_TERMINATED, EXIT_USAGE, UsageError
 from runner.record.store.contract import Store
 from runner.seeing.subscribers.asking import Asking
-from runner.seeing.subscribers.json_lines import JsonLines
-from runner.seeing.subscribers.lines import Lines
-from runner.seeing.subscribers.pipe import Pipe
+from runner.seeing.subscribers.lines import Lines, Teller, event_lines
 
 SIGNALS = {signal.SIGINT: EXIT_INTERRUPTED, signal.SIGTERM: EXIT_TERMINATED, signal.SIGHUP: EXIT_HUNG_UP}
 
@@ -109,9 +107,9 @@ def surroundings(
 def _listeners(store: Store, show: Show) -> tuple[Listener, ...]:
     listeners: list[Listener] = [JobSummary(store)] if in_actions() else []
     if show.events:
-        listeners.append(JsonLines(Pipe(sys.stdout)))
+        listeners.append(Lines(sys.stdout, event_lines))
     elif not (show.json or show.quiet):
-        listeners.append(Lines(Pipe(sys.stderr)))
+        listeners.append(Lines(sys.stderr, Teller().lines))
     return tuple(listeners)
 
 

@@ -25,8 +25,7 @@ from runner.record.events import (
     StepWaiting,
 )
 from runner.record.store.contract import Store
-from runner.seeing.subscribers.json_lines import event_lines
-from runner.seeing.subscribers.lines import Teller
+from runner.seeing.subscribers.lines import Teller, event_lines
 
 PAUSE = 0.2
 """Seconds between looks at a run that is being followed."""

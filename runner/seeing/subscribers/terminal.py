@@ -11,7 +11,7 @@ from rich.text import Text
 
 from runner.ground.clock import Clock
 from runner.ground.plain import one_line, plain
-from runner.record.events import Commit, Event, StepEnded, StepStarted
+from runner.record.events import Commit, Event, StepEnded
 from runner.record.run_state import RunState
 from runner.seeing.subscribers.lines import Teller, dollars
 
@@ -36,7 +36,6 @@ class Terminal:
         self._clock = clock
         self._first = clock.now()
         self._teller = Teller()
-        self._began: dict[str, float] = {}
         self._said: dict[str, str] = {}
         self._figures = _Figures()
         self._held: list[Text] | None = None
@@ -45,10 +44,7 @@ class Terminal:
 
     def heard(self, commit: Commit, state: RunState) -> None:
         for event in commit.events:
-            if isinstance(event, StepStarted):
-                self._began[event.step] = commit.at
-            elif isinstance(event, StepEnded):
-                self._began.pop(event.step, None)
+            if isinstance(event, StepEnded):
                 self._said.pop(event.step, None)
         for position, words in self._teller.tell(commit):
             self._print(Text(words, style=_style(commit.events[position], words)))
@@ -113,7 +109,7 @@ class Terminal:
     def _count(self, state: RunState) -> _Figures:
         if state.ended or state.status == "paused":
             return _Figures()
-        running = tuple((path, self._began.get(path, state.at)) for path in state.running)
+        running = tuple((path, self._teller.began.get(path, state.at)) for path in state.running)
         cost = dollars(None if state.unpriced else state.cost_usd)
         return _Figures(running, state.total_steps, f", {state.tokens} tokens, {cost}" if state.tokens else "")
 
