@@ -18,10 +18,9 @@ Examples:
 @click.command("completion", epilog=EPILOG)
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
-def command(context: click.Context, shell: str) -> int:
+def wf_completion(context: click.Context, shell: str) -> None:
     """Print the script that completes `wf` in SHELL."""
     completion = get_completion_class(shell)
     if completion is None:
         raise UsageError(f"there is no completion for {shell}")
     click.echo(completion(context.find_root().command, {}, "wf", "_WF_COMPLETE").source())
-    return 0

@@ -25,13 +25,13 @@ Examples:
 @click.argument("file", required=False)
 @click.option("--pattern", metavar="NAME", help="Copy this bundled pattern.")
 @click.option("--force", is_flag=True, help="Overwrite what is there.")
-def command(file: str | None, pattern: str | None, force: bool) -> int:
+def wf_init(file: str | None, pattern: str | None, force: bool) -> None:
     """Write FILE: a workflow of your own to start from (flow.yaml), or a copy of a pattern (NAME.yaml)."""
     target = Path(file or f"{pattern or 'flow'}.yaml")
     if pattern is not None:
         _write(target, pattern_path(f"pattern:{pattern}").read_text(encoding="utf-8"), force=force)
         say(f"next: wf validate {target}")
-        return 0
+        return
     mock = target.with_name(f"{target.stem}.mock.yaml")
     folder = data("workflows")
     for path in (target, mock):
@@ -39,7 +39,6 @@ def command(file: str | None, pattern: str | None, force: bool) -> int:
     _write(target, (folder / FIRST).read_text(encoding="utf-8"), force=force)
     _write(mock, (folder / "first" / "mock.yaml").read_text(encoding="utf-8"), force=force)
     say(f"next: wf run {target} --mock {mock} -i topic=tea")
-    return 0
 
 
 def _refuse_overwriting(path: Path, *, force: bool) -> None:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from runner.cli.annotations import annotate
+from runner.cli.speaking import annotate
 from runner.engine.runs import RunResult, pinned, result_of
 from runner.ground.errors import Problem
 from runner.ground.json_value import Json
 from runner.ground.plain import one_line
+from runner.record.answers import as_typed
 from runner.record.events import Commit
 from runner.record.history import read_table
 from runner.record.run_state import RunState
@@ -65,8 +65,7 @@ def _summary(result: RunResult, picture: str) -> str:
     if result.outputs:
         lines += ["", "| output | value |", "|---|---|"]
     for name, value in result.outputs.items():
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        lines.append(f"| {_literal(name)} | {_literal(one_line(text, LONGEST_VALUE))} |")
+        lines.append(f"| {_literal(name)} | {_literal(one_line(as_typed(value), LONGEST_VALUE))} |")
     return "\n".join([*lines, "", "```mermaid", picture.rstrip(), "```", "", ""])
 
 

@@ -22,7 +22,7 @@ Examples:
 
 @click.command("patterns", epilog=EPILOG)
 @click.argument("name", required=False)
-def command(name: str | None) -> int:
+def wf_patterns(name: str | None) -> None:
     """List the bundled patterns with a sketch; with NAME, show its inputs and draw it as a Mermaid diagram."""
     if name is None:
         for path in sorted(data("patterns").glob("*.yaml")):
@@ -30,14 +30,13 @@ def command(name: str | None) -> int:
             tell(f"{path.stem}: {workflow.description}")
             for line in sketch(workflow):
                 tell(f"    {line}")
-        return 0
+        return
     loaded = load_workflow(f"pattern:{name.removeprefix('pattern:')}")
     workflow = loaded.workflow
     tell(f"{workflow.name}: {workflow.description}")
     for entry in workflow.inputs.values():
         tell(f"  -i {entry.name}=…  {_input(entry)}")
     tell(mermaid(loaded).rstrip())
-    return 0
 
 
 def _input(entry: Input) -> str:

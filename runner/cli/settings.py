@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
@@ -156,8 +156,9 @@ def lease() -> float:
     return found
 
 
-def refuse_unusable(most: str | None) -> None:
+def refuse_unusable(limit: str | None, most: str | None) -> None:
     """Refuse what a run would be driven by, before anything is made for it. Raises UsageError."""
+    wait_limit(limit)
     lease()
     concurrency(most)
 
@@ -194,20 +195,3 @@ def database_words() -> tuple[str, ...]:
     context = click.get_current_context(silent=True)
     given = (context.params.get("db") if context is not None else None) or os.environ.get("WF_DB")
     return ("--db", str(given)) if given else ()
-
-
-def concurrency_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """`--concurrency N`, on commands that drive a run."""
-    help_ = "How much runs at once, where the workflow allows more (WF_CONCURRENCY)."
-    return click.option("--concurrency", "most", metavar="N", help=help_)(command)
-
-
-def durability_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """`--durability`, on commands that drive a run."""
-    help_ = "What a commit survives (WF_DURABILITY; default full: power loss)."
-    return click.option("--durability", "durable", type=click.Choice(["full", "normal"]), help=help_)(command)
-
-
-def database_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """`--db FILE`, on every command that reads or writes runs."""
-    return click.option("--db", metavar="FILE", help="The database (WF_DB; default .wf/wf.db).")(command)

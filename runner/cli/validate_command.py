@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from runner.cli.annotations import annotate
-from runner.cli.completing import FLOW
-from runner.cli.reporting import as_json, parse_allowed, problem_json
+from runner.cli.complaining import problem_json
+from runner.cli.options import offer_flows, parse_allowed
+from runner.cli.speaking import annotate, tell_json
 from runner.engine.loading import load_workflow
 from runner.ground.errors import EXIT_COMPLETED, EXIT_USAGE, InvalidWorkflow, Problem
 from runner.ground.plain import plain
@@ -20,11 +20,11 @@ Examples:
 
 
 @click.command("validate", epilog=EPILOG)
-@click.argument("flows", nargs=-1, required=True, type=FLOW)
+@click.argument("flows", nargs=-1, required=True, shell_complete=offer_flows)
 @click.option("--strict", is_flag=True, help="Warnings count as errors.")
 @click.option("--allow", "allowed", multiple=True, metavar="KIND:VALUE", help="As `wf run --allow`.")
 @click.option("--format", "form", type=click.Choice(["text", "json", "github"]), default="text", help="How to print.")
-def command(flows: tuple[str, ...], strict: bool, allowed: tuple[str, ...], form: str) -> int:
+def wf_validate(flows: tuple[str, ...], strict: bool, allowed: tuple[str, ...], form: str) -> int:
     """Check FLOWS: exit 0 when all can run, 2 when one can't."""
     found = {flow: _problems(flow, allowed) for flow in flows}
     _print(found, form)
@@ -43,7 +43,7 @@ def _problems(flow: str, allowed: tuple[str, ...]) -> tuple[Problem, ...]:
 def _print(found: dict[str, tuple[Problem, ...]], form: str) -> None:
     every = [problem for problems in found.values() for problem in problems]
     if form == "json":
-        click.echo(as_json({"errors": [problem_json(problem) for problem in every]}))
+        tell_json({"errors": [problem_json(problem) for problem in every]})
     elif form == "github":
         annotate(every)
     else:
