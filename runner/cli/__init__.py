@@ -48,6 +48,7 @@ COMMANDS = {
 HOMES = {
     name: module
     for module, names in {
+        "flows": ("validate", "patterns"),
         "messages": ("answer", "signal", "pause", "cancel"),
         "continuations": ("resume", "fork", "retry"),
         "inventory": ("runs", "workflows", "gc"),

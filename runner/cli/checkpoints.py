@@ -7,9 +7,8 @@ from collections.abc import Mapping
 import click
 
 from runner.cli.options import database_option
-from runner.cli.speaking import moment, tell, tell_json, tell_rows
+from runner.cli.speaking import moment, natural, tell, tell_json, tell_rows
 from runner.cli.stored import find_checkpoint, find_run, find_version, names_run, reading, run_argument
-from runner.cli.story import natural
 from runner.engine.loading import load_recorded
 from runner.ground.json_value import Json
 from runner.record.address import ROOT

@@ -11,8 +11,8 @@ from runner.cli.speaking import tell
 from runner.cli.stored import find_run, reading
 from runner.engine.loading import load_workflow
 from runner.engine.runs import pinned
-from runner.record.history import load_state, read_table
-from runner.seeing.diagram import mermaid, overlay_of
+from runner.record.history import load_state
+from runner.seeing.diagram import mermaid, mermaid_of_run
 
 EPILOG = """\b
 Examples:
@@ -34,6 +34,4 @@ def wf_graph(what: str, form: str, db: str | None) -> None:
     with reading(db) as store:
         row = find_run(store, what)
         loaded = pinned(store, load_state(store, row.id))
-        steps, calls = (read_table(store, row.id, table) for table in ("steps", "model_calls"))
-    overlay = overlay_of(loaded.workflow, f"run {row.id} {row.status}", steps, calls)
-    tell(mermaid(loaded, overlay).rstrip("\n"))
+        tell(mermaid_of_run(store, row.id, row.status, loaded).rstrip("\n"))

@@ -10,13 +10,15 @@ import msgspec
 
 from runner.cli.options import Whole, database_option
 from runner.cli.printing import resume_command
-from runner.cli.settings import database, retention, seconds
+from runner.cli.settings import database, retention
 from runner.cli.speaking import moment, say, tell, tell_json, tell_rows
 from runner.cli.stored import SHORT, reading, was_left, writing
 from runner.ground.clock import SystemClock
+from runner.ground.errors import UsageError
 from runner.record.retention import Collected, Rule, collect, plan
 from runner.record.store.contract import RunRow, VersionRow
 from runner.record.store.rules import ENDED
+from runner.workflow.compiler.reader import parse_duration
 
 THOUSAND = 1000
 
@@ -112,7 +114,9 @@ def wf_gc(dry_run: bool, as_document: bool, db: str | None, **given: Any) -> Non
 
 
 def _rule(older_than: str | None, keep: int | None, statuses: tuple[str, ...]) -> Rule:
-    age = None if older_than is None else seconds("--older-than", older_than, "12h or 30d")
+    age = None if older_than is None else parse_duration(older_than)
+    if older_than is not None and age is None:
+        raise UsageError(f"--older-than '{older_than}' is no duration such as 12h or 30d")
     given = Rule(age, keep, frozenset(statuses))
     return retention() if given.says_nothing else given
 

@@ -15,10 +15,9 @@ from runner.ground.json_value import Json
 from runner.ground.plain import one_line
 from runner.record.answers import as_typed
 from runner.record.events import Commit
-from runner.record.history import read_table
 from runner.record.run_state import RunState
 from runner.record.store.contract import Store
-from runner.seeing.diagram import find_node, mermaid, overlay_of
+from runner.seeing.diagram import find_node, mermaid_of_run
 from runner.seeing.subscribers.lines import dollars
 from runner.workflow.model import Loaded
 
@@ -45,10 +44,9 @@ class JobSummary:
         if result.error is not None and result.status == "failed":
             annotate([_failure(loaded, result.error)], err=True)
         if path := os.environ.get("GITHUB_STEP_SUMMARY"):
-            steps, calls = (read_table(self._store, self._run, table) for table in ("steps", "model_calls"))
-            overlay = overlay_of(loaded.workflow, f"run {self._run} {result.status}", steps, calls)
+            picture = mermaid_of_run(self._store, self._run, result.status, loaded)
             with suppress(OSError), Path(path).open("a", encoding="utf-8") as summary:  # it is no part of the run
-                summary.write(_summary(result, mermaid(loaded, overlay)))
+                summary.write(_summary(result, picture))
 
 
 def _failure(loaded: Loaded, error: Mapping[str, Json]) -> Problem:

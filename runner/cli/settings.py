@@ -19,19 +19,7 @@ from runner.workflow.compiler.reader import parse_duration
 
 FOLDER = Path(".wf")
 CONFIG = FOLDER / "config.toml"
-KNOWN: dict[str, tuple[type, ...]] = {
-    "db": (str,),
-    "durability": (str,),
-    "codec": (str,),
-    "compression": (str,),
-    "retention": (str, int),
-    "wait_limit": (str,),
-    "concurrency": (str, int),
-    "lease": (str,),
-}
-"""Every setting, and what it is in the configuration file."""
-
-EXAMPLES = {
+KNOWN = {
     "db": 'db = "runs/wf.db"',
     "durability": 'durability = "normal"',
     "codec": 'codec = "msgpack"',
@@ -41,6 +29,10 @@ EXAMPLES = {
     "concurrency": "concurrency = 4",
     "lease": 'lease = "30s"',
 }
+"""Every setting, as the configuration file may make it."""
+
+COUNTS = ("retention", "concurrency")
+"""The settings that may be whole numbers there; all are texts else."""
 
 MOST_DIGITS = 9
 """Digits of the largest number of runs that can be kept."""
@@ -88,10 +80,11 @@ def _check_kind(name: str, value: object) -> None:
     if name not in KNOWN:
         near = did_you_mean(name, list(KNOWN))
         raise UsageError(f"{CONFIG}: unknown setting '{name}'{near}", f"the settings are: {', '.join(KNOWN)}")
-    if type(value) not in KNOWN[name]:
-        allowed = "a text in quotes, or a whole number" if int in KNOWN[name] else "a text in quotes"
+    counts = name in COUNTS
+    if type(value) not in ((str, int) if counts else (str,)):
+        allowed = "a text in quotes, or a whole number" if counts else "a text in quotes"
         shown = str(value).lower() if isinstance(value, bool) else value
-        raise UsageError(f"{CONFIG}: {name} = {shown} can't be used", f"it is {allowed}, as in {EXAMPLES[name]}")
+        raise UsageError(f"{CONFIG}: {name} = {shown} can't be used", f"it is {allowed}, as in {KNOWN[name]}")
 
 
 def database(flag: str | None) -> Path:
@@ -161,14 +154,6 @@ def refuse_unusable(limit: str | None, most: str | None) -> None:
     wait_limit(limit)
     lease()
     concurrency(most)
-
-
-def seconds(what: str, value: str, such_as: str) -> float:
-    """A duration in seconds. Raises UsageError."""
-    found = parse_duration(value)
-    if found is None:
-        raise UsageError(f"{what} '{value}' is no duration such as {such_as}")
-    return found
 
 
 def concurrency(flag: str | None) -> int | None:

@@ -23,6 +23,9 @@ _COMMAND = re.compile(r"^\s*:(?=:)|#(?=#\[)", re.MULTILINE)
 """How lines begin that the runner of GitHub Actions takes for commands of its own."""
 
 
+_NUMBER = re.compile(r"(\d+)")
+
+
 def say(text: str = "") -> None:
     """A line for people, on stderr; where nobody listens any more it is lost."""
     with suppress(OSError):
@@ -57,6 +60,11 @@ def moment(at: float) -> str:
         return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
     except (OverflowError, ValueError, OSError):
         return "a time past all calendars"
+
+
+def natural(place: str) -> list[tuple[int, str]]:
+    """What to sort paths by, so that `each[10]` comes after `each[9]`."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in _NUMBER.split(place)]
 
 
 def in_actions() -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -10,7 +9,7 @@ import click
 
 from runner.cli.options import database_option
 from runner.cli.printing import command_for, document, resume_command
-from runner.cli.speaking import moment, say, tell, tell_json
+from runner.cli.speaking import moment, natural, say, tell, tell_json
 from runner.cli.stored import find_run, reading, run_argument, was_left
 from runner.engine.runs import RunResult, result_of
 from runner.ground.errors import EXIT_INTERRUPTED
@@ -42,8 +41,6 @@ PAUSE = 0.2
 """Seconds between looks at a run that is being followed."""
 
 Row = Mapping[str, Json]
-
-_NUMBER = re.compile(r"(\d+)")
 
 SHOW = """\b
 Examples:
@@ -131,11 +128,6 @@ def _in_order(steps: Sequence[Row]) -> list[Row]:
         for place in places_to(step["step"]):
             first[place] = min(first.get(place, step["started_seq"]), step["started_seq"])
     return sorted(steps, key=lambda step: [(first[place], natural(place)) for place in places_to(step["step"])])
-
-
-def natural(place: str) -> list[tuple[int, str]]:
-    """What to sort paths by, so that `each[10]` comes after `each[9]`."""
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in _NUMBER.split(place)]
 
 
 def _step(step: Row, seconds: float | None, call: Row | None) -> str:
