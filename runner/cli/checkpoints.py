@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import click
 
@@ -16,8 +16,9 @@ from runner.record.answers import as_typed
 from runner.record.definitions import texts_of
 from runner.record.history import Checkpoint, checkpoints, states
 from runner.record.store.contract import Definition
-from runner.travel.differences import Difference, state_differences, text_differences, version_differences
+from runner.travel.differences import state_differences, text_differences, version_differences
 from runner.workflow.compiler import RecordedFiles
+from runner.workflow.model import Workflow
 
 CHECKPOINTS = """\b
 Examples:
@@ -92,30 +93,21 @@ def _tell_values(values: Mapping[str, Json], prefix: str) -> None:
 @database_option
 def wf_diff(before: str, after: str, as_document: bool, db: str | None) -> None:
     """Print what is different in AFTER: two of RUN, RUN@N, or two of WORKFLOW@VERSION."""
+    texts: Iterable[str] = ()
     with reading(db) as store:
         if names_run(store, before):
-            (first, at), (second, then) = find_checkpoint(store, before), find_checkpoint(store, after)
-            _tell_differences(
-                state_differences(states(store, first, at), states(store, second, then)), as_document=as_document
-            )
-            return
-        old, new = find_version(store, before), find_version(store, after)
-        _compare_versions(store.definition(old), store.definition(new), as_document=as_document)
-
-
-def _compare_versions(old: Definition, new: Definition, *, as_document: bool) -> None:
-    workflows = [load_recorded(file, RecordedFiles(texts), {}).workflow for file, texts in map(texts_of, (old, new))]
-    _tell_differences(version_differences(*workflows), as_document=as_document)
-    if not as_document:
-        for line in text_differences(old.files, new.files):
-            tell(line)
-
-
-def _tell_differences(found: list[Difference], *, as_document: bool) -> None:
+            found = state_differences(*(states(store, *find_checkpoint(store, name)) for name in (before, after)))
+        else:
+            old, new = (store.definition(find_version(store, name)) for name in (before, after))
+            found = version_differences(_workflow(old), _workflow(new))
+            texts = text_differences(old.files, new.files)
     if as_document:
         tell_json([difference.as_json() for difference in found])
         return
-    for difference in found:
-        tell(str(difference))
-    if not found:
-        tell("no difference")
+    for line in [*(map(str, found) if found else ["no difference"]), *texts]:
+        tell(line)
+
+
+def _workflow(recorded: Definition) -> Workflow:
+    file, texts = texts_of(recorded)
+    return load_recorded(file, RecordedFiles(texts), {}).workflow

@@ -22,7 +22,6 @@ from runner.engine.surroundings import Audience, Listener, Surroundings
 from runner.ground.clock import SystemClock
 from runner.ground.errors import EXIT_HUNG_UP, EXIT_INTERRUPTED, EXIT_TERMINATED, EXIT_USAGE, UsageError
 from runner.record.store.contract import Store
-from runner.seeing.subscribers.asking import Asking
 from runner.seeing.subscribers.lines import Lines, Teller, event_lines
 
 SIGNALS = {signal.SIGINT: EXIT_INTERRUPTED, signal.SIGTERM: EXIT_TERMINATED, signal.SIGHUP: EXIT_HUNG_UP}
@@ -134,7 +133,7 @@ def _listeners(store: Store, manner: Manner) -> tuple[Listener, ...]:
 
 
 def _in_terminal(audience: Audience, manner: Manner) -> Audience:
-    from runner.seeing.subscribers.terminal import Terminal  # noqa: PLC0415 - rich is heavy, and only a terminal needs it
+    from runner.seeing.subscribers.terminal import Asking, Terminal  # noqa: PLC0415 - it needs rich, which is heavy
 
     terminal = Terminal(SystemClock())
     if manner.in_terminal:
