@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from functools import wraps
 from pathlib import Path
+from typing import Any, ParamSpec
 
 from runner.engine.choices import Choices, refuse_unknown_answers
 from runner.engine.loading import load_workflow
@@ -15,9 +17,12 @@ from runner.ground.clock import SystemClock
 from runner.ground.json_value import Json
 from runner.record.store.sqlite import memory_store, open_store
 from runner.workflow.model import Loaded
-from runner.world.providers.scripted import Script, read_script
+from runner.world.providers.scripted import read_script
 
 __all__ = ["Loaded", "RunResult", "arun", "load", "run"]
+
+P = ParamSpec("P")
+"""What `run` and `arun` take."""
 
 
 def load(path: str | Path, *, allow: Mapping[str, Sequence[str]] | None = None) -> Loaded:
@@ -50,7 +55,8 @@ async def arun(  # noqa: PLR0913 - what a command line may say, each by its name
     Raises InvalidWorkflow; UsageError for inputs, models or answers that the workflow does not have (no run is made);
     StoreError.
     """
-    prepared = _prepared(workflow, inputs or {}, Choices(models or {}, allow or {}, _script(mock), run=run_id))
+    script = None if mock is None else read_script(Path(mock))
+    prepared = _prepared(workflow, inputs or {}, Choices(models or {}, allow or {}, script, run=run_id))
     refuse_unknown_answers(prepared.loaded.workflow, answers or {})
     store = memory_store() if db is None else open_store(Path(db))
     try:
@@ -65,33 +71,13 @@ def _prepared(workflow: str | Path | Loaded, inputs: Mapping[str, Json], choices
     return prepare(loaded, inputs, choices, os.environ, SystemClock())
 
 
-def _script(mock: str | Path | None) -> Script | None:
-    return None if mock is None else read_script(Path(mock))
+def _without_loop(work: Callable[P, Coroutine[Any, Any, RunResult]]) -> Callable[P, RunResult]:
+    @wraps(work, assigned=("__annotations__",))
+    def run(*given: P.args, **named: P.kwargs) -> RunResult:
+        """`arun`, for callers without an event loop of their own."""
+        return asyncio.run(work(*given, **named))
+
+    return run
 
 
-def run(  # noqa: PLR0913 - as arun
-    workflow: str | Path | Loaded,
-    inputs: Mapping[str, Json] | None = None,
-    *,
-    mock: str | Path | None = None,
-    models: Mapping[str, str] | None = None,
-    allow: Mapping[str, Sequence[str]] | None = None,
-    answers: Mapping[str, str] | None = None,
-    wait_limit: float = 60.0,
-    db: str | Path | None = None,
-    run_id: str = "",
-) -> RunResult:
-    """`arun`, for callers without an event loop of their own."""
-    return asyncio.run(
-        arun(
-            workflow,
-            inputs,
-            mock=mock,
-            models=models,
-            allow=allow,
-            answers=answers,
-            wait_limit=wait_limit,
-            db=db,
-            run_id=run_id,
-        )
-    )
+run = _without_loop(arun)

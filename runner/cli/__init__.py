@@ -45,6 +45,20 @@ COMMANDS = {
 }
 """Every command and its help in a line. A command's module is imported when it is called."""
 
+HOMES = {
+    name: module
+    for module, names in {
+        "flows": ("validate", "patterns"),
+        "messages": ("answer", "signal", "pause", "cancel"),
+        "continuations": ("resume", "fork", "retry"),
+        "inventory": ("runs", "workflows", "gc"),
+        "checkpoints": ("checkpoints", "state", "diff"),
+        "story": ("show", "logs"),
+    }.items()
+    for name in names
+}
+"""The module of each command that shares one."""
+
 EPILOG = """\b
 Examples:
   wf init                                     # a first workflow that runs offline
@@ -58,7 +72,9 @@ GARBAGE = 100_000
 """How many more objects are made than dropped before the collector looks: a start makes many, and hardly any cycle."""
 
 
-@click.group(cls=Lazy, commands_help=COMMANDS, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Lazy, helps=COMMANDS, homes=HOMES, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(package_name="wf", prog_name="wf")
 @click.option("--debug", is_flag=True, expose_value=False, help="Show where in the code an internal error arose.")
 def root() -> None:

@@ -6,8 +6,7 @@ from contextlib import suppress
 
 import click
 
-from runner.cli.reporting import as_json, problem_json
-from runner.cli.speaking import say
+from runner.cli.speaking import say, tell_json
 from runner.ground.errors import EXIT_FAILED, EXIT_STORE, EXIT_USAGE, InvalidWorkflow, Problem, WorkflowError
 from runner.ground.json_value import Json
 
@@ -30,7 +29,7 @@ def complain(error: Exception, *, as_document: bool) -> int:
         say(f"internal error: {type(error).__name__}: {error}\n  help: run it again with --debug")
     if as_document:
         with suppress(OSError):  # stdout itself may be what is wrong
-            click.echo(as_json(failure(error)))
+            tell_json(failure(error))
     return code
 
 
@@ -44,3 +43,17 @@ def failure(error: Exception) -> dict[str, Json]:
     words, hint = (error.message, error.hint) if isinstance(error, WorkflowError) else (str(error), "")
     problem = Problem(words, hint=hint, rule=RULES.get(code, "internal"))
     return {"status": "invalid" if code == EXIT_USAGE else "error", "errors": [problem_json(problem)]}
+
+
+def problem_json(problem: Problem) -> dict[str, Json]:
+    """A problem as JSON."""
+    place = problem.place
+    return {
+        "file": place.file if place else None,
+        "line": place.line if place else None,
+        "column": place.column if place else None,
+        "severity": problem.severity,
+        "rule": problem.rule,
+        "message": problem.message,
+        "hint": problem.hint,
+    }

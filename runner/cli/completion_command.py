@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import click
-from click.shell_completion import get_completion_class
+from click.shell_completion import BashComplete, FishComplete, ZshComplete
 
-from runner.ground.errors import UsageError
+SHELLS = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
 
 EPILOG = """\b
 Examples:
@@ -16,12 +16,8 @@ Examples:
 
 
 @click.command("completion", epilog=EPILOG)
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.argument("shell", type=click.Choice(list(SHELLS)))
 @click.pass_context
-def command(context: click.Context, shell: str) -> int:
+def wf_completion(context: click.Context, shell: str) -> None:
     """Print the script that completes `wf` in SHELL."""
-    completion = get_completion_class(shell)
-    if completion is None:
-        raise UsageError(f"there is no completion for {shell}")
-    click.echo(completion(context.find_root().command, {}, "wf", "_WF_COMPLETE").source())
-    return 0
+    click.echo(SHELLS[shell](context.find_root().command, {}, "wf", "_WF_COMPLETE").source())

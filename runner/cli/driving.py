@@ -9,25 +9,20 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import IO
 
-import click
 import msgspec
 from msgspec.structs import replace
 
-from runner.cli.annotations import in_actions
 from runner.cli.job_summary import JobSummary
+from runner.cli.options import parse_pairs
 from runner.cli.printing import EXITS, document, say_takeover, say_warning, tell_result
-from runner.cli.reporting import as_json
-from runner.cli.settings import concurrency, lease
-from runner.cli.speaking import say
+from runner.cli.settings import concurrency, lease, wait_limit
+from runner.cli.speaking import in_actions, say, tell_json
 from runner.engine.runs import RunResult
 from runner.engine.surroundings import Audience, Listener, Surroundings
 from runner.ground.clock import SystemClock
 from runner.ground.errors import EXIT_HUNG_UP, EXIT_INTERRUPTED, EXIT_TERMINATED, EXIT_USAGE, UsageError
 from runner.record.store.contract import Store
-from runner.seeing.subscribers.asking import Asking
-from runner.seeing.subscribers.json_lines import JsonLines
-from runner.seeing.subscribers.lines import Lines
-from runner.seeing.subscribers.pipe import Pipe
+from runner.seeing.subscribers.lines import Lines, Teller, event_lines
 
 SIGNALS = {signal.SIGINT: EXIT_INTERRUPTED, signal.SIGTERM: EXIT_TERMINATED, signal.SIGHUP: EXIT_HUNG_UP}
 
@@ -36,26 +31,29 @@ GRACE = 10.0
 """Seconds that what is in flight has to end by itself once a run is to stop; it is cut off then."""
 
 
-class Show(msgspec.Struct, frozen=True):
-    """How much a run shows of itself, and to whom."""
+class Manner(msgspec.Struct, frozen=True):
+    """How a command drives a run, by its options: how much the run shows of itself, and how long it stays."""
 
-    json: bool = False
+    as_document: bool = False
     events: bool = False
     quiet: bool = False
     no_input: bool = False
+    answers: tuple[str, ...] = ()
+    wait_limit: str | None = None
+    most: str | None = None
 
     def __post_init__(self) -> None:
-        if self.json and self.events:
+        if self.as_document and self.events:
             raise UsageError("--json prints one document, --events a line for each event", "choose one of them")
 
     @property
     def in_terminal(self) -> bool:
-        return _is_terminal(sys.stderr) and not (self.json or self.events or self.quiet)
+        return _is_terminal(sys.stderr) and not (self.as_document or self.events or self.quiet)
 
     @property
     def asks(self) -> bool:
         attended = _is_terminal(sys.stdin) and _is_terminal(sys.stderr)
-        return attended and not (self.json or self.events or self.no_input)
+        return attended and not (self.as_document or self.events or self.no_input)
 
 
 def _is_terminal(stream: IO[str] | None) -> bool:
@@ -90,48 +88,14 @@ class Signals:
             self._stop_run()
 
 
-def surroundings(
-    store: Store, show: Show, answers: tuple[str, ...], wait_limit: float, signals: Signals, most: str | None = None
-) -> Surroundings:
-    """What this process lends to a run, by how it is shown. `most` is the flag that says how much runs at once."""
-    audience = Audience(answers=parse_pairs(answers, "--answer STEP=VALUE"), engaged=signals.attach, warned=say_warning)
-    if not show.json:
-        audience = replace(audience, told=partial(say_takeover, quiet=show.quiet))
-    if show.in_terminal or show.asks:
-        audience = _in_terminal(audience, show)
-    else:
-        audience = replace(audience, listeners=_listeners(store, show))
-    return Surroundings(
-        store, audience, wait_limit=wait_limit, grace=GRACE, lease=lease(), concurrency=concurrency(most)
-    )
-
-
-def _listeners(store: Store, show: Show) -> tuple[Listener, ...]:
-    listeners: list[Listener] = [JobSummary(store)] if in_actions() else []
-    if show.events:
-        listeners.append(JsonLines(Pipe(sys.stdout)))
-    elif not (show.json or show.quiet):
-        listeners.append(Lines(Pipe(sys.stderr)))
-    return tuple(listeners)
-
-
-def _in_terminal(audience: Audience, show: Show) -> Audience:
-    from runner.seeing.subscribers.terminal import Terminal  # noqa: PLC0415 - rich is heavy, and only a terminal needs it
-
-    terminal = Terminal(SystemClock())
-    if show.in_terminal:
-        audience = replace(audience, listeners=(terminal,), stream=terminal.stream)
-    audience = replace(audience, warned=terminal.warn)
-    return replace(audience, ask=Asking(terminal).ask) if show.asks else audience
-
-
-def run_and_tell(work: Coroutine[object, object, RunResult], show: Show, signals: Signals) -> int:
+def drive(store: Store, work: Callable[[Surroundings], Coroutine[object, object, RunResult]], manner: Manner) -> int:
     """Run it to its end or its pause, print how it stands, and give the exit code."""
-    result = asyncio.run(_heeding(work, signals))
-    if show.json:
-        click.echo(as_json(document(result)))
+    signals = Signals()
+    result = asyncio.run(_heeding(work(_surroundings(store, manner, signals)), signals))
+    if manner.as_document:
+        tell_json(document(result))
     else:
-        tell_result(result, quiet=show.quiet, outputs=not show.events)
+        tell_result(result, quiet=manner.quiet, outputs=not manner.events)
     if result.refused:
         say(f"error: {result.refused}")
         return EXIT_USAGE
@@ -145,12 +109,34 @@ async def _heeding(work: Coroutine[object, object, RunResult], signals: Signals)
     return await work
 
 
-def parse_pairs(pairs: tuple[str, ...], form: str) -> dict[str, str]:
-    """`name=value` arguments; the last of a name wins. Raises UsageError."""
-    found = {}
-    for pair in pairs:
-        name, sign, value = pair.partition("=")
-        if not sign or not name:
-            raise UsageError(f"'{pair}' is not of the form {form}")
-        found[name] = value
-    return found
+def _surroundings(store: Store, manner: Manner, signals: Signals) -> Surroundings:
+    """What this process lends to a run, by how it is driven."""
+    answers = parse_pairs(manner.answers, "--answer STEP=VALUE")
+    audience = Audience(answers=answers, engaged=signals.attach, warned=say_warning)
+    if not manner.as_document:
+        audience = replace(audience, told=partial(say_takeover, quiet=manner.quiet))
+    if manner.in_terminal or manner.asks:
+        audience = _in_terminal(audience, manner)
+    else:
+        audience = replace(audience, listeners=_listeners(store, manner))
+    limit, most = wait_limit(manner.wait_limit), concurrency(manner.most)
+    return Surroundings(store, audience, wait_limit=limit, grace=GRACE, lease=lease(), concurrency=most)
+
+
+def _listeners(store: Store, manner: Manner) -> tuple[Listener, ...]:
+    listeners: list[Listener] = [JobSummary(store)] if in_actions() else []
+    if manner.events:
+        listeners.append(Lines(sys.stdout, event_lines))
+    elif not (manner.as_document or manner.quiet):
+        listeners.append(Lines(sys.stderr, Teller().lines))
+    return tuple(listeners)
+
+
+def _in_terminal(audience: Audience, manner: Manner) -> Audience:
+    from runner.seeing.subscribers.terminal import Asking, Terminal  # noqa: PLC0415 - it needs rich, which is heavy
+
+    terminal = Terminal(SystemClock())
+    if manner.in_terminal:
+        audience = replace(audience, listeners=(terminal,), stream=terminal.stream)
+    audience = replace(audience, warned=terminal.warn)
+    return replace(audience, ask=Asking(terminal).ask) if manner.asks else audience

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from runner.cli.reporting import as_json, json_object
+from runner.cli.options import json_object
+from runner.cli.speaking import tell_json
 from runner.ground.errors import ExpressionError, Place, Problem, UsageError
 from runner.language.expression import compile_expression
 
@@ -20,7 +21,7 @@ Examples:
 @click.command("eval", epilog=EPILOG, context_settings={"ignore_unknown_options": True})
 @click.argument("expression")
 @click.option("--context", metavar="FILE", help="A JSON object of the names it may use; - reads stdin.")
-def command(expression: str, context: str | None) -> int:
+def wf_eval(expression: str, context: str | None) -> None:
     """Evaluate EXPRESSION (CEL) and print its value as JSON."""
     scope = json_object(context) if context else {}
     try:
@@ -30,5 +31,4 @@ def command(expression: str, context: str | None) -> int:
             "expression", 1, error.offset + 1, expression.splitlines()[0] if expression.strip() else "", error.width
         )
         raise UsageError(str(Problem(error.message, place, error.hint)).removeprefix("error: ")) from error
-    click.echo(as_json(value))
-    return 0
+    tell_json(value)

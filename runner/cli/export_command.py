@@ -12,10 +12,9 @@ from typing import IO
 
 import click
 
-from runner.cli.completing_runs import RUN
-from runner.cli.settings import database_option
+from runner.cli.options import database_option
 from runner.cli.speaking import say
-from runner.cli.stored import find_run, reading
+from runner.cli.stored import find_run, reading, run_argument
 from runner.ground.errors import UsageError
 from runner.travel.exports import exported
 
@@ -28,10 +27,10 @@ Examples:
 
 
 @click.command("export", epilog=EPILOG)
-@click.argument("run", type=RUN)
+@run_argument
 @click.option("-o", "--output", metavar="FILE", help="Where to write it, readable for you alone; else to stdout.")
 @database_option
-def command(run: str, output: str | None, db: str | None) -> int:
+def wf_export(run: str, output: str | None, db: str | None) -> None:
     """Write RUN as JSON lines: its workflow's files and all its events, those of a past that it shares too.
 
     It is as it stands at this moment, even while it is going on. Secret inputs are not in it, only references to them;
@@ -43,7 +42,6 @@ def command(run: str, output: str | None, db: str | None) -> int:
             file.writelines(exported(store, row.id))
     if output:
         say(f"run {row.id}: {row.events} events exported to {output}")
-    return 0
 
 
 @contextmanager

@@ -6,14 +6,13 @@ from pathlib import Path
 
 import click
 
-from runner.cli.completing import FLOW
-from runner.cli.settings import database_option
+from runner.cli.options import database_option, offer_flows
 from runner.cli.speaking import tell
 from runner.cli.stored import find_run, reading
 from runner.engine.loading import load_workflow
 from runner.engine.runs import pinned
-from runner.record.history import load_state, read_table
-from runner.seeing.diagram import mermaid, overlay_of
+from runner.record.history import load_state
+from runner.seeing.diagram import mermaid, mermaid_of_run
 
 EPILOG = """\b
 Examples:
@@ -24,18 +23,15 @@ Examples:
 
 
 @click.command("graph", epilog=EPILOG)
-@click.argument("what", metavar="FLOW|RUN", type=FLOW)
+@click.argument("what", metavar="FLOW|RUN", shell_complete=offer_flows)
 @click.option("--format", "form", type=click.Choice(["mermaid"]), default="mermaid", help="How to draw (mermaid).")
 @database_option
-def command(what: str, form: str, db: str | None) -> int:
+def wf_graph(what: str, form: str, db: str | None) -> None:
     """Draw FLOW (a file, or pattern:NAME) or RUN (an id, the beginning of one, or `last`)."""
     if Path(what).is_file() or ":" in what or what.endswith((".yaml", ".yml")):
         tell(mermaid(load_workflow(what)).rstrip("\n"))
-        return 0
+        return
     with reading(db) as store:
         row = find_run(store, what)
         loaded = pinned(store, load_state(store, row.id))
-        steps, calls = (read_table(store, row.id, table) for table in ("steps", "model_calls"))
-    overlay = overlay_of(loaded.workflow, f"run {row.id} {row.status}", steps, calls)
-    tell(mermaid(loaded, overlay).rstrip("\n"))
-    return 0
+        tell(mermaid_of_run(store, row.id, row.status, loaded).rstrip("\n"))

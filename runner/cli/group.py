@@ -13,11 +13,15 @@ from runner.ground.errors import EXIT_BROKEN_PIPE, did_you_mean
 
 
 class Lazy(click.Group):
-    """Knows its commands' helps from a table; `runner.cli.<name>_command` holds the command itself."""
+    """Knows its commands' helps from a table. `homes` is the module of each that shares one with others.
 
-    def __init__(self, *args: Any, commands_help: Mapping[str, str], **kwargs: Any) -> None:
+    All else are in `runner.cli.<name>_command`; the command itself is called `wf_<name>`.
+    """
+
+    def __init__(self, *args: Any, helps: Mapping[str, str], homes: Mapping[str, str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._helps = commands_help
+        self._helps = helps
+        self._homes = homes
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
         with _unread():
@@ -33,7 +37,8 @@ class Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self._helps:
             return None
-        command: click.Command = import_module(f"runner.cli.{cmd_name}_command").command
+        home = import_module(f"runner.cli.{self._homes.get(cmd_name, f'{cmd_name}_command')}")
+        command: click.Command = getattr(home, f"wf_{cmd_name}")
         return command
 
     def resolve_command(

@@ -13,8 +13,8 @@ from typing import BinaryIO
 
 import click
 
+from runner.cli.options import database_option
 from runner.cli.printing import resume_command
-from runner.cli.settings import database_option
 from runner.cli.speaking import say, tell
 from runner.cli.stored import writing
 from runner.engine.runs import checked_run_id
@@ -40,7 +40,7 @@ Examples:
 @click.argument("file")
 @click.option("--run-id", metavar="ID", help="The run's id here; the one that it had by default.")
 @database_option
-def command(file: str, run_id: str | None, db: str | None) -> int:
+def wf_import(file: str, run_id: str | None, db: str | None) -> None:
     """Take in the run that was exported to FILE; - reads stdin. From now on it works in the current folder.
 
     FILE is checked as a whole before anything is written. It is only data: nothing of it runs until you resume or fork
@@ -52,7 +52,6 @@ def command(file: str, run_id: str | None, db: str | None) -> int:
             row = take_in(store, checked)
     tell(row.id)
     _explain(row, checked.state.options.get("allow", {}))
-    return 0
 
 
 def _explain(row: RunRow, allowed: Mapping[str, Sequence[str]]) -> None:

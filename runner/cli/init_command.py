@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -25,33 +26,29 @@ Examples:
 @click.argument("file", required=False)
 @click.option("--pattern", metavar="NAME", help="Copy this bundled pattern.")
 @click.option("--force", is_flag=True, help="Overwrite what is there.")
-def command(file: str | None, pattern: str | None, force: bool) -> int:
+def wf_init(file: str | None, pattern: str | None, force: bool) -> None:
     """Write FILE: a workflow of your own to start from (flow.yaml), or a copy of a pattern (NAME.yaml)."""
     target = Path(file or f"{pattern or 'flow'}.yaml")
     if pattern is not None:
-        _write(target, pattern_path(f"pattern:{pattern}").read_text(encoding="utf-8"), force=force)
+        _copy({target: pattern_path(f"pattern:{pattern}")}, force=force)
         say(f"next: wf validate {target}")
-        return 0
+        return
     mock = target.with_name(f"{target.stem}.mock.yaml")
     folder = data("workflows")
-    for path in (target, mock):
-        _refuse_overwriting(path, force=force)
-    _write(target, (folder / FIRST).read_text(encoding="utf-8"), force=force)
-    _write(mock, (folder / "first" / "mock.yaml").read_text(encoding="utf-8"), force=force)
+    _copy({target: folder / FIRST, mock: folder / "first" / "mock.yaml"}, force=force)
     say(f"next: wf run {target} --mock {mock} -i topic=tea")
-    return 0
 
 
-def _refuse_overwriting(path: Path, *, force: bool) -> None:
-    if path.exists() and not force:
-        raise UsageError(f"{path} exists", "name another file, or overwrite it with --force")
-
-
-def _write(path: Path, text: str, *, force: bool) -> None:
-    _refuse_overwriting(path, force=force)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"can't write {path}: {error.strerror}") from error
-    say(f"wrote {path}")
+def _copy(sources: Mapping[Path, Path], *, force: bool) -> None:
+    """Write what each path is to hold; nothing if one of them is there. Raises UsageError."""
+    for path in sources:
+        if path.exists() and not force:
+            raise UsageError(f"{path} exists", "name another file, or overwrite it with --force")
+    for path, source in sources.items():
+        text = source.read_text(encoding="utf-8")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"can't write {path}: {error.strerror}") from error
+        say(f"wrote {path}")

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from runner.cli.annotations import annotate
+from runner.cli.speaking import annotate
 from runner.engine.runs import RunResult, pinned, result_of
 from runner.ground.errors import Problem
 from runner.ground.json_value import Json
 from runner.ground.plain import one_line
+from runner.record.answers import as_typed
 from runner.record.events import Commit
-from runner.record.history import read_table
 from runner.record.run_state import RunState
 from runner.record.store.contract import Store
-from runner.seeing.diagram import find_node, mermaid, overlay_of
+from runner.seeing.diagram import find_node, mermaid_of_run
 from runner.seeing.subscribers.lines import dollars
 from runner.workflow.model import Loaded
 
@@ -45,10 +44,9 @@ class JobSummary:
         if result.error is not None and result.status == "failed":
             annotate([_failure(loaded, result.error)], err=True)
         if path := os.environ.get("GITHUB_STEP_SUMMARY"):
-            steps, calls = (read_table(self._store, self._run, table) for table in ("steps", "model_calls"))
-            overlay = overlay_of(loaded.workflow, f"run {self._run} {result.status}", steps, calls)
+            picture = mermaid_of_run(self._store, self._run, result.status, loaded)
             with suppress(OSError), Path(path).open("a", encoding="utf-8") as summary:  # it is no part of the run
-                summary.write(_summary(result, mermaid(loaded, overlay)))
+                summary.write(_summary(result, picture))
 
 
 def _failure(loaded: Loaded, error: Mapping[str, Json]) -> Problem:
@@ -65,8 +63,7 @@ def _summary(result: RunResult, picture: str) -> str:
     if result.outputs:
         lines += ["", "| output | value |", "|---|---|"]
     for name, value in result.outputs.items():
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        lines.append(f"| {_literal(name)} | {_literal(one_line(text, LONGEST_VALUE))} |")
+        lines.append(f"| {_literal(name)} | {_literal(one_line(as_typed(value), LONGEST_VALUE))} |")
     return "\n".join([*lines, "", "```mermaid", picture.rstrip(), "```", "", ""])
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
 import msgspec
 
 from runner.cli.settings import database_words
-from runner.cli.speaking import say, tell
+from runner.cli.speaking import moment, say, tell
 from runner.engine.runs import RunResult
 from runner.engine.takeover import Takeover
 from runner.ground.errors import (
@@ -100,7 +98,7 @@ def tell_result(result: RunResult, *, quiet: bool, outputs: bool = True) -> None
     """A run's result in words: outputs on stdout, all else on stderr."""
     if result.status == "completed" and outputs:
         for name, value in result.outputs.items():
-            tell(f"{name}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}")
+            tell(f"{name}: {as_typed(value)}")
     if quiet and result.status == "completed":
         return
     used = f", {result.tokens} tokens, {dollars(result.cost_usd)}" if result.tokens else ""
@@ -134,11 +132,3 @@ def _say_waiting(result: RunResult) -> None:
             say(f"  nothing by itself; from then on: {resume_command(result.run)}")
     if not result.waiting:
         say(f"  {resume_command(result.run)}")
-
-
-def moment(at: float) -> str:
-    """A time as text: UTC, to the second."""
-    try:
-        return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-    except (OverflowError, ValueError, OSError):
-        return "a time past all calendars"

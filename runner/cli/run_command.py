@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
-from runner.cli.annotations import annotate, in_actions
-from runner.cli.completing import FLOW
-from runner.cli.driving import Show, Signals, parse_pairs, run_and_tell, surroundings
-from runner.cli.reporting import json_object, parse_allowed
-from runner.cli.settings import (
-    concurrency_option,
-    database_option,
-    durability,
-    durability_option,
-    refuse_unusable,
-    wait_limit,
-)
-from runner.cli.speaking import say
+from runner.cli.driving import Manner, drive
+from runner.cli.options import driving_options, json_object, offer_flows, parse_allowed, parse_pairs, waiting_options
+from runner.cli.settings import durability, refuse_unusable
+from runner.cli.speaking import annotate, in_actions, say
 from runner.cli.stored import writing
 from runner.engine.choices import Choices, refuse_unknown_answers, unused_replies
 from runner.engine.loading import load_workflow
@@ -47,7 +40,7 @@ Exit codes: 0 completed, 1 failed, 2 usage or invalid file, 3 paused (waiting), 
 
 
 @click.command("run", epilog=EPILOG)
-@click.argument("flow", type=FLOW)
+@click.argument("flow", shell_complete=offer_flows)
 @click.option(
     "-i", "pairs", multiple=True, metavar="NAME=VALUE", help="An input: text if its type is string, else JSON."
 )
@@ -63,27 +56,18 @@ Exit codes: 0 completed, 1 failed, 2 usage or invalid file, 3 paused (waiting), 
 )
 @click.option("--mock", metavar="FILE", help="Scripted replies in the place of models.")
 @click.option("--answer", "answers", multiple=True, metavar="STEP=VALUE", help="Answer a person's question beforehand.")
-@click.option("--no-input", is_flag=True, help="Never ask; pause when only a person can go on.")
-@click.option("--wait-limit", metavar="DURATION", help="How long to stay while only time goes on (60s).")
+@waiting_options
 @click.option("--run-id", metavar="ID", help="The run's id; fresh by default.")
 @click.option("--name", metavar="TEXT", default="", help="What to call the run.")
-@click.option("--json", "as_document", is_flag=True, help="One JSON document on stdout, and nothing else.")
-@click.option("--events", is_flag=True, help="Every event as a line of JSON on stdout.")
-@click.option("--quiet", is_flag=True, help="No progress; outputs and errors only.")
-@concurrency_option
-@durability_option
-@database_option
-def command(flow: str, as_document: bool, db: str | None, **given: Any) -> int:
+@driving_options
+def wf_run(flow: str, db: str | None, **given: Any) -> int:
     """Run FLOW: a YAML file, or pattern:NAME."""
-    show = Show(as_document, given["events"], given["quiet"], given["no_input"])
-    answers, limit, safety = given["answers"], wait_limit(given["wait_limit"]), durability(given["durable"])
-    refuse_unusable(given["most"])
+    manner, safety = msgspec.convert(given, Manner), durability(given["durable"])
+    refuse_unusable(manner.wait_limit, manner.most)
     prepared = _prepared(flow, given)
-    refuse_unknown_answers(prepared.loaded.workflow, parse_pairs(answers, "--answer STEP=VALUE"))
-    signals = Signals()
+    refuse_unknown_answers(prepared.loaded.workflow, parse_pairs(manner.answers, "--answer STEP=VALUE"))
     with writing(db, safety, create=True) as store:
-        around = surroundings(store, show, answers, limit, signals, given["most"])
-        return run_and_tell(start(prepared, around), show, signals)
+        return drive(store, partial(start, prepared), manner)
 
 
 def _prepared(flow: str, given: dict[str, Any]) -> Prepared:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from runner.cli.reporting import as_json
+from runner.cli.speaking import tell_json
 from runner.language.schema import bundle
 
 EPILOG = """\b
@@ -15,7 +15,6 @@ Examples:
 
 
 @click.command("schema", epilog=EPILOG)
-def command() -> int:
+def wf_schema() -> None:
     """Print the JSON Schema of workflow files in one self-contained document."""
-    click.echo(as_json(bundle()))
-    return 0
+    tell_json(bundle())

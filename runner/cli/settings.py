@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
@@ -19,19 +19,7 @@ from runner.workflow.compiler.reader import parse_duration
 
 FOLDER = Path(".wf")
 CONFIG = FOLDER / "config.toml"
-KNOWN: dict[str, tuple[type, ...]] = {
-    "db": (str,),
-    "durability": (str,),
-    "codec": (str,),
-    "compression": (str,),
-    "retention": (str, int),
-    "wait_limit": (str,),
-    "concurrency": (str, int),
-    "lease": (str,),
-}
-"""Every setting, and what it is in the configuration file."""
-
-EXAMPLES = {
+KNOWN = {
     "db": 'db = "runs/wf.db"',
     "durability": 'durability = "normal"',
     "codec": 'codec = "msgpack"',
@@ -41,6 +29,10 @@ EXAMPLES = {
     "concurrency": "concurrency = 4",
     "lease": 'lease = "30s"',
 }
+"""Every setting, as the configuration file may make it."""
+
+COUNTS = ("retention", "concurrency")
+"""The settings that may be whole numbers there; all are texts else."""
 
 MOST_DIGITS = 9
 """Digits of the largest number of runs that can be kept."""
@@ -88,10 +80,11 @@ def _check_kind(name: str, value: object) -> None:
     if name not in KNOWN:
         near = did_you_mean(name, list(KNOWN))
         raise UsageError(f"{CONFIG}: unknown setting '{name}'{near}", f"the settings are: {', '.join(KNOWN)}")
-    if type(value) not in KNOWN[name]:
-        allowed = "a text in quotes, or a whole number" if int in KNOWN[name] else "a text in quotes"
+    counts = name in COUNTS
+    if type(value) not in ((str, int) if counts else (str,)):
+        allowed = "a text in quotes, or a whole number" if counts else "a text in quotes"
         shown = str(value).lower() if isinstance(value, bool) else value
-        raise UsageError(f"{CONFIG}: {name} = {shown} can't be used", f"it is {allowed}, as in {EXAMPLES[name]}")
+        raise UsageError(f"{CONFIG}: {name} = {shown} can't be used", f"it is {allowed}, as in {KNOWN[name]}")
 
 
 def database(flag: str | None) -> Path:
@@ -156,18 +149,11 @@ def lease() -> float:
     return found
 
 
-def refuse_unusable(most: str | None) -> None:
+def refuse_unusable(limit: str | None, most: str | None) -> None:
     """Refuse what a run would be driven by, before anything is made for it. Raises UsageError."""
+    wait_limit(limit)
     lease()
     concurrency(most)
-
-
-def seconds(what: str, value: str, such_as: str) -> float:
-    """A duration in seconds. Raises UsageError."""
-    found = parse_duration(value)
-    if found is None:
-        raise UsageError(f"{what} '{value}' is no duration such as {such_as}")
-    return found
 
 
 def concurrency(flag: str | None) -> int | None:
@@ -194,20 +180,3 @@ def database_words() -> tuple[str, ...]:
     context = click.get_current_context(silent=True)
     given = (context.params.get("db") if context is not None else None) or os.environ.get("WF_DB")
     return ("--db", str(given)) if given else ()
-
-
-def concurrency_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """`--concurrency N`, on commands that drive a run."""
-    help_ = "How much runs at once, where the workflow allows more (WF_CONCURRENCY)."
-    return click.option("--concurrency", "most", metavar="N", help=help_)(command)
-
-
-def durability_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """`--durability`, on commands that drive a run."""
-    help_ = "What a commit survives (WF_DURABILITY; default full: power loss)."
-    return click.option("--durability", "durable", type=click.Choice(["full", "normal"]), help=help_)(command)
-
-
-def database_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """`--db FILE`, on every command that reads or writes runs."""
-    return click.option("--db", metavar="FILE", help="The database (WF_DB; default .wf/wf.db).")(command)

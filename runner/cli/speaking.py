@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TypeVar
 
 import click
+import msgspec
 
-from runner.cli.annotations import in_actions
-from runner.ground.plain import plain
+from runner.ground.errors import Problem
+from runner.ground.json_value import Json
+from runner.ground.plain import harmless_json, plain
+
+Row = TypeVar("Row", bound=msgspec.Struct)
 
 _COMMAND = re.compile(r"^\s*:(?=:)|#(?=#\[)", re.MULTILINE)
 """How lines begin that the runner of GitHub Actions takes for commands of its own."""
+
+
+_NUMBER = re.compile(r"(\d+)")
 
 
 def say(text: str = "") -> None:
@@ -23,6 +35,58 @@ def say(text: str = "") -> None:
 def tell(text: str = "") -> None:
     """A line of the command's own output."""
     click.echo(_harmless(text))
+
+
+def tell_json(value: Json) -> None:
+    """A JSON document that a person can read, as the command's output. A struct in it becomes an object."""
+    text = json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False, default=msgspec.to_builtins)
+    click.echo(harmless_json(text))
+
+
+def tell_rows(rows: Sequence[Row], line: Callable[[Row], str], *, as_document: bool, none: str = "") -> None:
+    """A list as the command's output: one JSON document, or a line for each. `none` is said when it is empty."""
+    if as_document:
+        tell_json(rows)
+        return
+    for row in rows:
+        tell(line(row))
+    if none and not rows:
+        say(none)
+
+
+def moment(at: float) -> str:
+    """A time as text: UTC, to the second."""
+    try:
+        return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    except (OverflowError, ValueError, OSError):
+        return "a time past all calendars"
+
+
+def natural(place: str) -> list[tuple[int, str]]:
+    """What to sort paths by, so that `each[10]` comes after `each[9]`."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in _NUMBER.split(place)]
+
+
+def in_actions() -> bool:
+    """Whether this runs in GitHub Actions."""
+    return os.environ.get("GITHUB_ACTIONS") == "true"
+
+
+def annotate(problems: Iterable[Problem], *, err: bool = False) -> None:
+    """Problems as annotations of GitHub Actions, at the YAML's lines, on stdout or stderr: the runner reads both."""
+    for problem in problems:
+        place = problem.place
+        where = f"file={_property(place.file)},line={place.line},col={place.column}," if place else ""
+        words = f"{problem.message}. {problem.hint}" if problem.hint else problem.message
+        click.echo(f"::{problem.severity} {where}title=wf::{_message(plain(words))}", err=err)
+
+
+def _message(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _message(text).replace(":", "%3A").replace(",", "%2C")
 
 
 def _harmless(text: str) -> str:

@@ -1,13 +1,16 @@
-"""Finding runs in the database, by id, by the beginning of one, or as `last`."""
+"""Finding runs in the database, by id, by the beginning of one, or as `last`; and what the shell offers of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
+
+import click
+from click.shell_completion import CompletionItem
 
 from runner.cli.settings import Durability, database, form
 from runner.ground.clock import SystemClock
-from runner.ground.errors import UsageError
+from runner.ground.errors import UsageError, WorkflowError
+from runner.record.history import load_state
 from runner.record.store.contract import RunRow, RunUnknown, Store
 from runner.record.store.lease import may_take_over
 from runner.record.store.sqlite import is_missing, open_store
@@ -19,27 +22,17 @@ LAST = "last"
 MOST = 1000
 
 
-@contextmanager
-def reading(db: str | None) -> Iterator[Store]:
+def reading(db: str | None) -> closing[Store]:
     """The store, for reading; nothing is made where none is."""
-    store = open_store(database(db), create=False)
-    try:
-        yield store
-    finally:
-        store.close()
+    return closing(open_store(database(db), create=False))
 
 
-@contextmanager
-def writing(db: str | None, durability: Durability = "full", *, create: bool = False) -> Iterator[Store]:
+def writing(db: str | None, durability: Durability = "full", *, create: bool = False) -> closing[Store]:
     """The store, for writing."""
     path = database(db)
     if not create and is_missing(path):
         raise UsageError(f"there are no runs: {path} does not exist", "name another by --db")
-    store = open_store(path, durability=durability, create=create, form=form())
-    try:
-        yield store
-    finally:
-        store.close()
+    return closing(open_store(path, durability=durability, create=create, form=form()))
 
 
 def find_checkpoint(store: Store, name: str) -> tuple[str, int]:
@@ -98,3 +91,27 @@ def find_run(store: Store, name: str) -> RunRow:
         if not found:
             raise
         return found[0]
+
+
+def offer_runs(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """What the shell offers in the place of a run."""
+    try:
+        with reading(context.params.get("db")) as store:
+            runs = [CompletionItem(row.id, help=f"{row.workflow}, {row.status}") for row in store.runs()]
+    except WorkflowError:
+        return []
+    return [run for run in (CompletionItem(LAST), *runs) if run.value.startswith(incomplete)]
+
+
+def offer_steps(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """What the shell offers in the place of a step that waits for a person, of the run named before it."""
+    try:
+        with reading(context.params.get("db")) as store:
+            state = load_state(store, find_run(store, str(context.params.get("run", LAST))).id)
+    except WorkflowError:
+        return []
+    waiting = [step.waiting for step in state.steps.values() if step.waiting and step.waiting.kind == "person"]
+    return [CompletionItem(asked.step, help=asked.prompt) for asked in waiting if asked.step.startswith(incomplete)]
+
+
+run_argument = click.argument("run", shell_complete=offer_runs)

@@ -1,20 +1,110 @@
-"""The steps of a run as a tree of lines: what each did, in how many attempts, how long, at what cost, and where to."""
+"""The story of a run: `wf show` tells what each step did, as a tree; `wf logs` prints its events, or follows them."""
 
 from __future__ import annotations
 
-import re
+import time
 from collections.abc import Iterator, Mapping, Sequence
 
+import click
+
+from runner.cli.options import database_option
+from runner.cli.printing import command_for, document, resume_command
+from runner.cli.speaking import moment, natural, say, tell, tell_json
+from runner.cli.stored import find_run, reading, run_argument, was_left
+from runner.engine.runs import RunResult, result_of
+from runner.ground.errors import EXIT_INTERRUPTED
 from runner.ground.json_value import Json
 from runner.ground.plain import one_line, plain
 from runner.record.address import places_to
-from runner.record.events import CALL
-from runner.seeing.subscribers.lines import MARKS, dollars
+from runner.record.answers import as_typed
+from runner.record.events import (
+    CALL,
+    AttemptStarted,
+    BranchPassed,
+    Commit,
+    Event,
+    RunEnded,
+    RunPaused,
+    StepEnded,
+    StepStarted,
+    StepWaiting,
+)
+from runner.record.history import load_state, read_table
+from runner.record.run_state import RunState
+from runner.record.store.contract import RunRow, Store
+from runner.seeing.subscribers.lines import MARKS, Teller, dollars, event_lines
 from runner.workflow.model import NO_VERB
+
+TABLES = ("steps", "attempts", "model_calls")
+
+PAUSE = 0.2
+"""Seconds between looks at a run that is being followed."""
 
 Row = Mapping[str, Json]
 
-_NUMBER = re.compile(r"(\d+)")
+SHOW = """\b
+Examples:
+  wf show last
+  wf show 0mwsi --json
+"""
+
+LOGS = """\b
+Examples:
+  wf logs last
+  wf logs last -f                             # follow until it ends or pauses
+  wf logs 0mwsi --json | grep step_ended
+"""
+
+
+@click.command("show", epilog=SHOW)
+@run_argument
+@click.option("--json", "as_document", is_flag=True, help="As one JSON document.")
+@database_option
+def wf_show(run: str, as_document: bool, db: str | None) -> None:
+    """Tell what RUN did: its steps with their attempts, errors, routes and times, its model calls, its outputs."""
+    with reading(db) as store:
+        row = find_run(store, run)
+        state = load_state(store, row.id)
+        tables = {name: read_table(store, row.id, name) for name in TABLES}
+    result = result_of(row.id, state)
+    if as_document:
+        tell_json(document(result) | tables)
+        return
+    _header(row, state)
+    tell("steps")
+    for line in story(tables["steps"], tables["attempts"], tables["model_calls"]):
+        tell(line)
+    _footer(row, result)
+
+
+def _header(row: RunRow, state: RunState) -> None:
+    tell(f"run {row.id}: {row.workflow} {row.version}".rstrip())
+    tell(f"status    {state.status}{f' ({state.reason})' if state.reason else ''}")
+    if was_left(row):
+        tell(f"          it was left by its process; go on with: {resume_command(row.id)}")
+    if row.parent:
+        tell(f"fork      of {row.parent}@{row.fork}")
+    tell(f"started   {moment(row.created_at)}")
+    tell(f"last      {moment(row.updated_at)}, {row.events} events")
+    for name, value in (state.started.inputs if state.started else {}).items():
+        tell(f"input     {name}: {_value(value)}")
+
+
+def _value(value: Json) -> str:
+    return one_line(as_typed(value))
+
+
+def _footer(row: RunRow, result: RunResult) -> None:
+    for waiting in result.waiting:
+        until = "" if waiting.until is None else f", until {moment(waiting.until)}"
+        tell(f"waiting   {waiting.step}{until}{f': {one_line(waiting.prompt, 300)}' if waiting.prompt else ''}")
+        tell(f"          {command_for(row.id, waiting)}")
+    if result.tokens:
+        tell(f"used      {result.tokens} tokens, {dollars(result.cost_usd)}")
+    if result.error is not None:
+        tell(f"error     {result.error['type']}: {one_line(result.error['message'], 300)}")
+    for name, value in result.outputs.items():
+        tell(f"output    {name}: {_value(value)}")
 
 
 def story(steps: Sequence[Row], attempts: Sequence[Row], calls: Sequence[Row]) -> Iterator[str]:
@@ -38,11 +128,6 @@ def _in_order(steps: Sequence[Row]) -> list[Row]:
         for place in places_to(step["step"]):
             first[place] = min(first.get(place, step["started_seq"]), step["started_seq"])
     return sorted(steps, key=lambda step: [(first[place], natural(place)) for place in places_to(step["step"])])
-
-
-def natural(place: str) -> list[tuple[int, str]]:
-    """What to sort paths by, so that `each[10]` comes after `each[9]`."""
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in _NUMBER.split(place)]
 
 
 def _step(step: Row, seconds: float | None, call: Row | None) -> str:
@@ -95,3 +180,70 @@ def _errors(step: Row) -> Iterator[str]:
 
 def _error(error: Mapping[str, Json]) -> str:
     return f"{error['type']}: {one_line(error['message'], 300)}"
+
+
+@click.command("logs", epilog=LOGS)
+@run_argument
+@click.option("-f", "--follow", is_flag=True, help="Wait for further events until the run ends or pauses.")
+@click.option("--json", "as_lines", is_flag=True, help="Every event as a line of JSON.")
+@database_option
+def wf_logs(run: str, follow: bool, as_lines: bool, db: str | None) -> int:
+    """Print the events of RUN."""
+    try:
+        with reading(db) as store:
+            _follow(store, find_run(store, run).id, follow=follow, as_lines=as_lines)
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    return 0
+
+
+def _follow(store: Store, run: str, *, follow: bool, as_lines: bool) -> None:
+    teller = Teller()
+    after, over = _print(store, run, 0, None if as_lines else teller)
+    while follow and not over:
+        time.sleep(PAUSE)  # noqa: TID251 - a reader in another process has no engine whose timers it could use
+        before = after
+        after, over = _print(store, run, after, None if as_lines else teller)
+        if after == before and was_left(store.run(run)):
+            say(f"run {run} was left by its process; go on with: {resume_command(run)}")
+            return
+
+
+def _print(store: Store, run: str, after: int, teller: Teller | None) -> tuple[int, bool]:
+    """Print what came after event `after`; the last event, and whether the run goes no further."""
+    over = False
+    for commit in store.commits(run, after=after):
+        after = commit.last
+        over = any(isinstance(event, RunEnded | RunPaused) for event in commit.events)
+        for line in event_lines(commit) if teller is None else _lines(commit, teller):
+            tell(line)
+    return after, over
+
+
+def _lines(commit: Commit, teller: Teller) -> list[str]:
+    told = dict(teller.tell(commit))
+    words = ((told.get(position, "") + _more(event)).strip() for position, event in enumerate(commit.events))
+    return [f"{moment(commit.at)}  @{commit.last:<5} {plain(text)}" for text in words if text]
+
+
+def _more(event: Event) -> str:
+    """What is told of an event only to those who read the whole record."""
+    match event:
+        case RunPaused():
+            words = f"run paused ({event.reason})"
+        case RunEnded():
+            words = f"run {event.status}"
+        case StepStarted() if event.attempt and event.frame is not None:
+            words = f"▸ {event.step} [{event.verb}]"
+        case StepWaiting() if event.until is not None:
+            until = f"until {moment(event.until)}"
+            words = f" ({until})" if event.kind == "person" else f"… {event.step} {until}"
+        case AttemptStarted():
+            words = f"▸ {event.step} attempt {event.attempt}{', after an interruption' if event.again else ''}"
+        case StepEnded() if event.next is not None:
+            words = f" → {event.next}"
+        case BranchPassed():
+            words = f"- {event.owner}: {event.key} {event.status}"
+        case _:
+            words = ""
+    return words

@@ -8,11 +8,11 @@ from typing import Any
 from msgspec.structs import replace
 
 from runner.engine.executor import Executor
-from runner.ground.clock import FixedClock
 from runner.workflow.model import Permissions
 from runner.world.calls import Attempt, CallDone, CallFailed, CommandCall, Context, ModelCall, Outcome
 from runner.world.providers.scripted import Script
 from runner.world.secrets import Secrets
+from tests.clock import FixedClock
 
 HIDDEN = "s3cr3t-value"
 ATTEMPT = Attempt("run", "ask", "ask", "", 1, (0, 0, 0), ModelCall("", "some/model", ()), Permissions(), timeout=0.0)

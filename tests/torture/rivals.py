@@ -13,10 +13,10 @@ import tempfile
 from pathlib import Path
 
 from runner.cli import main
-from runner.cli.resume_command import command
+from runner.cli.continuations import wf_resume
 from runner.world.tools.performers import PERFORMERS
 
-WARM = (command, PERFORMERS)
+WARM = (wf_resume, PERFORMERS)
 """What rivals need is loaded before they are made: then they are equally quick."""
 
 

@@ -18,7 +18,7 @@ from runner.record.history import load_state, read_table
 from runner.record.store.contract import RunUnknown
 from runner.record.store.sqlite import open_store
 from runner.record.store.tables import PROJECTED
-from runner.seeing.subscribers.json_lines import event_lines
+from runner.seeing.subscribers.lines import event_lines
 from tests.torture.conftest import Share
 from tests.torture.disk import Disk, put
 from tests.torture.flows import SIX

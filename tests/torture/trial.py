@@ -26,7 +26,7 @@ from runner.ground.errors import StoreError
 from runner.record.store.contract import RunRow, RunUnknown
 from runner.record.store.driver import sqlite3
 from runner.record.store.sqlite import open_store
-from runner.seeing.subscribers.json_lines import event_lines
+from runner.seeing.subscribers.lines import event_lines
 
 WF = str(Path(sys.executable).with_name("wf"))
 PROC = Path("/proc")

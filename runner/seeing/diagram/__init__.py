@@ -1,4 +1,4 @@
-"""A workflow as a Mermaid flowchart; over a run, with what became of each node and which routes were taken."""
+"""A workflow as a Mermaid flowchart, over a run with what became of each node and which routes were taken; as text."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from msgspec.structs import replace
 
 from runner.ground.json_value import Json
 from runner.nodes import KINDS
+from runner.record.history import read_table
+from runner.record.store.contract import Store
 from runner.seeing.diagram.labels import LONGEST, escape, gist
 from runner.seeing.diagram.overlay import Overlay, find_node, overlay_of
-from runner.seeing.diagram.sketch import sketch
-from runner.workflow.model import Body, Loaded, Node, Route
+from runner.workflow.model import Body, Loaded, Node, Route, Workflow
 
-__all__ = ["Overlay", "find_node", "mermaid", "overlay_of", "sketch"]
+__all__ = ["find_node", "mermaid", "mermaid_of_run", "overlay_of", "sketch"]
 
 
 SIDES = {"rescue": "rescue: what no node handled", "finally": "finally: whatever happened"}
@@ -36,6 +37,12 @@ TAKEN = "stroke:#2e7d32,stroke-width:3px"
 def mermaid(loaded: Loaded, overlay: Overlay | None = None) -> str:
     """The flowchart of a workflow, drawn over by what happened in a run of it."""
     return "\n".join(_Drawing(loaded, overlay or Overlay()).lines()) + "\n"
+
+
+def mermaid_of_run(store: Store, run: str, status: str, loaded: Loaded) -> str:
+    """The flowchart of the workflow that a run goes by, drawn over by what has happened in it."""
+    steps, calls = (read_table(store, run, table) for table in ("steps", "model_calls"))
+    return mermaid(loaded, overlay_of(loaded.workflow, f"run {run} {status}", steps, calls))
 
 
 class _Link(msgspec.Struct, frozen=True):
@@ -182,3 +189,22 @@ class _Drawing:
 def _arrow(link: _Link) -> str:
     label = f'|"{link.label}"|' if link.label else ""
     return f"  {link.source} {link.arrow}{label} {link.target}"
+
+
+def sketch(workflow: Workflow) -> list[str]:
+    """A workflow's graph in plain text: a line for each node of its own body, the start first, with where it leads."""
+    body = workflow.body
+    nodes = [body.nodes[body.start], *(node for node in body.nodes.values() if node.id != body.start)]
+    return [f"{_named(node)}{_leads(node)}" for node in nodes]
+
+
+def _named(node: Node) -> str:
+    shape = KINDS[node.verb].shape
+    if not shape.framed:
+        return node.id
+    return f"{node.id} [{shape.items or ' ∥ '.join(node.bodies)}]"
+
+
+def _leads(node: Node) -> str:
+    targets = dict.fromkeys(route.to or "exit" for route in node.next or ())
+    return f" → {' | '.join(targets)}" if targets else ""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 
 from runner.ground.json_value import Json
-from runner.ground.plain import plain
+from runner.ground.plain import one_line
 from runner.nodes import KINDS
+from runner.record.answers import as_typed
 from runner.workflow.model import Node
 
 LONGEST = 120
@@ -27,9 +27,7 @@ _JOINING = ("join", "tolerate", "complete_when", "max_concurrency", "sequential"
 
 def escape(text: str, longest: int | None = None) -> str:
     """A label's text on one line, with all that could be syntax as Mermaid's numeric entities."""
-    line = " ".join(plain(text).split())
-    shown = line if longest is None or len(line) <= longest else line[: longest - 1] + "…"
-    return _SYNTAX.sub(lambda found: f"#{ord(found.group())};", shown)
+    return _SYNTAX.sub(lambda found: f"#{ord(found.group())};", one_line(text, longest or len(text)))
 
 
 def gist(node: Node, content: Mapping[str, Json]) -> Iterator[str]:
@@ -39,16 +37,12 @@ def gist(node: Node, content: Mapping[str, Json]) -> Iterator[str]:
         argument = escape(f"{node.verb} {shown}".strip(), LONGEST)
         yield f"{argument} as {escape(content['as'])}" if "as" in content else argument
     if "if" in content:
-        yield f"if {escape(_text(content['if']))}"
+        yield f"if {escape(as_typed(content['if']))}"
     for key in _JOINING:
         if key in content:
-            yield f"{escape(key)} {escape(_text(content[key]))}"
+            yield f"{escape(key)} {escape(as_typed(content[key]))}"
     if content.get("on_error") == "continue":
         yield "on error continue"
-
-
-def _text(value: Json) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _in_short(value: Json) -> str:
@@ -56,7 +50,9 @@ def _in_short(value: Json) -> str:
     if isinstance(value, str):
         return "" if "\n" in value.strip() else value
     if isinstance(value, list):
-        return " ".join(map(_text, value))
+        return " ".join(map(as_typed, value))
     if isinstance(value, dict) and all(isinstance(item, str | int | float) for item in value.values()):
-        return ", ".join(f"{key} {_text(item)}" for key, item in value.items() if key not in {"prompt", "instructions"})
+        return ", ".join(
+            f"{key} {as_typed(item)}" for key, item in value.items() if key not in {"prompt", "instructions"}
+        )
     return ""

@@ -45,7 +45,7 @@ class Overlay(msgspec.Struct):
 
 def overlay_of(workflow: Workflow, words: str, steps: Iterable[Row], calls: Iterable[Row]) -> Overlay:
     """What the rows of a run's tables of steps and model calls say of the nodes of the workflow's own file."""
-    overlay = Overlay(words, {}, {}, Counter(), {}, set())
+    overlay = Overlay(words)
     for row in steps:
         if found := find_node(workflow, str(row["step"])):
             _visit(overlay, *found, row)

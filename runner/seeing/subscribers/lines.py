@@ -1,8 +1,13 @@
-"""A run in plain lines, where there is no terminal."""
+"""A run in lines, where there is no terminal: in words for people, or every event as JSON."""
 
 from __future__ import annotations
 
-from runner.ground.plain import one_line, plain
+from collections.abc import Callable, Iterable
+from typing import IO
+
+import msgspec
+
+from runner.ground.plain import harmless_json, one_line, plain
 from runner.record.events import (
     ASK,
     CALL,
@@ -16,7 +21,6 @@ from runner.record.events import (
     StepWaiting,
 )
 from runner.record.run_state import RunState
-from runner.seeing.subscribers.pipe import Pipe
 
 MARKS = {"completed": "✓", "failed": "✗", "cancelled": "⊘", "skipped": "-", "omitted": "-"}
 
@@ -25,34 +29,53 @@ SHORTEST = 0.05
 
 
 class Lines:
-    """Writes a line for each step that ends, waits, or will be tried again."""
+    """Writes the lines of each commit: a listener. A reader that has gone away takes nothing from the run."""
 
-    def __init__(self, out: Pipe) -> None:
+    def __init__(self, out: IO[str] | None, lines_of: Callable[[Commit], Iterable[str]]) -> None:
         self._out = out
-        self._teller = Teller()
+        self._lines_of = lines_of
 
     def heard(self, commit: Commit, _state: RunState) -> None:
-        self._out.write([words for _, words in self._teller.tell(commit)])
+        """Write, at once. After a write that failed, what follows is lost, and nobody is told so."""
+        if self._out is None:
+            return
+        lines = [f"{line}\n" for line in self._lines_of(commit)]
+        try:
+            self._out.writelines(lines)
+            self._out.flush()
+        except (OSError, ValueError):
+            self._out = None
 
     def close(self) -> None:
         """Nothing is held."""
+
+
+def event_lines(commit: Commit) -> Iterable[str]:
+    """A commit's events as JSON, each with its number and its time: `{"seq", "at", "run", "type", …}`."""
+    for seq, event in enumerate(commit.events, commit.first):
+        content = {"seq": seq, "at": commit.at, "run": commit.run, **msgspec.to_builtins(event)}
+        yield harmless_json(msgspec.json.encode(content).decode())
 
 
 class Teller:
     """Puts events into words for people. It remembers when steps began."""
 
     def __init__(self) -> None:
-        self._began: dict[str, float] = {}
+        self.began: dict[str, float] = {}
 
     def tell(self, commit: Commit) -> list[tuple[int, str]]:
         """What a commit says to a person, each with its event's position; what only a machine needs is left out."""
         told = []
         for position, event in enumerate(commit.events):
             if isinstance(event, StepStarted):
-                self._began[event.step] = commit.at
+                self.began[event.step] = commit.at
             if words := self._words(event, commit):
                 told.append((position, words))
         return told
+
+    def lines(self, commit: Commit) -> list[str]:
+        """A line for each step that ends, waits, or will be tried again."""
+        return [words for _, words in self.tell(commit)]
 
     def _words(self, event: Event, commit: Commit) -> str:
         match event:
@@ -61,7 +84,7 @@ class Teller:
             case RunResumed():
                 return f"run {commit.run}: resumed"
             case StepEnded() if event.frame is not None or event.verb in (CALL, ASK):
-                return _ended(event, max(0.0, commit.at - self._began.pop(event.step, commit.at)))
+                return _ended(event, max(0.0, commit.at - self.began.pop(event.step, commit.at)))
             case StepWaiting() if event.kind != "timer":
                 return f"… {plain(event.step)} waits for {_awaited(event)}"
             case AttemptFailed():

@@ -1,7 +1,11 @@
-"""A run in a terminal: live progress and streamed text."""
+"""A run in a terminal: live progress, streamed text, and questions to the person there."""
 
 from __future__ import annotations
 
+import asyncio
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -9,13 +13,18 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from runner.engine.surroundings import Unattended
 from runner.ground.clock import Clock
+from runner.ground.errors import UsageError
+from runner.ground.json_value import Json
 from runner.ground.plain import one_line, plain
-from runner.record.events import Commit, Event, StepEnded, StepStarted
+from runner.record.answers import as_typed, parse_answer
+from runner.record.events import Commit, Event, StepEnded, StepWaiting
 from runner.record.run_state import RunState
 from runner.seeing.subscribers.lines import Teller, dollars
 
 COLOURS = {"completed": "green", "failed": "red", "cancelled": "magenta", "skipped": "dim", "omitted": "dim"}
+TTY = "/dev/tty"
 MOST_ROWS = 12
 LONGEST_SAID = 400
 
@@ -36,7 +45,6 @@ class Terminal:
         self._clock = clock
         self._first = clock.now()
         self._teller = Teller()
-        self._began: dict[str, float] = {}
         self._said: dict[str, str] = {}
         self._figures = _Figures()
         self._held: list[Text] | None = None
@@ -45,10 +53,7 @@ class Terminal:
 
     def heard(self, commit: Commit, state: RunState) -> None:
         for event in commit.events:
-            if isinstance(event, StepStarted):
-                self._began[event.step] = commit.at
-            elif isinstance(event, StepEnded):
-                self._began.pop(event.step, None)
+            if isinstance(event, StepEnded):
                 self._said.pop(event.step, None)
         for position, words in self._teller.tell(commit):
             self._print(Text(words, style=_style(commit.events[position], words)))
@@ -64,17 +69,19 @@ class Terminal:
         """Show the end of what a model has said so far."""
         self._said[step] = (self._said.get(step, "") + text)[-LONGEST_SAID:]
 
-    def hold(self) -> None:
-        """Print nothing until `release`: a person is being asked."""
-        self._held = []
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Print nothing meanwhile, as a person is being asked; then what was held back."""
+        held: list[Text] = []
+        self._held = held
         self._draw()
-
-    def release(self) -> None:
-        """Print what was held back, and go on."""
-        held, self._held = self._held or [], None
-        for words in held:
-            self._console.print(words)
-        self._draw()
+        try:
+            yield
+        finally:
+            self._held = None
+            for words in held:
+                self._console.print(words)
+            self._draw()
 
     def say(self, words: str, style: str = "", end: str = "\n") -> None:
         """Print something at once."""
@@ -113,7 +120,7 @@ class Terminal:
     def _count(self, state: RunState) -> _Figures:
         if state.ended or state.status == "paused":
             return _Figures()
-        running = tuple((path, self._began.get(path, state.at)) for path in state.running)
+        running = tuple((path, self._teller.began.get(path, state.at)) for path in state.running)
         cost = dollars(None if state.unpriced else state.cost_usd)
         return _Figures(running, state.total_steps, f", {state.tokens} tokens, {cost}" if state.tokens else "")
 
@@ -141,3 +148,61 @@ def _style(event: Event, words: str) -> str:
     if isinstance(event, StepEnded):
         return COLOURS.get(event.status, "")
     return "yellow" if words[0] in "…!" else "bold"
+
+
+class Asking:
+    """Asks until an answer fits; meanwhile the run's progress is held back."""
+
+    def __init__(self, screen: Terminal) -> None:
+        self._screen = screen
+
+    async def ask(self, asked: StepWaiting) -> Json:
+        """See `surroundings.Asker`. Raises Unattended when the terminal is closed."""
+        with self._screen.hold():
+            self._screen.say(plain(asked.prompt).rstrip("\n"), "bold")
+            for number, choice in enumerate(asked.choices, 1):
+                self._screen.say(f"  {number}. {plain(as_typed(choice))}")
+            if asked.schema is not None:
+                self._screen.say(f"  as JSON, fitting {plain(json.dumps(asked.schema, ensure_ascii=False))}", "dim")
+            while True:
+                typed = await self._read_line(f"{plain(asked.step)}> ")
+                try:
+                    return parse_answer(asked, _by_number(asked, typed))
+                except UsageError as error:
+                    self._screen.say(plain(str(error)), "red")
+
+    async def _read_line(self, prompt: str) -> str:
+        """A line from the terminal, without holding up the run."""
+        self._screen.say(prompt, end="")
+        try:
+            line = await _line_of_terminal()
+        except asyncio.CancelledError:
+            self._screen.say("")
+            raise
+        except OSError as error:
+            raise Unattended from error
+        if not line:
+            self._screen.say("")
+            raise Unattended
+        return line.decode("utf-8", "replace").rstrip("\r\n")
+
+
+async def _line_of_terminal() -> bytes:
+    loop = asyncio.get_running_loop()
+    ready: asyncio.Future[None] = loop.create_future()
+    with open(TTY, "rb", buffering=0) as tty:  # noqa: ASYNC230, PTH123 - the terminal itself
+        loop.add_reader(tty, lambda: None if ready.done() else ready.set_result(None))
+        try:
+            await ready
+        finally:
+            loop.remove_reader(tty)
+        return tty.readline()
+
+
+def _by_number(asked: StepWaiting, typed: str) -> str:
+    """The choice that a number stands for, unless the number is a choice itself."""
+    texts, stripped = [as_typed(choice) for choice in asked.choices], typed.strip()
+    if not texts:
+        return typed
+    is_number = stripped not in texts and stripped.isdecimal() and 1 <= int(stripped) <= len(texts)
+    return texts[int(stripped) - 1] if is_number else stripped

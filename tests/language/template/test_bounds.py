@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from runner.ground.clock import FixedClock, SystemClock
+from runner.ground.clock import SystemClock
 from runner.ground.errors import TemplateError
 from runner.language.template import compile_template, program
 from runner.language.template.budget import MAX_SECONDS, MAX_TEXT, MAX_WORK, Budget
+from tests.clock import FixedClock
 from tests.project import ROOT
 
 SCOPE: dict[str, Any] = {

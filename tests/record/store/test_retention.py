@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from runner.ground.clock import FixedClock
 from runner.record.events import Commit, RunEnded, RunForked
 from runner.record.retention import GRACE, SPACING, Collected, Rule, collect, needed_snapshots, plan, removable
 from runner.record.store.contract import LEASE_SECONDS, Owner, Rows, RunRow, Snapshot, Store
 from runner.record.store.lease import current_owner
+from tests.clock import FixedClock
 from tests.record.store.conftest import Opener
 from tests.record.store.samples import DEFINITION, OWNER, begin, following
 

@@ -13,11 +13,11 @@ from typing import Any
 
 import msgspec
 
-from runner.ground.clock import FixedClock
 from runner.ground.json_value import Json
 from runner.workflow.model import Permissions
 from runner.world.calls import Attempt, CallDone, Context, ModelCall, Outcome
 from runner.world.providers.live import LiteLLM
+from tests.clock import FixedClock
 from tests.world.providers.server import DATE
 
 NOW = parsedate_to_datetime(DATE).timestamp() - 90

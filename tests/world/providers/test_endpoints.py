@@ -7,12 +7,12 @@ import sys
 
 import pytest
 
-from runner.ground.clock import FixedClock
 from runner.ground.errors import Failure
 from runner.workflow.model import Permissions
 from runner.world.calls import Attempt, CallFailed, Context, ModelCall
 from runner.world.providers.endpoints import KNOWN, Endpoint, find_endpoint, model_problem
 from runner.world.providers.live import LiteLLM
+from tests.clock import FixedClock
 
 
 def found(model: str, **environment: str) -> Endpoint:

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from runner import run
-from runner.ground.clock import FixedClock
 from runner.ground.errors import ErrorType, InvalidWorkflow
 from runner.ground.json_value import Json
 from runner.record.events import Usage
@@ -31,6 +30,7 @@ from runner.world.calls import (
     WriteCall,
 )
 from runner.world.providers.scripted import Script, read_script
+from tests.clock import FixedClock
 from tests.project import ROOT
 
 MODEL = ModelCall("critic", "openai/gpt-4o", ({"role": "user", "content": "Hi"},))

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from runner.ground.clock import FixedClock
 from runner.workflow.model import Permissions
 from runner.world.calls import AnyCall, Attempt, CallDone, CallFailed, CommandCall, Context, Outcome
 from runner.world.tools.performers import PERFORMERS
 from runner.world.tools.processes import look_up
+from tests.clock import FixedClock
 
 T = TypeVar("T")
 

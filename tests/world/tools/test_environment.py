@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from runner.ground.clock import FixedClock
 from runner.workflow.model import Permissions
 from runner.world.calls import Attempt, CommandCall, Context
 from runner.world.tools.environment import DEFAULT_PATH, child_environment, minimal, passed
 from runner.world.tools.refusal import Refusal
+from tests.clock import FixedClock
 
 
 def test_a_variable_that_is_not_permitted_is_refused_with_the_line_to_add() -> None:

@@ -9,7 +9,6 @@ from typing import get_args
 
 import pytest
 
-from runner.ground.clock import FixedClock
 from runner.workflow.model import Permissions
 from runner.world.calls import (
     AnyCall,
@@ -23,6 +22,7 @@ from runner.world.calls import (
     WriteCall,
 )
 from runner.world.tools.performers import PERFORMERS
+from tests.clock import FixedClock
 from tests.project import ROOT
 
 CALLS: list[AnyCall] = [

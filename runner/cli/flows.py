@@ -1,30 +1,42 @@
-"""`wf validate`: find before a run what a run would find too late."""
+"""Workflow files: `wf validate` finds before a run what a run would find too late, `wf patterns` shows bundled ones."""
 
 from __future__ import annotations
 
+import json
+
 import click
 
-from runner.cli.annotations import annotate
-from runner.cli.completing import FLOW
-from runner.cli.reporting import as_json, parse_allowed, problem_json
+from runner.cli.complaining import problem_json
+from runner.cli.options import offer_flows, parse_allowed
+from runner.cli.speaking import annotate, tell, tell_json
 from runner.engine.loading import load_workflow
 from runner.ground.errors import EXIT_COMPLETED, EXIT_USAGE, InvalidWorkflow, Problem
 from runner.ground.plain import plain
+from runner.ground.resources import data
+from runner.seeing.diagram import mermaid, sketch
+from runner.workflow.model import Input
 
-EPILOG = """\b
+VALIDATE = """\b
 Examples:
   wf validate flow.yaml
   wf validate flows/*.yaml --strict           # warnings count as errors
   wf validate flow.yaml --format github       # annotations in GitHub Actions
 """
 
+PATTERNS = """\b
+Examples:
+  wf patterns
+  wf patterns review-refine
+  wf run pattern:review-refine -i task="a haiku about tea"
+"""
 
-@click.command("validate", epilog=EPILOG)
-@click.argument("flows", nargs=-1, required=True, type=FLOW)
+
+@click.command("validate", epilog=VALIDATE)
+@click.argument("flows", nargs=-1, required=True, shell_complete=offer_flows)
 @click.option("--strict", is_flag=True, help="Warnings count as errors.")
 @click.option("--allow", "allowed", multiple=True, metavar="KIND:VALUE", help="As `wf run --allow`.")
 @click.option("--format", "form", type=click.Choice(["text", "json", "github"]), default="text", help="How to print.")
-def command(flows: tuple[str, ...], strict: bool, allowed: tuple[str, ...], form: str) -> int:
+def wf_validate(flows: tuple[str, ...], strict: bool, allowed: tuple[str, ...], form: str) -> int:
     """Check FLOWS: exit 0 when all can run, 2 when one can't."""
     found = {flow: _problems(flow, allowed) for flow in flows}
     _print(found, form)
@@ -43,7 +55,7 @@ def _problems(flow: str, allowed: tuple[str, ...]) -> tuple[Problem, ...]:
 def _print(found: dict[str, tuple[Problem, ...]], form: str) -> None:
     every = [problem for problems in found.values() for problem in problems]
     if form == "json":
-        click.echo(as_json({"errors": [problem_json(problem) for problem in every]}))
+        tell_json({"errors": [problem_json(problem) for problem in every]})
     elif form == "github":
         annotate(every)
     else:
@@ -57,3 +69,27 @@ def _print_text(found: dict[str, tuple[Problem, ...]]) -> None:
         errors = sum(problem.severity == "error" for problem in problems)
         if not errors:
             click.echo(plain(f"{flow}: valid" + (f", {len(problems)} warnings" if problems else "")))
+
+
+@click.command("patterns", epilog=PATTERNS)
+@click.argument("name", required=False)
+def wf_patterns(name: str | None) -> None:
+    """List the bundled patterns with a sketch; with NAME, show its inputs and draw it as a Mermaid diagram."""
+    if name is None:
+        for path in sorted(data("patterns").glob("*.yaml")):
+            workflow = load_workflow(f"pattern:{path.stem}").workflow
+            tell(f"{path.stem}: {workflow.description}")
+            for line in sketch(workflow):
+                tell(f"    {line}")
+        return
+    loaded = load_workflow(f"pattern:{name.removeprefix('pattern:')}")
+    workflow = loaded.workflow
+    tell(f"{workflow.name}: {workflow.description}")
+    for entry in workflow.inputs.values():
+        tell(f"  -i {entry.name}=…  {_input(entry)}")
+    tell(mermaid(loaded).rstrip())
+
+
+def _input(entry: Input) -> str:
+    need = "required" if entry.required else f"default {json.dumps(entry.default, ensure_ascii=False)}"
+    return f"{entry.schema.get('description', '')} ({entry.schema.get('type', 'any')}, {need})"

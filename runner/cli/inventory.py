@@ -1,4 +1,4 @@
-"""`wf gc`: remove ended runs that need not be kept, and all that nothing needs any more."""
+"""What the database holds: `wf runs` and `wf workflows` list it, `wf gc` removes what need not be kept."""
 
 from __future__ import annotations
 
@@ -8,20 +8,35 @@ from typing import Any
 import click
 import msgspec
 
-from runner.cli.numbers import Whole
-from runner.cli.printing import moment
-from runner.cli.reporting import as_json
-from runner.cli.settings import database, database_option, retention, seconds
-from runner.cli.speaking import say, tell
-from runner.cli.stored import reading, writing
+from runner.cli.options import Whole, database_option
+from runner.cli.printing import resume_command
+from runner.cli.settings import database, retention
+from runner.cli.speaking import moment, say, tell, tell_json, tell_rows
+from runner.cli.stored import SHORT, reading, was_left, writing
 from runner.ground.clock import SystemClock
+from runner.ground.errors import UsageError
 from runner.record.retention import Collected, Rule, collect, plan
-from runner.record.store.contract import RunRow
+from runner.record.store.contract import RunRow, VersionRow
 from runner.record.store.rules import ENDED
+from runner.workflow.compiler.reader import parse_duration
 
 THOUSAND = 1000
 
-EPILOG = """\b
+RUNS = """\b
+Examples:
+  wf runs
+  wf runs --status paused
+  wf runs --workflow bug-triage --json
+"""
+
+WORKFLOWS = """\b
+Examples:
+  wf workflows
+  wf workflows bug-triage
+  wf diff bug-triage@1f3a bug-triage@9c04     # what changed between two versions
+"""
+
+GC = """\b
 Examples:
   wf gc --older-than 30d --dry-run            # what would be removed, and how many bytes that is
   wf gc --older-than 30d
@@ -31,14 +46,54 @@ Examples:
 """
 
 
-@click.command("gc", epilog=EPILOG)
+@click.command("runs", epilog=RUNS)
+@click.option("--status", type=click.Choice(["running", "paused", *ENDED]), help="Only runs of this status.")
+@click.option("--workflow", metavar="NAME", help="Only runs of this workflow.")
+@click.option("--limit", type=Whole(1, 10_000), default=20, help="How many at most (20).")
+@click.option("--json", "as_document", is_flag=True, help="As a JSON list.")
+@database_option
+def wf_runs(as_document: bool, db: str | None, **conditions: Any) -> None:
+    """List runs, newest first."""
+    with reading(db) as store:
+        rows = store.runs(**conditions)
+    tell_rows(rows, _standing, as_document=as_document, none="no runs")
+
+
+def _standing(row: RunRow) -> str:
+    line = _line(row, row.created_at)
+    return f"{line}  (left by its process: {resume_command(row.id)})" if was_left(row) else line
+
+
+def _line(row: RunRow, at: float) -> str:
+    what = f"{row.workflow} {row.version}".rstrip()
+    return f"{row.id}  {row.status:<9}  {moment(at)}  {row.events:>6} events  {what}"
+
+
+@click.command("workflows", epilog=WORKFLOWS)
+@click.argument("name", required=False)
+@click.option("--json", "as_document", is_flag=True, help="As a JSON list.")
+@database_option
+def wf_workflows(name: str | None, as_document: bool, db: str | None) -> None:
+    """List the recorded versions of workflows, or of the one called NAME, newest first."""
+    with reading(db) as store:
+        rows = store.versions(name)
+    tell_rows(rows, _version, as_document=as_document, none="no workflows")
+
+
+def _version(row: VersionRow) -> str:
+    last = f"the last began {moment(row.last_at)}" if row.last_at is not None else "none begun"
+    runs = "1 run" if row.runs == 1 else f"{row.runs} runs"
+    return f"{row.name}@{row.hash[:SHORT]}  {row.version or '-':<8}  {runs:>8}  {last}  {row.file}"
+
+
+@click.command("gc", epilog=GC)
 @click.option("--older-than", metavar="DURATION", help="Runs that ended so long ago: 12h, 30d.")
 @click.option("--keep", type=Whole(0), metavar="N", help="All ended runs but the N newest.")
 @click.option("--status", "statuses", multiple=True, type=click.Choice(ENDED), help="Only runs that ended so.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
 @click.option("--json", "as_document", is_flag=True, help="As one JSON document.")
 @database_option
-def command(dry_run: bool, as_document: bool, db: str | None, **given: Any) -> int:
+def wf_gc(dry_run: bool, as_document: bool, db: str | None, **given: Any) -> None:
     """Remove ended runs, then files, large values, snapshots that nothing needs, then give the space back.
 
     Several conditions must all hold; without any, the setting `retention` says which runs may go, and without that none
@@ -53,14 +108,15 @@ def command(dry_run: bool, as_document: bool, db: str | None, **given: Any) -> i
         with writing(db) as store:
             found = collect(store, rule, now)
     if as_document:
-        click.echo(as_json({"dry_run": dry_run, **msgspec.to_builtins(found)}))
+        tell_json({"dry_run": dry_run, **msgspec.to_builtins(found)})
     else:
         _tell(found, rule, str(database(db)), dry_run=dry_run)
-    return 0
 
 
 def _rule(older_than: str | None, keep: int | None, statuses: tuple[str, ...]) -> Rule:
-    age = None if older_than is None else seconds("--older-than", older_than, "12h or 30d")
+    age = None if older_than is None else parse_duration(older_than)
+    if older_than is not None and age is None:
+        raise UsageError(f"--older-than '{older_than}' is no duration such as 12h or 30d")
     given = Rule(age, keep, frozenset(statuses))
     return retention() if given.says_nothing else given
 
@@ -68,7 +124,7 @@ def _rule(older_than: str | None, keep: int | None, statuses: tuple[str, ...]) -
 def _tell(found: Collected, rule: Rule, path: str, *, dry_run: bool) -> None:
     verb = "would remove" if dry_run else "removed"
     for row in found.runs:
-        tell(f"{verb} {_line(row)}")
+        tell(f"{verb} {_line(row, row.updated_at)}")
     tell(f"{verb} runs: {len(found.runs)}, about {size(found.weight)}")
     others = (("needless snapshots", found.snapshots), ("unused versions", found.swept.versions))
     for what, number in (*others, ("unused files and large values", found.swept.blobs)):
@@ -85,11 +141,6 @@ def _tell(found: Collected, rule: Rule, path: str, *, dry_run: bool) -> None:
         say(
             f"{size(found.after.free)} of it are free and will be used again; it gets no smaller now: {found.kept_size}"
         )
-
-
-def _line(row: RunRow) -> str:
-    what = f"{row.workflow} {row.version}".rstrip()
-    return f"{row.id}  {row.status:<9}  {moment(row.updated_at)}  {row.events:>6} events  {what}"
 
 
 def size(number: float) -> str:

@@ -1,0 +1,117 @@
+"""What several commands read from the command line: their common options, pairs, permissions, files."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from runner.ground.errors import UsageError
+from runner.ground.json_text import NotJson, parse_json
+from runner.ground.json_value import Json
+from runner.ground.resources import data
+
+KINDS = ("commands", "read", "write", "network", "env")
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def together(*options: Decorator) -> Decorator:
+    """Several options as one decorator, in the order that the help lists them in."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+database_option = click.option("--db", metavar="FILE", help="The database (WF_DB; default .wf/wf.db).")
+"""On every command that reads or writes runs."""
+
+waiting_options = together(
+    click.option("--no-input", is_flag=True, help="Never ask; pause when only a person can go on."),
+    click.option("--wait-limit", metavar="DURATION", help="How long to stay while only time goes on (60s)."),
+)
+"""How long a command that drives a run stays for people and for time."""
+
+driving_options = together(
+    click.option("--json", "as_document", is_flag=True, help="One JSON document on stdout, and nothing else."),
+    click.option("--events", is_flag=True, help="Every event as a line of JSON on stdout."),
+    click.option("--quiet", is_flag=True, help="No progress; outputs and errors only."),
+    click.option(
+        "--concurrency",
+        "most",
+        metavar="N",
+        help="How much runs at once, where the workflow allows more (WF_CONCURRENCY).",
+    ),
+    click.option(
+        "--durability",
+        "durable",
+        type=click.Choice(["full", "normal"]),
+        help="What a commit survives (WF_DURABILITY; default full: power loss).",
+    ),
+    database_option,
+)
+"""How a command that drives a run shows it, and keeps it."""
+
+
+class Whole(click.IntRange):
+    """A whole number from `min` on, or up to `max`, refused in words that say which would do."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number. Raises click.BadParameter."""
+        try:
+            return int(super().convert(value, param, ctx))
+        except click.BadParameter:
+            upto = "on" if self.max is None else f"to {self.max}"
+            self.fail(f"'{value}' is no whole number from {self.min} {upto}", param, ctx)
+
+
+def offer_flows(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """What the shell offers in the place of a workflow: files, and the bundled patterns."""
+    patterns = (f"pattern:{path.stem}" for path in sorted(data("patterns").glob("*.yaml")))
+    found = [CompletionItem(pattern) for pattern in patterns if incomplete and pattern.startswith(incomplete)]
+    return found or [CompletionItem(incomplete, type="file")]
+
+
+def parse_pairs(pairs: tuple[str, ...], form: str) -> dict[str, str]:
+    """`name=value` arguments; the last of a name wins. Raises UsageError."""
+    found = {}
+    for pair in pairs:
+        name, sign, value = pair.partition("=")
+        if not sign or not name:
+            raise UsageError(f"'{pair}' is not of the form {form}")
+        found[name] = value
+    return found
+
+
+def parse_allowed(pairs: tuple[str, ...]) -> dict[str, list[str]]:
+    """`KIND:VALUE` arguments, by kind. Raises UsageError."""
+    allowed: dict[str, list[str]] = {}
+    for pair in pairs:
+        kind, sign, value = pair.partition(":")
+        if not sign or not value or kind not in KINDS:
+            raise UsageError(
+                f"--allow {pair}: not of the form KIND:VALUE", f"kinds are: {', '.join(KINDS)}; e.g. commands:git"
+            )
+        allowed.setdefault(kind, []).append(value)
+    return allowed
+
+
+def json_object(file: str) -> dict[str, Json]:
+    """The JSON object in a file, or on stdin for `-`. Raises UsageError."""
+    try:
+        content = parse_json(sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"can't read {file}: {getattr(error, 'strerror', None) or error}") from error
+    except NotJson as error:
+        raise UsageError(f"{'stdin' if file == '-' else file} is no JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise UsageError(f"{file} holds no JSON object", 'write {"name": value, …}')
+    return content
