@@ -11,8 +11,10 @@ from runner.cli.speaking import tell
 from runner.cli.stored import find_run, reading
 from runner.engine.loading import load_workflow
 from runner.engine.runs import pinned
-from runner.record.history import load_state
-from runner.seeing.diagram import mermaid, mermaid_of_run
+from runner.record.history import load_state, read_table
+from runner.record.store.contract import Store
+from runner.seeing.diagram import mermaid, overlay_of
+from runner.workflow.model import Loaded
 
 EPILOG = """\b
 Examples:
@@ -35,3 +37,9 @@ def wf_graph(what: str, form: str, db: str | None) -> None:
         row = find_run(store, what)
         loaded = pinned(store, load_state(store, row.id))
         tell(mermaid_of_run(store, row.id, row.status, loaded).rstrip("\n"))
+
+
+def mermaid_of_run(store: Store, run: str, status: str, loaded: Loaded) -> str:
+    """The flowchart of the workflow that a run goes by, drawn over by what has happened in it."""
+    steps, calls = (read_table(store, run, table) for table in ("steps", "model_calls"))
+    return mermaid(loaded, overlay_of(loaded.workflow, f"run {run} {status}", steps, calls))

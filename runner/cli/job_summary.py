@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from runner.cli.graph_command import mermaid_of_run
 from runner.cli.speaking import annotate
 from runner.engine.runs import RunResult, pinned, result_of
 from runner.ground.errors import Problem
@@ -17,7 +18,7 @@ from runner.record.answers import as_typed
 from runner.record.events import Commit
 from runner.record.run_state import RunState
 from runner.record.store.contract import Store
-from runner.seeing.diagram import find_node, mermaid_of_run
+from runner.seeing.diagram import find_node
 from runner.seeing.subscribers.lines import dollars
 from runner.workflow.model import Loaded
 

@@ -10,13 +10,11 @@ from msgspec.structs import replace
 
 from runner.ground.json_value import Json
 from runner.nodes import KINDS
-from runner.record.history import read_table
-from runner.record.store.contract import Store
 from runner.seeing.diagram.labels import LONGEST, escape, gist
 from runner.seeing.diagram.overlay import Overlay, find_node, overlay_of
 from runner.workflow.model import Body, Loaded, Node, Route, Workflow
 
-__all__ = ["find_node", "mermaid", "mermaid_of_run", "overlay_of", "sketch"]
+__all__ = ["find_node", "mermaid", "overlay_of", "sketch"]
 
 
 SIDES = {"rescue": "rescue: what no node handled", "finally": "finally: whatever happened"}
@@ -37,12 +35,6 @@ TAKEN = "stroke:#2e7d32,stroke-width:3px"
 def mermaid(loaded: Loaded, overlay: Overlay | None = None) -> str:
     """The flowchart of a workflow, drawn over by what happened in a run of it."""
     return "\n".join(_Drawing(loaded, overlay or Overlay()).lines()) + "\n"
-
-
-def mermaid_of_run(store: Store, run: str, status: str, loaded: Loaded) -> str:
-    """The flowchart of the workflow that a run goes by, drawn over by what has happened in it."""
-    steps, calls = (read_table(store, run, table) for table in ("steps", "model_calls"))
-    return mermaid(loaded, overlay_of(loaded.workflow, f"run {run} {status}", steps, calls))
 
 
 class _Link(msgspec.Struct, frozen=True):
