@@ -117,8 +117,17 @@ def _contains(_compiler: _Compiler, check: Check, schema: dict[str, Any]) -> Che
     return lambda value: least <= sum(map(check, value)) <= most
 
 
+def _required(_compiler: _Compiler, names: list[str], _schema: dict[str, Any]) -> Check:
+    wanted = frozenset(names)
+    return lambda value: wanted <= value.keys()
+
+
 def _required_with(needed: dict[str, list[str]], value: dict[str, Json]) -> bool:
     return all(value.keys() >= set(names) for key, names in needed.items() if key in value)
+
+
+def _properties(_compiler: _Compiler, checks: list[tuple[str, Check]], _schema: dict[str, Any]) -> Check:
+    return lambda value: all(name not in value or check(value[name]) for name, check in checks)
 
 
 def _patterns(checks: list[tuple[Pattern, Check]], value: dict[str, Json]) -> bool:
@@ -177,12 +186,9 @@ _KEYWORDS: dict[str, tuple[str, Callable[..., Check]]] = {
     "contains": ("array", _contains),
     "minProperties": ("object", _asks(_is_as_long)),
     "maxProperties": ("object", _asks(_is_as_short)),
-    "required": ("object", _asks(lambda names, value: value.keys() >= set(names))),
+    "required": ("object", _required),
     "dependentRequired": ("object", _asks(_required_with)),
-    "properties": (
-        "object",
-        _asks(lambda checks, value: all(check(value[name]) for name, check in checks if name in value)),
-    ),
+    "properties": ("object", _properties),
     "patternProperties": ("object", _asks(_patterns)),
     "additionalProperties": ("object", _additional),
     "propertyNames": ("object", _asks(lambda check, value: all(map(check, value)))),
