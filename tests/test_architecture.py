@@ -392,7 +392,7 @@ OTHER_MEANINGS: dict[str, tuple[str, set[str]]] = {
     "read": (
         "a permission, a kind of access, the tag of a call",
         {
-            "cli/reporting",
+            "cli/options",
             "engine/loading",
             "workflow/compiler/declarations",
             "world/calls",
@@ -417,7 +417,7 @@ OTHER_MEANINGS: dict[str, tuple[str, set[str]]] = {
     "write": (
         "a permission, a kind of access, the tag of a call",
         {
-            "cli/reporting",
+            "cli/options",
             "engine/loading",
             "workflow/compiler/declarations",
             "world/calls",
