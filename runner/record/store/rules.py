@@ -32,11 +32,6 @@ def status_after(commit: Commit) -> RunStatus | None:
     return status
 
 
-def version_after(commit: Commit) -> RunResumed | None:
-    """The resumption in a commit that brought another version of the definition."""
-    return next((event for event in commit.events if isinstance(event, RunResumed) and event.definition), None)
-
-
 class Standing(msgspec.Struct):
     """How a run stands after all commits that were added, the first of which is its start."""
 

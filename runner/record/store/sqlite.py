@@ -9,10 +9,11 @@ from pathlib import Path
 from zlib import crc32
 
 import msgspec
+from msgspec.structs import astuple
 
 from runner.ground.errors import StoreError
 from runner.ground.json_value import Json
-from runner.record.events import Commit, RunForked
+from runner.record.events import Commit, RunForked, RunResumed
 from runner.record.store import rules, statements
 from runner.record.store.blobs import Blobs
 from runner.record.store.connection import Durability, connect, in_memory
@@ -120,7 +121,7 @@ class SqliteStore(Store):
     def create(self, commit: Commit, owner: Owner) -> int:
         start = rules.started(commit)
         packed, apart, size = pack(commit, self._form)
-        lease = (*_owner_values(owner), commit.at)
+        lease = (*astuple(owner), commit.at)
         status = rules.status_after(commit)
         origin = self._fork_point(start) if isinstance(start, RunForked) else (None, None)
         row = (commit.run, start.workflow, start.version, start.definition, status, commit.at, commit.epoch, *lease)
@@ -196,7 +197,7 @@ class SqliteStore(Store):
             self._blobs.keep_for(values[0], apart)
             if status is not None:
                 self._session.write(statements.SET_STATUS, (status, values[0]))
-            if resumed := rules.version_after(commit):
+            for resumed in (event for event in commit.events if isinstance(event, RunResumed) and event.definition):
                 self._session.write(statements.SET_VERSION, (resumed.definition, resumed.version, values[0]))
                 self._session.write(statements.INSERT_RUN_VERSION, (values[0], resumed.definition))
             if taken:
@@ -293,7 +294,7 @@ class SqliteStore(Store):
             return [_run_row(row) for row in rows]
 
     def claim(self, run: str, owner: Owner, at: float, expected_epoch: int) -> int:
-        values = (*_owner_values(owner), at, self._number(run), expected_epoch)
+        values = (*astuple(owner), at, self._number(run), expected_epoch)
         if not self._session.write(statements.CLAIM, values):
             raise rules.busy(self.run(run))
         return expected_epoch + 1
@@ -363,10 +364,6 @@ class _NoStore(SqliteStore):
 def _sealed(run: str, seq: int, state: bytes) -> int:
     """A snapshot's checksum. It covers whose it is: a damaged index may lead to another one, itself whole."""
     return crc32(state, crc32(f"{run}@{seq}".encode()))
-
-
-def _owner_values(owner: Owner) -> tuple[Json, ...]:
-    return owner.host, owner.pid, owner.started, owner.boot, owner.lease
 
 
 def _message(run: str, row: Sequence[Json]) -> Message:
