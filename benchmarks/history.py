@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from benchmarks import flows
 from benchmarks.measuring import Row, Target, stopwatch
 from runner.engine.surroundings import Surroundings
-from runner.record.history import load_state, values
+from runner.record.history import load_state, states
 from runner.record.store.sqlite import open_store
 from runner.travel.resuming import resume
 
@@ -39,7 +39,7 @@ def _reading() -> Iterator[Row]:
     with TemporaryDirectory() as folder:
         flows.seconds(flows.loop(READ_AFTER + 10), "normal", Path(folder), READ_AFTER)
         store = open_store(Path(folder) / "wf.db", create=False)
-        ways = {"its values": lambda: values(store, flows.RUN), "all of it": lambda: load_state(store, flows.RUN)}
+        ways = {"its values": lambda: states(store, flows.RUN), "all of it": lambda: load_state(store, flows.RUN)}
         for name, read in ways.items():
             taken = median(_seconds(read) for _ in range(50)) * 1e3
             what = f"reading the state after 10,000 steps, {name}: ms"

@@ -46,9 +46,8 @@ def load_recorded(path: str, files: RecordedFiles, options: Mapping[str, Json]) 
 def _allowed(loaded: Loaded, allow: Allowed) -> Loaded:
     if not allow:
         return loaded
-    root = replace(loaded.workflow, permissions=widened(loaded.workflow.permissions, allow))
     library: dict[str, Workflow] = dict(loaded.workflow.library)
-    root = replace(root, library=library)
+    root = replace(loaded.workflow, permissions=widened(loaded.workflow.permissions, allow), library=library)
     library.update({key: replace(workflow, library=library) for key, workflow in library.items()})
     library[root.file] = root
     return replace(loaded, workflow=root)

@@ -77,7 +77,10 @@ def prepare(
     """Check all that a run is given. Raises InputsInvalid, UsageError; no run is made, and no database."""
     refuse_unknown_models(loaded.workflow, choices.models)
     inputs, secrets = resolve_inputs(loaded.workflow, given, environment, clock.fresh_id())
-    _check_time_limit(loaded.workflow, inputs)
+    try:
+        time_limit(loaded.workflow, inputs)
+    except StepFailed as error:
+        raise InputsInvalid(f"limits.timeout: {error.message}") from error
     return Prepared(loaded, inputs, secrets, choices)
 
 
@@ -100,13 +103,6 @@ async def start(prepared: Prepared, around: Surroundings) -> RunResult:
     state_of_run = RunState()
     new = Reopened(state_of_run, Projector(state_of_run), 0, 0)
     return await run_engine(Live(run, workflow, state_of_run), 1, started, prepared.secrets, around, new)
-
-
-def _check_time_limit(workflow: Workflow, inputs: Mapping[str, Json]) -> None:
-    try:
-        time_limit(workflow, inputs)
-    except StepFailed as error:
-        raise InputsInvalid(f"limits.timeout: {error.message}") from error
 
 
 def checked_run_id(given: str | None) -> str:
@@ -134,11 +130,10 @@ def resolve_inputs(
         name: str(values[name]) for name, entry in workflow.inputs.items() if entry.secret and values[name] is not None
     }
     secrets = Secrets(nonce, hidden)
-    return {name: _shown(name, value, hidden, secrets) for name, value in values.items()}, secrets
-
-
-def _shown(name: str, value: Json, hidden: Mapping[str, str], secrets: Secrets) -> Json:
-    return reference(name, secrets.nonce) if hidden.get(name) else secrets.mask(value)
+    shown = {
+        name: reference(name, nonce) if hidden.get(name) else secrets.mask(value) for name, value in values.items()
+    }
+    return shown, secrets
 
 
 def _from_environment(workflow: Workflow, given: Mapping[str, Json], environment: Mapping[str, str]) -> dict[str, Json]:

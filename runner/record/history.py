@@ -109,13 +109,11 @@ def read_table(store: Store, run: str, table: str) -> list[dict[str, Json]]:
     return shape.sorted({**row, "run_id": run} for row in rows.values())
 
 
-def values(store: Store, run: str, upto: int | None = None) -> dict[str, Json]:
-    """The workflow's state values by key, now or after event `upto`; once the run has ended, those it ended with."""
-    return states(store, run, upto)[ROOT]
-
-
 def states(store: Store, run: str, upto: int | None = None) -> dict[str, dict[str, Json]]:
-    """As `values`, and beside it (under ROOT) the states of the open branches and called workflows, by address."""
+    """The workflow's state (under ROOT), and those of the open branches and called workflows, by address.
+
+    They are as of now, or after event `upto`; once the run has ended, the workflow's is the one it ended with.
+    """
     state = load_state(store, run, upto)
     if state.ended:  # a snapshot of its end does not hold them any more
         state = _folded(store, run, state.seq - 1, state.seq)

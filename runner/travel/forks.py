@@ -46,15 +46,6 @@ class Changes(msgspec.Struct, frozen=True):
     secrets: Mapping[str, Json] = msgspec.field(default_factory=dict)
 
 
-async def fork(run: str, at: int, changes: Changes, around: Surroundings) -> RunResult:
-    """Begin a run that shares the past of `run` up to its event `at`, and go on from there; nothing is rewritten.
-
-    What was in flight there begins anew. Raises UsageError (no such checkpoint, a run that had ended by then, values
-    that do not fit, a definition that can't go on from there), RunUnknown, StoreError.
-    """
-    return await _fork(run, at, (), changes, around)
-
-
 async def retry(run: str, changes: Changes, around: Surroundings) -> RunResult:
     """Fork a failed run before the step that failed, which begins anew. Raises UsageError, RunUnknown, StoreError."""
     state = load_state(around.store, run)
@@ -62,7 +53,7 @@ async def retry(run: str, changes: Changes, around: Surroundings) -> RunResult:
         raise UsageError(f"run {run} is {state.status}: only a failed run is retried", "wf resume, or wf fork RUN@N")
     failed = _origin_of(state.error)
     at = _before_failure(around.store, run, failed)
-    return await _fork(run, at, (failed,), changes, around)
+    return await fork(run, at, changes, around, (failed,))
 
 
 def _origin_of(error: Mapping[str, Json]) -> str:
@@ -85,7 +76,12 @@ def _before_failure(store: Store, run: str, failed: str) -> int:
     return found or before
 
 
-async def _fork(run: str, at: int, retried: tuple[str, ...], changes: Changes, around: Surroundings) -> RunResult:
+async def fork(run: str, at: int, changes: Changes, around: Surroundings, retried: tuple[str, ...] = ()) -> RunResult:
+    """Begin a run that shares the past of `run` up to its event `at`, and go on from there; nothing is rewritten.
+
+    What was in flight there begins anew, and the `retried` steps do. Raises UsageError (no such checkpoint, a run that
+    had ended by then, values that do not fit, a definition that can't go on from there), RunUnknown, StoreError.
+    """
     past = fork_of(around.store, run, at)
     state = past.state
     if state.ended:

@@ -19,13 +19,7 @@ from runner.ground.json_value import Json
 from runner.ground.plain import one_line
 from runner.language.source import LARGEST_FILE as LARGEST_TEXT
 from runner.record.definitions import definition_of, texts_of
-from runner.record.events import (
-    AnyEvent,
-    Commit,
-    RunForked,
-    RunResumed,
-    RunStarted,
-)
+from runner.record.events import AnyEvent, Commit, RunForked, RunResumed, RunStarted
 from runner.record.fold import IMPOSSIBLE, apply
 from runner.record.projection import Projector
 from runner.record.run_state import RunState

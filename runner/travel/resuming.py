@@ -10,13 +10,7 @@ from msgspec.structs import replace
 
 from runner.engine.choices import refuse_unknown_answers, refuse_unknown_models
 from runner.engine.loading import load_workflow
-from runner.engine.runs import (
-    RunResult,
-    mark_of,
-    pinned,
-    run_engine,
-    secrets_again,
-)
+from runner.engine.runs import RunResult, mark_of, pinned, run_engine, secrets_again
 from runner.engine.scheduler import Live
 from runner.engine.surroundings import Surroundings
 from runner.engine.takeover import Takeover

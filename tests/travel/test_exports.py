@@ -10,7 +10,8 @@ import pytest
 
 from runner.engine.surroundings import Surroundings
 from runner.ground.json_value import Json
-from runner.record.history import checkpoints, load_state, read_table, values
+from runner.record.address import ROOT
+from runner.record.history import checkpoints, load_state, read_table, states
 from runner.record.snapshot import encode
 from runner.record.store.contract import Store
 from runner.record.store.sqlite import memory_store, open_store
@@ -45,13 +46,13 @@ def travelled(tmp_path_factory: pytest.TempPathFactory) -> Store:
 def seen(store: Store, run: str) -> Json:
     """All that can be read of a run, but for its id and its folder."""
     points = list(checkpoints(store, run))
-    states = [encode(load_state(store, run, point.seq)) for point in points]
-    for state in states:
+    folded = [encode(load_state(store, run, point.seq)) for point in points]
+    for state in folded:
         state["started"]["options"]["folder"] = ""
     tables = {name: [{**row, "run_id": ""} for row in read_table(store, run, name)] for name in PROJECTED}
-    ends = [values(store, run, point.seq) for point in points[:-1]]
+    ends = [states(store, run, point.seq)[ROOT] for point in points[:-1]]
     row = store.run(run)
-    return (points, states, tables, ends, row.status, row.workflow, row.version, row.definition, row.updated_at)
+    return (points, folded, tables, ends, row.status, row.workflow, row.version, row.definition, row.updated_at)
 
 
 @pytest.mark.parametrize("run", ["run", "fork", "again"])

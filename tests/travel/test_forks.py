@@ -19,7 +19,8 @@ from runner.engine.surroundings import Surroundings
 from runner.ground.clock import SystemClock
 from runner.ground.errors import UsageError
 from runner.ground.json_value import Json
-from runner.record.history import checkpoints, read_table, values
+from runner.record.address import ROOT
+from runner.record.history import checkpoints, read_table, states
 from runner.record.store.contract import Store
 from runner.record.store.sqlite import memory_store
 from runner.travel.forks import Changes, fork
@@ -113,7 +114,7 @@ def test_every_fork_of_a_nested_run_ends_as_its_edits_foretell(nested: tuple[Sto
     result = forked(store, at, states={"": {"bonus": bonus}}, inputs={"factor": factor})
     assert (result.status, result.outputs) == ("completed", {"log": LOG, "sum": SUM + bonus * factor})
     assert [*store.commits("run")] == before
-    assert values(store, result.run) == {"bonus": bonus, "log": LOG, "sum": SUM + bonus * factor}
+    assert states(store, result.run)[ROOT] == {"bonus": bonus, "log": LOG, "sum": SUM + bonus * factor}
 
 
 def test_forks_of_forks_share_the_whole_past(nested: tuple[Store, list[int]]) -> None:

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from runner.ground.errors import UsageError
 from runner.ground.json_value import Json
+from runner.record.address import ROOT
 from runner.record.events import Commit, RunEnded
 from runner.record.fold import apply, fold
-from runner.record.history import Checkpoint, checkpoints, load_state, read_table, reopen, values
+from runner.record.history import Checkpoint, checkpoints, load_state, read_table, reopen, states
 from runner.record.projection import project
 from runner.record.run_state import RunState
 from runner.record.snapshot import encode
@@ -72,8 +73,8 @@ def test_the_state_keys_are_what_the_fold_makes_of_them(random: Random, snapshot
         for event in commit.events:
             if not isinstance(event, RunEnded):
                 apply(run, event)
-        assert values(store, "run", commit.last) == root_values(run)
-    assert values(store, "run") == root_values(run)
+        assert states(store, "run", commit.last)[ROOT] == root_values(run)
+    assert states(store, "run")[ROOT] == root_values(run)
 
 
 @given(st.randoms(use_true_random=False), st.frozensets(st.integers(0, 30)))
@@ -102,8 +103,8 @@ def test_every_store_gives_the_tables_and_the_state(store: Store, snapshots: fro
         {"run_id": "run", "key": "b", "value": [1, {"é": 1.5}], "seq": 4, "at": 14.0},
     ]
     assert [row["step"] for row in read_table(store, "run", "steps")] == ["n#3", "n#4"]
-    assert values(store, "run") == {"a": None, "b": [1, {"é": 1.5}]}
-    assert values(store, "run", 2) == {"a": 1, "b": []}
+    assert states(store, "run")[ROOT] == {"a": None, "b": [1, {"é": 1.5}]}
+    assert states(store, "run", 2)[ROOT] == {"a": 1, "b": []}
     assert encode(load_state(store, "run", 4)) == encode(load_state(store, "run"))
 
 
@@ -147,7 +148,7 @@ def test_an_unknown_run_has_no_history(store: Store) -> None:
     for read in (
         lambda: load_state(store, "nope"),
         lambda: list(checkpoints(store, "nope")),
-        lambda: values(store, "nope"),
+        lambda: states(store, "nope")[ROOT],
     ):
         with pytest.raises(RunUnknown):
             read()
@@ -156,4 +157,4 @@ def test_an_unknown_run_has_no_history(store: Store) -> None:
 def test_a_run_that_began_and_ended_in_one_commit_keeps_its_state(store: Store) -> None:
     events = (*first(a=1).events, *wrote(3, a=2).events, RunEnded("completed"))
     record(store, [Commit("run", 1, events, 10.0)], frozenset({0}))
-    assert values(store, "run") == {"a": 2}
+    assert states(store, "run")[ROOT] == {"a": 2}

@@ -14,8 +14,9 @@ from msgspec.structs import replace
 
 from runner.ground.errors import StoreError
 from runner.ground.json_value import Json
+from runner.record.address import ROOT
 from runner.record.events import Commit, RunStarted, StepEnded, StepStarted, Write
-from runner.record.history import read_table, values
+from runner.record.history import read_table, states
 from runner.record.store import form, large, statements
 from runner.record.store.contract import Rows, Snapshot, Store
 from runner.record.store.form import JSON, NEWEST, UNREADABLE, ZLIB, Form, compressed, expanded, needed, read, write
@@ -218,8 +219,8 @@ def test_a_megabyte_in_three_steps_grows_the_database_by_one(tmp_path: Path, how
     grown = store.upkeep.space().whole - before
     assert grown < 1_200_000 * (0.6 if how.compression == "zlib" else 1)
     assert grown > 200_000
-    assert values(store, "run") == {"key": text}
-    assert values(store, "run", 4) == {"key": text}
+    assert states(store, "run")[ROOT] == {"key": text}
+    assert states(store, "run", 4)[ROOT] == {"key": text}
     assert [row["output"] for row in read_table(store, "run", "steps")] == [{"text": text}] * 3
     store.close()
 
