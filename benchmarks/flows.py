@@ -9,8 +9,8 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import NamedTuple
 
-from runner.engine.choices import Choices
 from runner.engine.loading import load_workflow
+from runner.engine.run_options import RunOptions
 from runner.engine.runs import prepare, start
 from runner.engine.surroundings import Audience, Surroundings
 from runner.record.events import Commit
@@ -130,7 +130,7 @@ def taken(text: str, durability: Durability, folder: Path | None = None, until: 
         store = open_store(here / "wf.db", durability=durability)
         watch = Watch(until)
         around = Surroundings(store, Audience(listeners=[watch]))
-        prepared = prepare(loaded, {}, Choices(run=RUN), around.environment, around.clock)
+        prepared = prepare(loaded, {}, RunOptions(run=RUN), around.environment, around.clock)
         began = perf_counter()
         with suppress(KeyboardInterrupt):
             asyncio.run(start(prepared, around))

@@ -9,8 +9,8 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec
 
-from runner.engine.choices import Choices, refuse_unknown_answers
 from runner.engine.loading import load_workflow
+from runner.engine.run_options import RunOptions, refuse_unknown_answers
 from runner.engine.runs import Prepared, RunResult, prepare, start
 from runner.engine.surroundings import Audience, Surroundings
 from runner.ground.clock import SystemClock
@@ -56,7 +56,7 @@ async def arun(  # noqa: PLR0913 - what a command line may say, each by its name
     StoreError.
     """
     script = None if mock is None else read_script(Path(mock))
-    prepared = _prepared(workflow, inputs or {}, Choices(models or {}, allow or {}, script, run=run_id))
+    prepared = _prepared(workflow, inputs or {}, RunOptions(models or {}, allow or {}, script, run=run_id))
     refuse_unknown_answers(prepared.loaded.workflow, answers or {})
     store = memory_store() if db is None else open_store(Path(db))
     try:
@@ -66,7 +66,7 @@ async def arun(  # noqa: PLR0913 - what a command line may say, each by its name
         store.close()
 
 
-def _prepared(workflow: str | Path | Loaded, inputs: Mapping[str, Json], choices: Choices) -> Prepared:
+def _prepared(workflow: str | Path | Loaded, inputs: Mapping[str, Json], choices: RunOptions) -> Prepared:
     loaded = workflow if isinstance(workflow, Loaded) else load(workflow, allow=choices.allow)
     return prepare(loaded, inputs, choices, os.environ, SystemClock())
 

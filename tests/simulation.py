@@ -23,8 +23,8 @@ from runner.ground.errors import Failure
 from runner.record.events import AttemptStarted, Commit, Event, RunStarted, StepEnded, StepStarted, decode, encode
 from runner.record.fold import fold
 from runner.record.run_state import RunState, Step
-from runner.record.snapshot import decode as read_snapshot
-from runner.record.snapshot import encode as write_snapshot
+from runner.record.snapshot import decode_state as read_snapshot
+from runner.record.snapshot import encode_state as write_snapshot
 from runner.workflow.inputs import check_inputs
 from runner.workflow.model import Loaded
 from runner.world.calls import AnyCall, CallDone, CallFailed, Outcome

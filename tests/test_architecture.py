@@ -25,9 +25,9 @@ FLOORS = {
             merging fold store projection snapshot history retention definitions soundness""",
         "world": "calls program_exits secrets providers tools",
         "nodes": "contract leaves conversation composites",
-        "engine": """loading choices takeover surroundings recorder scheduler executor stop tasks inbox timers attempts
-            questions loop runs""",
-        "travel": "differences given_edits misfits versions resuming forks exports imports",
+        "engine": """loading run_options takeover surroundings recorder scheduler executor stop tasks inbox timers
+            attempts questions loop runs""",
+        "travel": "differences given_edits misfits verdicts resuming forks exports imports",
         "seeing": "diagram subscribers",
         "api": "",
         "cli": "",

@@ -13,7 +13,7 @@ from runner.cli.driving import Manner, drive
 from runner.cli.options import driving_options, parse_allowed, parse_pairs, together, waiting_options
 from runner.cli.settings import durability
 from runner.cli.stored import find_checkpoint, find_run, run_argument, writing
-from runner.engine.choices import Choices
+from runner.engine.run_options import RunOptions
 from runner.engine.runs import checked_run_id
 from runner.ground.errors import UsageError
 from runner.ground.json_text import NotJson, parse_json
@@ -135,7 +135,7 @@ def _changes(given: dict[str, Any], edits: tuple[str, ...] = ()) -> Changes:
     states, inputs = _edits(edits)
     script = read_script(Path(given["mock"])) if given["mock"] else None
     run = checked_run_id(given["run_id"])
-    choices = Choices(_models(given), parse_allowed(given["allowed"]), script, run=run)
+    choices = RunOptions(_models(given), parse_allowed(given["allowed"]), script, run=run)
     return Changes(states, inputs, given["changed"] or "", choices, _secrets(given))
 
 

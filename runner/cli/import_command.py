@@ -21,7 +21,7 @@ from runner.engine.runs import checked_run_id
 from runner.ground.errors import UsageError
 from runner.record.store.contract import RunRow
 from runner.record.store.rules import ENDED
-from runner.travel.imports import LARGEST_FILE, Export, check, take_in
+from runner.travel.imports import LARGEST_FILE, Export, check_export, take_in
 
 CHUNK = 1 << 20
 
@@ -47,7 +47,7 @@ def wf_import(file: str, run_id: str | None, db: str | None) -> None:
     the run; then its workflow may do what its permissions say, so read these first if you do not know where it is from.
     """
     with _opened(file) as opened:
-        checked = check(Export(opened, file, checked_run_id(run_id), str(Path.cwd())))
+        checked = check_export(Export(opened, file, checked_run_id(run_id), str(Path.cwd())))
         with writing(db, create=True) as store:
             row = take_in(store, checked)
     tell(row.id)

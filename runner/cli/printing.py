@@ -23,8 +23,8 @@ from runner.nodes.composites import human, wait
 from runner.record.answers import as_typed, example_answer
 from runner.record.events import StepWaiting
 from runner.seeing.subscribers.lines import dollars
-from runner.travel.given_edits import shown
-from runner.travel.versions import table
+from runner.travel.given_edits import in_brief
+from runner.travel.verdicts import table
 
 EXITS = {"completed": EXIT_COMPLETED, "failed": EXIT_FAILED, "paused": EXIT_PAUSED, "cancelled": EXIT_CANCELLED}
 
@@ -80,7 +80,7 @@ def say_takeover(takeover: Takeover, *, quiet: bool) -> None:
     """What a run takes over of its past, before it goes on; of a quiet one what it is warned of."""
     lines = [
         *table(takeover.steps),
-        *(f"  {'added':<10} {place}: {shown(value)}" for place, value in takeover.added.items()),
+        *(f"  {'added':<10} {place}: {in_brief(value)}" for place, value in takeover.added.items()),
         *(f"  {'dropped':<10} {place}" for place in takeover.dropped),
     ]
     for line in () if quiet else lines:

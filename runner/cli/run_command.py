@@ -15,8 +15,8 @@ from runner.cli.options import driving_options, json_object, offer_flows, parse_
 from runner.cli.settings import durability, refuse_unusable
 from runner.cli.speaking import annotate, in_actions, say
 from runner.cli.stored import writing
-from runner.engine.choices import Choices, refuse_unknown_answers, unused_replies
 from runner.engine.loading import load_workflow
+from runner.engine.run_options import RunOptions, refuse_unknown_answers, unused_replies
 from runner.engine.runs import Prepared, checked_run_id, prepare, start
 from runner.ground.clock import SystemClock
 from runner.ground.errors import InvalidWorkflow
@@ -80,7 +80,7 @@ def _prepared(flow: str, given: dict[str, Any]) -> Prepared:
     loaded = _load(flow, allowed, agents)
     script = _script(given["mock"], loaded)
     models = parse_pairs(given["models"], "--model ALIAS=MODEL")
-    choices = Choices(models, allowed, script, given["name"], checked_run_id(given["run_id"]), agents)
+    choices = RunOptions(models, allowed, script, given["name"], checked_run_id(given["run_id"]), agents)
     inputs = _inputs(loaded, given["pairs"], given["inputs_file"])
     return prepare(loaded, inputs, choices, os.environ, SystemClock())
 

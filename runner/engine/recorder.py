@@ -10,7 +10,7 @@ from runner.ground.errors import StoreError
 from runner.record.events import AnyEvent, Commit, RunForked, RunStarted
 from runner.record.history import Reopened
 from runner.record.run_state import RunState
-from runner.record.snapshot import encode, should_snapshot
+from runner.record.snapshot import encode_state, should_snapshot
 from runner.record.store.contract import Message, Owner, Snapshot, Store
 from runner.record.store.lease import beat_seconds
 
@@ -50,7 +50,7 @@ class Recorder:
 
     def _save_snapshot(self, commit: Commit, state: RunState) -> None:
         past = self._past
-        snapshot = Snapshot(self._run, commit.last, commit.at, encode(state))
+        snapshot = Snapshot(self._run, commit.last, commit.at, encode_state(state))
         past.last_snapshot_bytes = self._store.save_snapshot(snapshot, past.projector.take(), self._epoch)
         past.bytes_since = 0
 

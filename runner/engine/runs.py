@@ -9,11 +9,11 @@ from collections.abc import Mapping
 import msgspec
 from msgspec.structs import replace
 
-from runner.engine.choices import Choices, refuse_unknown_models
 from runner.engine.executor import Executor
 from runner.engine.loading import load_recorded, with_absolute_paths
 from runner.engine.loop import Engine
 from runner.engine.recorder import Recorder
+from runner.engine.run_options import RunOptions, refuse_unknown_models
 from runner.engine.scheduler import Live, time_limit
 from runner.engine.scheduler.happenings import First
 from runner.engine.surroundings import Surroundings
@@ -68,11 +68,11 @@ class Prepared(msgspec.Struct, frozen=True):
     loaded: Loaded
     inputs: Mapping[str, Json]
     secrets: Secrets
-    choices: Choices
+    choices: RunOptions
 
 
 def prepare(
-    loaded: Loaded, given: Mapping[str, Json], choices: Choices, environment: Mapping[str, str], clock: Clock
+    loaded: Loaded, given: Mapping[str, Json], choices: RunOptions, environment: Mapping[str, str], clock: Clock
 ) -> Prepared:
     """Check all that a run is given. Raises InputsInvalid, UsageError; no run is made, and no database."""
     refuse_unknown_models(loaded.workflow, choices.models)

@@ -26,10 +26,10 @@ def event_schema() -> dict[str, Json]:
     return head | msgspec.json.schema(tuple[AnyEvent, ...])
 
 
-def text() -> str:
+def schema_text() -> str:
     """The schema as its file has it."""
     return json.dumps(event_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
 if __name__ == "__main__":
-    (data("schemas") / FILE).write_text(text(), "utf-8")
+    (data("schemas") / FILE).write_text(schema_text(), "utf-8")

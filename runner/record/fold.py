@@ -34,7 +34,7 @@ from runner.record.events import (
     branches_of,
 )
 from runner.record.merging import contributions, starting_state
-from runner.record.node_records import arrived, ended, needed
+from runner.record.node_records import arrived, ended, nodes_around
 from runner.record.reducers import ReducerError, State, contribute
 from runner.record.rewinding import rewind
 from runner.record.run_state import Child, Frame, Invocation, Nodes, RunState, Step
@@ -145,7 +145,7 @@ def _shared_frame(run: RunState, owner: Step, event: FrameOpened) -> Frame:
 def _branch_frame(run: RunState, owner: Step, event: FrameOpened) -> Frame:
     outer = owner.base or run.frames[owner.frame or ROOT]
     state = starting_state(owner, outer, event)
-    nodes = Nodes((), needed(owner, event.after, outer.nodes), event.body)
+    nodes = Nodes((), nodes_around(owner, event.after, outer.nodes), event.body)
     variables = {**outer.variables, **event.variables}
     return Frame(
         event.frame, owner.path, event.key, event.body, outer.home, state, nodes, variables=variables, writes={}

@@ -14,11 +14,11 @@ from runner.record.fold import fold
 from runner.record.open_states import own_states
 from runner.record.projection import Projector, project
 from runner.record.run_state import RunState
-from runner.record.snapshot import decode, is_complete
+from runner.record.snapshot import decode_state, is_complete
 from runner.record.store.contract import Snapshot, Store
 from runner.record.store.payload import DOCTOR
 from runner.record.store.rules import status_after
-from runner.record.store.tables import PROJECTED, merge
+from runner.record.store.tables import PROJECTED, merge_rows
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
@@ -105,7 +105,7 @@ def read_table(store: Store, run: str, table: str) -> list[dict[str, Json]]:
     shape = PROJECTED[table]
     rows = {shape.key_of(row): row for row in store.projected(run, table)}
     tail = project(store.commits(run, after=state.seq), state)
-    merge(shape, rows, tail.get(table, ()))
+    merge_rows(shape, rows, tail.get(table, ()))
     return shape.sorted({**row, "run_id": run} for row in rows.values())
 
 
@@ -124,7 +124,7 @@ def states(store: Store, run: str, upto: int | None = None) -> dict[str, dict[st
 def _restored(snapshot: Snapshot | None) -> RunState:
     if snapshot is None or not is_complete(snapshot.state):
         return RunState()
-    return decode(snapshot.state, f"the snapshot of run '{snapshot.run}' after event {snapshot.seq}")
+    return decode_state(snapshot.state, f"the snapshot of run '{snapshot.run}' after event {snapshot.seq}")
 
 
 def _no_checkpoint(store: Store, run: str, upto: int, before: int) -> UsageError:

@@ -32,7 +32,7 @@ def results_of(step: Step) -> Json:
     return [*results.values()] if isinstance(step.branches, int) else results
 
 
-def needed(owner: Step, keys: tuple[str, ...], outer: Nodes) -> Nodes:
+def nodes_around(owner: Step, keys: tuple[str, ...], outer: Nodes) -> Nodes:
     """What a branch sees around it: the branches that it needs, as nodes, and what its composite sees."""
     if not keys:
         return outer

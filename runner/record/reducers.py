@@ -164,7 +164,7 @@ def contribute(state: State, key: str, how: str, values: list[Json]) -> None:
         state.written |= {key}
 
 
-def needed(start: State, key: str, how: str, value: Json) -> list[Json] | None:
+def needed_contributions(start: State, key: str, how: str, value: Json) -> list[Json] | None:
     """What must be contributed to a key for it to hold `value`, from what it holds in `start`.
 
     None if no contribution does that: a reducer may only add to what is there. Sums of fractions come out nearly.

@@ -63,7 +63,7 @@ class _Written(msgspec.Struct):
     frames: Json
 
 
-def encode(run: RunState) -> Json:
+def encode_state(run: RunState) -> Json:
     """A run's state as JSON."""
     shared = _Shared()
     steps = [shared.step(step) for step in run.steps.values()]
@@ -73,7 +73,7 @@ def encode(run: RunState) -> Json:
     return msgspec.to_builtins(written)
 
 
-def decode(written: Json, what: str = "a snapshot") -> RunState:
+def decode_state(written: Json, what: str = "a snapshot") -> RunState:
     """The inverse of `encode`. Raises StoreError, naming `what`, when it is damaged or of a newer version."""
     try:
         version = msgspec.convert(written, _Version).version
@@ -94,7 +94,7 @@ def is_complete(written: Json) -> bool:
     """
     if not isinstance(written, dict) or written.get("version") != 1:
         return True
-    run = decode(written)
+    run = decode_state(written)
     return all(run.steps[path].frame is None for path in run.retrying)
 
 

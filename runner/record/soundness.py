@@ -11,10 +11,10 @@ from runner.record.events import Commit
 from runner.record.fold import IMPOSSIBLE, fold
 from runner.record.projection import Projector
 from runner.record.run_state import RunState
-from runner.record.snapshot import decode, is_complete, same
+from runner.record.snapshot import decode_state, is_complete, same
 from runner.record.store.contract import RunRow, Store
 from runner.record.store.rules import Standing
-from runner.record.store.tables import PROJECTED, Row, merge
+from runner.record.store.tables import PROJECTED, Row, merge_rows
 from runner.workflow.compiler.files import content_hash
 
 ANEW = "its events are whole: `wf export` and `wf import` make all else anew from them"
@@ -98,12 +98,12 @@ class _History:
 
     def _look_at_snapshot(self, seq: int) -> None:
         for name, rows in self._projector.take().items():
-            merge(PROJECTED[name], self._rows[name], rows)
+            merge_rows(PROJECTED[name], self._rows[name], rows)
         try:
             snapshot = self._store.snapshot(self._run, seq)
             if snapshot is not None and not is_complete(snapshot.state):
                 return
-            kept = None if snapshot is None or snapshot.seq != seq else decode(snapshot.state)
+            kept = None if snapshot is None or snapshot.seq != seq else decode_state(snapshot.state)
         except StoreError:
             kept = None
         if kept is None or not same(kept, self._state):

@@ -45,13 +45,13 @@ class Recorded(msgspec.Struct, frozen=True, tag_field="line", tag="commit"):
     events: tuple[AnyEvent, ...]
 
 
-class End(msgspec.Struct, frozen=True, tag_field="line", tag="end"):
+class LastLine(msgspec.Struct, frozen=True, tag_field="line", tag="end"):
     """The number of the last event: the file has not been cut off."""
 
     last: Count
 
 
-Line = Header | Version | Recorded | End
+Line = Header | Version | Recorded | LastLine
 
 
 def exported(store: Store, run: str) -> Iterator[bytes]:
@@ -68,7 +68,7 @@ def exported(store: Store, run: str) -> Iterator[bytes]:
             yield from (_line(_version(store, hash_)) for hash_ in new)
             known.update(new)
             yield _line(Recorded(commit.first, commit.at, commit.epoch, commit.events))
-        yield _line(End(row.events))
+        yield _line(LastLine(row.events))
 
 
 def versions_named(commit: Commit | Recorded) -> Iterator[str]:

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 import msgspec
 from msgspec.structs import replace
 
-from runner.engine.choices import Choices, refuse_unknown_models
 from runner.engine.loading import load_workflow, with_absolute_paths
+from runner.engine.run_options import RunOptions, refuse_unknown_models
 from runner.engine.runs import RunResult, pinned, run_engine, secrets_again
 from runner.engine.scheduler import Live
 from runner.engine.surroundings import Surroundings
@@ -26,7 +26,7 @@ from runner.record.run_state import RunState, Step
 from runner.record.store.contract import Store
 from runner.travel.given_edits import Given, edit_states
 from runner.travel.misfits import adapted, gains, misfits, refuse_foreign, refuse_misfits
-from runner.travel.versions import begun_anew, compare, with_anew
+from runner.travel.verdicts import begun_anew, compare_steps, with_anew
 from runner.workflow.compiler.files import shown_as
 from runner.workflow.inputs import check_inputs, refuse_unknown_inputs
 from runner.workflow.model import Loaded, Workflow
@@ -42,7 +42,7 @@ class Changes(msgspec.Struct, frozen=True):
     states: Mapping[str, Mapping[str, Json]] = msgspec.field(default_factory=dict)
     inputs: Mapping[str, Json] = msgspec.field(default_factory=dict)
     workflow: str = ""
-    choices: Choices = msgspec.field(default_factory=Choices)
+    choices: RunOptions = msgspec.field(default_factory=RunOptions)
     secrets: Mapping[str, Json] = msgspec.field(default_factory=dict)
 
 
@@ -123,7 +123,9 @@ async def fork(run: str, at: int, changes: Changes, around: Surroundings, retrie
 
 def _takeover(store: Store, state: RunState, workflow: Workflow, forked: RunForked) -> Takeover:
     """What a fork under another version takes over."""
-    visits = compare(store, forked.parent, workflow, lambda version: pinned(store, state, version).workflow, forked.at)
+    visits = compare_steps(
+        store, forked.parent, workflow, lambda version: pinned(store, state, version).workflow, forked.at
+    )
     added, dropped = gains(state, forked.adapted)
     return Takeover(with_anew(visits, forked.anew), added, dropped)
 

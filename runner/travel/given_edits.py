@@ -21,7 +21,7 @@ from runner.record.events import FrameOpened, Write
 from runner.record.merging import contributions, merge, starting_state
 from runner.record.node_records import in_order
 from runner.record.open_states import Holder, Nesting, own_states
-from runner.record.reducers import ReducerError, needed
+from runner.record.reducers import ReducerError, needed_contributions
 from runner.record.run_state import Child, Step
 from runner.workflow.model import StateKey
 
@@ -77,7 +77,7 @@ def place_of(address: str, key: str) -> str:
     return f"{address}.state.{key}" if address else f"state.{key}"
 
 
-def shown(value: Json) -> str:
+def in_brief(value: Json) -> str:
     """A value in a message: one line of JSON."""
     return one_line(json.dumps(value, ensure_ascii=False), 80)
 
@@ -124,7 +124,7 @@ def _checked(declared: Mapping[str, StateKey], holder: Holder, key: str, value: 
     errors = compiled.errors(value)
     if errors:
         words = f"{place_of(holder.address, key)} does not fit its schema: {errors[0].message}"
-        raise UsageError(words, f"the file declares it as {shown(declared[key].schema)}")
+        raise UsageError(words, f"the file declares it as {in_brief(declared[key].schema)}")
     return compiled.normalise(value)
 
 
@@ -136,11 +136,11 @@ def _contributed(
         return [Write(entry.name, entry.reducer, value)] if entry.reducer == "first" else []
     owner = live.state.steps[holder.frame.owner]
     start = starting_state(owner, live.frame_of(owner), opened[holder.address])
-    values = needed(start, entry.name, entry.reducer, value)
+    values = needed_contributions(start, entry.name, entry.reducer, value)
     if values is None and not owner.detached:
-        place, old = place_of(holder.address, entry.name), shown(start.get(entry.name))
+        place, old = place_of(holder.address, entry.name), in_brief(start.get(entry.name))
         raise UsageError(
-            f"{place} can't become {shown(value)}: the branch started from {old}, to which '{entry.reducer}' adds",
+            f"{place} can't become {in_brief(value)}: the branch started from {old}, to which '{entry.reducer}' adds",
             f"give a value that {old} can become by that, or change what it started from too",
         )
     return [Write(entry.name, entry.reducer, part) for part in values or ()]
@@ -188,7 +188,7 @@ def _without_effect(live: Live, former: Former) -> Iterator[str]:
         if same_json(joined, _joined(live, owner, key, {address: before})):
             yield (
                 f"{place_of(address, key)} changes nothing at the join of '{owner.path}' as its branches stand: "
-                f"with what they have contributed state.{key} is {shown(joined)} there"
+                f"with what they have contributed state.{key} is {in_brief(joined)} there"
             )
 
 
@@ -209,7 +209,7 @@ def _joined(live: Live, owner: Step, key: str, given: Mapping[str, list[Write]])
 def _of_ended_branches(step: Step, key: str) -> Iterator[str]:
     for name, child in step.children.items():
         if child.status == "completed" and key in child.writes and child.writes[key][-1].how in REPLACING:
-            left = shown(child.writes[key][-1].value)
+            left = in_brief(child.writes[key][-1].value)
             path = branch_of(step, name)
             yield f"branch '{path}' has ended and left {left} for state.{key}: that replaces the edit at the join"
 
@@ -219,5 +219,5 @@ def _of_an_open_branch(branch: Holder, key: str, *, detached: bool) -> Iterator[
     writes = [] if branch.frame is None else (branch.frame.writes or {}).get(key, [])
     wins = bool(writes) and writes[-1].how in REPLACING and not detached
     merged = ", which replaces the edit at the join" if wins else ""
-    value, there = shown(state.get(key)), shlex.quote(f"{place}=…")
+    value, there = in_brief(state.get(key)), shlex.quote(f"{place}=…")
     yield f"{place} stays {value}: the branch works on its own copy{merged}; to change that too: --set {there}"

@@ -23,11 +23,11 @@ from runner.record.events import AnyEvent, Commit, RunForked, RunResumed, RunSta
 from runner.record.fold import IMPOSSIBLE, apply
 from runner.record.projection import Projector
 from runner.record.run_state import RunState
-from runner.record.snapshot import encode
+from runner.record.snapshot import encode_state
 from runner.record.store.contract import Definition, Rows, RunRow, RunUnknown, Snapshot, Store
 from runner.record.store.rules import Standing, taken_id
 from runner.record.store.tables import PROJECTED
-from runner.travel.exports import FORMAT, End, Header, Line, Recorded, Version, versions_named
+from runner.travel.exports import FORMAT, Header, LastLine, Line, Recorded, Version, versions_named
 from runner.workflow.compiler import RecordedFiles
 from runner.workflow.compiler.files import PATTERN
 from runner.workflow.model import Loaded
@@ -155,7 +155,7 @@ def _moved(path: str, old: str, new: str) -> str:
     return os.path.normpath(Path(new, os.path.relpath(path, old)))
 
 
-class Checked(msgspec.Struct, frozen=True):
+class CheckedExport(msgspec.Struct, frozen=True):
     """An export that was found to be a run of ours: the run's state, its tables' rows, the versions that it goes by."""
 
     export: Export
@@ -164,17 +164,17 @@ class Checked(msgspec.Struct, frozen=True):
     versions: Sequence[Loaded]
 
 
-def check(export: Export) -> Checked:
+def check_export(export: Export) -> CheckedExport:
     """Read an export from its beginning to its end. Raises UsageError unless it is a run that could have been."""
     follower = _Follower(export)
     for line in export.lines():
         follower.take(line)
     if not follower.over:
         export.refuse("its end is missing: the file was cut off")
-    return Checked(export, follower.state, follower.rows(), tuple(follower.versions.values()))
+    return CheckedExport(export, follower.state, follower.rows(), tuple(follower.versions.values()))
 
 
-def take_in(store: Store, checked: Checked) -> RunRow:
+def take_in(store: Store, checked: CheckedExport) -> RunRow:
     """Make a run of what was exported; it is nobody's. Raises UsageError when a run of that id is there; StoreError."""
     export = checked.export
     if _has(store, export.run):
@@ -183,7 +183,9 @@ def take_in(store: Store, checked: Checked) -> RunRow:
         store.save_definition(definition_of(loaded))
     store.adopt(export.commits())
     row = store.run(export.run)
-    store.save_snapshot(Snapshot(row.id, row.events, row.updated_at, encode(checked.state)), checked.rows, row.epoch)
+    store.save_snapshot(
+        Snapshot(row.id, row.events, row.updated_at, encode_state(checked.state)), checked.rows, row.epoch
+    )
     return row
 
 
@@ -240,7 +242,7 @@ class _Follower:
                 self._version(line)
             case Recorded():
                 self._commit(self._export.commit(line))
-            case End():
+            case LastLine():
                 self._end(line)
 
     def _header(self, line: Header) -> None:
@@ -316,7 +318,7 @@ class _Follower:
             self._export.refuse(f"its options are none of a run: {one_line(str(error), 200)}")
         return self.state.options
 
-    def _end(self, line: End) -> None:
+    def _end(self, line: LastLine) -> None:
         if line.last != self._standing.last:
             self._export.refuse("it does not end where it says: lines are missing")
         self.over = True

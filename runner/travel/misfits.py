@@ -18,13 +18,13 @@ from runner.record.events import Adapted, Write
 from runner.record.fold import IMPOSSIBLE
 from runner.record.open_states import Holder, own_states
 from runner.record.run_state import RunState, Step
-from runner.travel.given_edits import place_of, shown
+from runner.travel.given_edits import in_brief, place_of
 from runner.workflow.model import Input, StateKey, Workflow
 
 DROPPED = "is not declared there; a fork drops it"
 
 
-class Problem(msgspec.Struct, frozen=True):
+class Misfit(msgspec.Struct, frozen=True):
     """Why a run can't go on with a version: at which place (`state.n`, `each[2].state.n`, `inputs.n`), and what it is.
 
     `mended` is whether a fork can do something about it, `edited` whether by a value that is put there.
@@ -119,7 +119,7 @@ def _input_of(address: str, name: str) -> str:
     return f"{address}.inputs.{name}" if address else f"inputs.{name}"
 
 
-def misfits(live: Live) -> Iterator[Problem]:
+def misfits(live: Live) -> Iterator[Misfit]:
     """All that a run holds and its version does not allow, or wants and the run does not hold."""
     seen: set[tuple[str, str, Json]] = set()
     for holder in own_states(live.state).values():
@@ -130,7 +130,7 @@ def misfits(live: Live) -> Iterator[Problem]:
             what = (holder.home, key, equality_key(value))
             if what not in seen and (words := _misfit(declared.state[key], value)):
                 seen.add(what)
-                yield Problem(place_of(holder.address, key), words)
+                yield Misfit(place_of(holder.address, key), words)
         yield from _contributions(holder, declared.state)
     yield from _left(live)
 
@@ -139,28 +139,28 @@ def _misfit(entry: StateKey | Input, value: Json) -> str:
     errors = compile_schema(entry.schema).errors(value)
     if errors:
         return f"does not fit its schema: {errors[0].message}"
-    return "" if _is_in_form(entry, value) else f"is {shown(value)}, and has to stand as a fraction there"
+    return "" if _is_in_form(entry, value) else f"is {in_brief(value)}, and has to stand as a fraction there"
 
 
-def _inputs(live: Live, holder: Holder, declared: Mapping[str, Input]) -> Iterator[Problem]:
+def _inputs(live: Live, holder: Holder, declared: Mapping[str, Input]) -> Iterator[Misfit]:
     invocation = live.state.steps[holder.home].invocation
     assert invocation is not None, "a workflow under way has inputs"
     for name, entry in declared.items():
         place, mended = _input_of(holder.address, name), not (holder.address or entry.secret)
         if name not in invocation.inputs:
-            yield Problem(place, "is required there, and has no default", mended)
+            yield Misfit(place, "is required there, and has no default", mended)
         elif not entry.secret and (words := _misfit(entry, invocation.inputs[name])):
-            yield Problem(place, words, mended)
+            yield Misfit(place, words, mended)
 
 
-def _contributions(holder: Holder, declared: Mapping[str, StateKey]) -> Iterator[Problem]:
+def _contributions(holder: Holder, declared: Mapping[str, StateKey]) -> Iterator[Misfit]:
     """What an open branch has written by another reducer than the key has now."""
     for key, writes in (holder.frame.writes or {}).items() if holder.frame is not None else ():
         if words := _by_another(writes, declared[key]):
-            yield Problem(place_of(holder.address, key), words)
+            yield Misfit(place_of(holder.address, key), words)
 
 
-def _left(live: Live) -> Iterator[Problem]:
+def _left(live: Live) -> Iterator[Misfit]:
     """What ended branches have left to be merged, or to be started from, and does not fit."""
     for step in live.state.steps.values():
         if step.children and step.invocation is None and not step.detached:
@@ -168,14 +168,14 @@ def _left(live: Live) -> Iterator[Problem]:
             yield from _left_in(step, declared)
 
 
-def _left_in(step: Step, declared: Mapping[str, StateKey]) -> Iterator[Problem]:
+def _left_in(step: Step, declared: Mapping[str, StateKey]) -> Iterator[Misfit]:
     for name, child in step.children.items():
         for key, writes in child.writes.items():
             if child.final is None:
                 continue  # it did not complete, and so leaves nothing
             words = _by_another(writes, declared[key]) or _misfit(declared[key], child.final[key])
             if words:
-                yield Problem(place_of(branch_of(step, name), key), words, mended=False)
+                yield Misfit(place_of(branch_of(step, name), key), words, mended=False)
 
 
 def _by_another(writes: Sequence[Write], entry: StateKey) -> str:
@@ -184,7 +184,7 @@ def _by_another(writes: Sequence[Write], entry: StateKey) -> str:
     return "" if how == entry.reducer else f"was written by '{how}', and the key's reducer there is '{entry.reducer}'"
 
 
-def refuse_misfits(problems: Sequence[Problem], run: str, at: int, file: str) -> None:
+def refuse_misfits(problems: Sequence[Misfit], run: str, at: int, file: str) -> None:
     """Raises UsageError, with all of them and the fork that mends them, if there are any."""
     if not problems:
         return

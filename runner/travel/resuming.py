@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 import msgspec
 from msgspec.structs import replace
 
-from runner.engine.choices import refuse_unknown_answers, refuse_unknown_models
 from runner.engine.loading import load_workflow
+from runner.engine.run_options import refuse_unknown_answers, refuse_unknown_models
 from runner.engine.runs import RunResult, mark_of, pinned, run_engine, secrets_again
 from runner.engine.scheduler import Live
 from runner.engine.surroundings import Surroundings
@@ -24,12 +24,12 @@ from runner.record.run_state import RunState
 from runner.record.store.contract import RunRow, Store
 from runner.record.store.lease import beat_seconds, current_owner, is_still_heard, may_take_over
 from runner.record.store.rules import busy
-from runner.travel.misfits import DROPPED, Problem, adapted, gains, misfits, refuse_foreign, refuse_misfits
-from runner.travel.versions import compare, refuse_changes
+from runner.travel.misfits import DROPPED, Misfit, adapted, gains, misfits, refuse_foreign, refuse_misfits
+from runner.travel.verdicts import compare_steps, refuse_changes
 from runner.workflow.compiler.files import shown_as
 from runner.workflow.model import Loaded
 from runner.world.secrets import Secrets
-from runner.world.tools.child import kill_leftovers
+from runner.world.tools.child_process import kill_leftovers
 
 _GRACE = 2.0
 """Seconds that what a crash left behind is given to end by itself."""
@@ -46,13 +46,13 @@ class Accepted(msgspec.Struct, frozen=True):
 def _accepted(store: Store, row: RunRow, state: RunState, before: Loaded, file: str) -> Accepted:
     """The version in a file, if all that has begun is the same there, and all that is held fits. Changes `state`."""
     loaded = load_workflow(file, state.options.get("allow", {}), state.options.get("agents"))
-    visits = compare(store, row.id, loaded.workflow, lambda version: pinned(store, state, version).workflow)
+    visits = compare_steps(store, row.id, loaded.workflow, lambda version: pinned(store, state, version).workflow)
     refuse_changes(visits, row.id, shown_as(loaded.workflow.file))
     changes = adapted(Live(row.id, before.workflow, state), loaded.workflow, ())
     added, dropped = gains(state, changes)
     for home, change in changes.items():
         adapt(state, home, change)
-    problems = [*(Problem(place, DROPPED) for place in dropped), *misfits(Live(row.id, loaded.workflow, state))]
+    problems = [*(Misfit(place, DROPPED) for place in dropped), *misfits(Live(row.id, loaded.workflow, state))]
     refuse_misfits(problems, row.id, row.events, shown_as(loaded.workflow.file))
     store.save_definition(definition_of(loaded))
     return Accepted(loaded, changes, Takeover(tuple(visits), added))

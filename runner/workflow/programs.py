@@ -16,7 +16,7 @@ def anchored(entries: Iterable[str], folder: str) -> frozenset[str]:
     )
 
 
-def locate(program: str, search: str, cwd: str) -> str | None:
+def find_program(program: str, search: str, cwd: str) -> str | None:
     """The absolute path of the executable file that a program's name or path stands for, or None.
 
     `search` is PATH's value. Its relative and empty entries are passed over: what a name means must not hang on a
@@ -48,7 +48,7 @@ def is_permitted(program: str, allowed: Collection[str], search: str, cwd: str) 
 
 
 def _place(program: str, search: str, cwd: str) -> str | None:
-    found = os.path.join(cwd, program) if "/" in program else locate(program, search, cwd)  # noqa: PTH118 - as above
+    found = os.path.join(cwd, program) if "/" in program else find_program(program, search, cwd)  # noqa: PTH118 - as above
     if found is None or not found.startswith("/") or "\0" in found:
         return None
     folder, name = os.path.split(found)

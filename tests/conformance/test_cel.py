@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from runner.ground.errors import ExpressionError
-from runner.language.expression import Duration, Timestamp, Type, Uint, compile_expression, map_of
+from runner.language.expression import CelDuration, Timestamp, Type, Uint, compile_expression, map_of
 from runner.language.expression.conversions import CONVERSIONS
 from tests.language.expression.sameness import same
 
@@ -81,5 +81,5 @@ def test_the_comparison_of_results_tells_types_apart() -> None:
     assert not same(-0.0, 0.0)
     assert not same([1], [Uint(1)])
     assert not same(map_of([(1, "a")]), map_of([(Uint(1), "a")]))
-    assert not same(Timestamp(1), Duration(1))
+    assert not same(Timestamp(1), CelDuration(1))
     assert same(math.nan, math.nan)

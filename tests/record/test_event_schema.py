@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from runner.ground.json_value import Json
 from runner.ground.resources import data
-from runner.record.event_schema import FILE, event_schema, text
+from runner.record.event_schema import FILE, event_schema, schema_text
 from runner.record.events import encode
 from tests.record.store.legal import legal_commits
 
@@ -21,7 +21,7 @@ VALIDATOR = jsonschema.Draft202012Validator(event_schema())
 
 def test_the_file_is_what_the_types_say() -> None:
     found = (data("schemas") / FILE).read_text("utf-8")
-    assert found == text(), "run `.venv/bin/python -m runner.record.event_schema`"
+    assert found == schema_text(), "run `.venv/bin/python -m runner.record.event_schema`"
 
 
 def test_it_is_a_schema() -> None:

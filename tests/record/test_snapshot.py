@@ -14,7 +14,7 @@ from runner.ground.json_value import Json
 from runner.record.events import AnyEvent, Commit, FrameOpened, RunStarted, StepStarted
 from runner.record.fold import fold
 from runner.record.run_state import RunState
-from runner.record.snapshot import FLOOR, VERSION, decode, encode, should_snapshot
+from runner.record.snapshot import FLOOR, VERSION, decode_state, encode_state, should_snapshot
 from tests.record.store.legal import legal_commits
 from tests.record.store.pictures import picture
 
@@ -31,9 +31,9 @@ def test_a_run_that_was_written_and_read_goes_on_as_one_that_was_not(random: Ran
     commits = legal_commits(random, length)
     cut = round(part * len(commits))
     before = folded(commits[:cut])
-    read = decode(encode(before))
+    read = decode_state(encode_state(before))
     assert picture(read) == picture(before)
-    assert encode(read) == encode(before)
+    assert encode_state(read) == encode_state(before)
     assert picture(folded(commits[cut:], read)) == picture(folded(commits))
 
 
@@ -53,14 +53,14 @@ def with_branches(value: str, branches: int) -> RunState:
 
 def test_a_value_that_many_branches_share_is_written_once_and_shared_again() -> None:
     state = with_branches("x" * 100_000, 50)
-    written = encode(state)
+    written = encode_state(state)
     assert len(msgspec.json.encode(written)) < 300_000  # the start event holds it too
-    read = decode(written)
+    read = decode_state(written)
     assert len({id(frame.state["big"]) for frame in read.frames.values()}) == 1
 
 
 def test_a_body_of_the_workflow_works_on_the_workflows_own_state_after_reading() -> None:
-    read = decode(encode(with_branches("x", 1)))
+    read = decode_state(encode_state(with_branches("x", 1)))
     invocation = read.steps[""].invocation
     assert invocation is not None
     assert read.frames[""].state is invocation.state
@@ -71,12 +71,12 @@ def test_a_body_of_the_workflow_works_on_the_workflows_own_state_after_reading()
 
 def test_a_snapshot_of_a_newer_version_is_refused() -> None:
     with pytest.raises(StoreError, match="newer wf"):
-        decode(encode(RunState()) | {"version": VERSION + 1})
+        decode_state(encode_state(RunState()) | {"version": VERSION + 1})
 
 
 @given(st.randoms(use_true_random=False), st.data())
 def test_a_damaged_snapshot_is_an_error_or_a_state_never_anything_else(random: Random, data: st.DataObject) -> None:
-    written = bytearray(msgspec.json.encode(encode(folded(legal_commits(random, 10)))))
+    written = bytearray(msgspec.json.encode(encode_state(folded(legal_commits(random, 10)))))
     place = data.draw(st.integers(0, len(written) - 1))
     written[place] ^= data.draw(st.integers(1, 255))
     try:
@@ -84,7 +84,7 @@ def test_a_damaged_snapshot_is_an_error_or_a_state_never_anything_else(random: R
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return  # the store sees to that
     try:
-        assert isinstance(decode(damaged), RunState)
+        assert isinstance(decode_state(damaged), RunState)
     except StoreError as error:
         assert "damaged" in str(error) or "newer" in str(error)  # noqa: PT017 - either outcome is right
 
@@ -92,7 +92,7 @@ def test_a_damaged_snapshot_is_an_error_or_a_state_never_anything_else(random: R
 @pytest.mark.parametrize("written", ["", {}, [], {"version": 1}, {"version": "1"}, None, 7], ids=repr)
 def test_what_is_no_snapshot_is_refused(written: Json) -> None:
     with pytest.raises(StoreError, match="damaged"):
-        decode(written)
+        decode_state(written)
 
 
 def test_a_snapshot_is_due_once_the_events_outweigh_the_last() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from runner.record.events import Commit, RunStarted, StepEnded
-from runner.record.snapshot import decode, encode, same
+from runner.record.snapshot import decode_state, encode_state, same
 from runner.record.soundness import run_faults
 from runner.record.store.contract import Store
 from runner.record.store.form import Form
@@ -39,7 +39,7 @@ def test_a_run_is_sound_whatever_it_did_and_whenever_snapshots_were_made(
 def test_a_state_is_the_same_as_what_is_read_of_it_and_no_other(random: Random, length: int) -> None:
     commits = legal_commits(random, length)
     state = folded(commits)
-    assert same(decode(encode(state)), state)
+    assert same(decode_state(encode_state(state)), state)
     assert not same(folded(commits[:-1]), state)
 
 

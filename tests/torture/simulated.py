@@ -32,7 +32,7 @@ from runner.record.events import (
 from runner.record.history import fork_of, reopen
 from runner.record.projection import Projector
 from runner.record.run_state import RunState, Step
-from runner.record.snapshot import encode as write_snapshot
+from runner.record.snapshot import encode_state as write_snapshot
 from runner.record.store.contract import Owner, Snapshot, Store
 from runner.record.store.sqlite import memory_store
 from runner.travel.forks import edited, openings

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.ground.json_value import Json, same_json
-from runner.record.reducers import State, contribute, needed
+from runner.record.reducers import State, contribute, needed_contributions
 from tests.acceptance.command_line import wf, write
 
 FLOW = """
@@ -250,7 +250,7 @@ def test_what_a_key_needs_to_hold_a_value_makes_it_hold_that(data: st.DataObject
     old, value = data.draw(HOLDABLE[how]), data.draw(HOLDABLE[how])
     state = State({"key": old})
     state.written = frozenset({"key"} if written else ())
-    parts = needed(state, "key", how, value)
+    parts = needed_contributions(state, "key", how, value)
     assert parts is not None or not same_json(old, value)
     if parts:
         contribute(state, "key", how, parts)
@@ -261,9 +261,9 @@ def test_what_a_key_needs_to_hold_a_value_makes_it_hold_that(data: st.DataObject
 
 
 def test_a_sum_of_fractions_is_reached_nearly_and_what_leaves_the_numbers_never() -> None:
-    assert needed(State({"key": 0.1}), "key", "add", 0.3) == [pytest.approx(0.2)]
-    assert needed(State({"key": -(2**62)}), "key", "add", 2**62) is None
-    assert needed(State({"key": None}), "key", "append", ["a"]) is None
+    assert needed_contributions(State({"key": 0.1}), "key", "add", 0.3) == [pytest.approx(0.2)]
+    assert needed_contributions(State({"key": -(2**62)}), "key", "add", 2**62) is None
+    assert needed_contributions(State({"key": None}), "key", "append", ["a"]) is None
 
 
 WRITTEN = """

@@ -12,7 +12,7 @@ from runner.engine.surroundings import Surroundings
 from runner.ground.json_value import Json
 from runner.record.address import ROOT
 from runner.record.history import checkpoints, load_state, read_table, states
-from runner.record.snapshot import encode
+from runner.record.snapshot import encode_state
 from runner.record.store.contract import Store
 from runner.record.store.sqlite import memory_store, open_store
 from runner.record.store.tables import PROJECTED
@@ -46,7 +46,7 @@ def travelled(tmp_path_factory: pytest.TempPathFactory) -> Store:
 def seen(store: Store, run: str) -> Json:
     """All that can be read of a run, but for its id and its folder."""
     points = list(checkpoints(store, run))
-    folded = [encode(load_state(store, run, point.seq)) for point in points]
+    folded = [encode_state(load_state(store, run, point.seq)) for point in points]
     for state in folded:
         state["started"]["options"]["folder"] = ""
     tables = {name: [{**row, "run_id": ""} for row in read_table(store, run, name)] for name in PROJECTED}

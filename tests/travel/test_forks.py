@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.engine.choices import Choices
 from runner.engine.loading import load_workflow
+from runner.engine.run_options import RunOptions
 from runner.engine.runs import RunResult, prepare, start
 from runner.engine.surroundings import Surroundings
 from runner.ground.clock import SystemClock
@@ -86,7 +86,7 @@ def around(store: Store) -> Surroundings:
 
 
 def run(store: Store, path: Path, inputs: Mapping[str, Json] | None = None, **choices: Any) -> RunResult:
-    prepared = prepare(load_workflow(str(path)), inputs or {}, Choices(run="run", **choices), {}, SystemClock())
+    prepared = prepare(load_workflow(str(path)), inputs or {}, RunOptions(run="run", **choices), {}, SystemClock())
     return asyncio.run(start(prepared, around(store)))
 
 

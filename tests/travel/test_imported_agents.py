@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.engine.choices import Choices
 from runner.engine.loading import load_workflow
+from runner.engine.run_options import RunOptions
 from runner.engine.runs import prepare, start
 from runner.engine.surroundings import Surroundings
 from runner.ground.clock import SystemClock
@@ -56,7 +56,7 @@ def cuts(tmp_path_factory: pytest.TempPathFactory) -> list[Lines]:
     folder, store = tmp_path_factory.mktemp("agents"), memory_store()
     script = read_script(write(folder, "script.yaml", SCRIPT), "script.yaml")
     loaded = load_workflow(str(write(folder, "flow.yaml", FLOW)))
-    prepared = prepare(loaded, {}, Choices(run="run", script=script), {}, SystemClock())
+    prepared = prepare(loaded, {}, RunOptions(run="run", script=script), {}, SystemClock())
     assert asyncio.run(start(prepared, Surroundings(store))).status == "completed"
     lines = [json.loads(line) for line in b"".join(exported(store, "run")).splitlines()]
     commits = [number for number, line in enumerate(lines, 1) if line["line"] == "commit"]

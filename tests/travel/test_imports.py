@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from runner.ground.errors import UsageError
 from runner.ground.json_value import Json
 from runner.record.history import load_state
-from runner.record.snapshot import encode
+from runner.record.snapshot import encode_state
 from runner.record.store.contract import RunUnknown, Store
 from runner.record.store.driver import sqlite3
 from runner.record.store.sqlite import memory_store
-from runner.travel.imports import DEEPEST, Export, check, take_in
+from runner.travel.imports import DEEPEST, Export, check_export, take_in
 from tests.acceptance.command_line import wf, write
 from tests.travel.travelled import taken_in, text_of, travelled_store
 
@@ -160,7 +160,7 @@ def test_what_no_run_of_ours_is_is_refused(whole: bytes, name: str) -> None:
     lines = lines_of(whole)
     change(lines)
     with pytest.raises(UsageError) as error:
-        check(Export(io.BytesIO(written(lines)), "run.jsonl", "", "/elsewhere"))
+        check_export(Export(io.BytesIO(written(lines)), "run.jsonl", "", "/elsewhere"))
     assert words in error.value.message
 
 
@@ -195,13 +195,13 @@ def refused_or_taken_in(content: bytes) -> None:
     except UsageError:
         assert store.runs() == []
         return
-    assert encode(load_state(store, run, store.run(run).events))
+    assert encode_state(load_state(store, run, store.run(run).events))
     assert text_of(store, run)
 
 
 def test_a_file_that_changes_between_two_readings_is_not_taken_in(whole: bytes) -> None:
     file = io.BytesIO(whole)
-    checked = check(Export(file, "run.jsonl", "", "/elsewhere"))
+    checked = check_export(Export(file, "run.jsonl", "", "/elsewhere"))
     changed = whole.replace(b'"at":', b'"at": ', 1)
     file.seek(0)
     file.write(changed)

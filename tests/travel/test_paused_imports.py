@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.engine.choices import Choices
 from runner.engine.loading import load_workflow
+from runner.engine.run_options import RunOptions
 from runner.engine.runs import prepare, start
 from runner.engine.surroundings import Surroundings
 from runner.ground.clock import SystemClock
@@ -73,7 +73,7 @@ def paused(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Json]]:
     folder, store = tmp_path_factory.mktemp("everything"), memory_store()
     write(folder, "child.yaml", CHILD)
     loaded = load_workflow(str(write(folder, "flow.yaml", FLOW)))
-    asyncio.run(start(prepare(loaded, {}, Choices(run="run"), {}, SystemClock()), Surroundings(store)))
+    asyncio.run(start(prepare(loaded, {}, RunOptions(run="run"), {}, SystemClock()), Surroundings(store)))
     assert store.run("run").status == "paused"
     return [json.loads(line) for line in text_of(store, "run").splitlines()]
 

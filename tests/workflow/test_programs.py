@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.workflow.programs import anchored, is_permitted, locate, not_permitted
+from runner.workflow.programs import anchored, find_program, is_permitted, not_permitted
 
 
 @pytest.fixture
@@ -36,10 +36,10 @@ def permitted(machine: Path, program: str, *allowed: str) -> bool:
 
 
 def test_a_name_stands_for_the_first_program_on_path(machine: Path) -> None:
-    assert locate("git", search(machine), "/") == f"{machine}/bin/git"
-    assert locate("rg", search(machine), "/") == f"{machine}/more/rg"
+    assert find_program("git", search(machine), "/") == f"{machine}/bin/git"
+    assert find_program("rg", search(machine), "/") == f"{machine}/more/rg"
     for program in ("folder", "data", "nosuch", "", "git\0", "..", "."):
-        assert locate(program, search(machine), "/") is None
+        assert find_program(program, search(machine), "/") is None
 
 
 def test_entries_of_path_that_hang_on_the_folder_are_passed_over(
@@ -47,12 +47,12 @@ def test_entries_of_path_that_hang_on_the_folder_are_passed_over(
 ) -> None:
     monkeypatch.chdir(machine / "project")
     for path in ("", ".", ":", f"project:{os.curdir}:../project"):
-        assert locate("git", path, str(machine / "project")) is None
+        assert find_program("git", path, str(machine / "project")) is None
 
 
 def test_a_path_stands_for_itself_from_the_folder(machine: Path) -> None:
-    assert locate("./git", search(machine), f"{machine}/project") == f"{machine}/project/./git"
-    assert locate("./nosuch", search(machine), f"{machine}/project") is None
+    assert find_program("./git", search(machine), f"{machine}/project") == f"{machine}/project/./git"
+    assert find_program("./nosuch", search(machine), f"{machine}/project") is None
 
 
 def test_a_name_is_permitted_by_the_list_alone(machine: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from runner.engine.scheduler.aftermath import arrival_of
+from runner.engine.scheduler.due_times import attempt_timeout, due_time, time_left
 from runner.engine.scheduler.ending import complete, end_body, end_call, fail, fail_call
 from runner.engine.scheduler.happenings import (
     Answered,
@@ -21,7 +22,6 @@ from runner.engine.scheduler.happenings import (
 from runner.engine.scheduler.live import Live
 from runner.engine.scheduler.settling import settle_all, take
 from runner.engine.scheduler.starting import call_of, pump
-from runner.engine.scheduler.timing import attempt_timeout, due_time, time_left
 from runner.engine.scheduler.view import StepView, time_limit
 from runner.ground.errors import Failure
 from runner.nodes.composites.workflow import BODY

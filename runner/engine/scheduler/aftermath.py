@@ -8,7 +8,7 @@ from functools import partial
 import msgspec
 
 from runner.engine.scheduler.live import Live
-from runner.engine.scheduler.view import Place, holds, render, scope
+from runner.engine.scheduler.view import Standpoint, holds, render, scope
 from runner.ground.errors import Failure
 from runner.ground.json_value import Json
 from runner.language.schema import compile_schema
@@ -42,7 +42,7 @@ def scope_after(live: Live, at: Arrival, status: str, output: Json, error: Json 
     """The names that what follows a visit sees: its node's record is as the visit's end leaves it."""
     record = partial(ended, live.state.steps.get(at.step), status, at.visit, output, error)
     extra = {"output": output} if error is None else {"output": output, "error": error}
-    return scope(live, Place(at.frame, at.visit, at.node.id, record), extra)
+    return scope(live, Standpoint(at.frame, at.visit, at.node.id, record), extra)
 
 
 def arrival_of(live: Live, step: Step) -> Arrival:

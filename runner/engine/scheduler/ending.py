@@ -13,15 +13,14 @@ from runner.engine.scheduler.aftermath import (
 )
 from runner.engine.scheduler.cutting import cut_children, cut_frame, cut_strays
 from runner.engine.scheduler.live import Live
-from runner.engine.scheduler.view import StepView, draw
+from runner.engine.scheduler.retrying import will_try_again
 from runner.ground.errors import Failure
 from runner.ground.json_value import Json
-from runner.nodes import KINDS
 from runner.nodes.composites.workflow import BODY, FINALLY
 from runner.nodes.contract import Done, End, Failed, StepFailed
-from runner.record.events import AttemptFailed, BranchPassed, EndStatus, FrameEnded, StepEnded
+from runner.record.events import BranchPassed, EndStatus, FrameEnded, StepEnded
 from runner.record.run_state import Frame, Step
-from runner.workflow.model import Node, Route
+from runner.workflow.model import Route
 
 
 def complete(live: Live, at: Arrival, done: Done) -> None:
@@ -63,7 +62,7 @@ def fail(live: Live, at: Arrival, failed: Failed, *, final: bool = False) -> Non
     if step is not None:
         cut_children(live, step)
     try:
-        if step is not None and not final and _retry(live, at.node, step, failed, error):
+        if step is not None and not final and will_try_again(live, at.node, step, failed, error):
             return
         taken = _handler(live, at, failed.output, error)
     except StepFailed as mistake:
@@ -75,22 +74,6 @@ def fail(live: Live, at: Arrival, failed: Failed, *, final: bool = False) -> Non
         end_frame(live, at.frame, "failed", error)
     elif taken.to is None:
         _end_body(live, at, "failed")
-
-
-def _retry(live: Live, node: Node, step: Step, failed: Failed, error: dict[str, Json]) -> bool:
-    policy, failure = node.retry, failed.failure
-    if failure.type not in policy.errors or step.failures + 1 >= policy.max_attempts:
-        return False
-    if step.composite and not KINDS[node.verb].retried_as_whole:
-        return False
-    view = StepView.of(live, step)
-    wait = min(view.seconds(policy.initial_interval) * policy.backoff**step.failures, view.seconds(policy.max_interval))
-    if policy.jitter:
-        wait *= 0.5 + draw(live.run, step.path, step.attempt) / 2
-    if failure.retry_after is not None:
-        wait = max(wait, failure.retry_after)
-    live.emit(AttemptFailed(step.path, step.attempt, error, live.state.at + wait, failed.usage))
-    return True
 
 
 def _handler(live: Live, at: Arrival, output: Json, error: dict[str, Json]) -> Route | None:
@@ -107,7 +90,7 @@ def fail_call(live: Live, step: Step, failed: Failed) -> None:
     """A composite's call has failed: its node's retry policy applies, then the composite decides."""
     error = failed.error or failed.failure.as_error(step.path, max(1, step.attempt))
     try:
-        if _retry(live, live.node(step), step, failed, error):
+        if will_try_again(live, live.node(step), step, failed, error):
             return
     except StepFailed as mistake:
         error = mistake.failure.as_error(step.path, max(1, step.attempt))

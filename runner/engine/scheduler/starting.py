@@ -12,7 +12,7 @@ from runner.engine.scheduler.aftermath import Arrival, arrival_of
 from runner.engine.scheduler.ending import complete, end_body, end_workflow, fail, skip
 from runner.engine.scheduler.live import Live
 from runner.engine.scheduler.settling import settle_all, spawn, waiting_for
-from runner.engine.scheduler.view import Place, StepView
+from runner.engine.scheduler.view import Standpoint, StepView
 from runner.ground.errors import Failure
 from runner.nodes import KINDS
 from runner.nodes.composites.workflow import BODY
@@ -103,7 +103,9 @@ def _start(live: Live, frame: Frame, node: Node) -> None:
     if _over_limits(live, at):
         return
     try:
-        if node.condition is not None and not StepView(live, Place(frame, visit), at.step, None).holds(node.condition):
+        if node.condition is not None and not StepView(live, Standpoint(frame, visit), at.step, None).holds(
+            node.condition
+        ):
             skip(live, at)
             return
     except StepFailed as error:
@@ -138,7 +140,7 @@ def _out_of_steps(live: Live, frame: Frame) -> Step | None:
 def _open(live: Live, at: Arrival, step: Step | None) -> None:
     """Ask the kind to open the step, and do what it answers."""
     record = partial(arrived, at.frame.nodes, at.node.id, "running", at.visit) if step is None else None
-    view = StepView(live, Place(at.frame, at.visit, at.node.id, record), at.step, step)
+    view = StepView(live, Standpoint(at.frame, at.visit, at.node.id, record), at.step, step)
     try:
         opened: Opened = KINDS[at.node.verb].open(at.node, view)
         due = _deadline(live, at, view)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,14 +15,14 @@ from runner.language.template import Template, ValueTemplate
 from runner.nodes.contract import AgentUse, ResolvedAgent, StepFailed
 from runner.record.events import Ending, Scope
 from runner.record.merging import contributions, merge
-from runner.record.node_records import needed, results_of
+from runner.record.node_records import nodes_around, results_of
 from runner.record.run_state import PENDING, Child, Frame, Nodes, Step, Tally
 from runner.workflow.compiler import parse_duration
 from runner.workflow.inputs import InputsInvalid, check_inputs
 from runner.workflow.model import Agent, Duration, Node, Workflow
 
 
-class Place(msgspec.Struct, frozen=True):
+class Standpoint(msgspec.Struct, frozen=True):
     """From where names are seen: a visit in a frame.
 
     `node` is a node whose record the frame does not hold yet, `record` makes it; `counted` is what the run had
@@ -45,7 +44,7 @@ class Sight(dict[str, Json]):
 
     __slots__ = ("_bodies", "_nodes", "_place")
 
-    def __init__(self, workflow: Workflow, nodes: Nodes, place: Place) -> None:
+    def __init__(self, workflow: Workflow, nodes: Nodes, place: Standpoint) -> None:
         self._bodies = workflow.bodies
         self._nodes = nodes
         self._place = place
@@ -65,7 +64,7 @@ class Sight(dict[str, Json]):
         return level.get(name, PENDING)
 
 
-def scope(live: Live, place: Place, extra: Mapping[str, Json]) -> dict[str, Json]:
+def scope(live: Live, place: Standpoint, extra: Mapping[str, Json]) -> dict[str, Json]:
     """The names that expressions and templates see at a place."""
     frame = place.frame
     state = live.state
@@ -150,7 +149,7 @@ def _language_failure(type_: str, error: ExpressionError | TemplateError, source
 class StepView:
     """The view of one step, open or about to be. The run itself has no place: it renders nothing in a frame."""
 
-    def __init__(self, live: Live, place: Place | None, path: str, step: Step | None) -> None:
+    def __init__(self, live: Live, place: Standpoint | None, path: str, step: Step | None) -> None:
         self._live = live
         self._place = place
         self._step = step
@@ -159,13 +158,13 @@ class StepView:
     @classmethod
     def of(cls, live: Live, step: Step) -> StepView:
         """The view of a step that is open."""
-        place = Place(live.frame_of(step), step.visit) if step.path else None
+        place = Standpoint(live.frame_of(step), step.visit) if step.path else None
         return cls(live, place, step.path, step)
 
     @classmethod
     def as_begun(cls, live: Live, step: Step) -> StepView:
         """The view that an open step was opened with: what it calls is the same again after a crash."""
-        return cls(live, Place(live.frame_of(step), step.visit, counted=step.counted), step.path, step)
+        return cls(live, Standpoint(live.frame_of(step), step.visit, counted=step.counted), step.path, step)
 
     @property
     def now(self) -> float:
@@ -180,7 +179,7 @@ class StepView:
         return self._live.workflow_of(self.frame)
 
     @property
-    def place(self) -> Place:
+    def place(self) -> Standpoint:
         assert self._place is not None, "the run itself renders nothing in a frame"
         return self._place
 
@@ -253,7 +252,7 @@ class StepView:
         assert after == () or self._step is not None, "what a branch needs has ended in an open step"
         state = self.frame.state.branch()
         merge(state, contributions(self.children[key] for key in after))
-        nodes = needed(self._step, after, self.frame.nodes) if self._step else self.frame.nodes
+        nodes = nodes_around(self._step, after, self.frame.nodes) if self._step else self.frame.nodes
         return self.holds(condition, state=state, nodes=Sight(self.workflow, nodes, self.place))
 
     def outputs(self) -> dict[str, Json]:
@@ -261,7 +260,7 @@ class StepView:
         assert self._step.invocation is not None, "only a workflow has outputs"
         invocation = self._step.invocation
         at_end = Frame(self.step, self.step, "body", "body", self.step, invocation.state, invocation.nodes)
-        names = scope(self._live, Place(at_end, 1), {})
+        names = scope(self._live, Standpoint(at_end, 1), {})
         return {name: render(value, names) for name, value in self.callee.outputs.items()}
 
     def agent(self, use: AgentUse) -> ResolvedAgent:
@@ -298,9 +297,3 @@ def _as_used(agent: Agent, use: AgentUse) -> Agent:
     }
     said: dict[str, Any] = {key: value for key, value in own.items() if value is not None}
     return msgspec.structs.replace(agent, **said)
-
-
-def draw(*parts: object) -> float:
-    """A number in [0, 1) that depends on nothing but its arguments: the jitter of a retry, the same at every replay."""
-    digest = hashlib.sha256("\0".join(map(str, parts)).encode()).digest()
-    return int.from_bytes(digest[:7], "big") / (1 << 56)

@@ -3,12 +3,12 @@
 from runner.language.expression.conversions import to_json
 from runner.language.expression.expression import Expression, compile_expression
 from runner.language.expression.mistakes import RESERVED_WORDS
-from runner.language.expression.values import TYPE_NAMES, Duration, Map, Timestamp, Type, Uint, map_of
+from runner.language.expression.values import TYPE_NAMES, CelDuration, Map, Timestamp, Type, Uint, map_of
 
 __all__ = [
     "RESERVED_WORDS",
     "TYPE_NAMES",
-    "Duration",
+    "CelDuration",
     "Expression",
     "Map",
     "Timestamp",

@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from runner.language.expression import times
-from runner.language.expression.evaluation import COPIED_A_STEP, Fault, Scope
+from runner.language.expression.evaluation import COPIED_A_STEP, EvaluationScope, Fault
 from runner.language.expression.values import (
     MAX_INT,
     MAX_UINT,
     MIN_INT,
     NUMBERS,
-    Duration,
+    CelDuration,
     Timestamp,
     Uint,
     is_list,
@@ -26,7 +26,7 @@ Operation = Callable[[Any, Any], Any]
 _COPIED = frozenset({str, bytes, list})
 
 
-def calculate(symbol: str, left: Any, right: Any, scope: Scope) -> Any:
+def calculate(symbol: str, left: Any, right: Any, scope: EvaluationScope) -> Any:
     operation = _OPERATIONS.get((symbol, type(left), type(right)))
     if operation is None:
         return _join(symbol, left, right, scope)
@@ -43,11 +43,11 @@ def negate(value: Any) -> Any:
     raise Fault(f"'-' needs an int or a double, not {name_of(value)}", "to negate a condition, write !x")
 
 
-def _pay(left: Any, right: Any, scope: Scope) -> None:
+def _pay(left: Any, right: Any, scope: EvaluationScope) -> None:
     scope.spend((len(left) + len(right)) // COPIED_A_STEP)
 
 
-def _join(symbol: str, left: Any, right: Any, scope: Scope) -> Any:
+def _join(symbol: str, left: Any, right: Any, scope: EvaluationScope) -> Any:
     """Lists of any kind; nothing else is left that could be calculated with."""
     if symbol == "+" and is_list(left) and is_list(right):
         _pay(left, right, scope)
@@ -133,10 +133,10 @@ _OPERATIONS: Mapping[tuple[str, type, type], Operation] = {
     ("+", str, str): lambda left, right: left + right,
     ("+", bytes, bytes): lambda left, right: left + right,
     ("+", list, list): lambda left, right: left + right,
-    ("+", Timestamp, Duration): lambda left, right: times.moment(left.nanoseconds + right.nanoseconds),
-    ("+", Duration, Timestamp): lambda left, right: times.moment(left.nanoseconds + right.nanoseconds),
-    ("+", Duration, Duration): lambda left, right: times.duration(left.nanoseconds + right.nanoseconds),
-    ("-", Timestamp, Duration): lambda left, right: times.moment(left.nanoseconds - right.nanoseconds),
+    ("+", Timestamp, CelDuration): lambda left, right: times.moment(left.nanoseconds + right.nanoseconds),
+    ("+", CelDuration, Timestamp): lambda left, right: times.moment(left.nanoseconds + right.nanoseconds),
+    ("+", CelDuration, CelDuration): lambda left, right: times.duration(left.nanoseconds + right.nanoseconds),
+    ("-", Timestamp, CelDuration): lambda left, right: times.moment(left.nanoseconds - right.nanoseconds),
     ("-", Timestamp, Timestamp): lambda left, right: times.duration(left.nanoseconds - right.nanoseconds),
-    ("-", Duration, Duration): lambda left, right: times.duration(left.nanoseconds - right.nanoseconds),
+    ("-", CelDuration, CelDuration): lambda left, right: times.duration(left.nanoseconds - right.nanoseconds),
 }

@@ -54,7 +54,7 @@ class Token(str):
         return token
 
 
-class Unreadable(Exception):
+class UnreadableText(Exception):
     """No token starts at `offset`."""
 
     def __init__(self, offset: int) -> None:
@@ -101,7 +101,7 @@ class Parser:
         while offset < len(text):
             found = self._match(text, offset)
             if found is None or found.lastgroup is None:
-                raise Unreadable(offset)
+                raise UnreadableText(offset)
             if found.lastgroup not in self._tables.ignored:
                 content = found[0]
                 yield Token.at(offset, self._tables.words.get(content, found.lastgroup), content)

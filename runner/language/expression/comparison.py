@@ -6,11 +6,11 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from runner.language.expression.evaluation import COMPARED_A_STEP, Fault, Scope
+from runner.language.expression.evaluation import COMPARED_A_STEP, EvaluationScope, Fault
 from runner.language.expression.values import (
     NUMBERS,
     SCALARS,
-    Duration,
+    CelDuration,
     Timestamp,
     Uint,
     admit,
@@ -21,7 +21,7 @@ from runner.language.expression.values import (
     name_of,
 )
 
-ORDERED = frozenset({bool, int, Uint, float, str, bytes, Timestamp, Duration})
+ORDERED = frozenset({bool, int, Uint, float, str, bytes, Timestamp, CelDuration})
 
 ORDERS: Mapping[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
@@ -31,7 +31,7 @@ ORDERS: Mapping[str, Callable[[Any, Any], bool]] = {
 }
 
 
-def equal(left: Any, right: Any, scope: Scope) -> bool:
+def equal(left: Any, right: Any, scope: EvaluationScope) -> bool:
     """Whether two values are equal to CEL, which has more types than JSON, and an int as a double beside a double."""
     kind, other = type(left), type(right)
     if kind in SCALARS and other in SCALARS:
@@ -46,7 +46,7 @@ def equal(left: Any, right: Any, scope: Scope) -> bool:
     return (one is not left or another is not right) and equal(one, another, scope)
 
 
-def _equal_lists(left: Sequence[Any], right: Sequence[Any], scope: Scope) -> bool:
+def _equal_lists(left: Sequence[Any], right: Sequence[Any], scope: EvaluationScope) -> bool:
     scope.spend(1 + min(len(left), len(right)) // COMPARED_A_STEP)
     if len(left) != len(right):
         return False
@@ -58,7 +58,7 @@ def _equal_lists(left: Sequence[Any], right: Sequence[Any], scope: Scope) -> boo
     return True
 
 
-def _equal_maps(left: Mapping[Any, Any], right: Mapping[Any, Any], scope: Scope) -> bool:
+def _equal_maps(left: Mapping[Any, Any], right: Mapping[Any, Any], scope: EvaluationScope) -> bool:
     scope.spend(1 + min(len(left), len(right)) // COMPARED_A_STEP)
     return len(left) == len(right) and all(
         holds_key(right, key) and equal(value, look_up(right, key), scope) for key, value in left.items()
@@ -90,7 +90,7 @@ def _advice(left: Any, right: Any) -> str:
     return "compare values of one type"
 
 
-def contains(item: Any, container: Any, scope: Scope) -> bool:
+def contains(item: Any, container: Any, scope: EvaluationScope) -> bool:
     """`item in container`: an element of a list, or a key of a map."""
     if is_map(container):
         return holds_key(container, item)

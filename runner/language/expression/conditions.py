@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from runner.language.expression.evaluation import FAULT_STEPS, Exhausted, Fault, Scope
-from runner.language.expression.tree import Node
+from runner.language.expression.evaluation import FAULT_STEPS, EvaluationScope, Exhausted, Fault
+from runner.language.expression.tree import SyntaxNode
 from runner.language.expression.values import NUMBERS, is_list, is_map, name_of
 
-Evaluate = Callable[[Scope], Any]
+Evaluate = Callable[[EvaluationScope], Any]
 """A node as a closure."""
 
-Condition = tuple[Evaluate, Node]
+Condition = tuple[Evaluate, SyntaxNode]
 """A condition, and the node at which it is at fault where it gives no bool."""
 
 
@@ -37,11 +37,11 @@ def decided(
     deciding: bool,
     needs: str,
     operands: tuple[Condition, ...] = (),
-    turns: Callable[[Scope], Iterable[Condition]] | None = None,
+    turns: Callable[[EvaluationScope], Iterable[Condition]] | None = None,
 ) -> Evaluate:
     """One of the operands, or of the turns, decides, wherever it stands; an error counts only if none does."""
 
-    def evaluate(scope: Scope) -> bool:
+    def evaluate(scope: EvaluationScope) -> bool:
         pending: Fault | None = None
         for operand, node in turns(scope) if turns else operands:
             try:

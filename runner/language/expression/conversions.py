@@ -10,12 +10,12 @@ from typing import Any
 
 from runner.ground.errors import ExpressionError
 from runner.language.expression import times
-from runner.language.expression.evaluation import COPIED_A_STEP, Fault, Scope
+from runner.language.expression.evaluation import COPIED_A_STEP, EvaluationScope, Fault
 from runner.language.expression.values import (
     MAX_INT,
     MAX_UINT,
     MIN_INT,
-    Duration,
+    CelDuration,
     Timestamp,
     Uint,
     admit,
@@ -120,7 +120,7 @@ _WAYS: Mapping[str, Mapping[type, Conversion]] = {
     "bool": {bool: _same, str: _bool_of_text},
     "bytes": {bytes: _same, str: _bytes_of_text},
     "double": {float: _same, int: float, Uint: float, str: _double_from_text},
-    "duration": {Duration: _same, str: times.parse_duration},
+    "duration": {CelDuration: _same, str: times.parse_duration},
     "int": {
         int: _same,
         Uint: _int_from_number,
@@ -136,7 +136,7 @@ _WAYS: Mapping[str, Mapping[type, Conversion]] = {
         float: _text_of_double,
         bytes: _text_of_bytes,
         Timestamp: times.format_timestamp,
-        Duration: times.format_duration,
+        CelDuration: times.format_duration,
     },
     "timestamp": {Timestamp: _same, str: times.parse_timestamp, int: times.timestamp},
     "uint": {
@@ -160,14 +160,14 @@ def to_json(value: Any) -> Any:
     Raises ExpressionError for what JSON has no form for: bytes, types, infinite doubles, keys that are no strings.
     """
     try:
-        return _json(value, Scope({}))
+        return _json(value, EvaluationScope({}))
     except Fault as fault:
         raise fault.error() from None
     except RecursionError:
         raise ExpressionError("the value is nested too deeply for JSON") from None
 
 
-def _json(value: Any, scope: Scope) -> Any:
+def _json(value: Any, scope: EvaluationScope) -> Any:
     kind = type(value)
     scope.spend(1 + len(value) // COPIED_A_STEP if kind is str else 1)
     if kind is str or value is None or kind is bool:
@@ -192,7 +192,7 @@ def _other(value: Any) -> Any:
         return value
     if type(value) is float and math.isfinite(value):
         return value
-    if type(value) in (Timestamp, Duration):
+    if type(value) in (Timestamp, CelDuration):
         return CONVERSIONS["string"](value)
     what = "an infinite double or no number" if type(value) is float else name_of(value)
     hint = "write string(x)" if type(value) in (float, bytes) else "compare types: type(x) == int"

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from runner.ground.errors import ExpressionError, did_you_mean
-from runner.language.expression.tree import Node
+from runner.language.expression.tree import SyntaxNode
 
 MAX_STEPS = 1_000_000
 """Steps of one evaluation: well under a second. A turn of a macro costs a step for each node that the macro has."""
@@ -42,9 +42,9 @@ class Fault(Exception):
         self.hint = hint
         self.word = word
         self.known = known
-        self.node: Node | None = None
+        self.node: SyntaxNode | None = None
 
-    def at(self, node: Node) -> Fault:
+    def at(self, node: SyntaxNode) -> Fault:
         """The fault, placed at a node unless it has a place."""
         self.node = self.node or node
         return self
@@ -61,7 +61,7 @@ class Exhausted(Fault):
     """The evaluation took all its steps; nothing absorbs that."""
 
 
-class Scope(Struct):
+class EvaluationScope(Struct):
     """Made for each evaluation: a struct, because that takes a fifth of the time of a class."""
 
     names: Mapping[str, Any]

@@ -8,14 +8,14 @@ from typing import Any
 from runner.language.expression import comparison
 from runner.language.expression.arithmetic import calculate, negate
 from runner.language.expression.conditions import Evaluate, decided, not_bool
-from runner.language.expression.evaluation import Fault, Scope
+from runner.language.expression.evaluation import EvaluationScope, Fault
 from runner.language.expression.functions import function_of, misuse
 from runner.language.expression.macros import Loop, repeated
 from runner.language.expression.tree import (
     Binary,
-    Call,
     Conditional,
     Constant,
+    FunctionCall,
     Has,
     Index,
     ListOf,
@@ -23,8 +23,8 @@ from runner.language.expression.tree import (
     Macro,
     MapOf,
     Name,
-    Node,
     Select,
+    SyntaxNode,
     Unary,
     Variable,
     count,
@@ -46,7 +46,7 @@ from runner.language.expression.values import (
 )
 
 
-def closure(node: Node) -> Evaluate:
+def closure(node: SyntaxNode) -> Evaluate:
     """The closure of a tree. What goes wrong in it is a Fault, placed."""
     return _CLOSURES[type(node)](node)
 
@@ -59,7 +59,7 @@ def _constant(node: Constant) -> Evaluate:
 def _name(node: Name) -> Evaluate:
     name = node.name
 
-    def evaluate(scope: Scope) -> Any:
+    def evaluate(scope: EvaluationScope) -> Any:
         try:
             value = scope.names[name]
             kind = type(value)
@@ -88,7 +88,7 @@ def _variable(node: Variable) -> Evaluate:
 def _select(node: Select) -> Evaluate:
     operand, field = closure(node.operand), node.field
 
-    def evaluate(scope: Scope) -> Any:
+    def evaluate(scope: EvaluationScope) -> Any:
         container = operand(scope)
         try:
             value = container[field] if isinstance(container, dict) else _field(container, field)
@@ -127,7 +127,7 @@ def _missing(node: Select | Index, key: Any, container: Mapping[Any, Any]) -> Fa
 def _has(node: Has) -> Evaluate:
     operand, field = closure(node.operand), node.field
 
-    def evaluate(scope: Scope) -> bool:
+    def evaluate(scope: EvaluationScope) -> bool:
         container = operand(scope)
         if is_map(container):
             return holds_key(container, field)
@@ -141,7 +141,7 @@ def _has(node: Has) -> Evaluate:
 def _index(node: Index) -> Evaluate:
     operand, key = closure(node.operand), closure(node.key)
 
-    def evaluate(scope: Scope) -> Any:
+    def evaluate(scope: EvaluationScope) -> Any:
         container, wanted = operand(scope), key(scope)
         try:
             return admit(look_up(container, wanted) if is_map(container) else _element(container, wanted))
@@ -165,14 +165,14 @@ def _element(container: Any, wanted: Any) -> Any:
     raise Fault(f"there is no such element: the list has {len(container)}, numbered from 0", hint)
 
 
-def _call(node: Call) -> Evaluate:
+def _call(node: FunctionCall) -> Evaluate:
     operands = [closure(operand) for operand in node.children]
     function = function_of(node)
     if function is None:
         return _misused(node)
     operate, cost = function.operate, function.cost
 
-    def evaluate(scope: Scope) -> Any:
+    def evaluate(scope: EvaluationScope) -> Any:
         values = [operand(scope) for operand in operands]
         try:
             scope.spend(cost(*values))
@@ -183,10 +183,10 @@ def _call(node: Call) -> Evaluate:
     return evaluate
 
 
-def _misused(node: Call) -> Evaluate:
+def _misused(node: FunctionCall) -> Evaluate:
     """A call that calls nothing; it gets here only where nothing was checked before."""
 
-    def evaluate(scope: Scope) -> Any:
+    def evaluate(scope: EvaluationScope) -> Any:
         raise misuse(node)
 
     return evaluate
@@ -197,7 +197,7 @@ def _unary(node: Unary) -> Evaluate:
     if node.operator == "-":
         return _guarded(node, lambda scope: negate(operand(scope)))
 
-    def evaluate(scope: Scope) -> bool:
+    def evaluate(scope: EvaluationScope) -> bool:
         value = operand(scope)
         if type(value) is bool:
             return not value
@@ -206,10 +206,10 @@ def _unary(node: Unary) -> Evaluate:
     return evaluate
 
 
-def _guarded(node: Node, operation: Evaluate) -> Evaluate:
+def _guarded(node: SyntaxNode, operation: Evaluate) -> Evaluate:
     """The same; a fault is placed at the node, unless an operand has placed it."""
 
-    def evaluate(scope: Scope) -> Any:
+    def evaluate(scope: EvaluationScope) -> Any:
         try:
             return operation(scope)
         except Fault as fault:
@@ -232,7 +232,7 @@ def _binary(node: Binary) -> Evaluate:
 def _equality(node: Binary, left: Evaluate, right: Evaluate) -> Evaluate:
     wanted = node.operator == "=="
 
-    def evaluate(scope: Scope) -> bool:
+    def evaluate(scope: EvaluationScope) -> bool:
         one, other = left(scope), right(scope)
         kind = type(one)
         if kind is type(other) and kind in SCALARS:
@@ -248,7 +248,7 @@ def _equality(node: Binary, left: Evaluate, right: Evaluate) -> Evaluate:
 def _order(node: Binary, left: Evaluate, right: Evaluate) -> Evaluate:
     symbol, holds = node.operator, comparison.ORDERS[node.operator]
 
-    def evaluate(scope: Scope) -> bool:
+    def evaluate(scope: EvaluationScope) -> bool:
         one, other = left(scope), right(scope)
         kind = type(one)
         if kind is type(other) and kind in comparison.ORDERED:
@@ -267,7 +267,7 @@ def _membership(node: Binary, left: Evaluate, right: Evaluate) -> Evaluate:
     if not items or len(texts) < len(items):
         return _guarded(node, lambda scope: comparison.contains(left(scope), right(scope), scope))
 
-    def evaluate(scope: Scope) -> bool:
+    def evaluate(scope: EvaluationScope) -> bool:
         value = left(scope)
         return type(value) is str and value in texts
 
@@ -282,7 +282,7 @@ def _logic(node: Logic) -> Evaluate:
 def _conditional(node: Conditional) -> Evaluate:
     condition, yes, no = closure(node.condition), closure(node.yes), closure(node.no)
 
-    def evaluate(scope: Scope) -> Any:
+    def evaluate(scope: EvaluationScope) -> Any:
         value = condition(scope)
         if type(value) is bool:
             return yes(scope) if value else no(scope)
@@ -306,14 +306,14 @@ def _macro(node: Macro) -> Evaluate:
     return repeated(Loop(node, count(node), closure(node.source), keep, closure(node.body)))
 
 
-_CLOSURES: Mapping[type[Node], Callable[[Any], Evaluate]] = {
+_CLOSURES: Mapping[type[SyntaxNode], Callable[[Any], Evaluate]] = {
     Constant: _constant,
     Name: _name,
     Variable: _variable,
     Select: _select,
     Has: _has,
     Index: _index,
-    Call: _call,
+    FunctionCall: _call,
     Unary: _unary,
     Binary: _binary,
     Logic: _logic,

@@ -10,11 +10,11 @@ from msgspec import Struct
 from runner.ground.errors import ExpressionError
 from runner.language.expression.conditions import Evaluate, not_bool
 from runner.language.expression.conversions import to_json
-from runner.language.expression.evaluation import Fault, Scope
+from runner.language.expression.evaluation import EvaluationScope, Fault
 from runner.language.expression.evaluator import closure
 from runner.language.expression.parser import parse
 from runner.language.expression.resolver import Resolver
-from runner.language.expression.tree import Node
+from runner.language.expression.tree import SyntaxNode
 from runner.language.reference import Reference
 
 
@@ -26,7 +26,7 @@ class Expression(Struct, frozen=True, eq=False):
     """
 
     source: str
-    tree: Node
+    tree: SyntaxNode
     references: tuple[Reference, ...]
     faults: tuple[ExpressionError, ...]
     _closure: Evaluate
@@ -44,7 +44,7 @@ class Expression(Struct, frozen=True, eq=False):
     def evaluate(self, scope: Mapping[str, Any]) -> Any:
         """The value over these names: one of JSON, or a `Uint`, bytes, `Timestamp`, `Duration`, `Type` or `Map`."""
         try:
-            return self._closure(Scope(scope, [None] * self._slots))
+            return self._closure(EvaluationScope(scope, [None] * self._slots))
         except Fault as fault:
             raise fault.error() from None
         except RecursionError:

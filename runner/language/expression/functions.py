@@ -12,7 +12,7 @@ from runner.ground.errors import did_you_mean
 from runner.language.expression import times
 from runner.language.expression.conversions import CONVERSIONS
 from runner.language.expression.evaluation import COPIED_A_STEP, Fault
-from runner.language.expression.tree import Call
+from runner.language.expression.tree import FunctionCall
 from runner.language.expression.values import is_list, is_map, name_of
 
 READ_A_STEP = 64
@@ -123,14 +123,14 @@ _ALL = "functions are size contains startsWith endsWith matches, conversions suc
 _ELSEWHERE = "CEL has no such function; calculate it in a command or a tool node, or in a template"
 
 
-def function_of(node: Call) -> Function | None:
+def function_of(node: FunctionCall) -> Function | None:
     """The function that a call calls, if there is one that takes so many arguments in that form."""
     function = FUNCTIONS.get(node.function)
     known = function and len(node.arguments) in (function.calls if node.target is None else function.methods)
     return function if known else None
 
 
-def misuse(node: Call) -> Fault:
+def misuse(node: FunctionCall) -> Fault:
     """What is wrong with a call that calls nothing."""
     name = node.function
     function = FUNCTIONS.get(name)
@@ -154,7 +154,7 @@ MACRO_FORMS = {
 }
 
 
-def _wrong_form(node: Call, function: Function) -> str:
+def _wrong_form(node: FunctionCall, function: Function) -> str:
     counts = function.calls if node.target is None else function.methods
     if not counts:
         return f"{node.function}() is {'a method' if node.target is None else 'not a method'}"
@@ -162,7 +162,7 @@ def _wrong_form(node: Call, function: Function) -> str:
     return f"{node.function}() takes {wanted}, not {len(node.arguments)}"
 
 
-def _form(node: Call, function: Function) -> str:
+def _form(node: FunctionCall, function: Function) -> str:
     """How the function is called, in the form that was tried if there is that form."""
     as_method = bool(function.methods) and (node.target is not None or not function.calls)
     counts = function.methods if as_method else function.calls

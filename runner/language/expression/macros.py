@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from runner.language.expression.conditions import Condition, Evaluate, decided, not_bool
-from runner.language.expression.evaluation import Fault, Scope
+from runner.language.expression.evaluation import EvaluationScope, Fault
 from runner.language.expression.tree import Macro
 from runner.language.expression.values import admit, is_list, is_map, name_of
 
@@ -22,7 +22,7 @@ class Loop(Struct, frozen=True):
     keep: Evaluate | None
     body: Evaluate
 
-    def turns(self, scope: Scope) -> Iterator[Condition]:
+    def turns(self, scope: EvaluationScope) -> Iterator[Condition]:
         """For each element in turn, set as the variable of the macro, what is asked of it."""
         asked = self.body, self.node
         for element in self._elements(scope):
@@ -34,14 +34,14 @@ class Loop(Struct, frozen=True):
             scope.variables[self.node.variable.slot] = value
             yield asked
 
-    def _elements(self, scope: Scope) -> Iterable[Any]:
+    def _elements(self, scope: EvaluationScope) -> Iterable[Any]:
         source = self.source(scope)
         if is_list(source) or is_map(source):
             return source  # type: ignore[no-any-return]
         hint = "ask first: x != null" if source is None else "a macro goes through a list, or through the keys of a map"
         raise Fault(f"{self.node.kind}() needs a list or a map, not {name_of(source)}", hint).at(self.node)
 
-    def holds(self, condition: Evaluate, scope: Scope) -> bool:
+    def holds(self, condition: Evaluate, scope: EvaluationScope) -> bool:
         """Whether a condition holds for the element whose turn it is."""
         value = condition(scope)
         if type(value) is bool:

@@ -10,19 +10,19 @@ from typing import Any
 
 from runner.ground.errors import ExpressionError
 from runner.language.expression import literals, mistakes
-from runner.language.expression.automaton import Parser, Token, Unexpected, Unreadable
+from runner.language.expression.automaton import Parser, Token, Unexpected, UnreadableText
 from runner.language.expression.tree import (
     Binary,
-    Call,
     Conditional,
     Constant,
+    FunctionCall,
     Index,
     ListOf,
     Logic,
     MapOf,
     Name,
-    Node,
     Select,
+    SyntaxNode,
     Unary,
 )
 from runner.language.expression.values import MAX_INT
@@ -33,12 +33,12 @@ MAX_LENGTH = 4096
 _CONSTANTS = {"true": True, "false": False, "null": None}
 
 
-def parse(text: str) -> Node:
+def parse(text: str) -> SyntaxNode:
     """The tree of an expression; macros are still calls, and names are not looked up. Raises ExpressionError."""
     _check(text)
     try:
         return _parser().parse(text)  # type: ignore[no-any-return]
-    except Unreadable as error:
+    except UnreadableText as error:
         raise mistakes.unreadable(text, error.offset) from None
     except Unexpected as error:
         raise mistakes.unexpected(text, error.token, error.expected) from None
@@ -67,19 +67,19 @@ def _spread(make: Callable[..., Any]) -> Callable[[list[Any]], Any]:
     return lambda found: make(*found)
 
 
-def fitting(node: Node) -> Node:
+def fitting(node: SyntaxNode) -> SyntaxNode:
     """The node, unless it is an int that only a minus before it would make fit."""
     if type(node) is Constant and type(node.value) is int and node.value > MAX_INT:
         raise ExpressionError("the number does not fit 64 bits", node.offset, "write it as a double: 1e19", node.width)
     return node
 
 
-def _is_unsigned_number(node: Node) -> bool:
+def _is_unsigned_number(node: SyntaxNode) -> bool:
     """Whether a minus before this makes one number of it; a second minus is an operation of its own."""
     return type(node) is Constant and type(node.value) in (int, float) and math.copysign(1, node.value) > 0
 
 
-def _unary(operator: Token, operand: Any) -> Node:
+def _unary(operator: Token, operand: Any) -> SyntaxNode:
     if operator == "-" and _is_unsigned_number(operand):
         return Constant(operator.offset, operand.offset + operand.width - operator.offset, -operand.value)
     return Unary(*_place(operator), str(operator), operand)
@@ -100,15 +100,15 @@ _NODES: Mapping[str, Callable[..., Any]] = {
     "binary": lambda left, operator, right: Binary(*_place(operator), str(operator), left, right),
     "unary": _unary,
     "select": lambda operand, field: Select(*_place(field), operand, field.strip("`")),
-    "method": lambda target, function, arguments: Call(*_place(function), str(function), target, arguments),
+    "method": lambda target, function, arguments: FunctionCall(*_place(function), str(function), target, arguments),
     "index": lambda operand, bracket, key: Index(*_place(bracket), operand, key),
     "number": lambda token: Constant(*_place(token), literals.number(token, token.offset)),
     "string": lambda token: Constant(*_place(token), literals.string(token, token.offset)),
     "constant": lambda token: Constant(*_place(token), _CONSTANTS[token]),
     "name": lambda name: Name(*_place(name), str(name)),
     "absolute_name": lambda _dot, name: Name(*_place(name), str(name), rooted=True),
-    "call": lambda function, arguments: Call(*_place(function), str(function), None, arguments),
-    "absolute_call": lambda _dot, function, arguments: Call(*_place(function), str(function), None, arguments),
+    "call": lambda function, arguments: FunctionCall(*_place(function), str(function), None, arguments),
+    "absolute_call": lambda _dot, function, arguments: FunctionCall(*_place(function), str(function), None, arguments),
     "group": fitting,
     "list_of": lambda bracket, items=(): ListOf(*_place(bracket), items),
     "map_of": lambda brace, entries=(): MapOf(*_place(brace), entries),

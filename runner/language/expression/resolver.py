@@ -9,22 +9,22 @@ from typing import Any
 from msgspec.structs import replace
 
 from runner.ground.errors import ExpressionError
-from runner.language.expression.evaluation import Fault, Scope
+from runner.language.expression.evaluation import EvaluationScope, Fault
 from runner.language.expression.evaluator import closure
 from runner.language.expression.functions import MACRO_FORMS, function_of, misuse, search_of
 from runner.language.expression.mistakes import RESERVED_WORDS, reserved
 from runner.language.expression.parser import fitting
 from runner.language.expression.tree import (
     Binary,
-    Call,
     Constant,
+    FunctionCall,
     Has,
     Index,
     Macro,
     MapOf,
     Name,
-    Node,
     Select,
+    SyntaxNode,
     Unary,
     Variable,
 )
@@ -42,7 +42,7 @@ Step = Select | Index
 _MACROS = {**dict.fromkeys(("all", "exists", "exists_one", "filter"), (2,)), "map": (2, 3)}
 """The macros over lists, each with the numbers of arguments that it takes."""
 
-_FOLDED = (Binary, Call, Unary)
+_FOLDED = (Binary, FunctionCall, Unary)
 
 _OTHER_CONSTANTS = {
     **dict.fromkeys(("None", "nil", "NULL", "Null", "undefined", "nullptr"), "null"),
@@ -64,17 +64,17 @@ class Resolver:
         self.faults: list[ExpressionError] = []
         self.slots = 0
 
-    def resolve(self, node: Node, variables: Variables, depth: int = 0) -> Node:
+    def resolve(self, node: SyntaxNode, variables: Variables, depth: int = 0) -> SyntaxNode:
         """The tree with its names resolved. Raises ExpressionError."""
         self._check_depth(node, depth)
         return folded(_RESOLVERS.get(type(node), Resolver.inner)(self, node, variables, depth + 1), self.faults)
 
-    def _check_depth(self, node: Node, depth: int) -> None:
+    def _check_depth(self, node: SyntaxNode, depth: int) -> None:
         if depth > MAX_DEPTH:
             message = f"the expression is nested too deeply: {MAX_DEPTH} levels are the most"
             raise ExpressionError(message, node.offset, "calculate a part of it in a node before", node.width)
 
-    def inner(self, node: Node, variables: Variables, depth: int) -> Node:
+    def inner(self, node: SyntaxNode, variables: Variables, depth: int) -> SyntaxNode:
         """A node of which only its parts have names to resolve."""
         resolved: dict[str, Any] = {}
         for field in node.parts:
@@ -85,15 +85,15 @@ class Resolver:
                 resolved[field] = self.resolve(part, variables, depth)
         return replace(node, **resolved)
 
-    def map_of(self, node: MapOf, variables: Variables, depth: int) -> Node:
+    def map_of(self, node: MapOf, variables: Variables, depth: int) -> SyntaxNode:
         keys = [self.resolve(key, variables, depth) for key, _ in node.entries]
         values = [self.resolve(value, variables, depth) for _, value in node.entries]
         return replace(node, entries=tuple(zip(keys, values, strict=True)))
 
-    def constant(self, node: Constant, _variables: Variables, _depth: int) -> Node:
+    def constant(self, node: Constant, _variables: Variables, _depth: int) -> SyntaxNode:
         return fitting(node)
 
-    def path(self, node: Name | Step, variables: Variables, depth: int, *, guarded: bool = False) -> Node:
+    def path(self, node: Name | Step, variables: Variables, depth: int, *, guarded: bool = False) -> SyntaxNode:
         """A name and the constant steps after it."""
         root, steps = _unwound(node)
         self._check_depth(node, depth + len(steps))
@@ -107,7 +107,7 @@ class Resolver:
             made = replace(step, operand=made)
         return made
 
-    def _free(self, root: Name, steps: list[Step], *, guarded: bool) -> tuple[Node, list[Step]]:
+    def _free(self, root: Name, steps: list[Step], *, guarded: bool) -> tuple[SyntaxNode, list[Step]]:
         """A name of the scope, and the steps that are not part of it."""
         self._check_name(root)
         found, rest = self._qualified(root, steps)
@@ -125,7 +125,7 @@ class Resolver:
             message = f"'{root.name}' is not a word of CEL"
             raise ExpressionError(message, root.offset, f"write {word} for '{root.name}'", root.width)
 
-    def _qualified(self, root: Name, steps: list[Step]) -> tuple[Node, list[Step]]:
+    def _qualified(self, root: Name, steps: list[Step]) -> tuple[SyntaxNode, list[Step]]:
         """The longest dotted name that is declared, in the innermost container."""
         fields = [_key(step) for step in takewhile(lambda step: isinstance(step, Select), steps)]
         for length in range(len(fields), -1, -1):
@@ -142,12 +142,12 @@ class Resolver:
         for length in range(len(parts), -1, -1):
             yield ".".join([*parts[:length], dotted])
 
-    def index(self, node: Index, variables: Variables, depth: int) -> Node:
+    def index(self, node: Index, variables: Variables, depth: int) -> SyntaxNode:
         if _is_step(node):
             return self.path(node, variables, depth)
         return self.inner(node, variables, depth)
 
-    def call(self, node: Call, variables: Variables, depth: int) -> Node:
+    def call(self, node: FunctionCall, variables: Variables, depth: int) -> SyntaxNode:
         if self.macros and node.function == "has" and node.target is None and len(node.arguments) == 1:
             return self._has(node, variables, depth)
         if self.macros and node.target is not None and len(node.arguments) in _MACROS.get(node.function, ()):
@@ -156,7 +156,7 @@ class Resolver:
             raise misuse(node).error()
         return self.inner(node, variables, depth)
 
-    def _has(self, node: Call, variables: Variables, depth: int) -> Node:
+    def _has(self, node: FunctionCall, variables: Variables, depth: int) -> SyntaxNode:
         asked = node.arguments[0]
         if isinstance(asked, Select):
             made = self.path(asked, variables, depth, guarded=True)
@@ -165,7 +165,7 @@ class Resolver:
         message = "has() asks for a field, and this is none"
         raise ExpressionError(message, asked.offset, f"{MACRO_FORMS['has']}; key in x asks too", asked.width)
 
-    def _macro(self, node: Call, target: Node, variables: Variables, depth: int) -> Node:
+    def _macro(self, node: FunctionCall, target: SyntaxNode, variables: Variables, depth: int) -> SyntaxNode:
         variable = self._variable(node, variables)
         inside = {**variables, variable.name: variable.slot}
         self.slots = max(self.slots, variable.slot + 1)
@@ -175,7 +175,7 @@ class Resolver:
             keep, body = [body], variable
         return Macro(node.offset, node.width, node.function, source, variable, keep[0] if keep else None, body)
 
-    def _variable(self, node: Call, variables: Variables) -> Variable:
+    def _variable(self, node: FunctionCall, variables: Variables) -> Variable:
         name = node.arguments[0]
         if not isinstance(name, Name) or name.rooted:
             message = f"the first argument of {node.function}() is a name for the element"
@@ -184,7 +184,7 @@ class Resolver:
         return Variable(name.offset, name.width, name.name, max(variables.values(), default=-1) + 1)
 
 
-def folded(node: Node, faults: list[ExpressionError]) -> Node:
+def folded(node: SyntaxNode, faults: list[ExpressionError]) -> SyntaxNode:
     """The node, or what it always comes to; what it always fails with joins the faults, and is raised only when met."""
     if not isinstance(node, _FOLDED):
         return node
@@ -192,21 +192,21 @@ def folded(node: Node, faults: list[ExpressionError]) -> Node:
         _check_pattern(node)
         if not all(isinstance(part, Constant) for part in node.children):
             return node
-        value = closure(node)(Scope({}))
+        value = closure(node)(EvaluationScope({}))
     except Fault as fault:
         faults.append(fault.at(node).error())
         return node
     return Constant(node.offset, node.width, value) if type(value) in SCALARS else node
 
 
-def _check_pattern(node: Node) -> None:
-    if isinstance(node, Call) and node.function == "matches" and node.arguments:
+def _check_pattern(node: SyntaxNode) -> None:
+    if isinstance(node, FunctionCall) and node.function == "matches" and node.arguments:
         pattern = node.arguments[-1]
         if isinstance(pattern, Constant) and type(pattern.value) is str:
             search_of(pattern.value)
 
 
-def _unwound(node: Node) -> tuple[Node, list[Step]]:
+def _unwound(node: SyntaxNode) -> tuple[SyntaxNode, list[Step]]:
     """Where a path starts, and its constant steps, first to last."""
     steps: list[Step] = []
     while _is_step(node):
@@ -215,7 +215,7 @@ def _unwound(node: Node) -> tuple[Node, list[Step]]:
     return node, steps[::-1]
 
 
-def _is_step(node: Node) -> bool:
+def _is_step(node: SyntaxNode) -> bool:
     return isinstance(node, Select) or (
         isinstance(node, Index) and isinstance(node.key, Constant) and type(node.key.value) is str
     )
@@ -225,11 +225,11 @@ def _key(step: Step) -> str:
     return step.field if isinstance(step, Select) else step.key.value  # type: ignore[attr-defined]
 
 
-_RESOLVERS: Mapping[type[Node], Callable[[Resolver, Any, Variables, int], Node]] = {
+_RESOLVERS: Mapping[type[SyntaxNode], Callable[[Resolver, Any, Variables, int], SyntaxNode]] = {
     Constant: Resolver.constant,
     Name: Resolver.path,
     Select: Resolver.path,
     Index: Resolver.index,
-    Call: Resolver.call,
+    FunctionCall: Resolver.call,
     MapOf: Resolver.map_of,
 }

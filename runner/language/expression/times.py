@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from runner.language.expression.evaluation import Fault
-from runner.language.expression.values import MAX_INT, MIN_INT, Duration, Timestamp, name_of
+from runner.language.expression.values import MAX_INT, MIN_INT, CelDuration, Timestamp, name_of
 
 SECOND = 1_000_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -38,9 +38,9 @@ def moment(nanoseconds: int) -> Timestamp:
     return timestamp(*divmod(nanoseconds, SECOND))
 
 
-def duration(nanoseconds: int) -> Duration:
+def duration(nanoseconds: int) -> CelDuration:
     if MIN_INT <= nanoseconds <= MAX_INT:
-        return Duration(nanoseconds)
+        return CelDuration(nanoseconds)
     raise Fault("the duration is out of range: some 292 years are the most")
 
 
@@ -63,7 +63,7 @@ def format_timestamp(value: Timestamp) -> str:
     return f"{moment.isoformat()}{_fraction(fraction)}Z"
 
 
-def parse_duration(text: str) -> Duration:
+def parse_duration(text: str) -> CelDuration:
     text = text.replace("\u00b5", "u").replace("\u03bc", "u")  # both letters are seen for micro
     if len(text) > _LONGEST or not re.fullmatch(_DURATION, text, re.ASCII):
         hint = 'write it like "1h30m"; a day is "24h"'
@@ -78,7 +78,7 @@ def _amount(whole: str, fraction: str, unit: int) -> int:
     return (int(whole or "0") * scale + int(fraction or "0")) * unit // scale
 
 
-def format_duration(value: Duration) -> str:
+def format_duration(value: CelDuration) -> str:
     seconds, fraction = divmod(abs(value.nanoseconds), SECOND)
     return f"{'-' if value.nanoseconds < 0 else ''}{seconds}{_fraction(fraction)}s"
 
@@ -146,7 +146,7 @@ def part(getter: str, value: Any, *zone: Any) -> int:
     """One part of a timestamp, in UTC or the zone given; or a duration in a whole number of one unit."""
     if type(value) is Timestamp:
         return _PARTS[getter](_local(value, *zone))
-    if type(value) is not Duration:
+    if type(value) is not CelDuration:
         raise Fault(f"{getter}() needs a timestamp, not {name_of(value)}", "make one of text: timestamp(x)")
     if zone or getter not in _WHOLE:
         raise Fault("a duration has no date and no time zone", "it has getHours(), getMinutes(), getSeconds()")

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from msgspec import Struct
 
 
-class Node(Struct, frozen=True):
+class SyntaxNode(Struct, frozen=True):
     """`offset` and `width` mark the token that names the node: an operator, a field, a function, a first bracket.
 
     `parts` are the fields that hold a node, several nodes, or None.
@@ -19,9 +19,9 @@ class Node(Struct, frozen=True):
     width: int
 
     @property
-    def children(self) -> tuple[Node, ...]:
+    def children(self) -> tuple[SyntaxNode, ...]:
         """The nodes directly under this one, in the order of the source."""
-        found: list[Node] = []
+        found: list[SyntaxNode] = []
         for field in self.parts:
             part = getattr(self, field)
             if type(part) is tuple:
@@ -31,137 +31,137 @@ class Node(Struct, frozen=True):
         return tuple(found)
 
 
-class Constant(Node, frozen=True):
+class Constant(SyntaxNode, frozen=True):
     """A literal, or what a constant part came to."""
 
     value: Any
 
 
-class Name(Node, frozen=True):
+class Name(SyntaxNode, frozen=True):
     """A name of the scope. `rooted` is `.name`: no container and no variable of a macro comes before it."""
 
     name: str
     rooted: bool = False
 
 
-class Variable(Node, frozen=True):
+class Variable(SyntaxNode, frozen=True):
     """The variable of a macro, kept in a slot by depth."""
 
     name: str
     slot: int
 
 
-class Select(Node, frozen=True):
+class Select(SyntaxNode, frozen=True):
     """`operand.field`"""
 
     parts = ("operand",)
 
-    operand: Node
+    operand: SyntaxNode
     field: str
 
 
-class Has(Node, frozen=True):
+class Has(SyntaxNode, frozen=True):
     """`has(operand.field)`"""
 
     parts = ("operand",)
 
-    operand: Node
+    operand: SyntaxNode
     field: str
 
 
-class Index(Node, frozen=True):
+class Index(SyntaxNode, frozen=True):
     """`operand[key]`"""
 
     parts = ("operand", "key")
 
-    operand: Node
-    key: Node
+    operand: SyntaxNode
+    key: SyntaxNode
 
 
-class Call(Node, frozen=True):
+class FunctionCall(SyntaxNode, frozen=True):
     """`function(arguments)`, or `target.function(arguments)`"""
 
     parts = ("target", "arguments")
 
     function: str
-    target: Node | None
-    arguments: tuple[Node, ...]
+    target: SyntaxNode | None
+    arguments: tuple[SyntaxNode, ...]
 
 
-class Unary(Node, frozen=True):
+class Unary(SyntaxNode, frozen=True):
     """`!operand` or `-operand`"""
 
     parts = ("operand",)
 
     operator: str
-    operand: Node
+    operand: SyntaxNode
 
 
-class Binary(Node, frozen=True):
+class Binary(SyntaxNode, frozen=True):
     """A comparison, `in`, or arithmetic."""
 
     parts = ("left", "right")
 
     operator: str
-    left: Node
-    right: Node
+    left: SyntaxNode
+    right: SyntaxNode
 
 
-class Logic(Node, frozen=True):
+class Logic(SyntaxNode, frozen=True):
     """A chain of `&&`, or of `||`."""
 
     parts = ("operands",)
 
     operator: str
-    operands: tuple[Node, ...]
+    operands: tuple[SyntaxNode, ...]
 
 
-class Conditional(Node, frozen=True):
+class Conditional(SyntaxNode, frozen=True):
     """`condition ? yes : no`"""
 
     parts = ("condition", "yes", "no")
 
-    condition: Node
-    yes: Node
-    no: Node
+    condition: SyntaxNode
+    yes: SyntaxNode
+    no: SyntaxNode
 
 
-class ListOf(Node, frozen=True):
+class ListOf(SyntaxNode, frozen=True):
     """`[items]`"""
 
     parts = ("items",)
 
-    items: tuple[Node, ...]
+    items: tuple[SyntaxNode, ...]
 
 
-class MapOf(Node, frozen=True):
+class MapOf(SyntaxNode, frozen=True):
     """`{key: value, …}`"""
 
-    entries: tuple[tuple[Node, Node], ...]
+    entries: tuple[tuple[SyntaxNode, SyntaxNode], ...]
 
     @property
-    def children(self) -> tuple[Node, ...]:
+    def children(self) -> tuple[SyntaxNode, ...]:
         return tuple(part for entry in self.entries for part in entry)
 
 
-class Macro(Node, frozen=True):
+class Macro(SyntaxNode, frozen=True):
     """`source.kind(variable, body)`; `keep` is the condition of a `map` with three arguments, and of `filter`."""
 
     parts = ("source", "keep", "body")
 
     kind: str
-    source: Node
+    source: SyntaxNode
     variable: Variable
-    keep: Node | None
-    body: Node
+    keep: SyntaxNode | None
+    body: SyntaxNode
 
 
-def count(node: Node) -> int:
+def count(node: SyntaxNode) -> int:
     """How many nodes a tree has."""
     return 1 + sum(count(child) for child in node.children)
 
 
-def spelled(node: Node) -> str:
+def spelled(node: SyntaxNode) -> str:
     """A path as it is written, such as `nodes.triage.output`; of any other node nothing."""
     match node:
         case Name(name=name) | Variable(name=name):

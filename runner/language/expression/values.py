@@ -27,7 +27,7 @@ class Timestamp(Struct, frozen=True, order=True):
     nanoseconds: int
 
 
-class Duration(Struct, frozen=True, order=True):
+class CelDuration(Struct, frozen=True, order=True):
     """A length of time in nanoseconds, of 64 bits: some 292 years either way."""
 
     nanoseconds: int
@@ -90,7 +90,7 @@ _TYPES: dict[type, Type] = {
     dict: Type("map"),
     Map: Type("map"),
     Timestamp: Type("google.protobuf.Timestamp"),
-    Duration: Type("google.protobuf.Duration"),
+    CelDuration: Type("google.protobuf.Duration"),
     Type: Type("type"),
 }
 

@@ -10,10 +10,10 @@ import msgspec
 
 from runner.ground.json_value import Json
 from runner.language.schema.fits import Check, compile_check
-from runner.language.schema.linked import MOST_EXPLAINED_REFERENCES, Budget, Link, Linked, Path, TooComplex
+from runner.language.schema.linked import MOST_EXPLAINED_REFERENCES, Link, Linked, LinkingBudget, Path, TooComplex
 
 
-class Fault(NamedTuple):
+class SchemaFault(NamedTuple):
     """One thing wrong. `path` leads to the value, or to the key; a missing key's to where it is missing, a clash's to
     the last of the keys that can't stand side by side.
 
@@ -39,7 +39,7 @@ class Checker(msgspec.Struct, frozen=True):
     """Asked often, so compiled once. `check` alone decides whether a value fits; jsonschema explains why not."""
 
     linked: Linked
-    budget: Budget
+    budget: LinkingBudget
     check: Check
 
     def fits(self, value: Json) -> bool:
@@ -49,20 +49,20 @@ class Checker(msgspec.Struct, frozen=True):
         except (TooComplex, RecursionError):
             return False
 
-    def faults(self, value: Json) -> list[Fault]:
+    def faults(self, value: Json) -> list[SchemaFault]:
         """All that is wrong, up to a bound; nothing exactly when the value fits."""
         self.budget.renew()
         try:
             return [] if self.check(value) else self._reasons(value)
         except TooComplex:
-            return [Fault("value", (), "too large to be checked against this schema")]
+            return [SchemaFault("value", (), "too large to be checked against this schema")]
         except RecursionError:
-            return [Fault("value", (), "nested too deeply to be checked")]
+            return [SchemaFault("value", (), "nested too deeply to be checked")]
 
-    def _reasons(self, value: Json) -> list[Fault]:
+    def _reasons(self, value: Json) -> list[SchemaFault]:
         self.budget.renew(MOST_EXPLAINED_REFERENCES)
-        found: list[Fault] = import_module("runner.language.schema.explaining").find_faults(self.linked, value)
-        return found or [Fault("value", (), "does not fit its schema")]
+        found: list[SchemaFault] = import_module("runner.language.schema.explaining").find_faults(self.linked, value)
+        return found or [SchemaFault("value", (), "does not fit its schema")]
 
 
 def checker(linked: Link, part: Linked | None = None) -> Checker:

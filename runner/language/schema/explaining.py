@@ -14,10 +14,10 @@ from referencing import Registry
 from runner.ground.errors import did_you_mean
 from runner.ground.json_value import Json, equality_key, is_integer, is_number
 from runner.language.schema import words
-from runner.language.schema.checker import Fault
+from runner.language.schema.checker import SchemaFault
 from runner.language.schema.evaluated import additional_keys, evaluated_keys, known_keys
 from runner.language.schema.fits import compile_check, is_multiple
-from runner.language.schema.linked import Linked, Path, Pattern, Reference, settled
+from runner.language.schema.linked import Linked, Path, Pattern, SchemaReference, settled
 
 Errors = Iterator[ValidationError]
 
@@ -30,7 +30,7 @@ MISSING = "missing key"
 WRONG_KEY = "wrong key"
 
 
-def find_faults(schema: Linked, value: Json) -> list[Fault]:
+def find_faults(schema: Linked, value: Json) -> list[SchemaFault]:
     """All that is wrong with `value`, up to a bound. Raises TooComplex, RecursionError."""
     errors = _validator_class()(schema, registry=Registry()).iter_errors(value)
     return [fault for error in islice(errors, MOST_FAULTS) for fault in _explain(error)]
@@ -43,7 +43,7 @@ def _is_valid(schema: Linked, value: Json) -> bool:
     return compile_check(schema)(value)
 
 
-def _reference(validator: Any, reference: Reference, value: Json, schema: dict[str, Any]) -> Errors:
+def _reference(validator: Any, reference: SchemaReference, value: Json, schema: dict[str, Any]) -> Errors:
     reference.budget.spend()
     errors = validator.descend(value, reference.target)
     if "errorMessage" not in schema or "type" in schema:
@@ -150,16 +150,16 @@ def _validator_class() -> Any:
 # Errors in words.
 
 
-def _explain(error: Error) -> list[Fault]:
+def _explain(error: Error) -> list[SchemaFault]:
     path: Path = tuple(error.absolute_path)
     keyword = str(error.validator)
     if keyword == UNKNOWN:
         name, known = str(error.message), [str(key) for key in error.validator_value]
-        return [Fault("unknown", path, f"unknown key '{name}'{did_you_mean(name, known)}", name, tuple(known))]
+        return [SchemaFault("unknown", path, f"unknown key '{name}'{did_you_mean(name, known)}", name, tuple(known))]
     if keyword == MISSING:
-        return [Fault("missing", path, f"'{error.message}' is missing", error.message, schema=error.schema)]
+        return [SchemaFault("missing", path, f"'{error.message}' is missing", error.message, schema=error.schema)]
     if keyword == WRONG_KEY:
-        return [Fault("key", path, str(error.message), str(path[-1]), value=error.instance)]
+        return [SchemaFault("key", path, str(error.message), str(path[-1]), value=error.instance)]
     said = _said_by_schema(error)
     if said is not None:
         return [_ours(error, path, said)]
@@ -168,17 +168,17 @@ def _explain(error: Error) -> list[Fault]:
     return [_misfit(error, _WORDS.get(keyword, _not_allowed)(error))]
 
 
-def _misfit(error: Error, said: str) -> Fault:
-    return Fault("value", tuple(error.absolute_path), said, schema=error.schema, value=error.instance)
+def _misfit(error: Error, said: str) -> SchemaFault:
+    return SchemaFault("value", tuple(error.absolute_path), said, schema=error.schema, value=error.instance)
 
 
-def _ours(error: Error, path: Path, said: str) -> Fault:
+def _ours(error: Error, path: Path, said: str) -> SchemaFault:
     """What a shipped schema words itself: of a mapping, that it lacks a key, or has one too many."""
     if error.validator == "anyOf":
-        return Fault("missing", path, said)
+        return SchemaFault("missing", path, said)
     if error.validator == "not":
         last = [key for key in error.instance if key in error.validator_value["required"]][-1]
-        return Fault("clash", (*path, last), said)
+        return SchemaFault("clash", (*path, last), said)
     return _misfit(error, said)
 
 
@@ -194,7 +194,7 @@ def _expected(what: str, error: Error) -> str:
     return f"expected {what}, got {words.shown(error.instance)}"
 
 
-def _alternatives(error: Error) -> list[Fault]:
+def _alternatives(error: Error) -> list[SchemaFault]:
     """Several forms are allowed: name them all if that is short, else say what keeps the nearest one from fitting."""
     forms = error.validator_value
     by_form = [list(group) for _, group in groupby(error.context, lambda inner: inner.schema_path[0])]

@@ -10,7 +10,7 @@ from typing import Any
 
 from runner.ground.json_value import Json, equality_key, is_integer, is_number, same_json
 from runner.language.schema.evaluated import additional_keys, evaluated_keys
-from runner.language.schema.linked import LISTS, MAPPINGS, PATTERNS, SINGLE, Linked, Pattern, Reference
+from runner.language.schema.linked import LISTS, MAPPINGS, PATTERNS, SINGLE, Linked, Pattern, SchemaReference
 
 Check = Callable[[Json], bool]
 
@@ -150,7 +150,7 @@ def _if(compiler: _Compiler, condition: Check, schema: dict[str, Any]) -> Check:
     return lambda value: then(value) if condition(value) else otherwise(value)
 
 
-def _reference(compiler: _Compiler, reference: Reference, _schema: dict[str, Any]) -> Check:
+def _reference(compiler: _Compiler, reference: SchemaReference, _schema: dict[str, Any]) -> Check:
     def follow(value: Json) -> bool:
         """Compiles what is referred to when it is first needed: it may be what is being compiled."""
         reference.budget.spend()

@@ -33,7 +33,7 @@ class TooComplex(Exception):
     """A check followed so many references that it was given up."""
 
 
-class Budget(msgspec.Struct):
+class LinkingBudget(msgspec.Struct):
     """How many references one check may still follow: schemas that refer to themselves twice grow exponentially."""
 
     left: int = MOST_REFERENCES
@@ -47,11 +47,11 @@ class Budget(msgspec.Struct):
         self.left = most
 
 
-class Reference(msgspec.Struct, eq=False):
+class SchemaReference(msgspec.Struct, eq=False):
     """What a `$ref` leads to."""
 
     text: str
-    budget: Budget
+    budget: LinkingBudget
     target: Linked = True
 
 
@@ -72,7 +72,7 @@ class Link(NamedTuple):
     """The linked schema, and what kept some of it from being linked."""
 
     schema: Linked
-    budget: Budget
+    budget: LinkingBudget
     problems: list[tuple[Path, str]]
 
 
@@ -86,10 +86,10 @@ def link(schema: Json) -> Link:
 
 class _Linker:
     def __init__(self) -> None:
-        self.budget = Budget()
+        self.budget = LinkingBudget()
         self.problems: list[tuple[Path, str]] = []
         self._found: dict[str, Linked] = {}
-        self._references: list[tuple[Path, Reference]] = []
+        self._references: list[tuple[Path, SchemaReference]] = []
 
     def copy(self, schema: Json, path: Path, pointer: str) -> Linked:
         """A copy to be completed by `resolve`, remembered under its JSON pointer."""
@@ -125,8 +125,8 @@ class _Linker:
         schemas = self._mapping(value, path, pointer)
         return [(self._pattern(text, (*path, text), pointer), schema) for text, schema in schemas.items()]
 
-    def _reference(self, value: str, path: Path, _pointer: str) -> Reference:
-        reference = Reference(value, self.budget)
+    def _reference(self, value: str, path: Path, _pointer: str) -> SchemaReference:
+        reference = SchemaReference(value, self.budget)
         self._references.append((path, reference))
         return reference
 

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from runner.ground.errors import nearest
 from runner.ground.json_value import Json
 from runner.language.schema import shipped
-from runner.language.schema.checker import Fault
+from runner.language.schema.checker import SchemaFault
 from runner.language.schema.linked import Path
-from runner.language.schema.owners import at, is_node, owner_of, verbs
+from runner.language.schema.owners import at, is_node, path_owner, verbs
 from runner.language.schema.shipped import VERBS, verb_keys
 from runner.language.source import Source
 
@@ -43,7 +43,7 @@ class Unknown(dict[str, Json]):
     """Stands for a node, or for something declared, that can't be read: it is there, and nothing is concluded of it."""
 
 
-def mended(source: Source, faults: list[Fault]) -> Json:
+def mended(source: Source, faults: list[SchemaFault]) -> Json:
     """A file's data with what is faulty set right, taken out, or `Unknown`; None when too little would be left.
 
     A key that has got its right name is found in the source under that as well.
@@ -63,7 +63,7 @@ def mended(source: Source, faults: list[Fault]) -> Json:
     return None
 
 
-def _mend(data: Json, fault: Fault) -> bool:
+def _mend(data: Json, fault: SchemaFault) -> bool:
     """Mend one fault, if what it is about still stands; false when that can't be done."""
     path = fault.where
     if not _is_there(data, path):
@@ -82,7 +82,7 @@ def _is_there(data: Json, path: Path) -> bool:
     return True
 
 
-def _mend_unknown(source: Source, data: Json, fault: Fault) -> None:
+def _mend_unknown(source: Source, data: Json, fault: SchemaFault) -> None:
     """A misspelt key gets its right name; another is taken out, where it can't have been the node's verb."""
     path = fault.where
     if not _is_there(data, fault.path):
@@ -96,9 +96,9 @@ def _mend_unknown(source: Source, data: Json, fault: Fault) -> None:
         _set_unknown(data, path)
 
 
-def _mend_owner(data: Json, path: Path, fault: Fault) -> bool:
+def _mend_owner(data: Json, path: Path, fault: SchemaFault) -> bool:
     """Take out what is wrong, or all that it is a part of."""
-    owner = owner_of(path, data)
+    owner = path_owner(path, data)
     if owner.is_node:
         key = path[owner.depth] if len(path) > owner.depth else ""
         if key in _TAKEN_OUT:
@@ -126,7 +126,7 @@ def _set_unknown(data: Json, path: Path, wrong: str | int = "") -> None:
     at(data, path[:-1])[path[-1]] = Unknown(kept)
 
 
-def nearest_key(fault: Fault, data: Json) -> str:
+def nearest_key(fault: SchemaFault, data: Json) -> str:
     """The key that was probably meant instead of an unknown one: on a node without a verb, it may be any verb's."""
     known = list(fault.known)
     where = fault.where

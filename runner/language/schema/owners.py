@@ -20,7 +20,7 @@ _SECTIONS = {
 }
 
 
-class Owner(NamedTuple):
+class PathOwner(NamedTuple):
     """What a path leads into, in words; the first `depth` steps of the path lead to it."""
 
     words: str
@@ -30,47 +30,47 @@ class Owner(NamedTuple):
 
 def whole(path: Path, data: Json) -> str:
     """`node 'triage'`, `retry of node 'triage'`, `limits.timeout`, `the workflow`."""
-    owner = owner_of(path, data)
+    owner = path_owner(path, data)
     rest = words.path_text(path[owner.depth :])
     if not owner.depth:
         return rest or owner.words
     return f"{rest} of {owner.words}" if rest else owner.words
 
 
-def owner_of(path: Path, data: Json) -> Owner:
+def path_owner(path: Path, data: Json) -> PathOwner:
     """The innermost thing that has a name on the way along a path."""
     match path:
         case (str(section), str(name), *_) if section in _SECTIONS:
-            return Owner(f"{_SECTIONS[section]} '{name}'", 2)
+            return PathOwner(f"{_SECTIONS[section]} '{name}'", 2)
         case (("rescue" | "finally") as key, *_):
-            owner = Owner(f"'{key}'", 1, True)
+            owner = PathOwner(f"'{key}'", 1, True)
         case _:
-            owner = Owner("the workflow", 0)
+            owner = PathOwner("the workflow", 0)
     while inner := _inner(owner, path, data):
         owner = inner
     return owner
 
 
-def _inner(owner: Owner, path: Path, data: Json) -> Owner | None:
+def _inner(owner: PathOwner, path: Path, data: Json) -> PathOwner | None:
     """The node, branch or body that the path enters next within `owner`."""
     match path[owner.depth :]:
         case ("nodes", str(name), *_):
-            return Owner(f"node '{name}'", owner.depth + 2, True)
+            return PathOwner(f"node '{name}'", owner.depth + 2, True)
         case (str(key), str(name), *_) if owner.is_node and key in body_keys().named:
-            return Owner(f"branch '{name}'", owner.depth + 2, True)
+            return PathOwner(f"branch '{name}'", owner.depth + 2, True)
         case ("steps", int(position), *_):
             step = at(data, path[: owner.depth + 2])
             called = step.get("id", f"s{position + 1}") if isinstance(step, dict) else f"s{position + 1}"
-            return Owner(f"step '{called}'", owner.depth + 2, True)
+            return PathOwner(f"step '{called}'", owner.depth + 2, True)
         case (str(key), *_) if owner.is_node and key in body_keys().alone:
-            return Owner(f"'{key}' of {owner.words}", owner.depth + 1, True)
+            return PathOwner(f"'{key}' of {owner.words}", owner.depth + 1, True)
         case _:
             return None
 
 
 def is_node(path: Path, data: Json) -> bool:
     """Whether a path leads to a node, or to a body in the place of one."""
-    owner = owner_of(path, data)
+    owner = path_owner(path, data)
     return owner.is_node and owner.depth == len(path)
 
 

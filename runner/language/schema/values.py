@@ -11,7 +11,7 @@ import msgspec
 from runner.ground.errors import WorkflowError
 from runner.ground.json_value import Json
 from runner.language.schema import shipped, words
-from runner.language.schema.checker import Checker, Fault, checker
+from runner.language.schema.checker import Checker, SchemaFault, checker
 from runner.language.schema.doubles import speaks_of_doubles, with_doubles
 from runner.language.schema.linked import Link, Linked, Path, TooComplex, link
 
@@ -86,7 +86,7 @@ class CompiledSchema(msgspec.Struct, frozen=True):
         return self._forms[id(form)].fits(value)
 
 
-def _as_error(fault: Fault, secret: bool) -> SchemaError:
+def _as_error(fault: SchemaFault, secret: bool) -> SchemaError:
     said = "does not fit its schema" if secret and fault.kind in ("value", "key") else fault.words
     if fault.kind == "key":
         said = f"key {words.shown(fault.name)}: {said}" if not secret else said

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from runner.ground.errors import Problem
 from runner.ground.json_value import Json
 from runner.language.schema import shipped, words
-from runner.language.schema.checker import Fault
+from runner.language.schema.checker import SchemaFault
 from runner.language.schema.linked import Path, settled
 from runner.language.schema.mending import mended, nearest_key
 from runner.language.schema.owners import is_node, verbs, whole
@@ -23,25 +23,25 @@ _LONGEST_KEY = 60
 _PLAIN = re.compile(r"(?!-(?: |$))[\w/.-]+(?: [\w/.-]+)*")
 
 
-class Checked(NamedTuple):
+class CheckedFile(NamedTuple):
     """What is wrong with the shape of a file, and its data as far as it can be gone on with."""
 
     problems: list[Problem]
     data: Json
 
 
-def check_workflow(source: Source) -> Checked:
+def check_workflow(source: Source) -> CheckedFile:
     """All that is wrong with the shape of a workflow file, in file order."""
     faults = shipped.definition().faults(source.data)
     if not faults:
-        return Checked([], source.data)
+        return CheckedFile([], source.data)
     crowded = {path: found for path in _node_paths(faults, source.data) if len(found := verbs(source.data, path)) > 1}
     problems = [_two_verbs(source, path, found) for path, found in crowded.items()]
     problems.extend(_problem(source, fault) for fault in faults if not _is_told(fault, faults, crowded, source.data))
-    return Checked(sorted(problems, key=in_file_order), mended(source, faults))
+    return CheckedFile(sorted(problems, key=in_file_order), mended(source, faults))
 
 
-def _problem(source: Source, fault: Fault) -> Problem:
+def _problem(source: Source, fault: SchemaFault) -> Problem:
     owner, place = whole(fault.where, source.data), source.place(fault.path, key=fault.kind != "value")
     if fault.kind == "missing":
         said = f" needs '{fault.name}'" if fault.name else f": {fault.words}"
@@ -57,7 +57,7 @@ def _problem(source: Source, fault: Fault) -> Problem:
 # Mistakes that show more than once.
 
 
-def _node_paths(faults: list[Fault], data: Json) -> list[Path]:
+def _node_paths(faults: list[SchemaFault], data: Json) -> list[Path]:
     """The nodes that have a verb for an unknown key."""
     paths = [fault.where for fault in faults if fault.kind == "unknown" and fault.name in VERBS]
     return [path for path in dict.fromkeys(paths) if is_node(path, data)]
@@ -70,7 +70,7 @@ def _two_verbs(source: Source, path: Path, found: list[str]) -> Problem:
     return Problem(f"a node has at most one verb; {whole(path, source.data)} has {named}", place, hint)
 
 
-def _is_told(fault: Fault, faults: list[Fault], crowded: dict[Path, list[str]], data: Json) -> bool:
+def _is_told(fault: SchemaFault, faults: list[SchemaFault], crowded: dict[Path, list[str]], data: Json) -> bool:
     """Whether another message says it already: a second verb; or a misspelt key, which is therefore missing, or
     without whose verb others are unknown."""
     where = fault.where
@@ -97,7 +97,7 @@ def _name_for(name: str) -> str:
     return f"for example {allowed}" if allowed != name and re.match(r"[A-Za-z_]\w", allowed) else ""
 
 
-def _example(fault: Fault) -> str:
+def _example(fault: SchemaFault) -> str:
     """How a missing key may look, where its schema shows that."""
     properties = fault.schema.get("properties", {}) if isinstance(fault.schema, dict) else {}
     schema = settled(properties.get(fault.name, True))
@@ -112,7 +112,7 @@ def _shown_by(schema: dict[str, Any], key: str) -> str:
     return f"for example {key}{_yaml(values[0])}"
 
 
-def _mending(source: Source, fault: Fault) -> str:
+def _mending(source: Source, fault: SchemaFault) -> str:
     """How to write a value that was meant well."""
     key = f"{fault.path[-1]}: " if fault.path and isinstance(fault.path[-1], str) else ""
     if fault.value is None and is_node(fault.path, source.data):

@@ -17,7 +17,7 @@ from runner.ground.errors import InvalidWorkflow, Place, Problem, did_you_mean
 from runner.language.source import scalars, syntax
 from runner.language.source.events import Events
 from runner.language.source.text import RULE, Text, showable
-from runner.language.source.tree import Node, Tree, Unreadable
+from runner.language.source.tree import Unreadable, YamlNode, YamlTree
 
 LARGEST_FILE = 1024 * 1024
 MOST_NEIGHBOURS = 1000
@@ -34,7 +34,7 @@ class Source(msgspec.Struct, frozen=True):
     text: str
     data: Any
     _text: Text
-    _root: Node
+    _root: YamlNode
 
     def place(
         self, path: tuple[str | int, ...], *, key: bool = False, offset: int | None = None, width: int = 1
@@ -62,7 +62,7 @@ class Source(msgspec.Struct, frozen=True):
         """The same text as a file in which all of it stands at `path`."""
         data, root = self.data, self._root
         for step in reversed(path):
-            data, root = {step: data}, Node(None, root.start, root.end, children={step: root})
+            data, root = {step: data}, YamlNode(None, root.start, root.end, children={step: root})
         return msgspec.structs.replace(self, data=data, _root=root)
 
     def alias(self, path: tuple[str | int, ...], key: str, name: str) -> None:
@@ -73,12 +73,12 @@ class Source(msgspec.Struct, frozen=True):
         node.children[name] = node.children[key]
         node.keys[name] = node.keys[key]
 
-    def _is_spread(self, node: Node) -> bool:
+    def _is_spread(self, node: YamlNode) -> bool:
         """Whether a value has no token of its own: it is empty, or a mapping or list without brackets."""
         is_collection = isinstance(node.value, dict | list) and node.style != "*"
         return node.start == node.end or (is_collection and self.text[node.start] not in "[{")
 
-    def _offset(self, node: Node, offset: int) -> int:
+    def _offset(self, node: YamlNode, offset: int) -> int:
         if not isinstance(node.value, str) or node.style == "*":
             return node.start
         return node.start + scalars.locate(self.text[node.start : node.end], node.style, node.value, offset)
@@ -177,10 +177,10 @@ def _not_allowed(text: Text, match: re.Match[str]) -> Problem:
     )
 
 
-def _tree(text: Text) -> tuple[Node | None, list[Problem]]:
+def _tree(text: Text) -> tuple[YamlNode | None, list[Problem]]:
     """The root node, or None where the text can't be read to its end; and all problems on the way, in file order."""
     events = Events(text.text)
-    tree = Tree(text, iter(events))
+    tree = YamlTree(text, iter(events))
     root = None
     try:
         root = tree.read()

@@ -34,7 +34,7 @@ _ANCHOR = re.compile(r"[A-Za-z0-9_-]+")
 _LONGEST_SHOWN_KEY = 40
 
 
-class Node(msgspec.Struct):
+class YamlNode(msgspec.Struct):
     """A value and its place: offsets into the text. `style` is `|`, `>`, a quote, or nothing.
 
     `size` counts the values in it, itself included; `height` the levels.
@@ -44,12 +44,12 @@ class Node(msgspec.Struct):
     start: int
     end: int
     style: str = ""
-    children: dict[str | int, Node] = msgspec.field(default_factory=dict)
+    children: dict[str | int, YamlNode] = msgspec.field(default_factory=dict)
     keys: dict[str, tuple[int, int]] = msgspec.field(default_factory=dict)
     size: int = 1
     height: int = 1
 
-    def adopt(self, step: str | int, child: Node) -> None:
+    def adopt(self, step: str | int, child: YamlNode) -> None:
         self.children[step] = child
         self.size += child.size
         self.height = max(self.height, child.height + 1)
@@ -59,18 +59,18 @@ class Unreadable(Exception):
     """A bound is passed: what follows is not read. The problem is recorded."""
 
 
-class Tree:
+class YamlTree:
     """Builds the nodes of one document; `problems` collects what is wrong with it."""
 
     def __init__(self, text: Text, events: Iterator[Any]) -> None:
         self.text = text
         self.problems: list[Problem] = []
         self._events = events
-        self._anchors: dict[str, Node | None] = {}
+        self._anchors: dict[str, YamlNode | None] = {}
         self._aliases = 0
         self._values = 0
 
-    def read(self) -> Node | None:
+    def read(self) -> YamlNode | None:
         """The document's root, or None when there is none; raises Unreadable, or what the events raise."""
         next(self._events)
         event = next(self._events)
@@ -89,7 +89,7 @@ class Tree:
             start = self.text.text.find("%YAML")
             self._add("files are read as YAML 1.2", start, start + 5, "remove the %YAML line")
 
-    def _node(self, event: Any, depth: int, key: str | None = None) -> Node:
+    def _node(self, event: Any, depth: int, key: str | None = None) -> YamlNode:
         if depth > MOST_DEPTH:
             self._stop(f"nested deeper than {MOST_DEPTH} levels", event)
         if isinstance(event, AliasEvent):
@@ -122,7 +122,7 @@ class Tree:
         word = written.split(maxsplit=1)[0] if written else self.text.text[start]
         self._add(f"YAML reads '{word}' as {what}", start, start + len(word), slips.put_in_quotes(key, written))
 
-    def _alias(self, event: AliasEvent, depth: int, key: str | None) -> Node:
+    def _alias(self, event: AliasEvent, depth: int, key: str | None) -> YamlNode:
         start, end = event.start_mark.index, event.end_mark.index
         self._aliases += 1
         if self._aliases > MOST_ALIASES:
@@ -133,16 +133,16 @@ class Tree:
                 self._say(f"the alias '*{event.anchor}' stands inside the value that it would repeat", event)
             else:
                 self._say_mangled("an alias, and nothing above it has that anchor", start, key)
-            return Node(None, start, end)
+            return YamlNode(None, start, end)
         self._count(target.size, event)
         if depth + target.height - 1 > MOST_DEPTH:
             self._stop(f"nested deeper than {MOST_DEPTH} levels", event)
         value = copy.deepcopy(target.value)
-        return Node(value, start, end, "*", target.children, target.keys, target.size, target.height)
+        return YamlNode(value, start, end, "*", target.children, target.keys, target.size, target.height)
 
-    def _scalar(self, event: ScalarEvent, key: str | None) -> Node:
+    def _scalar(self, event: ScalarEvent, key: str | None) -> YamlNode:
         start, end = event.start_mark.index, event.end_mark.index
-        node = Node(event.value, start, end, event.style or "")
+        node = YamlNode(event.value, start, end, event.style or "")
         if event.style or event.tag is not None:
             node.value = self._joined(event)
             return node
@@ -161,8 +161,8 @@ class Tree:
             self._say("this text holds half of a surrogate pair", event)
             return ""
 
-    def _sequence(self, event: Event, depth: int) -> Node:
-        node = Node([], event.start_mark.index, event.end_mark.index)
+    def _sequence(self, event: Event, depth: int) -> YamlNode:
+        node = YamlNode([], event.start_mark.index, event.end_mark.index)
         while not isinstance(event := next(self._events), SequenceEndEvent):
             child = self._node(event, depth + 1)
             node.adopt(len(node.value), child)
@@ -170,9 +170,9 @@ class Tree:
         node.end = max(node.end, event.end_mark.index)
         return node
 
-    def _mapping(self, event: Event, depth: int, key: str | None) -> Node:
+    def _mapping(self, event: Event, depth: int, key: str | None) -> YamlNode:
         start = event.start_mark.index
-        node = Node({}, start, event.end_mark.index)
+        node = YamlNode({}, start, event.end_mark.index)
         if slip := slips.bare_template(self.text, key, start):
             self._add(slip.message, start, start + 2, slip.hint)
             self._skip()
@@ -191,7 +191,7 @@ class Tree:
             if depth > MOST_DEPTH:
                 raise Unreadable
 
-    def _entry(self, node: Node, event: Event, depth: int) -> None:
+    def _entry(self, node: YamlNode, event: Event, depth: int) -> None:
         key = self._key(event, depth)
         value = self._node(next(self._events), depth + 1, key)
         if key is None:

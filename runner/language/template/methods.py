@@ -17,7 +17,7 @@ from runner.language.template.scalar_filters import stripping
 MAX_RANGE = 100_000
 
 
-class Function(msgspec.Struct, frozen=True):
+class TemplateFunction(msgspec.Struct, frozen=True):
     """Something callable: its name, and what it does, given the budget and the arguments."""
 
     name: str
@@ -31,10 +31,10 @@ class Function(msgspec.Struct, frozen=True):
             raise TemplateError(f"these arguments do not fit `{self.name}()`") from error
 
 
-def method(text: str, name: str) -> Function:
+def method(text: str, name: str) -> TemplateFunction:
     """The method `name` of a text."""
     body = METHODS[name]
-    return Function(name, lambda budget, *args, **named: body(budget, text, *args, **named))
+    return TemplateFunction(name, lambda budget, *args, **named: body(budget, text, *args, **named))
 
 
 def _padding(python: Callable[..., str]) -> Callable[..., str]:
@@ -88,8 +88,10 @@ def _object(budget: Budget, items: Any = None, /, **named: Any) -> dict[str, Any
     return {**(items or {}), **named}
 
 
-FUNCTIONS: Mapping[str, Function] = {
-    "dict": Function("dict", _object),
-    "namespace": Function("namespace", lambda budget, *items, **named: Namespace(_object(budget, *items, **named))),
-    "range": Function("range", _range),
+FUNCTIONS: Mapping[str, TemplateFunction] = {
+    "dict": TemplateFunction("dict", _object),
+    "namespace": TemplateFunction(
+        "namespace", lambda budget, *items, **named: Namespace(_object(budget, *items, **named))
+    ),
+    "range": TemplateFunction("range", _range),
 }

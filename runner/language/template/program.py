@@ -15,12 +15,12 @@ from runner.language.reference import Reference
 from runner.language.template.failures import placed, statement_offset
 from runner.language.template.instrumentation import LONE, instrumented
 from runner.language.template.json_value import copied, text_of
-from runner.language.template.sandbox import SANDBOX, Scope, new_scope
+from runner.language.template.sandbox import SANDBOX, TemplateScope, new_scope
 from runner.language.template.syntax import Syntax, parse
 from runner.language.template.watchdog import Overtime, guarded
 
 
-class Program(msgspec.Struct, frozen=True, dict=True):
+class TemplateProgram(msgspec.Struct, frozen=True, dict=True):
     """A template that needs Jinja."""
 
     syntax: Syntax
@@ -63,7 +63,7 @@ class Program(msgspec.Struct, frozen=True, dict=True):
         offset = statement_offset(error, self.code, start) if "code" in self.__dict__ else start
         return placed(error, self.syntax.source, offset, data)
 
-    def _rendered(self, scope: Scope, as_text: bool) -> Any:
+    def _rendered(self, scope: TemplateScope, as_text: bool) -> Any:
         pieces = self.code.root_render_func(scope)
         if self.syntax.lone is None:
             return SANDBOX.concat(pieces)
@@ -80,6 +80,6 @@ class Program(msgspec.Struct, frozen=True, dict=True):
 
 
 @lru_cache(maxsize=256)
-def compile_program(source: str) -> Program:
+def compile_program(source: str) -> TemplateProgram:
     """Parse and check; TemplateError says what is wrong, and at which offset. The same text is compiled once."""
-    return Program(parse(source))
+    return TemplateProgram(parse(source))

@@ -16,7 +16,7 @@ from runner.language.template.filters import FILTERS
 from runner.language.template.json_value import described, text_of
 from runner.language.template.list_filters import each
 from runner.language.template.lookup import MISSING, TAKE_MISSING, Missing, member
-from runner.language.template.methods import FUNCTIONS, METHODS, Function, method
+from runner.language.template.methods import FUNCTIONS, METHODS, TemplateFunction, method
 from runner.language.template.operators import BINARY, UNARY, joined, sliced
 from runner.language.template.predicates import PREDICATES, compared
 
@@ -25,7 +25,7 @@ LOOP_FIELDS = frozenset(
 )
 
 
-class Scope(Context):
+class TemplateScope(Context):
     """The names of one rendering, and its budget. Data is looked up by `parent[name]`, and comes before functions."""
 
     budget: Budget
@@ -86,7 +86,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         _need_existing(target, *args, *named.values())
         budget.enter()
         try:
-            if isinstance(target, Function):
+            if isinstance(target, TemplateFunction):
                 named = {name: value for name, value in named.items() if name != "_loop_vars"}
                 return target.call(budget, args, named)
             if isinstance(target, LoopContext):
@@ -112,7 +112,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
 
 @pass_context
-def _written(scope: Scope, value: Any) -> str:
+def _written(scope: TemplateScope, value: Any) -> str:
     """A value as it stands in text. An `if` without `else` that does not hold writes nothing."""
     return "" if type(value) is Undefined else text_of(scope.budget, value)
 
@@ -121,7 +121,7 @@ def _in_budget(apply: Callable[..., Any], takes_missing: bool = False) -> Callab
     """A filter or test as Jinja calls it."""
 
     @pass_context
-    def within(scope: Scope, value: Any, *args: Any, **named: Any) -> Any:
+    def within(scope: TemplateScope, value: Any, *args: Any, **named: Any) -> Any:
         if isinstance(value, Undefined) and not takes_missing:
             _need_existing(value)
         if args or named:
@@ -140,7 +140,7 @@ def _need_existing(*values: Any) -> None:
 
 def _loop_field(loop: LoopContext, name: str) -> Any:
     if name == "cycle":
-        return Function("cycle", lambda _budget, *values: loop.cycle(*values))
+        return TemplateFunction("cycle", lambda _budget, *values: loop.cycle(*values))
     if name in LOOP_FIELDS:
         return getattr(loop, name)
     return Missing(hint=f"`loop` has no '{name}'")
@@ -180,8 +180,8 @@ INTERNAL: Mapping[str, Callable[..., Any]] = {
 SANDBOX = Sandbox()
 
 
-def new_scope(data: Mapping[str, Any]) -> Scope:
+def new_scope(data: Mapping[str, Any]) -> TemplateScope:
     """The scope of one rendering of a template with `data`."""
-    scope = Scope(SANDBOX, data, None, {})  # type: ignore[arg-type] # any mapping will do
+    scope = TemplateScope(SANDBOX, data, None, {})  # type: ignore[arg-type] # any mapping will do
     scope.budget = Budget()
     return scope

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from runner.ground.errors import StoreError
-from runner.record.store.large import LARGE, LONGEST, Fetch, Reference, encode, put_together, referred, take_apart
+from runner.record.store.large import LARGE, LONGEST, BlobReference, Fetch, encode, put_together, referred, take_apart
 
 Codec = Literal["json", "msgpack"]
 Compression = Literal["none", "zlib"]
@@ -78,15 +78,15 @@ def _messagepack(value: Any) -> tuple[int, bytes]:
 
 
 def _extension(thing: object) -> msgspec.msgpack.Ext:
-    if isinstance(thing, Reference):
+    if isinstance(thing, BlobReference):
         return msgspec.msgpack.Ext(_EXTENSION, bytes.fromhex(thing.hash))
     raise TypeError(f"{type(thing).__name__} is no JSON")
 
 
-def _reference(type_: int, content: memoryview) -> Reference:
+def _reference(type_: int, content: memoryview) -> BlobReference:
     if type_ != _EXTENSION:
         raise ValueError(f"an extension of type {type_}")
-    return Reference(content.hex())
+    return BlobReference(content.hex())
 
 
 _encode_messagepack = msgspec.msgpack.Encoder(enc_hook=_extension).encode

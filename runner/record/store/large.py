@@ -34,7 +34,7 @@ class Lost(LookupError):
         super().__init__(f"the large value {hash_[:12]} is {how}")
 
 
-class Reference:
+class BlobReference:
     """Stands in the place of a value that is kept apart."""
 
     __slots__ = ("hash",)
@@ -44,7 +44,7 @@ class Reference:
 
 
 def _marked(thing: object) -> msgspec.Raw:
-    if isinstance(thing, Reference):
+    if isinstance(thing, BlobReference):
         return msgspec.Raw(MARK + thing.hash.encode())
     raise TypeError(f"{type(thing).__name__} is no JSON")
 
@@ -78,7 +78,7 @@ def lightened(value: Any, apart: dict[str, bytes], deepest: int = DEEPEST) -> An
         return rest
     hash_ = sha256(text).hexdigest()
     apart[hash_] = text
-    return Reference(hash_)
+    return BlobReference(hash_)
 
 
 def _is_large(value: Any) -> bool:

@@ -91,7 +91,7 @@ NUMBERS = frozenset(
 """The columns that hold numbers; all others hold text."""
 
 
-def merge(table: Table, kept: dict[tuple[Json, ...], dict[str, Json]], rows: Iterable[Row]) -> None:
+def merge_rows(table: Table, kept: dict[tuple[Json, ...], dict[str, Json]], rows: Iterable[Row]) -> None:
     """Bring `kept` (rows by key) up to date with `rows`, in place.
 
     A column that a row leaves out keeps its value; so does one given as None, unless it holds JSON.

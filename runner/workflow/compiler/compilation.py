@@ -52,12 +52,12 @@ class Compilation(msgspec.Struct):
         if content is None:
             return
         if len(self.sources) == 1:
-            self.files.confine(readable(folder_of(key), content))
-        file = OpenFile(source, self.problems, content, self.files, folder_of(key))
+            self.files.confine(readable(folder_of_file(key), content))
+        file = OpenFile(source, self.problems, content, self.files, folder_of_file(key))
         self.library[key] = FileReader(self, key, file).workflow()
 
 
-def folder_of(key: str) -> str:
+def folder_of_file(key: str) -> str:
     """The folder of a workflow's file; a pattern has none."""
     return "" if key.startswith(PATTERN) else str(Path(key).parent)
 

@@ -60,12 +60,12 @@ def failure_of(error: BaseException, endpoint: Endpoint, environment: Mapping[st
     if "LLM Provider NOT provided" in told.text:
         message = f"litellm knows no provider of '{endpoint.model}'{near_provider(endpoint.model)}"
         return _failure("provider_unavailable", message)
-    kind = type_of(told.status, f"{told.text} {told.body}")
+    kind = error_type_of(told.status, f"{told.text} {told.body}")
     message = _words(kind, told, endpoint, _shown(told.text, environment))
     return _failure(kind, message, told.status, retry_after(told.headers, now))
 
 
-def type_of(status: int | None, text: str) -> ErrorType:
+def error_type_of(status: int | None, text: str) -> ErrorType:
     """The type of failure that an HTTP status means, with what was said where the status alone does not tell."""
     family = (status or 0) // 100
     if family == _REFUSED and _NO_CREDIT.search(text):

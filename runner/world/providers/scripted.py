@@ -12,7 +12,7 @@ import msgspec
 from runner.ground import resources
 from runner.ground.errors import Failure, InvalidWorkflow, Place, Problem, did_you_mean
 from runner.ground.json_value import Json
-from runner.language.schema.checker import Checker, Fault, checker
+from runner.language.schema.checker import Checker, SchemaFault, checker
 from runner.language.schema.linked import link
 from runner.language.source import Source, in_file_order, read
 from runner.record.address import without_attempts
@@ -215,7 +215,7 @@ def _schema() -> Checker:
     return checker(link(json.loads(text)))
 
 
-def _problem(source: Source, fault: Fault) -> Problem:
+def _problem(source: Source, fault: SchemaFault) -> Problem:
     is_about_key = fault.kind in {"unknown", "key"}
     owner = fault.path[:-1] if is_about_key else fault.path
     where = f"reply {int(owner[1]) + 1} of '{owner[0]}': " if len(owner) >= _REPLY_DEPTH else ""

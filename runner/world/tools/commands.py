@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 
-from runner.workflow.programs import is_permitted, locate, not_permitted
+from runner.workflow.programs import find_program, is_permitted, not_permitted
 from runner.world.calls import Attempt, CommandCall, Context, Outcome
 from runner.world.program_exits import judged
-from runner.world.tools.child import Launch, run
+from runner.world.tools.child_process import Launch, run
 from runner.world.tools.environment import check_argument, child_environment, encoded, passed, search_path
 from runner.world.tools.paths import check_text
 from runner.world.tools.refusal import Refusal
@@ -36,7 +36,7 @@ def _executable(call: CommandCall, attempt: Attempt, search: str) -> str:
     allowed = attempt.permissions.commands
     if not is_permitted(program, allowed, search, call.cwd):
         raise Refusal("permission_denied", not_permitted(program, allowed), program=program)
-    found = locate(program, search, call.cwd)
+    found = find_program(program, search, call.cwd)
     if found is None and "/" not in program:
         raise Refusal("tool_failed", f"program '{program}' was not found; PATH is {search}", program=program)
     return found or os.path.join(call.cwd, program)  # noqa: PTH118 - starting it will say what is wrong with it

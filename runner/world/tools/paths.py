@@ -18,7 +18,7 @@ _FOLDER_FLAGS = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOL
 _FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-def is_inside(path: str, roots: Sequence[str]) -> bool:
+def lies_inside(path: str, roots: Sequence[str]) -> bool:
     """Whether a resolved path is one of the roots or lies below one; both absolute, without symbolic links."""
     return any(path == root or path.startswith(f"{root.rstrip('/')}/") for root in roots)
 
@@ -46,7 +46,7 @@ def resolve(path: str, folder: str, roots: Sequence[str], access: Access) -> str
     """The absolute path without symbolic links, checked to lie inside a root. Raises Refusal (`permission_denied`)."""
     check_text(path)
     real = os.path.realpath(os.path.join(folder, path))  # noqa: PTH118 - as above
-    if not is_inside(real, roots):
+    if not lies_inside(real, roots):
         raise _not_permitted(named(path, folder), real, folder, access)
     return real
 
@@ -127,7 +127,7 @@ def check_kind(status: os.stat_result, name: str) -> None:
 def near_names(real: str, roots: Sequence[str]) -> str:
     """`; did you mean 'x'?` from the folder of a file that is not there, if that folder may be looked at."""
     parent, name = os.path.split(real)
-    if not is_inside(parent, roots):
+    if not lies_inside(parent, roots):
         return ""
     try:
         return did_you_mean(name, sorted(os.listdir(parent))[:10_000])  # noqa: PTH208 - str in, str out

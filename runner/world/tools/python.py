@@ -10,7 +10,7 @@ from runner.ground.json_text import NotJson, parse_json
 from runner.ground.plain import head, tail
 from runner.world.calls import Attempt, CallDone, Context, Outcome, PythonCall
 from runner.world.program_exits import decoded, details, how_ended
-from runner.world.tools.child import Finished, Launch, run
+from runner.world.tools.child_process import Finished, Launch, run
 from runner.world.tools.environment import child_environment, passed
 from runner.world.tools.paths import check_text, near_names
 from runner.world.tools.refusal import Refusal

@@ -35,7 +35,7 @@ from runner.nodes.contract import (
 )
 from runner.record.events import RunPaused, RunResumed, RunStarted, StepEnded, StepRemembered, StepStarted
 from runner.record.run_state import RunState
-from runner.record.snapshot import decode, encode
+from runner.record.snapshot import decode_state, encode_state
 from runner.workflow.model import Node
 from tests.simulation import Simulation, compiled
 
@@ -117,7 +117,7 @@ def test_what_is_remembered_is_recorded_and_kept_over_a_resumption(run: Simulati
     assert [(event.memory, event.added) for event in run.log if isinstance(event, StepRemembered)] == [
         ({"rounds": 2}, {"said": kept["said"]})
     ]
-    again = Simulation(Live("run", run.live.workflow, decode(encode(run.state))), now=1003.0, twin=run.twin)
+    again = Simulation(Live("run", run.live.workflow, decode_state(encode_state(run.state))), now=1003.0, twin=run.twin)
     assert again.state.steps["a"].memory == run.twin.steps["a"].memory == kept
     again.take([RunResumed(2)])
     assert waiting(again) == {"a/timer": ("timer", 1020.0)}

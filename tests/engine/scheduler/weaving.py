@@ -18,7 +18,7 @@ from runner.ground.errors import ErrorType, Failure
 from runner.ground.json_value import Json
 from runner.record.events import RunStarted
 from runner.record.run_state import RunState
-from runner.record.snapshot import decode, encode
+from runner.record.snapshot import decode_state, encode_state
 from runner.workflow.inputs import check_inputs
 from runner.workflow.model import Loaded
 from runner.world.calls import CallDone, CallFailed, Outcome
@@ -159,7 +159,7 @@ def drive(loaded: Loaded, seed: int, *, crash: bool = False) -> Simulation:
         if run.state.ended:
             return run
         if crash:
-            run.live = Live("run", workflow, decode(encode(run.state)))
+            run.live = Live("run", workflow, decode_state(encode_state(run.state)))
         run.take([CancelRequested("enough")] if turn == cancel else happening(run, random))
     raise AssertionError("the run does not end")
 

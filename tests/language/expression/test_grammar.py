@@ -14,13 +14,13 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedToken
 
 from runner.ground.errors import ExpressionError
 from runner.language.expression import Uint, automaton, compile_expression, grammar
-from runner.language.expression.automaton import Unexpected, Unreadable
+from runner.language.expression.automaton import Unexpected, UnreadableText
 from runner.language.expression.parser import parse
 from runner.language.expression.tree import (
     Binary,
-    Call,
     Conditional,
     Constant,
+    FunctionCall,
     Index,
     ListOf,
     Logic,
@@ -76,7 +76,7 @@ LARK = Lark(grammar.GRAMMAR.read_text(encoding="utf-8"), parser="lalr", lexer="b
 def by_our_tables(text: str) -> Any:
     try:
         return plain(OURS.parse(text))
-    except Unreadable as error:
+    except UnreadableText as error:
         return error.offset
     except Unexpected as error:
         return error.token.type, str(error.token), set(error.expected)
@@ -163,8 +163,8 @@ def test_whole_expressions_are_read_as_lark_reads_them(text: str) -> None:
         ("a.b", Select(2, 1, Name(0, 1, "a"), "b")),
         ("a.`b-c`", Select(2, 5, Name(0, 1, "a"), "b-c")),
         ("a[0]", Index(1, 1, Name(0, 1, "a"), Constant(2, 1, 0))),
-        ("f(1)", Call(0, 1, "f", None, (Constant(2, 1, 1),))),
-        ("a.f()", Call(2, 1, "f", Name(0, 1, "a"), ())),
+        ("f(1)", FunctionCall(0, 1, "f", None, (Constant(2, 1, 1),))),
+        ("a.f()", FunctionCall(2, 1, "f", Name(0, 1, "a"), ())),
         ("-1", Constant(0, 2, -1)),
         ("- 1", Constant(0, 3, -1)),
         ("-a", Unary(0, 1, "-", Name(1, 1, "a"))),

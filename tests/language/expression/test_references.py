@@ -6,7 +6,7 @@ import pytest
 
 from runner.ground.errors import ExpressionError
 from runner.language.expression import RESERVED_WORDS, compile_expression
-from runner.language.expression.tree import Binary, Constant, Has, Macro, Name, Node, Select, Variable, count
+from runner.language.expression.tree import Binary, Constant, Has, Macro, Name, Select, SyntaxNode, Variable, count
 from runner.language.reference import Reference
 
 
@@ -125,7 +125,7 @@ def test_without_a_check_an_unknown_function_matters_only_when_met() -> None:
 def test_every_node_names_its_children() -> None:
     source = "has(a.b) ? [x.map(i, -i, {c: d[e]})] : f.size() == 1 || !g"
     seen: set[str] = set()
-    waiting: list[Node] = [compile_expression(source).tree]
+    waiting: list[SyntaxNode] = [compile_expression(source).tree]
     while waiting:
         node = waiting.pop()
         seen.add(node.name if isinstance(node, Name) else "")

@@ -12,7 +12,7 @@ from typing import Any, overload
 import pytest
 
 from runner.ground.errors import ExpressionError
-from runner.language.expression import Duration, Map, Timestamp, Type, Uint, compile_expression, map_of, to_json
+from runner.language.expression import CelDuration, Map, Timestamp, Type, Uint, compile_expression, map_of, to_json
 
 
 def value(source: str, **names: Any) -> Any:
@@ -168,7 +168,7 @@ def test_functions_of_text() -> None:
 
 def test_times() -> None:
     assert value("timestamp('2025-01-31T23:59:59.5+01:00') + duration('1h')") == Timestamp(1738367999500000000)
-    assert value("duration('1h1m1.5s') - duration('1ns')") == Duration(3661499999999)
+    assert value("duration('1h1m1.5s') - duration('1ns')") == CelDuration(3661499999999)
     assert value("string(timestamp('2025-01-31T23:00:00+01:00'))") == "2025-01-31T22:00:00Z"
     assert value("string(duration('-1.05s')) + string(duration('90m'))") == "-1.05s5400s"
     local = "timestamp('2024-12-31T23:30:00Z').{}('Europe/Rome')"

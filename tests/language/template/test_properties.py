@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from runner.ground.errors import TemplateError
 from runner.language.template import Template, compile_template
-from runner.language.template.program import Program
+from runner.language.template.program import TemplateProgram
 from runner.language.template.syntax import parse
 from tests.project import ROOT
 
@@ -84,7 +84,7 @@ def test_what_compiles_is_code_that_runs(source: str) -> None:
         syntax = parse(source)
     except TemplateError:
         return
-    assert Program(syntax).code.is_up_to_date
+    assert TemplateProgram(syntax).code.is_up_to_date
 
 
 @given(INSERTING, SCOPES)
@@ -93,7 +93,7 @@ def test_inserting_without_jinja_gives_what_jinja_gives(source: str, scope: dict
     if template is None:
         return
     try:
-        program = Program(parse(source))
+        program = TemplateProgram(parse(source))
     except TemplateError as error:
         raise AssertionError(f"Jinja refuses this: {error}") from error
     assert template.references == program.references

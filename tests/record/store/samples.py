@@ -7,7 +7,7 @@ from runner.record.events import AnyEvent, Commit, FrameOpened, RunStarted, Step
 from runner.record.fold import fold
 from runner.record.projection import Projector
 from runner.record.run_state import RunState
-from runner.record.snapshot import encode
+from runner.record.snapshot import encode_state
 from runner.record.store.contract import Definition, EdgeRow, NodeRow, Owner, Snapshot, Store
 
 DEFINITION = Definition(
@@ -70,5 +70,5 @@ def record(store: Store, commits: list[Commit], snapshots: frozenset[int] = froz
         projector.add(commit, state)
         if place in snapshots:
             store.save_snapshot(
-                Snapshot(commit.run, state.seq, commit.at, encode(state)), projector.take(), commit.epoch
+                Snapshot(commit.run, state.seq, commit.at, encode_state(state)), projector.take(), commit.epoch
             )

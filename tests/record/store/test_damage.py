@@ -13,7 +13,7 @@ import pytest
 from runner.ground.errors import EXIT_STORE, StoreError
 from runner.record.events import Commit
 from runner.record.history import load_state, read_table
-from runner.record.snapshot import encode
+from runner.record.snapshot import encode_state
 from runner.record.store import statements
 from runner.record.store.contract import Message, Rows, RunUnknown, Snapshot, Store
 from runner.record.store.driver import sqlite3
@@ -41,7 +41,7 @@ def fill(path: Path) -> None:
     begin(store, LENGTH)
     store.post(Message("run", "signal", 1.0, "go", {"a": "b" * 50}))
     table = Rows({"steps": [{"step": f"s{number}", "output": {"n": number}} for number in range(50)]})
-    store.save_snapshot(Snapshot("run", 20, 1.0, encode(load_state(store, "run", 20))), table, 1)
+    store.save_snapshot(Snapshot("run", 20, 1.0, encode_state(load_state(store, "run", 20))), table, 1)
     store.close()
 
 

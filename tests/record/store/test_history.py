@@ -16,7 +16,7 @@ from runner.record.fold import apply, fold
 from runner.record.history import Checkpoint, checkpoints, load_state, read_table, reopen, states
 from runner.record.projection import project
 from runner.record.run_state import RunState
-from runner.record.snapshot import encode
+from runner.record.snapshot import encode_state
 from runner.record.store.contract import RunUnknown, Store
 from runner.record.store.sqlite import memory_store
 from runner.record.store.tables import PROJECTED
@@ -105,7 +105,7 @@ def test_every_store_gives_the_tables_and_the_state(store: Store, snapshots: fro
     assert [row["step"] for row in read_table(store, "run", "steps")] == ["n#3", "n#4"]
     assert states(store, "run")[ROOT] == {"a": None, "b": [1, {"é": 1.5}]}
     assert states(store, "run", 2)[ROOT] == {"a": 1, "b": []}
-    assert encode(load_state(store, "run", 4)) == encode(load_state(store, "run"))
+    assert encode_state(load_state(store, "run", 4)) == encode_state(load_state(store, "run"))
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from runner.ground.errors import Failure
 from runner.world.calls import ModelCall
-from runner.world.providers.faults import LONGEST_RETRY_AFTER, mask, retry_after, type_of
+from runner.world.providers.faults import LONGEST_RETRY_AFTER, error_type_of, mask, retry_after
 from runner.world.providers.wire import Answer, ToolNames, reply_of, request_of
 
 CALL = ModelCall("critic", "openai/gpt-4o", ({"role": "user", "content": "Hi"},))
@@ -88,7 +88,7 @@ def test_delays_that_servers_ask_for(text: str, seconds: float | None) -> None:
     ("status", "type_"), [(418, "input_invalid"), (599, "llm_down"), (302, "unknown"), (None, "unknown")]
 )
 def test_statuses_that_no_table_lists(status: int | None, type_: str) -> None:
-    assert type_of(status, "") == type_
+    assert error_type_of(status, "") == type_
 
 
 def test_keys_are_masked_as_they_are_and_as_addresses_and_providers_write_them() -> None:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from runner.workflow.model import Permissions
 from runner.world.calls import AnyCall, Attempt, CallDone, CallFailed, CommandCall, Context, Outcome
 from runner.world.tools.performers import PERFORMERS
-from runner.world.tools.processes import look_up
+from runner.world.tools.process_tree import look_up
 from tests.clock import FixedClock
 
 T = TypeVar("T")

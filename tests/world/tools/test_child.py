@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from runner.world.calls import Outcome
-from runner.world.tools import processes
-from runner.world.tools.child import MAX_OUTPUT, kill_leftovers
-from runner.world.tools.processes import look_up
+from runner.world.tools import process_tree
+from runner.world.tools.child_process import MAX_OUTPUT, kill_leftovers
+from runner.world.tools.process_tree import look_up
 from tests.world.tools.performing import MARK, RUN, Notices, done, failed, in_time, perform, python, script, starting
 
 DEAF = 'trap "" TERM; echo $$ > {notices}; while :; do sleep 1000; done'
@@ -245,7 +245,7 @@ def test_a_system_without_proc_ends_the_group(
     async def scenario() -> None:
         async def all_started() -> None:
             ended.extend([await notices.process() for _ in range(2)])
-            monkeypatch.setattr(processes, "PROC", str(tmp_path / "none"))
+            monkeypatch.setattr(process_tree, "PROC", str(tmp_path / "none"))
 
         await cancelled(starting(script(f"sh -c '{inner}' & {inner}"), grace=0.05), all_started)
         assert await kill_leftovers(MARK, f"{RUN}/build", 5.0) == 0

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from runner.world.tools.paths import is_inside, near_names, opened_file, opened_folder, resolve
+from runner.world.tools.paths import lies_inside, near_names, opened_file, opened_folder, resolve
 from runner.world.tools.refusal import Refusal
 
 PARTS = some.lists(some.sampled_from(["a", "b", "..", ".", "inner", "loop", "out", "a b", ".hidden"]), max_size=8)
@@ -24,7 +24,7 @@ def refused(path: str, folder: Path, *roots: Path, access: str = "read") -> tupl
 @given(some.lists(some.sampled_from(["a", "ab", "b"])), some.lists(some.sampled_from(["a", "ab", "b"])))
 def test_inside_is_by_whole_names(path: list[str], root: list[str]) -> None:
     at, below = "/" + "/".join(path), "/" + "/".join(root)
-    assert is_inside(at, [below]) == PurePosixPath(at).is_relative_to(below)
+    assert lies_inside(at, [below]) == PurePosixPath(at).is_relative_to(below)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def test_what_is_resolved_lies_inside_and_is_the_place_itself(maze: Path, parts:
         real = resolve(path, str(root), [str(root)], "read")
     except Refusal:
         return
-    assert is_inside(real, [str(root)])
+    assert lies_inside(real, [str(root)])
     assert not (root / path).exists() or Path(real).samefile(root / path)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from runner.workflow.model import Permissions
 from runner.world.calls import CallFailed, Outcome, PythonCall
-from runner.world.tools.processes import look_up
+from runner.world.tools.process_tree import look_up
 from tests.world.tools.performing import MARK, OWN, RUN, Notices, done, failed, in_time, perform, starting
 
 TOOLS = """

@@ -15,7 +15,7 @@ from typing import IO
 import msgspec
 
 from runner.world.tools.environment import ATTEMPT, KEY, MARK
-from runner.world.tools.processes import Process, Tree, alive, signal_all
+from runner.world.tools.process_tree import Process, ProcessTree, alive, signal_all
 from runner.world.tools.refusal import Refusal
 
 MAX_OUTPUT = 8 * 1024 * 1024
@@ -58,7 +58,7 @@ class Finished(msgspec.Struct, frozen=True):
     written: Mapping[str, bytes]
 
 
-class Child:
+class ChildProcess:
     """A running child: gathers what it writes. `ended` is done once it has exited and its pipes are closed.
 
     A pipe that something in the background keeps open is waited for `patience` seconds after the child's exit.
@@ -194,7 +194,7 @@ async def run(launch: Launch, grace: float) -> Finished:
         try:
             if not child.is_over:
                 marks = {name: launch.environment[name] for name in (MARK, KEY, ATTEMPT)}
-                await end(Tree(marks, child.id), grace)
+                await end(ProcessTree(marks, child.id), grace)
         finally:
             child.close()
     return child.finished()
@@ -202,14 +202,14 @@ async def run(launch: Launch, grace: float) -> Finished:
 
 async def kill_leftovers(mark: str, key: str, grace: float) -> int:
     """End what a crash of wf has left of a step of the run so marked, before it runs again; says how many."""
-    tree = Tree({MARK: mark, KEY: key})
+    tree = ProcessTree({MARK: mark, KEY: key})
     found = len(tree.members())
     if found:
         await end(tree, grace)
     return found
 
 
-async def end(tree: Tree, grace: float) -> None:
+async def end(tree: ProcessTree, grace: float) -> None:
     """Ask a whole tree to end; after `grace` seconds, or when cancelled meanwhile, make it.
 
     What was once seen to belong to it is remembered: its parent may end first, and no trace would lead to it. What is
@@ -228,7 +228,7 @@ async def end(tree: Tree, grace: float) -> None:
         await _kill(tree, asked)
 
 
-async def _kill(tree: Tree, known: set[Process]) -> None:
+async def _kill(tree: ProcessTree, known: set[Process]) -> None:
     """Kill in rounds, since a process may fork while its siblings are being killed."""
     with suppress(TimeoutError):
         async with asyncio.timeout(_KILL_PATIENCE):
@@ -237,9 +237,9 @@ async def _kill(tree: Tree, known: set[Process]) -> None:
                 await asyncio.sleep(_POLL)
 
 
-def _start(launch: Launch, patience: float) -> Child:
+def _start(launch: Launch, patience: float) -> ChildProcess:
     if not launch.result:
-        return Child(_spawn(launch, ()), None, launch, patience)
+        return ChildProcess(_spawn(launch, ()), None, launch, patience)
     reader, writer = os.pipe()
     try:
         process = _spawn(launch, (writer,))
@@ -248,7 +248,7 @@ def _start(launch: Launch, patience: float) -> Child:
         raise
     finally:
         os.close(writer)
-    return Child(process, os.fdopen(reader, "rb", 0), launch, patience)
+    return ChildProcess(process, os.fdopen(reader, "rb", 0), launch, patience)
 
 
 def _spawn(launch: Launch, handed: tuple[int, ...]) -> subprocess.Popen[bytes]:

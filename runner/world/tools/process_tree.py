@@ -40,7 +40,7 @@ class Process(msgspec.Struct, frozen=True, order=True):
             os.kill(self.id, signal_)
 
 
-class Entry(msgspec.Struct, frozen=True):
+class ProcessEntry(msgspec.Struct, frozen=True):
     """What the system tells of a process that has not ended."""
 
     process: Process
@@ -48,7 +48,7 @@ class Entry(msgspec.Struct, frozen=True):
     group: int
 
 
-class Tree(msgspec.Struct, frozen=True):
+class ProcessTree(msgspec.Struct, frozen=True):
     """A step's processes: the group of the one it started, all that carry its marks, and the descendants of all these.
 
     The marks are variables of the environment. With that of the attempt among them, it is only the processes of that
@@ -73,22 +73,22 @@ class Tree(msgspec.Struct, frozen=True):
         return {entry.process for entry in entries if entry.process.id in found}
 
 
-def look_up(process: int) -> Entry | None:
+def look_up(process: int) -> ProcessEntry | None:
     """A process that has not ended, or None. Its name may hold brackets and spaces: what follows starts at the last."""
     fields = _read(process, "stat").rpartition(b")")[2].split()
     if not fields or fields[0] in _ENDED:
         return None
-    return Entry(Process(int(fields[_STARTED]), process), int(fields[_PARENT]), int(fields[_GROUP]))
+    return ProcessEntry(Process(int(fields[_STARTED]), process), int(fields[_PARENT]), int(fields[_GROUP]))
 
 
-def living() -> Iterator[Entry]:
+def living() -> Iterator[ProcessEntry]:
     """All processes that have not ended."""
     for name in os.listdir(PROC):  # noqa: PTH208 - as above
         if name.isdigit() and (entry := look_up(int(name))):
             yield entry
 
 
-def carries(entry: Entry, marks: Mapping[str, str]) -> bool:
+def carries(entry: ProcessEntry, marks: Mapping[str, str]) -> bool:
     """Whether a process was started with these variables."""
     environment = _read(entry.process.id, "environ").split(b"\0")
     return all(f"{name}={value}".encode("utf-8", "surrogateescape") in environment for name, value in marks.items())
@@ -111,7 +111,7 @@ def _read(process: int, name: str) -> bytes:
         os.close(descriptor)
 
 
-def _own_line(entries: Iterable[Entry]) -> set[int]:
+def _own_line(entries: Iterable[ProcessEntry]) -> set[int]:
     """This process and its ancestors: where `wf` itself was started by a step, they carry a key too."""
     parents = {entry.process.id: entry.parent for entry in entries}
     line = set()
@@ -122,7 +122,7 @@ def _own_line(entries: Iterable[Entry]) -> set[int]:
     return line
 
 
-def _with_descendants(roots: set[int], entries: Iterable[Entry]) -> set[int]:
+def _with_descendants(roots: set[int], entries: Iterable[ProcessEntry]) -> set[int]:
     found: set[int] = set()
     while roots - found:
         found |= roots

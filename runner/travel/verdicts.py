@@ -26,7 +26,9 @@ MOST_SHOWN = 100
 DefinitionOf = Callable[[str], Workflow]
 
 
-def compare(store: Store, run: str, new: Workflow, definition_of: DefinitionOf, upto: int | None = None) -> list[Visit]:
+def compare_steps(
+    store: Store, run: str, new: Workflow, definition_of: DefinitionOf, upto: int | None = None
+) -> list[Visit]:
     """What of a run (up to an event) a new version takes over: every step that began, in order."""
     state = RunState()
     visits: dict[str, Visit] = {}

@@ -13,7 +13,7 @@ from runner.workflow.model import Agent, Node, Workflow
 from runner.world.providers.scripted import Script
 
 
-class Choices(msgspec.Struct, frozen=True):
+class RunOptions(msgspec.Struct, frozen=True):
     """What a run is started with beside its inputs; recorded, so that a resumption has it too.
 
     `models` maps aliases to models, `allow` a kind of permission to what is added to it, `agents` agents to the files
