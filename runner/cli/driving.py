@@ -80,6 +80,11 @@ class Signals:
         if self.exit_code is not None:
             stop_run()
 
+    def pass_over(self) -> None:
+        """Pass over further signals, once a run that was to stop has stopped: it is only told how it stands."""
+        for number in SIGNALS if self.exit_code is not None else ():
+            signal.signal(number, signal.SIG_IGN)
+
     def _stop(self, code: int) -> None:
         if self.exit_code is None:
             say(f"stopping: what runs may end within {GRACE:g} s; once more to stop at once")
@@ -92,6 +97,7 @@ def drive(store: Store, work: Callable[[Surroundings], Coroutine[object, object,
     """Run it to its end or its pause, print how it stands, and give the exit code."""
     signals = Signals()
     result = asyncio.run(_heeding(work(_surroundings(store, manner, signals)), signals))
+    signals.pass_over()
     if manner.as_document:
         tell_json(document(result))
     else:
