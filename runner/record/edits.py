@@ -1,4 +1,4 @@
-"""What edits and new versions make of a run's states, and of the copies that branches have of them. Pure."""
+"""How an edit or a new version changes a run's states, and the copies of them that branches have. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from runner.record.run_state import RunState, Step
 
 
 class _Edit(msgspec.Struct, frozen=True):
-    """A key, what it held and holds now, and whether that counts as what a `first` reducer waits for."""
+    """An edit of one key: its value before and now, and whether a `first` reducer takes it for the first value."""
 
     key: str
     before: Json
@@ -28,12 +28,12 @@ class _Edit(msgspec.Struct, frozen=True):
             state.written |= {self.key}
 
     def concerns(self, state: State) -> bool:
-        """Whether a copy still holds what was there before."""
+        """Whether a copy still holds the value from before the edit."""
         return same_json(state.get(self.key), self.before)
 
 
 def adapt(run: RunState, home: str, adapted: Adapted) -> None:
-    """Let a workflow under way have the inputs and state keys of another version, its branches too, in place."""
+    """Give an open workflow, and its branches, the inputs and state keys of another version. In place."""
     invocation = run.steps[home].invocation
     assert invocation is not None, "only a workflow has inputs and a state of its own"
     inputs = {**invocation.inputs, **adapted.inputs}
@@ -51,7 +51,7 @@ def adapt(run: RunState, home: str, adapted: Adapted) -> None:
 
 
 def _copies(run: RunState, home: str) -> Iterator[State]:
-    """All copies that branches of a workflow have, had, or may start from."""
+    """Every copy of a workflow's state: of open branches, of ended ones, and those that coming branches start from."""
     yield from (frame.state for frame in run.frames.values() if frame.home == home and frame.writes is not None)
     for step in run.steps.values():
         if step.home == home and step.path != ROOT:
@@ -61,7 +61,7 @@ def _copies(run: RunState, home: str) -> Iterator[State]:
 
 
 def _logs(run: RunState, home: str) -> Iterator[dict[str, list[Write]]]:
-    """What the branches of a workflow have contributed, and has not been merged."""
+    """The contributions of a workflow's branches that are not merged yet."""
     yield from (frame.writes for frame in run.frames.values() if frame.home == home and frame.writes is not None)
     for step in run.steps.values():
         if step.home == home and step.path != ROOT:
@@ -71,9 +71,9 @@ def _logs(run: RunState, home: str) -> Iterator[dict[str, list[Write]]]:
 def edit(run: RunState, address: str, values: Mapping[str, Json], contributed: Sequence[Write] = ()) -> None:
     """Put values into one of a run's states, in place, past all reducers.
 
-    Copies that branches have of it take a value over where they have written nothing to the key, and still hold what
-    was there before. `contributed` is what an edited branch contributes to these keys from now on, in the place of all
-    that it did; the reducer `first` has its value by it. Raises LookupError when no open state has that address.
+    A branch's copy takes the new value too, if the branch has not written the key and its copy still holds the value
+    from before. `contributed` replaces what an edited branch had contributed to these keys; the reducer `first` takes
+    its value from there. Raises LookupError when no open state has that address.
     """
     holder = own_states(run)[address]
     nesting = Nesting(run)
@@ -88,7 +88,7 @@ def edit(run: RunState, address: str, values: Mapping[str, Json], contributed: S
 
 
 def _pass_on(nesting: Nesting, holder: Holder, made: _Edit) -> None:
-    """Let the copies below a holder follow it; an own stack, for branches may be nested deeper than Python's."""
+    """Pass an edit on to the copies below. The stack is a list: branches may be nested deeper than Python recurses."""
     holders = [holder]
     while holders:
         for step in nesting.composites(holders.pop()):
@@ -97,7 +97,7 @@ def _pass_on(nesting: Nesting, holder: Holder, made: _Edit) -> None:
 
 
 def _follows(branch: Holder, made: _Edit) -> bool:
-    """Change a branch's copy too, unless the branch has gone its own way; whether it did."""
+    """Change a branch's copy, unless the branch has written the key itself. Returns whether the copy was changed."""
     wrote = branch.frame is not None and made.key in (branch.frame.writes or {})
     if wrote or not made.concerns(branch.state):
         return False
@@ -106,7 +106,7 @@ def _follows(branch: Holder, made: _Edit) -> bool:
 
 
 def _change_starts(step: Step, made: _Edit) -> None:
-    """The states that a composite's branches still to come may start from."""
+    """Change the states from which a composite's coming branches may start."""
     starts = [child.final for child in step.children.values() if made.key not in child.writes]
     starts.append(None if step.base is None else step.base.state)
     for state in starts:

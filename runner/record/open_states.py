@@ -1,4 +1,4 @@
-"""The states of a run: its workflow's own, and those of the open branches and called workflows, by address."""
+"""The open states of a run, by address: the run's own, and those of open branches and called workflows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from runner.record.run_state import Frame, RunState, Step
 
 
 class Holder(msgspec.Struct, frozen=True):
-    """What has a state of its own: a workflow under way, or a branch (then `frame` is it).
+    """A workflow under way or an open branch: each has a state of its own. `frame` is the branch's frame.
 
     `home` is the step of the workflow whose file declares the state's keys.
     """
@@ -24,9 +24,10 @@ class Holder(msgspec.Struct, frozen=True):
 
 
 def own_states(run: RunState) -> dict[str, Holder]:
-    """Each open state by its address: the run's own under ROOT, a branch's, a called workflow's.
+    """Each open state by its address. The run's own state is at ROOT, a branch's at the address of its frame.
 
-    A called workflow has the address of its step; where that is a branch's too, the workflow's ends in a slash.
+    A called workflow's state is at the address of its step. Where a branch has the same address, a slash at the end
+    means the workflow.
     """
     found: dict[str, Holder] = {}
     for step in run.steps.values():

@@ -1,4 +1,4 @@
-"""Edits of a run's states, as a fork's maker gives them: which state is meant, what fits it, who will not see it."""
+"""Edits that `wf fork --set` makes: which state is meant, whether the value fits, and who will not see it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Edited(msgspec.Struct, frozen=True):
 
 
 def edit_states(live: Live, given: Given, opened: Mapping[str, FrameOpened]) -> Edited:
-    """Carry edits out in a run's state, each on top of those further out. `opened` tells how its branches began.
+    """Make edits in a run's state, outer states before inner ones. `opened` tells how its branches began.
 
     Raises UsageError: no such state, no such key, a value that does not fit, or that a branch can't come to hold.
     """
@@ -78,12 +78,12 @@ def place_of(address: str, key: str) -> str:
 
 
 def in_brief(value: Json) -> str:
-    """A value in a message: one line of JSON."""
+    """A value for a message: one line of JSON."""
     return one_line(json.dumps(value, ensure_ascii=False), 80)
 
 
 def _address_of(live: Live, address: str) -> str:
-    """The address as states have it: the slash at a called workflow's end may be there or not. Raises UsageError."""
+    """The address of the state that a person means: a called workflow's slash may be left out. Raises UsageError."""
     known = own_states(live.state)
     plain = without_slash(address)
     if address in known:
@@ -131,7 +131,7 @@ def _checked(declared: Mapping[str, StateKey], holder: Holder, key: str, value: 
 def _contributed(
     live: Live, holder: Holder, entry: StateKey, value: Json, opened: Mapping[str, FrameOpened]
 ) -> list[Write]:
-    """What a branch has to contribute at its join to have come to hold a value. Raises UsageError when nothing does."""
+    """What a branch must contribute at its join to end with this value. Raises UsageError when no contribution can."""
     if holder.frame is None:
         return [Write(entry.name, entry.reducer, value)] if entry.reducer == "first" else []
     owner = live.state.steps[holder.frame.owner]
@@ -155,9 +155,9 @@ def _warnings(live: Live, edits: Given) -> Iterator[str]:
 
 
 def _unseen(live: Live, edited: Holder, key: str, value: Json, told: Set[str]) -> Iterator[str]:
-    """What to say of the branches below an edited state that hold another value, or have left one to be merged.
+    """Warnings about branches below an edited state that hold another value, or that leave one to be merged.
 
-    Those that have an edit of their own are `told`.
+    Branches in `told` have an edit of their own, and are not warned of.
     """
     nesting = Nesting(live.state)
     holders = [edited]
@@ -176,7 +176,7 @@ def _contribution(holder: Holder, key: str) -> list[Write]:
 
 
 def _without_effect(live: Live, former: Former) -> Iterator[str]:
-    """What to say of edited branches whose join, with all that is contributed by now, comes to the same without."""
+    """Warnings about edited branches whose join would give the same value without the edit."""
     known = own_states(live.state)
     for (address, key), before in former.items():
         holder = known[address]
@@ -193,7 +193,7 @@ def _without_effect(live: Live, former: Former) -> Iterator[str]:
 
 
 def _joined(live: Live, owner: Step, key: str, given: Mapping[str, list[Write]]) -> Json:
-    """What a key would hold if a composite's branches joined now; of those in `given` that is what they contributed."""
+    """The value of a key if a composite's branches joined now; `given` replaces what some of them contributed."""
     open_ones = {branch.address: _contribution(branch, key) for branch in Nesting(live.state).branches(owner)}
     written = {name: child.writes.get(key, []) for name, child in owner.children.items() if child.status == "completed"}
     written |= {name: {**open_ones, **given}[path] for name, path in owner.open.items() if path in open_ones}

@@ -27,7 +27,7 @@ DROPPED = "is not declared there; a fork drops it"
 class Misfit(msgspec.Struct, frozen=True):
     """Why a run can't go on with a version: at which place (`state.n`, `each[2].state.n`, `inputs.n`), and what it is.
 
-    `mended` is whether a fork can do something about it, `edited` whether by a value that is put there.
+    `mended`: a fork can do something about it. `edited`: the fork has to put a value there.
     """
 
     place: str
@@ -60,12 +60,12 @@ def adapted(old: Live, new: Workflow, anew: tuple[str, ...]) -> dict[str, Adapte
 
 
 def _open_to_change(declared: Mapping[str, Input], held: Mapping[str, Json]) -> dict[str, Input]:
-    """The inputs that have a default, or a value that is no secret."""
+    """The inputs that a new version may fill in: those with a default, and those whose value is no secret."""
     return {name: entry for name, entry in declared.items() if not (entry.secret if name in held else entry.required)}
 
 
 def _new(declared: Mapping[str, Input | StateKey], held: Mapping[str, Json]) -> Iterator[tuple[str, Json]]:
-    """Defaults of what is not there, and numbers that are held in another form than the schemas want."""
+    """Defaults for missing keys, and numbers in the form that their schemas want (2 as 2.0)."""
     for name, entry in declared.items():
         if name not in held:
             yield name, entry.default
@@ -74,7 +74,7 @@ def _new(declared: Mapping[str, Input | StateKey], held: Mapping[str, Json]) -> 
 
 
 def _is_in_form(entry: Input | StateKey, value: Json) -> bool:
-    """Whether whole numbers stand as fractions where the schema says so; of what does not fit, nothing is said."""
+    """Whether whole numbers stand as fractions where the schema asks for that. True for a value that does not fit."""
     compiled = compile_schema(entry.schema)
     return not compiled.fits(value) or msgspec.json.encode(compiled.normalise(value)) == msgspec.json.encode(value)
 
@@ -120,7 +120,7 @@ def _input_of(address: str, name: str) -> str:
 
 
 def misfits(live: Live) -> Iterator[Misfit]:
-    """All that a run holds and its version does not allow, or wants and the run does not hold."""
+    """Every value of a run that its version does not allow, and every value that it needs and the run lacks."""
     seen: set[tuple[str, str, Json]] = set()
     for holder in own_states(live.state).values():
         declared = live.callee(live.state.steps[holder.home])
@@ -154,14 +154,14 @@ def _inputs(live: Live, holder: Holder, declared: Mapping[str, Input]) -> Iterat
 
 
 def _contributions(holder: Holder, declared: Mapping[str, StateKey]) -> Iterator[Misfit]:
-    """What an open branch has written by another reducer than the key has now."""
+    """Keys that an open branch wrote by another reducer than the key has now."""
     for key, writes in (holder.frame.writes or {}).items() if holder.frame is not None else ():
         if words := _by_another(writes, declared[key]):
             yield Misfit(place_of(holder.address, key), words)
 
 
 def _left(live: Live) -> Iterator[Misfit]:
-    """What ended branches have left to be merged, or to be started from, and does not fit."""
+    """Values that ended branches have left, for the join or for the next branch, and that do not fit."""
     for step in live.state.steps.values():
         if step.children and step.invocation is None and not step.detached:
             declared = live.callee(live.state.steps[step.home]).state
@@ -179,13 +179,13 @@ def _left_in(step: Step, declared: Mapping[str, StateKey]) -> Iterator[Misfit]:
 
 
 def _by_another(writes: Sequence[Write], entry: StateKey) -> str:
-    """What to say where a key was written by another reducer than it has now."""
+    """Words for a key that was written by another reducer than it has now; nothing where it is the same."""
     how = writes[-1].how
     return "" if how == entry.reducer else f"was written by '{how}', and the key's reducer there is '{entry.reducer}'"
 
 
 def refuse_misfits(problems: Sequence[Misfit], run: str, at: int, file: str) -> None:
-    """Raises UsageError, with all of them and the fork that mends them, if there are any."""
+    """Raises UsageError if there are misfits. It lists all of them, and the fork that mends them."""
     if not problems:
         return
     rows = "\n".join(f"  {problem.place} {problem.words}" for problem in problems)

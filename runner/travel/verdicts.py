@@ -1,4 +1,4 @@
-"""A run and another version of its definition: what of it was executed, is open, and may go on under the new one."""
+"""What becomes of each step of a run under another version of its workflow: taken over, changed, open, run again."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _begins(event: StepStarted | StepEnded, visits: dict[str, Visit]) -> bool:
 
 
 def _date_back(commit: Commit, state: RunState, visits: dict[str, Visit], before: int) -> None:
-    """A step that began and ended in one commit is reached again only from the checkpoint before."""
+    """Date a step that began and ended in one commit at the checkpoint before: only from there it can begin again."""
     for event in commit.events:
         visit = visits.get(event.step) if isinstance(event, StepStarted | StepEnded) else None
         if visit is not None and visit.at == commit.last and visit.step not in state.steps:
@@ -90,7 +90,7 @@ def table(visits: Sequence[Visit]) -> Iterator[str]:
 
 
 def with_anew(visits: Sequence[Visit], anew: tuple[str, ...]) -> tuple[Visit, ...]:
-    """The visits of a fork in which some steps begin anew: with all that is in them."""
+    """Mark the visits that a fork begins anew: the steps in `anew`, and all steps inside them."""
     again = {visit.step for visit in visits if any(is_inside(visit.step, path) for path in anew)}
     return tuple(replace(visit, verdict="again") if visit.step in again else visit for visit in visits)
 
@@ -155,7 +155,7 @@ class Walk:
         return found
 
     def stray(self, step: Step, base: Frame) -> list[str]:
-        """As `stale`, of what a step has left running in a frame that has ended."""
+        """Like `stale`, for a step that has ended and left branches running."""
         body = self._body(base)
         if body is None:
             raise _left_running(step)

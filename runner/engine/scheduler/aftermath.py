@@ -1,4 +1,4 @@
-"""What follows a step's output: its set, checked, and the route it takes."""
+"""What follows when a step has its output: what its `set` writes, checked, and the route that `next` takes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Arrival(msgspec.Struct, frozen=True):
 
 
 class Aftermath(msgspec.Struct, frozen=True):
-    """What follows a step's output: the writes it makes, and where its frame goes."""
+    """What a step's end leads to: keys that are reset, writes, and the node that its frame goes to."""
 
     reset: tuple[tuple[str, Json], ...] = ()
     writes: tuple[Write, ...] = ()
@@ -39,7 +39,7 @@ class Aftermath(msgspec.Struct, frozen=True):
 
 
 def scope_after(live: Live, at: Arrival, status: str, output: Json, error: Json = None) -> dict[str, Json]:
-    """The names that what follows a visit sees: its node's record is as the visit's end leaves it."""
+    """The names in scope of `set`, `next` and `on_error`. The node's own record is already that of the ended visit."""
     record = partial(ended, live.state.steps.get(at.step), status, at.visit, output, error)
     extra = {"output": output} if error is None else {"output": output, "error": error}
     return scope(live, Standpoint(at.frame, at.visit, at.node.id, record), extra)
@@ -51,7 +51,7 @@ def arrival_of(live: Live, step: Step) -> Arrival:
 
 
 def aftermath(live: Live, at: Arrival, done: Done, *, routed: bool = True) -> Aftermath:
-    """Evaluate `reset`, `set` and, if it is `routed`, `next`. Raises StepFailed; nothing is written then."""
+    """Evaluate `reset`, `set` and, if `routed`, `next`. Raises StepFailed, and has written nothing then."""
     node = at.node
     if not (node.set or node.reset or done.merge or node.next):
         return Aftermath()
@@ -102,14 +102,14 @@ def _apply(changed: State, writes: tuple[Write, ...], declared: Mapping[str, Sta
 
 
 def _has_grown_well(entry: StateKey, write: Write, value: Json) -> bool:
-    """Whether a list fits its schema with what was added to it: the rest need not be looked at again."""
+    """Whether a list that grew fits its schema still. Only the added items are checked: the others fitted before."""
     if write.how not in ("append", "extend"):
         return False
     return compile_schema(entry.schema).fits_grown(value, 1 if write.how == "append" else len(write.value))
 
 
 def _write(entry: StateKey, value: Json) -> Write:
-    """A contribution as it is recorded: numbers as the key's schema has them; a whole value is checked here."""
+    """A contribution as it is recorded, with numbers in the schema's form. A value that replaces the key is checked."""
     schema = compile_schema(entry.schema)
     if entry.reducer == "append":
         [value] = schema.normalise([value])
