@@ -28,7 +28,7 @@ PARTS: dict[str, tuple[tuple[Any, str], ...]] = {
         (SqliteStore, "save_snapshot"),
         (Projector, "take"),
         (Projector, "add"),
-        (recorder, "encode"),
+        (recorder, "encode_state"),
     ),
     "templates and expressions": ((aftermath, "render"), (aftermath, "route")),
     "folding the events": ((live, "apply"),),
