@@ -2,37 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from importlib import import_module
-from typing import Any, Literal, NamedTuple
 
 import msgspec
 
 from runner.ground.json_value import Json
+from runner.language.schema.fault import SchemaFault
 from runner.language.schema.fits import Check, compile_check
-from runner.language.schema.linked import MOST_EXPLAINED_REFERENCES, Link, Linked, LinkingBudget, Path, TooComplex
-
-
-class SchemaFault(NamedTuple):
-    """One thing wrong. `path` leads to the value, or to the key; a missing key's to where it is missing, a clash's to
-    the last of the keys that can't stand side by side.
-
-    `name` is the unknown or missing key, `known` the keys that could stand there. `schema` and `value` are what did
-    not go together.
-    """
-
-    kind: Literal["unknown", "missing", "key", "clash", "value"]
-    path: Path
-    words: str
-    name: str = ""
-    known: tuple[str, ...] = ()
-    schema: Mapping[str, Any] | bool = True
-    value: Json = None
-
-    @property
-    def where(self) -> Path:
-        """The path to the value, or to the mapping in which a key stands or is missing."""
-        return self.path if self.kind in ("missing", "value") else self.path[:-1]
+from runner.language.schema.linked import MOST_EXPLAINED_REFERENCES, Link, Linked, LinkingBudget, TooComplex
 
 
 class Checker(msgspec.Struct, frozen=True):

@@ -14,8 +14,8 @@ from referencing import Registry
 from runner.ground.errors import did_you_mean
 from runner.ground.json_value import Json, equality_key, is_integer, is_number
 from runner.language.schema import words
-from runner.language.schema.checker import SchemaFault
 from runner.language.schema.evaluated import additional_keys, evaluated_keys, known_keys
+from runner.language.schema.fault import SchemaFault
 from runner.language.schema.fits import compile_check, is_multiple
 from runner.language.schema.linked import Linked, Path, Pattern, SchemaReference, settled
 

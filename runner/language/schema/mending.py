@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from runner.ground.errors import nearest
 from runner.ground.json_value import Json
 from runner.language.schema import shipped
-from runner.language.schema.checker import SchemaFault
+from runner.language.schema.fault import SchemaFault
 from runner.language.schema.linked import Path
 from runner.language.schema.owners import at, is_node, path_owner, verbs
 from runner.language.schema.shipped import VERBS, verb_keys

@@ -11,8 +11,9 @@ import msgspec
 from runner.ground.errors import WorkflowError
 from runner.ground.json_value import Json
 from runner.language.schema import shipped, words
-from runner.language.schema.checker import Checker, SchemaFault, checker
+from runner.language.schema.checker import Checker, checker
 from runner.language.schema.doubles import speaks_of_doubles, with_doubles
+from runner.language.schema.fault import SchemaFault
 from runner.language.schema.linked import Link, Linked, Path, TooComplex, link
 
 MOST_KEPT = 512

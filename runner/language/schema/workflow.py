@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from runner.ground.errors import Problem
 from runner.ground.json_value import Json
 from runner.language.schema import shipped, words
-from runner.language.schema.checker import SchemaFault
+from runner.language.schema.fault import SchemaFault
 from runner.language.schema.linked import Path, settled
 from runner.language.schema.mending import mended, nearest_key
 from runner.language.schema.owners import is_node, verbs, whole

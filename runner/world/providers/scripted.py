@@ -12,7 +12,8 @@ import msgspec
 from runner.ground import resources
 from runner.ground.errors import Failure, InvalidWorkflow, Place, Problem, did_you_mean
 from runner.ground.json_value import Json
-from runner.language.schema.checker import Checker, SchemaFault, checker
+from runner.language.schema.checker import Checker, checker
+from runner.language.schema.fault import SchemaFault
 from runner.language.schema.linked import link
 from runner.language.source import Source, in_file_order, read
 from runner.record.address import without_attempts
