@@ -24,7 +24,7 @@ from runner.ground.json_value import Json
 from runner.ground.plain import one_line
 from runner.nodes.contract import StepFailed
 from runner.record.definitions import definition_of, folder_of, texts_of
-from runner.record.events import RunStarted, StepWaiting
+from runner.record.events import FORMAT, RunStarted, StepWaiting
 from runner.record.fold import IMPOSSIBLE
 from runner.record.history import Reopened
 from runner.record.projection import Projector
@@ -99,7 +99,16 @@ async def start(prepared: Prepared, around: Surroundings) -> RunResult:
     }
     state = {name: key.default for name, key in workflow.state.items()}
     inputs = dict(prepared.inputs)
-    started = RunStarted(workflow.name, workflow.version, loaded.hash, inputs, state, options, choices.name)
+    started = RunStarted(
+        workflow=workflow.name,
+        version=workflow.version,
+        definition=loaded.hash,
+        inputs=inputs,
+        state=state,
+        options=options,
+        name=choices.name,
+        format=FORMAT,
+    )
     state_of_run = RunState()
     new = Reopened(state_of_run, Projector(state_of_run), 0, 0)
     return await run_engine(Live(run, workflow, state_of_run), 1, started, prepared.secrets, around, new)

@@ -8,8 +8,12 @@ import msgspec
 
 from runner.ground.json_value import Json
 
-FORMAT = 1
-"""The version of the event format; a store refuses a newer one."""
+FORMAT = 2
+"""The version of the event format; a store refuses a newer one.
+
+Since version 2 composites remember (`StepRemembered`), and steps say whether they are composites. A run without a
+version has version 1.
+"""
 
 TIMED_OUT = "its timeout"
 """What ended a workflow's body when the `timeout` of the node that called it had passed."""
@@ -48,7 +52,7 @@ class RunStarted(Event, frozen=True, tag="run_started"):
     state: dict[str, Json]
     options: dict[str, Json] = {}
     name: str = ""
-    format: int = FORMAT
+    format: int = 1
 
 
 class RunPaused(Event, frozen=True, tag="run_paused"):

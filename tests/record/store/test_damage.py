@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from random import Random
@@ -11,7 +12,7 @@ from zlib import crc32
 import pytest
 
 from runner.ground.errors import EXIT_STORE, StoreError
-from runner.record.events import Commit
+from runner.record.events import FORMAT, Commit
 from runner.record.history import load_state, read_table
 from runner.record.snapshot import encode_state
 from runner.record.store import statements
@@ -300,8 +301,8 @@ def test_a_run_of_a_newer_event_format_is_refused(tmp_path: Path) -> None:
     store.save_definition(DEFINITION)
     begin(store)
     store._session.execute("DELETE FROM events")
-    started = '[{"type":"run_started","workflow":"f","version":"1","definition":"h","inputs":{},"state":{},"format":2}]'
-    forge(store, started, last=1)
+    started = {"type": "run_started", "workflow": "f", "version": "1", "definition": "h", "inputs": {}, "state": {}}
+    forge(store, json.dumps([{**started, "format": FORMAT + 1}]), last=1)
     with pytest.raises(StoreError, match="written by a newer wf"):
         list(store.commits("run"))
     store.close()
