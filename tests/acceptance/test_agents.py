@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from runner.ground.errors import Failure
+from runner.record.events import StepRemembered
 from runner.record.run_state import Step
 from runner.world.calls import AnyCall, CallDone, CallFailed, ModelCall, Outcome
 from tests.simulation import Simulation, simulate
@@ -78,3 +79,21 @@ def test_an_agent_does_not_call_tools_without_end() -> None:
     assert asking(TOOLS, *[once] * 50)[0].outcome == "loop_limit"
     run, asked = asking(TOOLS, said("", *[("add", {"a": 1})] * 1000))
     assert (run.outcome, len(asked), run.ended) == ("loop_limit", 1, ["ask/call#1", "ask:failed"])
+
+
+FORM = """
+agents: {worker: {model: openai/gpt-4o-mini, output_schema: {type: object}}}
+nodes: {ask: {agent: worker, prompt: Hello}}
+outputs: {said: "{{ nodes.ask.output }}"}
+"""
+
+
+def test_a_reply_that_does_not_fit_is_asked_for_again_twice_at_most() -> None:
+    run, asked = asking(FORM, *[said("no JSON")] * 60)
+    assert (run.outcome, len(asked)) == ("output_invalid", 3)
+
+
+def test_each_turn_adds_its_own_messages_to_the_conversation_that_is_kept() -> None:
+    run, _ = asking(TOOLS, said("", ("add", {"a": 1})), said("", ("add", {"a": 2})), said("done"))
+    kept = [event.added["messages"] for event in run.log if isinstance(event, StepRemembered)]
+    assert [[message["role"] for message in added] for added in kept] == [["assistant"], ["tool"]] * 2

@@ -8,13 +8,23 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from runner.ground.errors import StoreError
 from runner.ground.json_value import Json
-from runner.record.events import AnyEvent, Commit, FrameOpened, RunStarted, StepStarted
+from runner.record.events import (
+    CALL,
+    AnyEvent,
+    AttemptFailed,
+    Commit,
+    FrameOpened,
+    RunStarted,
+    StepStarted,
+    branches_of,
+)
 from runner.record.fold import fold
 from runner.record.run_state import RunState
-from runner.record.snapshot import FLOOR, VERSION, decode_state, encode_state, should_snapshot
+from runner.record.snapshot import FLOOR, VERSION, decode_state, encode_state, is_complete, same, should_snapshot
 from tests.record.store.legal import legal_commits
 from tests.record.store.pictures import picture
 
@@ -100,3 +110,41 @@ def test_a_snapshot_is_due_once_the_events_outweigh_the_last() -> None:
     assert should_snapshot(FLOOR + 1, 0)
     assert not should_snapshot(1_000_000, 1_000_000)
     assert should_snapshot(1_000_001, 1_000_000)
+
+
+ERROR = {"type": "network", "message": "", "step": "a", "attempt": 1, "retryable": True, "details": {}}
+STEP = StepStarted("a", "a", "some", "", attempt=1)
+CALL_OF_STEP = StepStarted("a/call#1", "a", CALL, None, "a", "call#1", attempt=1)
+
+
+@pytest.mark.parametrize(
+    ("events", "complete"),
+    [
+        ((replace(STEP, input_hash="x"),), True),
+        ((replace(STEP, input_hash="x"), AttemptFailed("a", 1, ERROR, 5.0)), False),
+        ((STEP,), True),
+        ((STEP, CALL_OF_STEP), True),
+        ((STEP, CALL_OF_STEP, AttemptFailed("a/call#1", 1, ERROR, 5.0)), True),
+        ((replace(STEP, memory={"order": ["x", "y"]}),), True),
+        ((replace(STEP, memory={"items": [1, 2]}),), True),
+    ],
+)
+def test_a_snapshot_of_version_1_is_read_as_its_events_say_or_is_not_complete(
+    events: tuple[AnyEvent, ...], complete: bool
+) -> None:
+    begun = (RunStarted("f", "1", "h", {}, {}), FrameOpened("", "", "body", "", shared=True))
+    state = folded([Commit("run", 1, (*begun, *events), 1.0)])
+    written = {**encode_state(state), "version": 1}
+    written["steps"] = [without_what_version_2_says(step) for step in written["steps"]]
+    assert is_complete(written) == complete
+    assert not complete or same(decode_state(written), state)
+
+
+def without_what_version_2_says(step: dict[str, Json]) -> dict[str, Json]:
+    return {key: value for key, value in step.items() if key not in ("composite", "branches")}
+
+
+def test_branches_of_an_older_record_are_in_its_memory() -> None:
+    assert branches_of(None, {"order": ["a", "b"]}) == ("a", "b")
+    assert branches_of(None, {"items": [1, 2]}) == len([1, 2])
+    assert branches_of(None, {}) is None

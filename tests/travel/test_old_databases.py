@@ -135,3 +135,11 @@ def test_they_go_on_elsewhere(tmp_path: Path, run: str) -> None:
     shutil.copy(OLD / "tools.py", folder)
     wf(folder, "import", "run.jsonl")
     assert outputs(folder, "; ".join([SENT[run], commands] if run in SENT else [commands])) == expected
+
+
+@pytest.mark.parametrize("database", LOOKS)
+def test_their_snapshots_are_what_their_events_make(tmp_path: Path, database: str) -> None:
+    folder = folder_with(database, tmp_path)
+    said = wf(folder, "doctor", code=None).stdout
+    assert " runs" in said
+    assert "WRONG  runs" not in said
