@@ -271,14 +271,13 @@ class Woken(msgspec.Struct, frozen=True):
 
 
 class Shape(msgspec.Struct, frozen=True):
-    """How a node is drawn: between which brackets of Mermaid, whether its argument is told, or as a frame.
+    """How a node is drawn: between which brackets of Mermaid, and whether its argument is told.
 
-    `framed`: a frame around its bodies; `items` is said of a frame whose body is drawn once for all items.
+    A node with branches is a frame around them instead; `items` is said of one whose body is drawn once for all items.
     """
 
     brackets: tuple[str, str] = ("[", "]")
     argument: bool = True
-    framed: bool = False
     items: str = ""
 
 
@@ -291,7 +290,8 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
 
     `build` makes the node's `spec` of its YAML, and `traits` tells what such a node does. `open` opens a step, `settle`
     takes a child's end, `wake` an answer or a time, `detached` a child's end after the step's own. What these rely on
-    was recorded.
+    was recorded. After a crash `open` is asked again for the calls that were cut off: with what was recorded in view,
+    it gives those that are open then.
 
     `instant`: a step ends in the commit in which it starts. `timed_as_whole`: the node's `timeout` bounds the step, not
     an attempt. `retried_as_whole`: the node's `retry` begins the step anew; else it is for the step's calls.

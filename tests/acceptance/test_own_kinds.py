@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from runner.ground.json_value import Json
 from runner.nodes.contract import (
-    Ask, Branch, Done, Ended, Kind, Left, Memory, Opened, Settled, Shape, Spawn, Stay, SubAsk, View,
+    Ask, Branch, Done, Ended, Kind, Left, Memory, Opened, Settled, Spawn, Stay, SubAsk, View,
 )
 from runner.record.address import numbered
 from runner.workflow.compiler import NodeReader
@@ -71,7 +71,7 @@ def traits(names: tuple[str, ...]) -> Traits:
 
 KIND = Kind(
     verb="council", build=build, open=open_, settle=settle, detached=detached, traits=traits,
-    timed_as_whole=True, shape=Shape(framed=True),
+    timed_as_whole=True,
 )
 '''
 

@@ -56,8 +56,10 @@ def _settle(live: Live, step: Step, key: str) -> None:
     kind, node, view = live.kind(step), live.node(step), StepView.of(live, step)
     ended = Ended(key, step.children[key])
     if step.detached:
+        left: Left = Stay()
         with suppress(StepFailed):  # the step has its end already: a failure of it has nowhere to go
-            _settle_detached(live, step, kind.detached(node, view, ended))
+            left = kind.detached(node, view, ended)
+        _settle_detached(live, step, left)
         return
     try:
         answer = kind.settle(node, view, ended)

@@ -124,5 +124,5 @@ KIND = Kind(
     detached=detached,
     traits=traits,
     timed_as_whole=True,
-    shape=Shape(framed=True, items="for each"),
+    shape=Shape(items="for each"),
 )

@@ -23,7 +23,6 @@ from runner.nodes.contract import (
     Opened,
     Passed,
     Settled,
-    Shape,
     Spawn,
     Stay,
     StepFailed,
@@ -154,5 +153,4 @@ KIND = Kind(
     traits=traits,
     merge_order=merged,
     timed_as_whole=True,
-    shape=Shape(framed=True),
 )

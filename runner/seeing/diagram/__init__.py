@@ -103,9 +103,8 @@ class _Drawing:
 
     def _node(self, node: Node) -> None:
         name, label = self._name(node.key), self._label(node)
-        shape = KINDS[node.verb].shape
-        if not shape.framed:
-            opening, closing = shape.brackets
+        if node.traits.branching is None:
+            opening, closing = KINDS[node.verb].shape.brackets
             self._line(f'{name}{opening}"{label}"{closing}')
             return
         with self._frame(name, label):
@@ -191,10 +190,9 @@ def sketch(workflow: Workflow) -> list[str]:
 
 
 def _named(node: Node) -> str:
-    shape = KINDS[node.verb].shape
-    if not shape.framed:
+    if node.traits.branching is None:
         return node.id
-    return f"{node.id} [{shape.items or ' ∥ '.join(node.bodies)}]"
+    return f"{node.id} [{KINDS[node.verb].shape.items or ' ∥ '.join(node.bodies)}]"
 
 
 def _leads(node: Node) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -140,14 +141,11 @@ def test_cancelling_cuts_off_a_question(run: Simulation) -> None:
     assert run.state.status == "cancelled"
 
 
-def test_what_a_step_left_running_may_remember_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def left_running(monkeypatch: pytest.MonkeyPatch, detached: Callable[[Node, View, Ended], Left]) -> Simulation:
+    """A run whose one step has ended, and left a branch `x` running, in which a person is asked."""
+
     def opens(_node: Node, _view: View) -> Opened:
         return Spawn((Branch("x", "do"),), memory=Memory({"left": 0}), branches=("x", "y"), done=Done(leave=True))
-
-    def detached(_node: Node, view: View, ended: Ended) -> Left:
-        if ended.key == "x":
-            return Spawn((Branch("y", "do"),), memory=Memory({"left": view.memory["left"] + 1}))
-        return Stay(Memory({"left": view.memory["left"] + 1}))
 
     real = KINDS["for_each"]
     kind = Kind(verb="for_each", build=real.build, open=opens, detached=detached, traits=real.traits)
@@ -155,10 +153,28 @@ def test_what_a_step_left_running_may_remember_too(monkeypatch: pytest.MonkeyPat
     loaded = compiled("nodes: {a: {for_each: [1], do: {human: {prompt: x}}}}")
     run = Simulation(Live("run", loaded.workflow, RunState()))
     run.take([RunStarted("simulated", "", loaded.hash, {}, {})])
+    return run
+
+
+def test_what_a_step_left_running_may_remember_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def detached(_node: Node, view: View, ended: Ended) -> Left:
+        memory = Memory({"left": view.memory["left"] + 1})
+        return Spawn((Branch("y", "do"),), memory=memory) if ended.key == "x" else Stay(memory)
+
+    run = left_running(monkeypatch, detached)
     run.take([Answered("a/x", "done")])
     assert run.state.steps["a"].memory == {"left": 1}
     run.take([Answered("a/y", "done")])
     assert [event.memory for event in run.log if isinstance(event, StepRemembered)] == [{"left": 1}, {"left": 2}]
+    assert run.state.status == "completed"
+
+
+def test_a_kind_that_fails_after_its_step_has_ended_keeps_no_run_from_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    def detached(_node: Node, _view: View, _ended: Ended) -> Left:
+        raise StepFailed(Failure("input_invalid", "that is none"))
+
+    run = left_running(monkeypatch, detached)
+    run.take([Answered("a/x", "done")])
     assert run.state.status == "completed"
 
 
