@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from contextlib import suppress
 
 from runner.engine.attempts import Attempts
@@ -16,11 +17,23 @@ from runner.engine.stop import Stop
 from runner.engine.surroundings import Surroundings
 from runner.engine.timers import Timers
 from runner.ground.errors import StoreError, UsageError
-from runner.record.events import AttemptFailed, AttemptStarted, RunPaused, StepStarted, StepWaiting
+from runner.nodes import KINDS
+from runner.record.events import (
+    AttemptFailed,
+    AttemptStarted,
+    Commit,
+    RunPaused,
+    StepEnded,
+    StepStarted,
+    StepWaiting,
+)
 from runner.record.store.contract import Message
 
-BREATH = 64
-"""Commits between two moments given to the event loop while nothing waits."""
+BREATH = 4
+"""Turns of the loop, of at most `TOGETHER` commits each, between two moments given to others while nothing waits."""
+
+TOGETHER = 16
+"""Steps in a row that only set and route, and are recorded by one COMMIT: a crash has them decided again."""
 
 _FOLLOWED = (StepStarted, AttemptStarted, AttemptFailed, StepWaiting)
 """The events of steps that the engine then has an attempt or a time to see to."""
@@ -73,14 +86,43 @@ class Engine:
 
     def _take(self, happenings: list[Happening]) -> bool:
         """Decide what follows from what happened, record it, carry it out, tell it; whether the run goes on."""
-        live = self._live
-        decision = advance(live, happenings, self._around.clock.now(), draining=self._stop.asked)
-        if decision.events:
-            commit = self._recorder.record(decision.events, live.state, decision.taken)
+        state, together = self._live.state, list[Commit]()
+        for decision in self._decide(happenings):
+            if not decision.events:
+                continue
+            commit = self._recorder.commit_of(decision.events, state)
+            if _only_sets_and_routes(decision):
+                together.append(commit)
+                continue
+            if together:
+                self._record(together)
+                together = []
+            self._recorder.record([commit], state, decision.taken)
             self._carry_out(decision)
+            self._tell([commit])
+        if together:
+            self._record(together)
+        return state.status == "running"
+
+    def _decide(self, happenings: list[Happening]) -> Iterator[Decision]:
+        """What follows from what happened, and from nothing but the steps that follow at once and touch nothing."""
+        at = self._around.clock.now()
+        decision = advance(self._live, happenings, at, draining=self._stop.asked)
+        yield decision
+        for _ in range(TOGETHER - 1):
+            if not (_only_sets_and_routes(decision) and self._can_go_on()):
+                return
+            decision = advance(self._live, (), at)
+            yield decision
+
+    def _record(self, commits: list[Commit]) -> None:
+        self._recorder.record(commits, self._live.state)
+        self._tell(commits)
+
+    def _tell(self, commits: list[Commit]) -> None:
+        for commit in commits:
             for listener in self._around.audience.listeners:
-                listener.heard(commit, live.state)
-        return live.state.status == "running"
+                listener.heard(commit, self._live.state)
 
     def _carry_out(self, decision: Decision) -> None:
         for path in decision.stop:
@@ -167,3 +209,11 @@ class Engine:
             with suppress(StoreError):  # what made the run stop is not covered up
                 self._recorder.beat()
         self._recorder.close()
+
+
+def _only_sets_and_routes(decision: Decision) -> bool:
+    """Whether all that a decision did was to end steps that touch nothing outside: it could be made again."""
+    return bool(decision.events) and all(
+        isinstance(event, StepEnded) and event.frame is not None and KINDS[event.verb].instant
+        for event in decision.events
+    )

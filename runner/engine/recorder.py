@@ -31,22 +31,33 @@ class Recorder:
         self._taken: list[int] = []
         self._next_beat = clock.monotonic() + beat_seconds(owner)
 
-    def record(self, events: tuple[AnyEvent, ...], state: RunState, taken: Sequence[int]) -> Commit:
-        """Commit what a decision made; `state` has it folded in. `taken` messages leave the store with it.
+    def commit_of(self, events: tuple[AnyEvent, ...], state: RunState) -> Commit:
+        """What a decision made, ready to be recorded; `state` has it folded in."""
+        commit = Commit(self._run, state.seq - len(events) + 1, events, state.at, self._epoch)
+        self._past.projector.add(commit, state)
+        return commit
+
+    def record(self, commits: Sequence[Commit], state: RunState, taken: Sequence[int] = ()) -> None:
+        """Write commits that follow each other, in one transaction. `taken` messages leave the store with a single one.
 
         Raises StoreError, Fenced.
         """
-        past = self._past
-        commit = Commit(self._run, state.seq - len(events) + 1, events, state.at, self._epoch)
-        if isinstance(events[0], _STARTS):
-            past.bytes_since += self._store.create(commit, self._owner)
-        else:
-            past.bytes_since += self._store.append(commit, [*self._taken, *taken])
-            self._taken = []
-        past.projector.add(commit, state)
+        past, last = self._past, commits[-1]
+        past.bytes_since += self._write(commits, taken)
+        if state.seq > last.last:
+            return  # what was decided after these is not written yet
         if state.status != "running" or should_snapshot(past.bytes_since, past.last_snapshot_bytes):
-            self._save_snapshot(commit, state)
-        return commit
+            self._save_snapshot(last, state)
+
+    def _write(self, commits: Sequence[Commit], taken: Sequence[int]) -> int:
+        if len(commits) > 1:
+            return self._store.append_together(commits)
+        [commit] = commits
+        if isinstance(commit.events[0], _STARTS):
+            return self._store.create(commit, self._owner)
+        size = self._store.append(commit, [*self._taken, *taken])
+        self._taken = []
+        return size
 
     def _save_snapshot(self, commit: Commit, state: RunState) -> None:
         past = self._past

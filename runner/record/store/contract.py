@@ -232,6 +232,12 @@ class Store(Protocol):
         Raises Fenced if its epoch is old, HistoryMoved if it does not follow the last event.
         """
 
+    def append_together(self, commits: Sequence[Commit]) -> int:
+        """Record commits of one run in one transaction, all or none; the bytes recorded.
+
+        For steps that touch nothing outside: none changes the run's status or takes a message. Raises as `append` does.
+        """
+
     def save_snapshot(self, snapshot: Snapshot, rows: Rows, epoch: int) -> int:
         """Keep a snapshot and bring the projected tables up to date with it, in one transaction; the snapshot's bytes.
 

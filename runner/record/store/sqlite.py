@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from hashlib import sha256
 from pathlib import Path
+from typing import NamedTuple
 from zlib import crc32
 
 import msgspec
@@ -72,6 +73,15 @@ def memory_store(form: Form | None = None) -> Store:
 def is_missing(path: Path) -> bool:
     """Whether there is no database yet, nor what is left of one."""
     return not path.exists() and not Path(f"{path}-wal").exists()
+
+
+class _Packing(NamedTuple):
+    """A commit ready to be written: its row's values, the large values apart from it by hash, and its bytes."""
+
+    commit: Commit
+    values: Sequence[Json]
+    apart: Mapping[str, bytes]
+    size: int
 
 
 class SqliteStore(Store):
@@ -185,28 +195,39 @@ class SqliteStore(Store):
         return line
 
     def append(self, commit: Commit, taken: Sequence[int] = ()) -> int:
-        rules.check_order(commit)
-        packed, apart, size = pack(commit, self._form)
-        values = (self._number(commit.run), *bound(packed))
+        packing = self._packed(commit)
         status = rules.status_after(commit)
-        if status is None and not taken and not apart:
-            self._append(commit, values)
-            return size
+        if status is None and not taken and not packing.apart:
+            self._append(packing)
+            return packing.size
         with self._session.transaction():
-            self._append(commit, values)
-            self._blobs.keep_for(values[0], apart)
+            self._append(packing)
             if status is not None:
-                self._session.write(statements.SET_STATUS, (status, values[0]))
+                self._session.write(statements.SET_STATUS, (status, packing.values[0]))
             for resumed in (event for event in commit.events if isinstance(event, RunResumed) and event.definition):
-                self._session.write(statements.SET_VERSION, (resumed.definition, resumed.version, values[0]))
-                self._session.write(statements.INSERT_RUN_VERSION, (values[0], resumed.definition))
+                self._session.write(statements.SET_VERSION, (resumed.definition, resumed.version, packing.values[0]))
+                self._session.write(statements.INSERT_RUN_VERSION, (packing.values[0], resumed.definition))
             if taken:
                 self._take(commit.run, taken)
-        return size
+        return packing.size
 
-    def _append(self, commit: Commit, values: Values) -> None:
-        if not self._session.write(statements.APPEND_EVENTS, values):
-            raise rules.refused(commit, self.run(commit.run))
+    def append_together(self, commits: Sequence[Commit]) -> int:
+        packings = [self._packed(commit) for commit in commits]
+        with self._session.transaction():
+            for packing in packings:
+                self._append(packing)
+        return sum(packing.size for packing in packings)
+
+    def _packed(self, commit: Commit) -> _Packing:
+        rules.check_order(commit)
+        packed, apart, size = pack(commit, self._form)
+        return _Packing(commit, (self._number(commit.run), *bound(packed)), apart, size)
+
+    def _append(self, packing: _Packing) -> None:
+        if not self._session.write(statements.APPEND_EVENTS, packing.values):
+            raise rules.refused(packing.commit, self.run(packing.commit.run))
+        if packing.apart:
+            self._blobs.keep_for(packing.values[0], packing.apart)
 
     def _take(self, run: str, taken: Sequence[int]) -> None:
         ids = to_json(list(taken), "message ids").decode()
