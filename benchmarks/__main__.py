@@ -9,7 +9,7 @@ import gc
 import sys
 from collections.abc import Callable, Iterable
 
-from benchmarks import command, expressions, fan, history, parts, startup, state, steps
+from benchmarks import command, crowd, expressions, fan, history, parts, startup, state, steps
 from benchmarks.measuring import HEAD, Row
 from benchmarks.table import keep
 
@@ -21,6 +21,7 @@ TOPICS: dict[str, Callable[[], Iterable[Row]]] = {
     "history": history.rows,
     "command": command.rows,
     "expressions": expressions.rows,
+    "crowd": crowd.rows,
 }
 
 

@@ -9,16 +9,19 @@ from pathlib import Path
 from runner.ground.errors import StoreError
 from runner.record.store.driver import sqlite3
 from runner.record.store.payload import DOCTOR
+from runner.record.store.turns import TurnMissed
 
-FAULTS = (sqlite3.Error, OSError, OverflowError, UnicodeError)
+FAULTS = (sqlite3.Error, TurnMissed, OSError, OverflowError, UnicodeError)
 """What an operation on a database file may raise."""
 
 _ASK_DOCTOR = "`wf doctor` tells more"
 _SPACE = "free some space, then `wf resume` goes on from the last recorded step"
 
+_BUSY = ("is in use by another process", "wait until that one has finished, and try again")
+
 _WORDS: dict[int, tuple[str, str]] = {
-    sqlite3.SQLITE_BUSY: ("is in use by another process", "wait until that one has finished, and try again"),
-    sqlite3.SQLITE_LOCKED: ("is in use by another process", "wait until that one has finished, and try again"),
+    sqlite3.SQLITE_BUSY: _BUSY,
+    sqlite3.SQLITE_LOCKED: _BUSY,
     sqlite3.SQLITE_FULL: ("can't grow: the disk is full", _SPACE),
     sqlite3.SQLITE_IOERR: ("can't be used: the disk reports an error", "see that the disk is whole and not full"),
     sqlite3.SQLITE_CORRUPT: ("is damaged", DOCTOR),
@@ -40,7 +43,7 @@ def explain(error: Exception, where: str) -> StoreError:
         return _undecodable(error, where)
     if isinstance(error, OSError):
         return StoreError(f"{where} can't be used: {error.strerror or error}", "see that you may read and write it")
-    code = getattr(error, "sqlite_errorcode", None)
+    code = sqlite3.SQLITE_BUSY if isinstance(error, TurnMissed) else getattr(error, "sqlite_errorcode", None)
     if code is None and "decode" in str(error):  # what SQLite's module says of text that is none
         return StoreError(f"{where} is damaged: it holds what is no text", DOCTOR)
     if code is None:

@@ -14,6 +14,7 @@ from runner.ground.json_value import Json
 from runner.record.events import FORMAT as EVENT_FORMAT
 from runner.record.events import Commit, RunStarted, decode
 from runner.record.store import statements
+from runner.record.store.contract import LEASE_SECONDS, Message, RunRow
 from runner.record.store.form import JSON as PLAIN
 from runner.record.store.form import NEWEST, UNREADABLE, UNRECORDABLE, Form, Written, read, write
 from runner.record.store.large import LARGE, Fetch, Lost, encode, lightened
@@ -155,3 +156,19 @@ def damaged(what: str, where: str, error: Exception | None = None) -> StoreError
 def newer(what: str, where: str) -> StoreError:
     """What is kept was written by a later version."""
     return StoreError(f"{what} in {where} were written by a newer wf", "update wf to read them")
+
+
+def message_of(run: str, row: Sequence[Json]) -> Message:
+    """A message to a run, from its row. Raises what `NOT_WHOLE` names."""
+    kind, at, target, value, id_ = row
+    plain = {"run": run, "kind": kind, "at": at, "target": target, "id": id_, "value": msgspec.json.decode(value)}
+    return msgspec.convert(plain, Message)
+
+
+def run_row(row: Sequence[Json]) -> RunRow:
+    """A run as its row tells it. Raises what `NOT_WHOLE` names."""
+    *plain, host, pid, started, boot, lease, heartbeat, parent, fork = row
+    named = {"host": host, "pid": pid, "started": started, "boot": boot, "lease": lease or LEASE_SECONDS}
+    owner = None if host is None else named
+    whole = dict(zip(RunRow.__struct_fields__, (*plain, owner, heartbeat, parent, fork), strict=True))
+    return msgspec.convert(whole, RunRow)

@@ -12,6 +12,7 @@ from runner.ground.json_value import Json
 from runner.record.store.driver import sqlite3
 from runner.record.store.faults import FAULTS, explain, explained, gone
 from runner.record.store.payload import NOT_WHOLE, damaged
+from runner.record.store.turns import Turns
 
 Values = Sequence[Json] | dict[str, Json]
 
@@ -26,6 +27,7 @@ class Session:
         """`path` is None for a database in memory."""
         self._database = database
         self.where = str(path or "memory")
+        self._turns = Turns(path)
         self._files = [Path(f"{path}{suffix}") for suffix in FILES] if path else []
         self._opened = {file: _device_and_inode(file) for file in self._files[:1]}
 
@@ -43,7 +45,7 @@ class Session:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All or nothing. Its first statement is a write, so that it waits for its turn before it reads."""
-        with explained(self.where), self._database.atomic():
+        with explained(self.where), self._turns.mine(), self._database.atomic():
             yield
 
     @contextmanager
@@ -65,7 +67,10 @@ class Session:
 
     def write(self, statement: str, values: Values = ()) -> int:
         """How many rows the statement wrote."""
-        return self.execute(statement, values).rowcount
+        if self._turns.are_mine:
+            return self.execute(statement, values).rowcount
+        with explained(self.where), self._turns.mine():
+            return self.execute(statement, values).rowcount
 
     def write_each(self, statement: str, rows: Iterable[Sequence[Json]]) -> None:
         """Run a statement for each row, within a transaction."""
@@ -97,6 +102,7 @@ class Session:
         """Let go of the connection."""
         with explained(self.where):
             self._database.close()
+            self._turns.close()
 
 
 def _device_and_inode(file: Path) -> tuple[int, int] | None:

@@ -19,7 +19,6 @@ from runner.record.store import rules, statements
 from runner.record.store.blobs import Blobs
 from runner.record.store.connection import Durability, connect, in_memory
 from runner.record.store.contract import (
-    LEASE_SECONDS,
     Definition,
     EdgeRow,
     Message,
@@ -36,9 +35,11 @@ from runner.record.store.payload import (
     Packed,
     bound,
     damaged,
+    message_of,
     pack,
     pack_value,
     projected_row,
+    run_row,
     to_json,
     unpack,
     unpack_value,
@@ -47,8 +48,6 @@ from runner.record.store.payload import (
 from runner.record.store.session import Session, Values
 from runner.record.store.tables import PROJECTED
 from runner.record.store.upkeep import SqliteUpkeep
-
-_RUN_FIELDS = RunRow.__struct_fields__
 
 _LAST = 2**32 - 1
 """More events than that no run can have: they are numbered in 32 bits."""
@@ -307,12 +306,12 @@ class SqliteStore(Store):
         if not rows:
             raise self._unknown(run)
         with self._session.sound(f"run '{run}'"):
-            return _run_row(rows[0])
+            return run_row(rows[0])
 
     def runs(self, *, status: str | None = None, workflow: str | None = None, limit: int = 50) -> list[RunRow]:
         rows = self._session.read(statements.RUNS, (status, workflow, limit))
         with self._session.sound("the list of runs"):
-            return [_run_row(row) for row in rows]
+            return [run_row(row) for row in rows]
 
     def claim(self, run: str, owner: Owner, at: float, expected_epoch: int) -> int:
         values = (*astuple(owner), at, self._number(run), expected_epoch)
@@ -330,7 +329,8 @@ class SqliteStore(Store):
     def post(self, message: Message) -> int:
         value = to_json(message.value, f"a message to run '{message.run}'").decode()
         values = (message.kind, message.target, value, message.at, self._number(message.run))
-        cursor = self._session.execute(statements.POST, values)
+        with self._session.transaction():
+            cursor = self._session.execute(statements.POST, values)
         if not cursor.rowcount or cursor.lastrowid is None:
             raise self._unknown(message.run)
         return cursor.lastrowid
@@ -339,7 +339,7 @@ class SqliteStore(Store):
         self._session.refuse_if_gone()
         rows = self._session.read(statements.INBOX, (run,))
         with self._session.sound(f"a message to run '{run}'"):
-            return [_message(run, row) for row in rows]
+            return [message_of(run, row) for row in rows]
 
     def moment(self) -> AbstractContextManager[None]:
         return self._session.moment()
@@ -385,17 +385,3 @@ class _NoStore(SqliteStore):
 def _sealed(run: str, seq: int, state: bytes) -> int:
     """A snapshot's checksum. It covers whose it is: a damaged index may lead to another one, itself whole."""
     return crc32(state, crc32(f"{run}@{seq}".encode()))
-
-
-def _message(run: str, row: Sequence[Json]) -> Message:
-    kind, at, target, value, id_ = row
-    plain = {"run": run, "kind": kind, "at": at, "target": target, "id": id_, "value": msgspec.json.decode(value)}
-    return msgspec.convert(plain, Message)
-
-
-def _run_row(row: Sequence[Json]) -> RunRow:
-    *plain, host, pid, started, boot, lease, heartbeat, parent, fork = row
-    named = {"host": host, "pid": pid, "started": started, "boot": boot, "lease": lease or LEASE_SECONDS}
-    owner = None if host is None else named
-    whole = dict(zip(_RUN_FIELDS, (*plain, owner, heartbeat, parent, fork), strict=True))
-    return msgspec.convert(whole, RunRow)

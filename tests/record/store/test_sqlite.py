@@ -98,7 +98,7 @@ def test_files_and_folders_are_their_owners_alone_whatever_the_umask(tmp_path: P
         modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
     finally:
         os.umask(before)
-    assert modes == {"wf.db": 0o600, "wf.db-wal": 0o600, "wf.db-shm": 0o600}
+    assert modes == dict.fromkeys(("wf.db", "wf.db-wal", "wf.db-shm", "wf.db-turn"), 0o600)
     folders = [path.parent, path.parent.parent, path.parent.parent.parent]
     assert [stat.S_IMODE(folder.stat().st_mode) for folder in folders] == [0o700] * 3
     store.close()
