@@ -141,6 +141,11 @@ ROWS = {
             "a run is exported, and its database copied by SQLite's backup, at any moment while it goes on",
             "every copy is whole and holds the run up to a commit; an export can be imported and gone on with",
         ),
+        Row(
+            "R28",
+            "`SIGKILL` at every write of `wf gc`, which removes a run and its fork, and gives the space back",
+            "what was to stay is whole, a run is there whole or not at all, and another `wf gc` does the rest",
+        ),
     )
 }
 

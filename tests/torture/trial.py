@@ -176,7 +176,7 @@ class Trial:
         assert processes_of(self.run) == []
         found = {str(path.relative_to(self.folder)) for path in self.folder.rglob("*")}
         marks = {"effects"} if self.flow.effects else set()
-        assert found - {"go"} == {".wf", ".wf/wf.db", *marks, *self.flow.files, *self.flow.writes}
+        assert found - {"go"} == {".wf", ".wf/wf.db", ".wf/wf.db-turn", *marks, *self.flow.files, *self.flow.writes}
 
     def open_gate(self) -> Trial:
         """Let the run go on where it waits for that."""
