@@ -89,7 +89,7 @@ def test_a_sound_database_is_called_so(folder: Path) -> None:
         "ok     versions: 2, whole",
         "ok     runs: 4, whole",
     ]
-    assert [path.name for path in (folder / ".wf").iterdir()] == ["wf.db"]
+    assert {path.name for path in (folder / ".wf").iterdir()} == {"wf.db", "wf.db-turn"}
 
 
 def test_a_run_that_was_cut_off_while_time_went_by_is_whole(folder: Path) -> None:
