@@ -35,7 +35,7 @@ def refuse_another(program: str, executable: str, search: str, cwd: str, known: 
         if (entry == program or place_of(entry, search, "") == place) and _hash(executable) != hash_:
             message = (
                 f"program '{program}' ({executable}) is another than when the run began: it lies where the run may "
-                "write; if that is as it should be, `wf fork` begins a run that takes it as it is now"
+                "write; if that is as it should be, `wf retry` and `wf fork` begin runs that take it as it is now"
             )
             raise Refusal("permission_denied", message, program=program)
 

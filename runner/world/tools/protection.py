@@ -43,7 +43,7 @@ def why_protected(real: str, protected: Protected) -> str:
         return "it belongs to wf, or to the Python that runs it"
     if is_below(real, protected.python) and real.lower().endswith(tuple(all_suffixes())):
         return "it is code: permissions.python lists it"
-    if any(_makes_repository(folder, real) for folder in Path(real).parents):
+    if Path(real).name == "HEAD" or any(_makes_repository(folder, real) for folder in Path(real).parents):
         return "it is one of a git repository's own files, and git runs what stands there"
     return next((why for why, paths in _kept(protected).items() if _is_one_of(real, paths)), "")
 
