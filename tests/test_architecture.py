@@ -20,7 +20,8 @@ FLOORS = {
     for floor, words in {
         "ground": "errors clock resources plain json_value json_text",
         "language": "reference expression template source schema",
-        "workflow": "model signature fingerprint inputs programs compiler analysis",
+        "workflow": """model signature fingerprint inputs programs python_files loader_variables compiler
+            permission_hints analysis""",
         "record": """events event_schema address reducers run_state open_states edits node_records rewinding answers
             merging fold store projection snapshot history retention definitions soundness""",
         "world": "calls program_exits secrets providers tools",
@@ -406,7 +407,6 @@ OTHER_MEANINGS: dict[str, tuple[str, set[str]]] = {
             "workflow/compiler/declarations",
             "world/calls",
             "world/tools/files",
-            "world/tools/globs",
             "world/tools/paths",
         },
     ),

@@ -15,7 +15,7 @@ from runner.ground.json_text import NotJson, parse_json
 from runner.ground.json_value import Json
 from runner.ground.resources import data
 
-KINDS = ("commands", "read", "write", "network", "env")
+KINDS = ("commands", "read", "write", "python", "network", "env")
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 

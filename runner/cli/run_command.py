@@ -52,7 +52,7 @@ Exit codes: 0 completed, 1 failed, 2 usage or invalid file, 3 paused (waiting), 
     "allowed",
     multiple=True,
     metavar="KIND:VALUE",
-    help="Add to permissions: commands, read, write, network, env.",
+    help="Add to permissions: commands, read, write, python, network, env.",
 )
 @click.option("--mock", metavar="FILE", help="Scripted replies in the place of models.")
 @click.option("--answer", "answers", multiple=True, metavar="STEP=VALUE", help="Answer a person's question beforehand.")

@@ -16,7 +16,7 @@ from runner.workflow.model import Loaded, Permissions, Workflow
 from runner.workflow.programs import anchored
 
 Allowed = Mapping[str, Sequence[str]]
-"""What is added to a workflow's permissions, by kind: commands, read, write, network, env."""
+"""What is added to a workflow's permissions, by kind: commands, read, write, python, network, env."""
 
 
 Agents = Mapping[str, str]
@@ -27,7 +27,7 @@ def load_workflow(path: str, allow: Allowed | None = None, agents: Agents | None
     """Read, check and compile a workflow from a path or `pattern:name`. Raises InvalidWorkflow with every problem."""
     folders = [str(Path(file).parent) for file in (agents or {}).values()]
     files = DiskFiles((*_resolved((allow or {}).get("read", ())), *folders))
-    compiled, problems = compile_file(path, KINDS, files, agents)
+    compiled, problems = compile_file(path, KINDS, files, agents, with_absolute_paths(allow or {}).get("python", ()))
     loaded = _allowed(compiled, allow or {})
     problems = in_file_order([*problems, *analyse(loaded)], loaded.sources)
     if any(problem.severity == "error" for problem in problems):
@@ -37,38 +37,41 @@ def load_workflow(path: str, allow: Allowed | None = None, agents: Agents | None
 
 def load_recorded(path: str, files: RecordedFiles, options: Mapping[str, Json]) -> Loaded:
     """The workflow that a run is pinned to, from the recorded copy of its files and the run's options."""
-    loaded, problems = compile_file(path, KINDS, files, options.get("agents"))
+    allow = options.get("allow", {})
+    loaded, problems = compile_file(path, KINDS, files, options.get("agents"), allow.get("python", ()))
     if problems:
         raise InvalidWorkflow(in_file_order(problems, loaded.sources))
-    return _allowed(loaded, options.get("allow", {}))
+    return _allowed(loaded, allow)
 
 
 def _allowed(loaded: Loaded, allow: Allowed) -> Loaded:
     if not allow:
         return loaded
     library: dict[str, Workflow] = dict(loaded.workflow.library)
-    root = replace(loaded.workflow, permissions=widened(loaded.workflow.permissions, allow), library=library)
+    root = replace(loaded.workflow, permissions=widened(loaded.workflow.granted, allow), library=library)
     library.update({key: replace(workflow, library=library) for key, workflow in library.items()})
     library[root.file] = root
     return replace(loaded, workflow=root)
 
 
-def widened(permissions: Permissions | None, allow: Allowed) -> Permissions:
+def widened(own: Permissions, allow: Allowed) -> Permissions:
     """Permissions with what `allow` adds; its paths are taken relative to the current folder."""
-    own, more = permissions or Permissions(), with_absolute_paths(allow)
+    more = with_absolute_paths(allow)
     return Permissions(
         own.commands | set(more.get("commands", ())),
         (*own.read, *more.get("read", ())),
         (*own.write, *more.get("write", ())),
         own.network | set(more.get("network", ())),
         own.env | set(more.get("env", ())),
+        (*own.python, *more.get("python", ())),
+        own.file,
     )
 
 
 def with_absolute_paths(allow: Allowed) -> dict[str, list[str]]:
     """What is allowed, with its paths made absolute: so it means the same in another folder."""
     found = {kind: list(values) for kind, values in allow.items()}
-    for kind in found.keys() & {"read", "write"}:
+    for kind in found.keys() & {"read", "write", "python"}:
         found[kind] = list(_resolved(found[kind]))
     if "commands" in found:
         found["commands"] = sorted(anchored(found["commands"], str(Path.cwd())))

@@ -34,11 +34,15 @@ from runner.record.store.lease import current_owner
 from runner.workflow.compiler import RecordedFiles
 from runner.workflow.inputs import InputsInvalid, check_inputs, parse_input
 from runner.workflow.model import Loaded, Workflow
+from runner.workflow.permission_hints import variable_to_allow
 from runner.world.calls import Context
 from runner.world.providers.live import LiteLLM
 from runner.world.providers.scripted import Script
 from runner.world.secrets import Secrets, reference
+from runner.world.tools.environment import search_path
 from runner.world.tools.performers import PERFORMERS
+from runner.world.tools.program_hashes import program_hashes
+from runner.world.tools.protection import protected
 
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
@@ -96,6 +100,7 @@ async def start(prepared: Prepared, around: Surroundings) -> RunResult:
         "agents": dict(choices.agents),
         "mock": prepared.secrets.mask(choices.script.data) if choices.script else None,
         "nonce": prepared.secrets.nonce,
+        **programs_of(workflow, around),
     }
     state = {name: key.default for name, key in workflow.state.items()}
     inputs = dict(prepared.inputs)
@@ -133,6 +138,7 @@ def resolve_inputs(
 
     Raises InputsInvalid; UsageError for a secret that is too short.
     """
+    _refuse_unlisted(workflow, given, environment)
     named = {**_from_environment(workflow, given, environment), **given}
     values = check_inputs(workflow.inputs, named)
     hidden = {
@@ -145,10 +151,19 @@ def resolve_inputs(
     return shown, secrets
 
 
+def _refuse_unlisted(workflow: Workflow, given: Mapping[str, Json], environment: Mapping[str, str]) -> None:
+    """Raises InputsInvalid for an input whose value stands in a variable that the workflow may not take."""
+    for name, entry in workflow.inputs.items():
+        if entry.env in environment and name not in given and entry.env not in workflow.granted.env:
+            message = f"input '{name}' may not be taken from the environment variable '{entry.env}'"
+            mending = variable_to_allow(entry.env, workflow.granted)
+            raise InputsInvalid(message, f"{mending}; or give it with -i {name}=…")
+
+
 def _from_environment(workflow: Workflow, given: Mapping[str, Json], environment: Mapping[str, str]) -> dict[str, Json]:
     found = {}
     for name, entry in workflow.inputs.items():
-        if entry.env and name not in given and entry.env in environment:
+        if entry.env in workflow.granted.env and name not in given and entry.env in environment:
             found[name] = parse_input(workflow.inputs, name, environment[entry.env])
     return found
 
@@ -188,8 +203,8 @@ async def run_engine(
     if around.concurrency is not None:
         live.most = min(around.concurrency, live.most)
     recorder = Recorder(around.store, live.run, current_owner(lease=around.lease), epoch, around.clock, reopened)
-    mock = {**live.state.options, **first.options}.get("mock")
-    engine = Engine(live, recorder, _executor(live.run, mock, secrets, around), around)
+    options = {**live.state.options, **first.options}
+    engine = Engine(live, recorder, _executor(live, options, secrets, around), around)
     around.audience.engaged(engine.stop)
     try:
         await engine.drive(first)
@@ -201,13 +216,22 @@ async def run_engine(
     return result if engine.refused is None else replace(result, refused=str(engine.refused))
 
 
-def _executor(run: str, mock: Json, secrets: Secrets, around: Surroundings) -> Executor:
+def programs_of(workflow: Workflow, around: Surroundings) -> dict[str, Json]:
+    """The option that tells which programs, of those that a run could overwrite, it begins with; none where none is."""
+    found = program_hashes(workflow.granted, search_path(around.environment))
+    return {"programs": found} if found else {}
+
+
+def _executor(live: Live, options: Mapping[str, Json], secrets: Secrets, around: Surroundings) -> Executor:
+    mock = options.get("mock")
     script = Script.from_data(mock) if mock else None
     context = Context(
         around.clock,
         around.environment,
         lambda step, text: around.audience.stream(step, str(secrets.mask(text))),
-        mark=mark_of(run, secrets),
+        mark=mark_of(live.run, secrets),
+        protected=protected(live.workflow, around.store.file, search_path(around.environment)),
+        programs=options.get("programs", {}),
     )
     return Executor(script or LiteLLM(), PERFORMERS, script, secrets, context)
 

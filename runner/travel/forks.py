@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from runner.engine.loading import load_workflow, with_absolute_paths
 from runner.engine.run_options import RunOptions, refuse_unknown_models
-from runner.engine.runs import RunResult, pinned, run_engine, secrets_again
+from runner.engine.runs import RunResult, pinned, programs_of, run_engine, secrets_again
 from runner.engine.scheduler import Live
 from runner.engine.surroundings import Surroundings
 from runner.engine.takeover import Takeover
@@ -97,6 +97,8 @@ async def fork(run: str, at: int, changes: Changes, around: Surroundings, retrie
     )
     workflow = loaded.workflow
     refuse_unknown_models(workflow, changes.choices.models)
+    options |= {"programs": {}} if "programs" in state.options else {}
+    options |= programs_of(workflow, around)
     anew = _begun_anew(run, state, before, loaded, _calls_for(state, retried))
     plain = RunForked(
         run,

@@ -141,10 +141,16 @@ def _is_deep(value: Json) -> bool:
 
 
 def _anchored(event: AnyEvent, folder: str) -> AnyEvent:
-    """The event of a run that works in `folder` now, with the files of agents in the place that they had to the old."""
-    if not isinstance(event, RunStarted | RunForked | RunResumed) or "folder" not in event.options:
+    """The event of a run that works in `folder` now, with the files of agents in the place that they had to the old.
+
+    The programs that it began with are those of another machine.
+    """
+    if not isinstance(event, RunStarted | RunForked | RunResumed):
         return event
-    options = {**event.options, "folder": folder}
+    options = {name: value for name, value in event.options.items() if name != "programs"}
+    if "folder" not in options:
+        return replace(event, options=options)
+    options["folder"] = folder
     if isinstance(options.get("agents"), dict):
         old = str(event.options["folder"])
         options["agents"] = {name: _moved(str(path), old, folder) for name, path in options["agents"].items()}

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from runner.engine.loading import load_workflow
 from runner.engine.run_options import refuse_unknown_answers, refuse_unknown_models
-from runner.engine.runs import RunResult, mark_of, pinned, run_engine, secrets_again
+from runner.engine.runs import RunResult, mark_of, pinned, programs_of, run_engine, secrets_again
 from runner.engine.scheduler import Live
 from runner.engine.surroundings import Surroundings
 from runner.engine.takeover import Takeover
@@ -91,7 +91,8 @@ async def resume(
     epoch, reopened = await _taken_over(row, secrets, around)
     names = (loaded.hash, loaded.workflow.version) if changed else ("", "")
     if changed:
-        options["folder"] = folder_of(loaded.workflow)
+        known = programs_of(loaded.workflow, around).get("programs", {}) | state.options.get("programs", {})
+        options |= {"folder": folder_of(loaded.workflow), "programs": known}
     if version.takeover is not None:
         around.audience.told(version.takeover)
     resumed = RunResumed(epoch, *names, options, version.adapted)

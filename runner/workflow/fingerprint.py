@@ -15,8 +15,10 @@ from runner.language.expression import Expression
 from runner.language.template import Template, ValueTemplate
 from runner.workflow.model import Agent, Node, Workflow
 
-ELSEWHERE = frozenset({"at", "uses", "bodies", "traits"})
-"""The fields that tell where something stands, that are looked at on their own, or that only follow from the spec."""
+ELSEWHERE = frozenset({"at", "file", "modules", "uses", "bodies", "traits"})
+"""The fields that tell where something stands, that are looked at on their own, or that only follow from the spec.
+
+A Python tool's `file` and `modules` are told by its `code`."""
 
 
 def fingerprint(node: Node, workflow: Workflow) -> str:

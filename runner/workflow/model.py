@@ -93,13 +93,15 @@ class Called(msgspec.Struct, frozen=True):
 class Started(msgspec.Struct, frozen=True):
     """A program that a node or a tool starts, and at which path below it the program is named.
 
-    `program` and `cwd` are None where a template says them. `pass_env` are variables passed on from wf's own.
+    `program` and `cwd` are None where a template says them. `pass_env` are variables passed on from wf's own, `env`
+    those that are set.
     """
 
     at: JsonPath
     program: str | None
     cwd: str | None
     pass_env: tuple[str, ...]
+    env: tuple[str, ...] = ()
 
 
 class Traits(msgspec.Struct, frozen=True):
@@ -243,13 +245,15 @@ class Program(msgspec.Struct, frozen=True):
     def started(self, *at: str | int, by: str = "") -> Started:
         """The start of the program, named at a path below the node; `by` is the program that runs a text."""
         named = self.argv[0].source if self.argv and self.argv[0].literal else by
-        return Started(at, named or None, self.cwd.source if self.cwd.literal else None, self.pass_env)
+        cwd = self.cwd.source if self.cwd.literal else None
+        return Started(at, named or None, cwd, self.pass_env, tuple(self.env))
 
 
 class Tool(msgspec.Struct, frozen=True):
     """Something that a node or an agent can call: a function of a Python file, or a program.
 
-    `inputs` is the JSON Schema of all its arguments. Of `program` a function has the environment alone.
+    `inputs` is the JSON Schema of all its arguments. Of `program` a function has the environment alone. `modules` are
+    the texts, by absolute path, of the function's file and of all that it imports from beside it; `code` is their hash.
     """
 
     name: str
@@ -258,6 +262,8 @@ class Tool(msgspec.Struct, frozen=True):
     program: Program
     file: str = ""
     function: str = ""
+    modules: Mapping[str, str] = msgspec.field(default_factory=dict)
+    code: str = ""
     at: JsonPath = ()
 
     @property
@@ -276,22 +282,36 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 class Permissions(msgspec.Struct, frozen=True):
-    """What leaves may reach. Paths are absolute and resolved; nothing else is allowed."""
+    """What leaves may reach. Paths are absolute and resolved; nothing else is allowed.
+
+    `file` is the key of the workflow that lists it. What several workflows allow together has no file, and is `made_of`
+    the lists of each.
+    """
 
     commands: frozenset[str] = frozenset()
     read: tuple[str, ...] = ()
     write: tuple[str, ...] = ()
     network: frozenset[str] = frozenset()
     env: frozenset[str] = frozenset()
+    python: tuple[str, ...] = ()
+    file: str = ""
+    made_of: tuple[Permissions, ...] = ()
+
+    @property
+    def lists(self) -> tuple[Permissions, ...]:
+        """The list of each workflow that has a say, the outermost caller's first."""
+        return self.made_of or (self,)
 
     def shared_with(self, other: Permissions) -> Permissions:
-        """What both allow; of two nested roots, the inner one."""
+        """What both allow; of two nested roots, the inner one. `other` is the caller's."""
         return Permissions(
             self.commands & other.commands,
             _common_roots(self.read, other.read),
             _common_roots(self.write, other.write),
             self.network & other.network,
             self.env & other.env,
+            _common_roots(self.python, other.python),
+            made_of=tuple(dict.fromkeys((*other.lists, *self.lists))),
         )
 
 
@@ -325,6 +345,13 @@ class Workflow(msgspec.Struct, frozen=True):
     bodies: Mapping[str, Body] = msgspec.field(default_factory=dict)
     library: Mapping[str, Workflow] = msgspec.field(default_factory=dict)
     uses: tuple[Use, ...] = ()
+    texts: Mapping[str, str] = msgspec.field(default_factory=dict)
+    """Those of all files that the definition is made of, as its library is."""
+
+    @property
+    def granted(self) -> Permissions:
+        """What it may reach by itself: what it lists, or nothing."""
+        return self.permissions or Permissions(file=self.file)
 
     @property
     def nodes(self) -> Iterator[Node]:

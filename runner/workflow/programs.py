@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable
 
-from runner.ground.errors import did_you_mean
-
 
 def anchored(entries: Iterable[str], folder: str) -> frozenset[str]:
     """The entries of `permissions.commands` of a file in `folder`: names as they are, paths made absolute."""
@@ -26,8 +24,14 @@ def find_program(program: str, search: str, cwd: str) -> str | None:
         return None
     if "/" in program:
         return _executable(os.path.join(cwd, program))  # noqa: PTH118 - a leading `./` counts
-    folders = [folder for folder in search.split(os.pathsep) if folder.startswith("/")]
-    return next((found for folder in folders if (found := _executable(f"{folder}/{program}"))), None)
+    return next((found for place in places_of(program, search) if (found := _executable(place))), None)
+
+
+def places_of(entry: str, search: str) -> list[str]:
+    """Where an entry of `permissions.commands` (`anchored`) may lie, whether a program stands there or not."""
+    if "/" in entry:
+        return [entry]
+    return [f"{folder}/{entry}" for folder in search.split(os.pathsep) if folder.startswith("/")]
 
 
 def _executable(path: str) -> str | None:
@@ -43,20 +47,14 @@ def is_permitted(program: str, allowed: Collection[str], search: str, cwd: str) 
     """
     if "/" not in program and program in allowed:
         return True
-    place = _place(program, search, cwd)
-    return place is not None and any(place == _place(entry, search, "") for entry in allowed)
+    place = place_of(program, search, cwd)
+    return place is not None and any(place == place_of(entry, search, "") for entry in allowed)
 
 
-def _place(program: str, search: str, cwd: str) -> str | None:
+def place_of(program: str, search: str, cwd: str) -> str | None:
+    """The absolute path of a program by which it is permitted: the links of its folder resolved, not its own."""
     found = os.path.join(cwd, program) if "/" in program else find_program(program, search, cwd)  # noqa: PTH118 - as above
     if found is None or not found.startswith("/") or "\0" in found:
         return None
     folder, name = os.path.split(found)
     return f"{os.path.realpath(folder)}/{name}"
-
-
-def not_permitted(program: str, allowed: Collection[str]) -> str:
-    """Why a program may not be run, and the line that would allow it."""
-    line = f"commands: [{', '.join([*sorted(allowed), program])}]"
-    near = did_you_mean(program, sorted(allowed))
-    return f"program '{program}' is not permitted{near}; to allow it, add it under permissions: {line}"

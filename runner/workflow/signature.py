@@ -36,7 +36,7 @@ def signature_schema(path: str, text: str, function: str) -> Schema:
     Raises SourceError, whose message names file and line, for what can't be called with named JSON values.
     """
     file = Path(path).name
-    found = _function(_parsed(file, text), file, function)
+    found = _function(parse_python(file, text), file, function)
     docstring = ast.get_docstring(found) or ""
     summary, described = _summary(docstring), _described(docstring.splitlines())
     properties, required = {}, []
@@ -53,7 +53,8 @@ def signature_schema(path: str, text: str, function: str) -> Schema:
     return {"description": summary, **schema} if summary else schema
 
 
-def _parsed(file: str, text: str) -> ast.Module:
+def parse_python(file: str, text: str) -> ast.Module:
+    """A Python file's text as a tree. Raises SourceError, whose message names `file` and the line."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # those of the user's own code are not for us to tell

@@ -45,7 +45,10 @@ class CommandCall(Call, frozen=True, tag="command"):
 
 
 class PythonCall(Call, frozen=True, tag="python"):
-    """Call a function of a Python file with keyword arguments, in a process of its own."""
+    """Call a function of a Python file with keyword arguments, in a process of its own.
+
+    `modules` are the texts, by absolute path, of the file and of what it may import that is not installed.
+    """
 
     tool: str
     file: str
@@ -54,6 +57,7 @@ class PythonCall(Call, frozen=True, tag="python"):
     cwd: str
     env: dict[str, str] = {}
     pass_env: tuple[str, ...] = ()
+    modules: dict[str, str] = {}
 
 
 class ReadCall(Call, frozen=True, tag="read"):
@@ -118,10 +122,25 @@ Streamer = Callable[[str, str], None]
 """Takes a step's path and a piece of streamed text."""
 
 
+class Protected(msgspec.Struct, frozen=True):
+    """What a run is made of and what it starts, which it may not write.
+
+    `files` are those of its definition, `python` the entries of its `permissions.python`, `commands` the programs that
+    it may start, looked up in `search`.
+    """
+
+    files: tuple[str, ...] = ()
+    database: str = ""
+    python: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ()
+    search: str = ""
+
+
 class Context(msgspec.Struct, frozen=True):
     """What a performer may use of its surroundings. `environment` is wf's own, to pass on from by permission.
 
-    `mark` tells this run's processes from those of a run that bears the same id in another database.
+    `mark` tells this run's processes from those of a run that bears the same id in another database. `programs` are
+    the hashes of programs as the run began, by their entry in `permissions.commands`.
     """
 
     clock: Clock
@@ -129,6 +148,8 @@ class Context(msgspec.Struct, frozen=True):
     stream: Streamer = msgspec.field(default=lambda _step, _text: None)
     grace: float = 2.0
     mark: str = ""
+    protected: Protected = Protected()
+    programs: Mapping[str, str] = {}
 
 
 Performer = Callable[[Attempt, Context], Awaitable[Outcome]]

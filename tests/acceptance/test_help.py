@@ -19,6 +19,7 @@ APPROVAL = """
 wf: 1
 name: bug-triage
 inputs: {token: {type: string, secret: true, env: TOKEN, default: ""}}
+permissions: {env: [TOKEN]}
 state: {severity: {type: string, enum: [low, high], default: high}}
 models: {fast: openai/gpt-4o-mini}
 agents: {writer: {model: fast}}

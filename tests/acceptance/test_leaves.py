@@ -67,7 +67,7 @@ def test_the_default_of_a_tools_input_fits_it(tmp_path: Path) -> None:
 
 
 PYTHON_TOOL = """
-permissions: {env: [WF_TEST_COLOUR]}
+permissions: {env: [WF_TEST_COLOUR], python: [tools.py]}
 tools:
   halves: {python: ./tools.py:halves}
   passed: {python: ./tools.py:variable, env: [WF_TEST_COLOUR]}
@@ -106,5 +106,5 @@ def test_what_a_workflow_is_made_of_lies_in_its_folder_or_where_it_may_read(tmp_
     (folder / "link.yaml").symlink_to(elsewhere / "flow.yaml")
     [message] = refused(folder, flow)
     assert message.endswith("is outside the root file's folder")
-    result = execute(folder, f"permissions: {{read: [../elsewhere]}}\n{flow}", mock="a: [well]")
+    result = execute(folder, f"permissions: {{read: [../elsewhere], python: [../elsewhere]}}\n{flow}", mock="a: [well]")
     assert (result.error, result.status) == (None, "completed")

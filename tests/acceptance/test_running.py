@@ -15,6 +15,7 @@ from tests.acceptance.command_line import wf, write
 ECHO = """
 wf: 1
 name: echo
+permissions: {env: [ECHO_GIVEN]}
 inputs:
   text: {type: string, default: a}
   number: {type: integer, default: 1}

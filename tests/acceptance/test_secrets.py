@@ -15,7 +15,7 @@ wf: 1
 name: hiding
 inputs: {token: {type: string, secret: true, env: WF_TEST_TOKEN}, address: {type: string}}
 state: {kept: {type: string, default: ""}}
-permissions: {commands: [sh], write: [.], read: [.]}
+permissions: {commands: [sh], write: [.], read: [.], python: [tools.py], env: [WF_TEST_TOKEN]}
 tools: {fail: {python: ./tools.py:fail}}
 nodes:
   print:

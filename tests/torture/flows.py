@@ -110,7 +110,7 @@ KINDS = Flow(
         "flow.yaml": f"""
 wf: 1
 name: kinds
-permissions: {{commands: [sh], read: [.], write: [.]}}
+permissions: {{commands: [sh], read: [.], write: [.], python: [tools.py]}}
 models: {{fast: openai/gpt-4o-mini}}
 agents: {{helper: {{model: fast, tools: [mark, double]}}}}
 tools:

@@ -99,11 +99,11 @@ class Live:
     def permissions(self, frame: Frame) -> Permissions:
         """What leaves may reach in a frame: what its workflow allows, and all of its callers do."""
         home = self.state.steps[frame.home]
-        own = self.callee(home).permissions
+        callee = self.callee(home)
         if home.path == ROOT:
-            return own or Permissions()
+            return callee.granted
         callers = self.permissions(self.frame_of(home))
-        return callers if own is None else own.shared_with(callers)
+        return callers if callee.permissions is None else callee.permissions.shared_with(callers)
 
     def depth_limit(self, frame: Frame) -> int | None:
         """The limit that one more workflow inside a frame would pass; None when it may be opened."""

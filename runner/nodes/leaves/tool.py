@@ -38,7 +38,8 @@ def tool_call(tool: Tool, arguments: Mapping[str, Json], folder: str) -> AnyCall
     try:
         if tool.function:
             env = {name: text(value) for name, value in tool.program.env.items()}
-            return PythonCall(tool.name, tool.file, tool.function, given, folder, env, tool.program.pass_env)
+            modules = dict(tool.modules)
+            return PythonCall(tool.name, tool.file, tool.function, given, folder, env, tool.program.pass_env, modules)
         return program_call(tool.program, tuple(map(text, tool.program.argv)), folder, text)
     except TemplateError as error:
         raise StepFailed(Failure("template_error", f"tool '{tool.name}': {error.message}")) from error

@@ -282,6 +282,10 @@ class Store(Protocol):
         """What is read inside is of one moment, whatever others write meanwhile."""
 
     @property
+    def file(self) -> str:
+        """The path of the file that it keeps open; empty where it keeps none."""
+
+    @property
     def upkeep(self) -> Upkeep:
         """What removes runs, and all that is not needed any more."""
 

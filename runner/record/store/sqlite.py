@@ -345,6 +345,10 @@ class SqliteStore(Store):
         return self._session.moment()
 
     @property
+    def file(self) -> str:
+        return self._session.file
+
+    @property
     def upkeep(self) -> SqliteUpkeep:
         return SqliteUpkeep(self._session, self._blobs, self.run, self._numbers)
 

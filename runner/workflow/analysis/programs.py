@@ -1,22 +1,26 @@
-"""Programs, and variables passed on to them, that are named in a file must be on the lists of what it may use."""
+"""Programs, Python files and variables that are named in a file must be on the lists of what it may use."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from runner.ground.errors import did_you_mean
 from runner.workflow.analysis.findings import Findings
-from runner.workflow.model import JsonPath, Permissions, Started, Workflow
+from runner.workflow.compiler import shown_as
+from runner.workflow.loader_variables import STEP_VARIABLES, is_loader_variable
+from runner.workflow.model import JsonPath, Permissions, Started, Tool, Workflow
+from runner.workflow.permission_hints import code_hint, program_hint, variable_hint
 from runner.workflow.programs import is_permitted
+from runner.workflow.python_files import is_installed, may_run
 
 
 def check_programs(root: Workflow, findings: Mapping[str, Findings]) -> None:
     """Check the root workflow, and those it calls under what both allow. `findings` are those of each workflow."""
     seen: set[tuple[str, Permissions]] = set()
-    own = root.permissions or Permissions()
-    waiting = [(root, Permissions(own.commands, env=own.env))]
+    waiting = [(root, root.granted)]
+    _check_inputs(root, findings[root.file])
     while waiting:
         workflow, granted = waiting.pop()
         if (workflow.file, granted) in seen:
@@ -25,10 +29,12 @@ def check_programs(root: Workflow, findings: Mapping[str, Findings]) -> None:
         for at, started in _started(workflow):
             _check_program(at, started, granted, root.folder or str(Path.cwd()), findings[workflow.file])
             _check_variables(at, started, granted, findings[workflow.file])
+        for tool in workflow.tools.values():
+            _check_code(tool, granted, findings[workflow.file])
         for called in filter(None, (node.traits.called for node in workflow.nodes)):
             if (callee := root.library.get(called.workflow)) is not None:
                 theirs = callee.permissions
-                waiting.append((callee, granted if theirs is None else granted.shared_with(theirs)))
+                waiting.append((callee, granted if theirs is None else theirs.shared_with(granted)))
 
 
 def _started(workflow: Workflow) -> Iterator[tuple[JsonPath, Started]]:
@@ -38,27 +44,53 @@ def _started(workflow: Workflow) -> Iterator[tuple[JsonPath, Started]]:
     yield from ((tool.at, tool.started) for tool in workflow.tools.values())
 
 
+def _check_inputs(root: Workflow, findings: Findings) -> None:
+    """What is not given is taken from the environment for a run alone, not for a call."""
+    for name, entry in root.inputs.items():
+        if entry.env and entry.env not in root.granted.env:
+            _refuse_variable(("inputs", name, "env"), entry.env, "may not be taken", root.granted, findings)
+
+
 def _check_program(at: JsonPath, started: Started, granted: Permissions, folder: str, findings: Findings) -> None:
     program, allowed = started.program, granted.commands
     if program is None or (started.cwd is None and "/" in program and not program.startswith("/")):
         return  # what it is, or where it lies, is known only when the step runs
-    if not is_permitted(program, allowed, os.environ.get("PATH", os.defpath), str(Path(folder, started.cwd or ""))):
-        _refuse((*at, *started.at), ("commands", f"program '{program}'", program), allowed, findings)
+    search, cwd = os.environ.get("PATH", os.defpath), str(Path(folder, started.cwd or ""))
+    if not is_permitted(program, allowed, search, cwd):
+        near = did_you_mean(program, sorted(allowed))
+        hint = program_hint(program, granted, search, cwd, findings.workflow.file)
+        findings.error(f"program '{program}' is not permitted{near}", (*at, *started.at), rule="permission", hint=hint)
 
 
 def _check_variables(at: JsonPath, started: Started, granted: Permissions, findings: Findings) -> None:
     for position, name in enumerate(started.pass_env):
         if name not in granted.env:
-            said = ("env", f"environment variable '{name}'", name)
-            _refuse((*at, "env", position), said, granted.env, findings)
+            _refuse_variable((*at, "env", position), name, "is not permitted", granted, findings)
+    for name in started.env:
+        if name in STEP_VARIABLES:
+            words = f"environment variable '{name}' is wf's own: each step has its value from the run"
+            findings.error(words, (*at, "env", name), key=True, rule="permission", hint="choose another name")
+        elif is_loader_variable(name) and name not in granted.env:
+            said = "may not be set: it can make a program run other code"
+            _refuse_variable((*at, "env", name), name, said, granted, findings)
 
 
-def _refuse(at: JsonPath, said: tuple[str, str, str], allowed: Collection[str], findings: Findings) -> None:
-    kind, what, name = said
-    listed = sorted(allowed)
-    own = findings.workflow.permissions
-    if own is not None and name in getattr(own, kind):
-        hint = f"this file allows it, and a workflow that calls it does not: permissions: {{{kind}: [{name}]}}"
-    else:
-        hint = f"add it: permissions: {{{kind}: [{', '.join([*listed, name])}]}}"
-    findings.error(f"{what} is not permitted{did_you_mean(name, listed)}", at, rule="permission", hint=hint)
+def _refuse_variable(at: JsonPath, name: str, said: str, granted: Permissions, findings: Findings) -> None:
+    words = f"environment variable '{name}' {said}{did_you_mean(name, sorted(granted.env))}"
+    hint = variable_hint(name, granted, findings.workflow.file)
+    findings.error(words, at, key=at[-1] == name, rule="permission", hint=hint)
+
+
+def _check_code(tool: Tool, granted: Permissions, findings: Findings) -> None:
+    """Each file that a Python tool is made of may be run."""
+    for path in tool.modules:
+        if may_run(path, granted.python):
+            continue
+        imported = "" if path == tool.file else f", which tool '{tool.name}' imports,"
+        if is_installed(path):
+            words = f"'{shown_as(path)}'{imported} belongs to the Python installation, and may not be called by itself"
+            hint = "write a function that calls it, in a file beside the workflow"
+        else:
+            words = f"Python file '{shown_as(path)}'{imported} is not permitted"
+            hint = code_hint(path, granted, findings.workflow.file)
+        findings.error(words, (*tool.at, "python"), rule="permission", hint=hint)

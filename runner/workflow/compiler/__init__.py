@@ -29,16 +29,21 @@ __all__ = [
 
 
 def compile_file(
-    path: str, kinds: NodeKinds, files: DiskFiles | RecordedFiles, agents: Mapping[str, str] | None = None
+    path: str,
+    kinds: NodeKinds,
+    files: DiskFiles | RecordedFiles,
+    agents: Mapping[str, str] | None = None,
+    python: Iterable[str] = (),
 ) -> tuple[Loaded, list[Problem]]:
     """Read, check and compile a workflow (a path, or `pattern:name`) with all that it calls.
 
     What is wrong with it is listed; whatever it is, something stands in its place.
     `agents` names files, by absolute path, whose agents take the place of the root file's agents of these names.
+    `python` are Python files that tools may import beside those that the root file lists.
     Raises InvalidWorkflow when too little of it can be read. What analysis can prove comes after this.
     """
     key = path if path.startswith(PATTERN) else str(Path(path).absolute())
-    compilation = Compilation(files, kinds, key, agents or {})
+    compilation = Compilation(files, kinds, key, agents or {}, tuple(python))
     with contextlib.suppress(TooManyProblems):
         compilation.workflow(key)
     if key not in compilation.library:

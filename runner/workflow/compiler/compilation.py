@@ -15,6 +15,7 @@ from runner.language.source import Source
 from runner.workflow.compiler.bodies import BodyReader, NodeKinds
 from runner.workflow.compiler.declarations import inputs, permissions, readable, state, tool_inputs
 from runner.workflow.compiler.files import PATTERN, Files
+from runner.workflow.compiler.modules import code_hash, modules_of
 from runner.workflow.compiler.reader import NodeReader, OpenFile
 from runner.workflow.model import Agent, Body, JsonPath, Limits, Model, Tool, Use, Workflow
 from runner.workflow.signature import signature_schema
@@ -28,13 +29,15 @@ _EMPTY = {"wf": 1, "name": "empty", "nodes": {"nothing": {}}}
 class Compilation(msgspec.Struct):
     """What one load has read so far. `library` holds every workflow by its key: absolute path, or `pattern:name`.
 
-    `replaced` names the files of agents that take the place of the root file's own.
+    `replaced` names the files of agents that take the place of the root file's own. `python` are Python files that are
+    permitted beside those that the root file lists, by absolute path.
     """
 
     files: Files
     kinds: NodeKinds
     root: str
     replaced: Mapping[str, str] = msgspec.field(default_factory=dict)
+    python: tuple[str, ...] = ()
     library: dict[str, Workflow] = msgspec.field(default_factory=dict)
     sources: dict[str, Source] = msgspec.field(default_factory=dict)
     problems: list[Problem] = msgspec.field(default_factory=list)
@@ -94,13 +97,16 @@ class FileReader:
             tools={name: self._tool(name, entry) for name, entry in file.section("tools").items()},
             schemas=file.schemas,
             limits=Limits(**{**limits.content, "timeout": limits.duration("timeout", role="limits")}),
-            permissions=permissions(file.folder, content["permissions"]) if "permissions" in content else None,
+            permissions=permissions(file.folder, content["permissions"], self._key)
+            if "permissions" in content
+            else None,
             rescue=self._side_body("rescue"),
             finally_=self._side_body("finally"),
             outputs={name: outputs.value(name, role="outputs") for name in outputs.content},
             bodies=self._bodies.found,
             library=self._compilation.library,
             uses=tuple(self._uses),
+            texts=self._compilation.files.texts,
         )
 
     def _reader(self, *at: str) -> NodeReader:
@@ -147,9 +153,11 @@ class FileReader:
             schema: Mapping[str, Json] = {}
         else:
             schema = self._python_schema(path, function, reader) if file else tool_inputs(self._file, entry, reader.at)
+        modules = self._modules(path, reader) if schema and file else {}
         program = reader.program(reader.argv("command", role="tool"), role="tool")
         description = entry.get("description", schema.get("description", ""))
-        return Tool(name, description, schema, program, path, function, reader.at)
+        code = code_hash(path, modules) if modules else ""
+        return Tool(name, description, schema, program, path, function, modules, code, reader.at)
 
     def _python_schema(self, path: str, function: str, reader: NodeReader) -> Mapping[str, Json]:
         try:
@@ -158,6 +166,19 @@ class FileReader:
             reader.error(error.problems[0].message, "python", hint=error.problems[0].hint)
         except WorkflowError as error:
             reader.error(error.message, "python", hint=error.hint)
+        return {}
+
+    def _modules(self, path: str, reader: NodeReader) -> Mapping[str, str]:
+        """The files that a Python tool is made of. Python would find them by the folder's own name, links resolved."""
+        entries = (self._file.section("permissions") or {}).get("python", ())
+        own = [str(Path(self._file.folder, entry)) for entry in entries]
+        more = self._compilation.python if self._key == self._compilation.root else ()
+        listed = [str(Path(entry).parent.resolve() / Path(entry).name) for entry in (*own, *more)]
+        try:
+            return modules_of(path, self._compilation.files, [entry for entry in listed if entry.endswith(".py")])
+        except InvalidWorkflow as error:
+            problem = error.problems[0]
+            reader.error(f"tool '{reader.id}': {problem.message}", "python", hint=problem.hint)
         return {}
 
     def _workflow_of(self, reference: str, at: JsonPath) -> str:

@@ -109,14 +109,16 @@ def readable(folder: str, content: Content) -> tuple[str, ...]:
     return (*own, *_roots(folder, (content.get("permissions") or {}).get("read", [])))
 
 
-def permissions(folder: str, content: Content) -> Permissions:
-    """`permissions:` with its paths resolved against the file's folder."""
+def permissions(folder: str, content: Content, file: str) -> Permissions:
+    """`permissions:` of the workflow `file`, with its paths resolved against the file's folder."""
     return Permissions(
         anchored(content.get("commands", ()), folder or str(Path.cwd())),
         _roots(folder, content.get("read", [])),
         _roots(folder, content.get("write", [])),
         frozenset(content.get("network", ())),
         frozenset(content.get("env", ())),
+        _roots(folder, content.get("python", [])),
+        file,
     )
 
 

@@ -65,8 +65,17 @@ class DiskFiles:
             self.texts[path] = _read_text(path)
         return self.texts[path]
 
+    def has(self, path: str) -> bool:
+        """Whether there is a file of that path."""
+        return Path(path).is_file()
+
+    def has_folder(self, path: str) -> bool:
+        """Whether there is a folder of that path."""
+        return Path(path).is_dir()
+
     def _check(self, path: str) -> None:
-        if not any(Path(path).is_relative_to(root) for root in self._roots):
+        real = Path(path).resolve()
+        if not any(real.is_relative_to(root) for root in self._roots):
             hint = f"move it there, or add its folder: permissions: {{read: [{Path(path).parent}]}}"
             raise InvalidWorkflow([Problem(f"'{shown_as(path)}' is outside the root file's folder", hint=hint)])
 
@@ -96,6 +105,12 @@ class RecordedFiles:
 
     def confine(self, roots: Iterable[str]) -> None:
         """Nothing is read from the disk."""
+
+    def has(self, path: str) -> bool:
+        return path in self.texts
+
+    def has_folder(self, path: str) -> bool:
+        return any(known.startswith(f"{path}/") for known in self.texts)
 
     def text(self, path: str) -> str:
         if path not in self.texts:

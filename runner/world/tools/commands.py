@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 
-from runner.workflow.programs import find_program, is_permitted, not_permitted
+from runner.workflow.permission_hints import program_refused
+from runner.workflow.programs import find_program, is_permitted
 from runner.world.calls import Attempt, CommandCall, Context, Outcome
 from runner.world.program_exits import judged
 from runner.world.tools.child_process import Launch, run
 from runner.world.tools.environment import check_argument, child_environment, encoded, passed, search_path
 from runner.world.tools.paths import check_text
+from runner.world.tools.program_hashes import refuse_another
 from runner.world.tools.refusal import Refusal
 
 
@@ -23,7 +25,8 @@ def _permitted(call: CommandCall, attempt: Attempt, context: Context) -> Launch:
     check_text(call.cwd)
     own = context.environment
     executable = _executable(call, attempt, search_path(own))
-    passed_on = passed(call.pass_env, attempt.permissions.env, own)
+    refuse_another(call.argv[0], executable, search_path(own), call.cwd, context.programs)
+    passed_on = passed(call.pass_env, attempt.permissions, own)
     for position, argument in enumerate(call.argv):
         check_argument(argument, position)
     environment = child_environment(context, call.env, passed_on, attempt)
@@ -35,7 +38,8 @@ def _executable(call: CommandCall, attempt: Attempt, search: str) -> str:
     program = call.argv[0] if call.argv else ""
     allowed = attempt.permissions.commands
     if not is_permitted(program, allowed, search, call.cwd):
-        raise Refusal("permission_denied", not_permitted(program, allowed), program=program)
+        message = program_refused(program, attempt.permissions, search, call.cwd)
+        raise Refusal("permission_denied", message, program=program)
     found = find_program(program, search, call.cwd)
     if found is None and "/" not in program:
         raise Refusal("tool_failed", f"program '{program}' was not found; PATH is {search}", program=program)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from runner.ground.errors import did_you_mean
+from runner.workflow.loader_variables import STEP_VARIABLES, is_loader_variable
+from runner.workflow.model import Permissions
+from runner.workflow.permission_hints import variable_to_allow
 from runner.world.calls import Attempt, Context
 from runner.world.tools.refusal import Refusal
 
@@ -31,15 +34,27 @@ def minimal(own: Mapping[str, str]) -> dict[str, str]:
     return {**kept, "PATH": search_path(own)}
 
 
-def passed(names: Collection[str], allowed: Collection[str], own: Mapping[str, str]) -> dict[str, str]:
+def passed(names: Collection[str], permissions: Permissions, own: Mapping[str, str]) -> dict[str, str]:
     """The variables that a call asks for by name. One that is permitted but not set stays absent, as in compose."""
     for name in names:
-        if name not in allowed:
-            near, listed = did_you_mean(name, sorted(allowed)), ", ".join([*sorted(allowed), name])
-            message = f"environment variable '{name}' may not be passed on{near}"
-            mending = f"to allow it, add it under permissions: env: [{listed}]"
-            raise Refusal("permission_denied", f"{message}; {mending}", variable=name)
+        if name not in permissions.env:
+            raise _refused(name, "may not be passed on", permissions)
     return {name: own[name] for name in names if name in own}
+
+
+def _check_set(names: Iterable[str], permissions: Permissions) -> None:
+    """Refuse to set a variable that is wf's own, or one that makes programs load other code and is not listed."""
+    for name in names:
+        if name in STEP_VARIABLES:
+            raise Refusal("permission_denied", f"environment variable '{name}' is wf's own", variable=name)
+        if is_loader_variable(name) and name not in permissions.env:
+            raise _refused(name, "may not be set: it can make a program run other code", permissions)
+
+
+def _refused(name: str, said: str, permissions: Permissions) -> Refusal:
+    near = did_you_mean(name, sorted(permissions.env))
+    mending = variable_to_allow(name, permissions)
+    return Refusal("permission_denied", f"environment variable '{name}' {said}{near}; {mending}", variable=name)
 
 
 def check_variable(name: str, value: str) -> None:
@@ -75,8 +90,11 @@ def child_environment(
 ) -> dict[str, str]:
     """All that a child sees; later ones win: the minimal set, what is passed on, what its call sets, its step.
 
+    Raises Refusal for what may not be set.
+
     By the step's variables, leftovers of a crash are found.
     """
+    _check_set(given, attempt.permissions)
     step = {
         MARK: context.mark,
         "WF_RUN_ID": attempt.run,

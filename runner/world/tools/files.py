@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from collections.abc import Sequence
 from contextlib import suppress
 
 from runner.ground.json_value import Json
-from runner.world.calls import Attempt, CallDone, Context, Outcome, ReadCall, WriteCall
+from runner.workflow.model import Permissions
+from runner.world.calls import Attempt, CallDone, Context, Outcome, Protected, ReadCall, WriteCall
 from runner.world.tools.globs import is_glob, matches
 from runner.world.tools.paths import (
     check_kind,
@@ -18,7 +18,8 @@ from runner.world.tools.paths import (
     near_names,
     opened_file,
     opened_folder,
-    resolve,
+    resolve_to_read,
+    resolve_to_write,
     sync_folder,
     system_refusal,
 )
@@ -31,15 +32,16 @@ _TEMPORARY_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_C
 
 async def perform_read(call: ReadCall, attempt: Attempt, _context: Context) -> Outcome:
     """Read a file, or files; the output is `{path, text}`, or a sorted list of them for a glob. Raises Refusal."""
-    return CallDone(await asyncio.to_thread(_read, call, attempt.permissions.read))
+    return CallDone(await asyncio.to_thread(_read, call, attempt.permissions))
 
 
-def _read(call: ReadCall, roots: Sequence[str]) -> Json:
+def _read(call: ReadCall, permissions: Permissions) -> Json:
     check_text(call.path)
     base, rest = _parts(call)
     if not is_glob(rest):
-        return _file(resolve(call.path, call.folder, roots, "read"), named(call.path, call.folder), roots)
-    return _files(call, base, rest, roots)
+        real = resolve_to_read(call.path, call.folder, permissions)
+        return _file(real, named(call.path, call.folder), permissions)
+    return _files(call, base, rest, permissions)
 
 
 def _parts(call: ReadCall) -> tuple[str, str]:
@@ -50,11 +52,11 @@ def _parts(call: ReadCall) -> tuple[str, str]:
     return ("/", call.path[1:]) if call.path.startswith("/") else (folder, call.path)
 
 
-def _files(call: ReadCall, base: str, pattern: str, roots: Sequence[str]) -> list[Json]:
+def _files(call: ReadCall, base: str, pattern: str, permissions: Permissions) -> list[Json]:
     found, size = [], 0
-    for path in matches(base, pattern, call.folder, roots):
+    for path in matches(base, pattern, call.folder, permissions):
         name = named(path, call.folder)
-        found.append(_file(resolve(path, call.folder, roots, "read"), name, roots))
+        found.append(_file(resolve_to_read(path, call.folder, permissions), name, permissions))
         size += len(found[-1]["text"])
         if size > MAX_TOTAL:
             message = f"the files of '{pattern}' have more than {MAX_TOTAL >> 20} MiB together; match fewer"
@@ -62,12 +64,12 @@ def _files(call: ReadCall, base: str, pattern: str, roots: Sequence[str]) -> lis
     return sorted(found, key=lambda entry: str(entry["path"]))
 
 
-def _file(real: str, name: str, roots: Sequence[str]) -> dict[str, Json]:
+def _file(real: str, name: str, permissions: Permissions) -> dict[str, Json]:
     try:
         name.encode()
         return {"path": name, "text": _content(real, name).decode()}
     except FileNotFoundError as error:
-        raise Refusal("file_io", f"'{name}' does not exist{near_names(real, roots)}", path=name) from error
+        raise Refusal("file_io", f"'{name}' does not exist{near_names(real, permissions.read)}", path=name) from error
     except OSError as error:
         raise system_refusal(error, name, "read") from error
     except UnicodeEncodeError as error:
@@ -84,9 +86,9 @@ def _content(real: str, name: str) -> bytes:
     return content
 
 
-async def perform_write(call: WriteCall, attempt: Attempt, _context: Context) -> Outcome:
+async def perform_write(call: WriteCall, attempt: Attempt, context: Context) -> Outcome:
     """Write a file; the output is `{path}`. Raises Refusal. A cancel waits for a write that has begun: it is short."""
-    writing = asyncio.get_running_loop().run_in_executor(None, _write, call, attempt)
+    writing = asyncio.get_running_loop().run_in_executor(None, _write, call, attempt, context.protected)
     try:
         return CallDone(await asyncio.shield(writing))
     except asyncio.CancelledError:
@@ -95,8 +97,8 @@ async def perform_write(call: WriteCall, attempt: Attempt, _context: Context) ->
         raise
 
 
-def _write(call: WriteCall, attempt: Attempt) -> Json:
-    real = resolve(call.path, call.folder, attempt.permissions.write, "write")
+def _write(call: WriteCall, attempt: Attempt, protected: Protected) -> Json:
+    real = resolve_to_write(call.path, call.folder, attempt.permissions, protected)
     name = named(call.path, call.folder)
     try:
         content = call.content.encode()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
 import msgspec
 
-from runner.world.tools.paths import named, resolve, system_refusal
+from runner.workflow.model import Permissions
+from runner.world.tools.paths import named, resolve_to_read, system_refusal
 from runner.world.tools.refusal import Refusal
 
 MAX_SEEN = 100_000
@@ -21,7 +22,7 @@ def is_glob(text: str) -> bool:
     return any(sign in text for sign in "*?[")
 
 
-def matches(base: str, pattern: str, folder: str, roots: Sequence[str]) -> list[str]:
+def matches(base: str, pattern: str, folder: str, permissions: Permissions) -> list[str]:
     """The regular files below `base` that a pattern matches, as absolute paths.
 
     Names with a leading dot match only a pattern with one; `**` enters no such folder, and no symbolic link. A link
@@ -32,8 +33,8 @@ def matches(base: str, pattern: str, folder: str, roots: Sequence[str]) -> list[
     if ".." in parts[first:]:
         raise Refusal("file_io", f"'..' can't follow a wildcard in '{pattern}'", path=pattern)
     start = os.path.join(base, *parts[:first])  # noqa: PTH118 - lexical
-    resolve(start, folder, roots, "read")
-    found = set(_Walk(pattern, folder, roots).files(start, tuple(parts[first:])))
+    resolve_to_read(start, folder, permissions)
+    found = set(_Walk(pattern, folder, permissions).files(start, tuple(parts[first:])))
     if len(found) > MAX_FILES:
         raise Refusal("file_io", f"'{pattern}' matches more than {MAX_FILES} files; match fewer", path=pattern)
     return sorted(found)
@@ -44,7 +45,7 @@ class _Walk(msgspec.Struct):
 
     pattern: str
     folder: str
-    roots: Sequence[str]
+    permissions: Permissions
     seen: int = 0
     waiting: list[tuple[str, tuple[str, ...]]] = msgspec.field(default_factory=list)
 
@@ -67,7 +68,7 @@ class _Walk(msgspec.Struct):
         for entry in self._entries(where):
             if not _fits(entry.name, part):
                 continue
-            real = resolve(entry.path, self.folder, self.roots, "read")
+            real = resolve_to_read(entry.path, self.folder, self.permissions)
             if rest and os.path.isdir(real):  # noqa: PTH112 - str in, bool out
                 self.waiting.append((entry.path, rest))
             elif not rest and os.path.isfile(real):  # noqa: PTH113 - as above

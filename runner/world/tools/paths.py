@@ -9,6 +9,11 @@ from contextlib import contextmanager, suppress
 from typing import Literal
 
 from runner.ground.errors import did_you_mean
+from runner.workflow.model import Permissions
+from runner.workflow.permission_hints import place_to_allow
+from runner.workflow.python_files import is_below
+from runner.world.calls import Protected
+from runner.world.tools.protection import why_protected
 from runner.world.tools.refusal import Refusal
 
 Access = Literal["read", "write"]
@@ -16,11 +21,6 @@ Access = Literal["read", "write"]
 LONGEST_PATH = 4096
 _FOLDER_FLAGS = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-
-
-def lies_inside(path: str, roots: Sequence[str]) -> bool:
-    """Whether a resolved path is one of the roots or lies below one; both absolute, without symbolic links."""
-    return any(path == root or path.startswith(f"{root.rstrip('/')}/") for root in roots)
 
 
 def check_text(path: str) -> None:
@@ -42,21 +42,35 @@ def named(path: str, folder: str) -> str:
     return os.path.relpath(os.path.join(folder, path), folder)  # noqa: PTH118 - lexical: pathlib would keep `..`
 
 
-def resolve(path: str, folder: str, roots: Sequence[str], access: Access) -> str:
+def resolve_to_read(path: str, folder: str, permissions: Permissions) -> str:
     """The absolute path without symbolic links, checked to lie inside a root. Raises Refusal (`permission_denied`)."""
-    check_text(path)
-    real = os.path.realpath(os.path.join(folder, path))  # noqa: PTH118 - as above
-    if not lies_inside(real, roots):
-        raise _not_permitted(named(path, folder), real, folder, access)
+    return _resolved(path, folder, permissions, "read")
+
+
+def resolve_to_write(path: str, folder: str, permissions: Permissions, protected: Protected) -> str:
+    """As `resolve_to_read`, of what is to be written: no code either. Whatever writes for a run asks here first."""
+    real = _resolved(path, folder, permissions, "write")
+    if why := why_protected(real, protected):
+        name = named(path, folder)
+        message = f"'{name}'{_leads(name, real, folder)} may not be written: {why}"
+        raise Refusal("permission_denied", message, path=name)
     return real
 
 
-def _not_permitted(name: str, real: str, folder: str, access: Access) -> Refusal:
-    shown = named(real, os.path.realpath(folder))
-    entry = shown if not shown.startswith("../..") else real
-    leads = "" if shown == name else f", which leads to '{real}',"
-    message = f"'{name}'{leads} is outside the folders that may be {'read' if access == 'read' else 'written'}"
-    return Refusal("permission_denied", f"{message}; to allow it, add '{entry}' under permissions.{access}", path=name)
+def _resolved(path: str, folder: str, permissions: Permissions, access: Access) -> str:
+    check_text(path)
+    real = os.path.realpath(os.path.join(folder, path))  # noqa: PTH118 - as above
+    if not is_below(real, permissions.read if access == "read" else permissions.write):
+        name = named(path, folder)
+        outside = f"is outside the folders that may be {'read' if access == 'read' else 'written'}"
+        message = f"'{name}'{_leads(name, real, folder)} {outside}; {place_to_allow(real, permissions, access, folder)}"
+        raise Refusal("permission_denied", message, path=name)
+    return real
+
+
+def _leads(name: str, real: str, folder: str) -> str:
+    """Where a path leads, if its name does not tell."""
+    return "" if named(real, os.path.realpath(folder)) == name else f", which leads to '{real}',"
 
 
 def system_refusal(error: OSError, name: str, doing: str) -> Refusal:
@@ -127,7 +141,7 @@ def check_kind(status: os.stat_result, name: str) -> None:
 def near_names(real: str, roots: Sequence[str]) -> str:
     """`; did you mean 'x'?` from the folder of a file that is not there, if that folder may be looked at."""
     parent, name = os.path.split(real)
-    if not lies_inside(parent, roots):
+    if not is_below(parent, roots):
         return ""
     try:
         return did_you_mean(name, sorted(os.listdir(parent))[:10_000])  # noqa: PTH208 - str in, str out

@@ -8,11 +8,14 @@ from pathlib import Path
 
 from runner.ground.json_text import NotJson, parse_json
 from runner.ground.plain import head, tail
+from runner.workflow.model import Permissions
+from runner.workflow.permission_hints import code_to_allow
+from runner.workflow.python_files import is_installed, may_run
 from runner.world.calls import Attempt, CallDone, Context, Outcome, PythonCall
 from runner.world.program_exits import decoded, details, how_ended
 from runner.world.tools.child_process import Finished, Launch, run
 from runner.world.tools.environment import child_environment, passed
-from runner.world.tools.paths import check_text, near_names
+from runner.world.tools.paths import check_text
 from runner.world.tools.refusal import Refusal
 
 HOST = str(Path(__file__).with_name("python_host.py"))
@@ -25,16 +28,21 @@ _LONGEST_TRACEBACK = 8000
 async def perform_python(call: PythonCall, attempt: Attempt, context: Context) -> Outcome:
     """Call a function; the output is what it returned. Raises Refusal.
 
-    The file needs no permission (the workflow names it); the environment does.
+    What runs is the recorded text of the tool's files; what their paths hold by now does not matter.
     """
     return _judged(call, await run(_permitted(call, attempt, context), context.grace))
 
 
 def _permitted(call: PythonCall, attempt: Attempt, context: Context) -> Launch:
-    passed_on = passed(call.pass_env, attempt.permissions.env, context.environment)
+    passed_on = passed(call.pass_env, attempt.permissions, context.environment)
     check_text(call.cwd)
-    _check_file(call)
-    request = {"file": call.file, "function": call.function, "arguments": call.arguments}
+    _check_code(call, attempt.permissions)
+    request = {
+        "file": call.file,
+        "function": call.function,
+        "arguments": call.arguments,
+        "modules": call.modules,
+    }
     return Launch(
         f"tool '{call.tool}'",
         (sys.executable, *OPTIONS, HOST),
@@ -46,13 +54,15 @@ def _permitted(call: PythonCall, attempt: Attempt, context: Context) -> Launch:
     )
 
 
-def _check_file(call: PythonCall) -> None:
+def _check_code(call: PythonCall, permissions: Permissions) -> None:
+    """Refuse a tool unless each file that it is made of may be run."""
     check_text(call.file)
-    file = Path(call.file)
-    if not file.is_file():
-        near = near_names(call.file, [str(file.parent)])
-        message = f"tool '{call.tool}' is to be found in '{call.file}', which is no file{near}"
-        raise Refusal("file_io", message, path=call.file)
+    for path in (call.file, *call.modules):
+        if may_run(path, permissions.python):
+            continue
+        why = "it belongs to the Python installation" if is_installed(path) else code_to_allow(path, permissions)
+        message = f"tool '{call.tool}' may not run '{path}': {why}"
+        raise Refusal("permission_denied", message, tool=call.tool, path=path)
 
 
 def _judged(call: PythonCall, finished: Finished) -> Outcome:

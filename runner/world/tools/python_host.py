@@ -1,23 +1,27 @@
 """Runs one function of a Python file: a program of its own, started by `python.py`, that imports nothing of `runner`.
 
-It is given `{file, function, arguments}` as JSON on stdin and the number of a pipe's descriptor as its last argument.
-To that pipe it writes `{"result": …}`, `{"refused": why}` or `{"error": {type, message, traceback}}`; what the function
+It is given `{file, function, arguments, modules}` as JSON on stdin and the number of a pipe's descriptor as its last
+argument. `modules` are the texts of the tool's files as they were recorded: these run, whatever the disk holds.
+To the pipe it writes `{"result": …}`, `{"refused": why}` or `{"error": {type, message, traceback}}`; what the function
 prints stays out of it.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import math
 import os
 import sys
 import traceback
+from collections.abc import Callable
+from importlib.machinery import ModuleSpec
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any
 
 AWAITING = str(Path(__file__).with_name("python_awaiting.py"))
+RECORDED = str(Path(__file__).with_name("python_recorded.py"))
 MAX_DEPTH = 99  # the report around the result is one level more
 _LARGEST = 2**63
 
@@ -28,30 +32,32 @@ def main() -> None:
     os.set_inheritable(channel, False)
     request = json.load(sys.stdin)  # to its end: the function finds nothing left
     sys.argv = [request["file"]]
-    report = answer(request["file"], request["function"], request["arguments"])
+    report = answer(request["file"], request["function"], request["arguments"], request["modules"])
     with os.fdopen(channel, "w", encoding="ascii") as pipe:
         pipe.write(report)
 
 
-def answer(file: str, function: str, arguments: dict[str, Any]) -> str:
+def answer(file: str, function: str, arguments: dict[str, Any], modules: dict[str, str]) -> str:
     """The report, as JSON."""
     try:
-        sys.path.insert(0, str(Path(file).parent))  # it may import its neighbours
-        result = call(load(file), function, arguments)
+        result = call(load(file, load(RECORDED).serve(file, modules)), function, arguments)
         refused = problem_with(result)
         return json.dumps({"refused": refused} if refused else {"result": result})
     except BaseException as error:  # noqa: BLE001 - SystemExit too: whatever a tool raises is its failure
         return json.dumps({"error": described(error)})
 
 
-def load(file: str) -> ModuleType:
-    """A file as a module, under its own name where nothing else bears it, so that pickling finds it."""
+def load(file: str, find: Callable[[str, str], ModuleSpec | None] = spec_from_file_location) -> ModuleType:
+    """A file as a module, under its own name where nothing else bears it, so that pickling finds it.
+
+    `find` says, of a name and the file, how it is loaded.
+    """
     stem = Path(file).stem
     name = f"wf_tool_{stem}" if stem in sys.modules or stem in sys.stdlib_module_names else stem
-    spec = importlib.util.spec_from_file_location(name, file)
+    spec = find(name, file)
     if spec is None or spec.loader is None:
         raise ImportError(f"{Path(file).name} is no Python file: its name must end in .py")
-    module = importlib.util.module_from_spec(spec)
+    module = module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
@@ -137,7 +143,7 @@ def words(error: BaseException) -> str:
 
 def own_part(trace: TracebackType | None) -> TracebackType | None:
     """The traceback below this file and the machinery that it uses."""
-    machinery = (__file__, AWAITING, "<frozen importlib", str(Path(os.__file__).with_name("asyncio")))
+    machinery = (__file__, AWAITING, RECORDED, "<frozen importlib", str(Path(os.__file__).with_name("asyncio")))
     while trace and trace.tb_frame.f_code.co_filename.startswith(machinery):
         trace = trace.tb_next
     return trace

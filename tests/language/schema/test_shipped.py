@@ -58,7 +58,7 @@ defaults:
   timeout: 2m
   retry: {max_attempts: 3, initial_interval: 1s, backoff: 2, max_interval: 30s, jitter: true, errors: [timeout]}
 limits: {max_steps: 500, timeout: 30m, max_concurrency: 8, max_depth: 10}
-permissions: {commands: [git], read: [.], write: [out], network: [], env: [GITHUB_TOKEN]}
+permissions: {commands: [git], read: [.], write: [out], python: [tools.py], network: [], env: [GITHUB_TOKEN]}
 schemas:
   level: {enum: [low, high]}
 agents:

@@ -9,22 +9,35 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from runner.world.tools.paths import lies_inside, near_names, opened_file, opened_folder, resolve
+from runner.workflow.model import Permissions
+from runner.workflow.python_files import is_below
+from runner.world.calls import Protected
+from runner.world.tools.paths import near_names, opened_file, opened_folder, resolve_to_read, resolve_to_write
 from runner.world.tools.refusal import Refusal
 
 PARTS = some.lists(some.sampled_from(["a", "b", "..", ".", "inner", "loop", "out", "a b", ".hidden"]), max_size=8)
 
 
+def reading(*roots: Path) -> Permissions:
+    return Permissions(read=tuple(map(str, roots)))
+
+
+def resolving(path: str, folder: Path, access: str, *roots: Path) -> str:
+    if access == "read":
+        return resolve_to_read(path, str(folder), reading(*roots))
+    return resolve_to_write(path, str(folder), Permissions(write=tuple(map(str, roots))), Protected())
+
+
 def refused(path: str, folder: Path, *roots: Path, access: str = "read") -> tuple[str, str]:
     with pytest.raises(Refusal) as refusal:
-        resolve(path, str(folder), [str(root) for root in roots], "write" if access == "write" else "read")
+        resolving(path, folder, access, *roots)
     return refusal.value.failure.type, refusal.value.message
 
 
 @given(some.lists(some.sampled_from(["a", "ab", "b"])), some.lists(some.sampled_from(["a", "ab", "b"])))
 def test_inside_is_by_whole_names(path: list[str], root: list[str]) -> None:
     at, below = "/" + "/".join(path), "/" + "/".join(root)
-    assert lies_inside(at, [below]) == PurePosixPath(at).is_relative_to(below)
+    assert is_below(at, [below]) == PurePosixPath(at).is_relative_to(below)
 
 
 @pytest.fixture(scope="module")
@@ -39,14 +52,14 @@ def maze(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @given(parts=PARTS)
-def test_what_is_resolved_lies_inside_and_is_the_place_itself(maze: Path, parts: list[str]) -> None:
+def test_what_is_resolved_is_below_and_is_the_place_itself(maze: Path, parts: list[str]) -> None:
     root = maze / "root"
     path = "/".join(parts) or "."
     try:
-        real = resolve(path, str(root), [str(root)], "read")
+        real = resolve_to_read(path, str(root), reading(root))
     except Refusal:
         return
-    assert lies_inside(real, [str(root)])
+    assert is_below(real, [str(root)])
     assert not (root / path).exists() or Path(real).samefile(root / path)
 
 
@@ -84,7 +97,7 @@ def test_a_link_that_takes_a_folders_place_after_the_check_is_not_followed(tmp_p
     secret = tmp_path / "secret"
     secret.mkdir()
     (secret / "a").write_text("theirs")
-    real = resolve("docs/a", str(root), [str(root)], "read")
+    real = resolve_to_read("docs/a", str(root), reading(root))
     (root / "docs").rename(root / "gone")
     (root / "docs").symlink_to(secret)
     with pytest.raises(NotADirectoryError), opened_file(real, "docs/a"):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from runner.workflow.model import Permissions
 from runner.world.calls import CallFailed, Outcome, PythonCall
@@ -121,11 +123,21 @@ def folder(tmp_path: Path) -> Path:
 
 
 def call(folder: Path, function: str, **arguments: Any) -> PythonCall:
-    return PythonCall("mine", str(folder / "tools.py"), function, arguments, str(folder))
+    return of_file(folder / "tools.py", function, **arguments)
+
+
+def of_file(file: Path, function: str, **arguments: Any) -> PythonCall:
+    """The call of a tool that is made of all files in its folder."""
+    modules = {str(path): path.read_text() for path in file.parent.rglob("*.py")}
+    return PythonCall("mine", str(file), function, arguments, str(file.parent), modules=modules)
 
 
 def calling(folder: Path, function: str, **arguments: Any) -> Outcome:
-    return perform(call(folder, function, **arguments))
+    return perform(call(folder, function, **arguments), permissions=permitting(folder))
+
+
+def permitting(*places: Path, **more: Any) -> Permissions:
+    return Permissions(python=tuple(str(place.resolve()) for place in places), **more)
 
 
 VALUES: list[Any] = [
@@ -253,7 +265,9 @@ def test_a_crash_of_the_interpreter_is_told_with_the_line_that_did_it(folder: Pa
 
 def test_a_tool_that_hangs_is_ended(folder: Path, notices: Notices) -> None:
     async def scenario() -> int:
-        task = asyncio.ensure_future(starting(call(folder, "hangs", notices=notices.path), grace=0.05))
+        task = asyncio.ensure_future(
+            starting(call(folder, "hangs", notices=notices.path), grace=0.05, permissions=permitting(folder))
+        )
         process = await notices.process()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -275,8 +289,8 @@ def test_a_tool_finds_its_neighbours_but_none_of_our_modules(folder: Path) -> No
 
 def test_a_file_named_like_a_module_of_the_library_takes_nothing_from_it(tmp_path: Path) -> None:
     (tmp_path / "json.py").write_text("import json\ndef f(): return [__name__, hasattr(json, 'dumps')]")
-    made = PythonCall("mine", str(tmp_path / "json.py"), "f", {}, str(tmp_path))
-    assert done(perform(made)) == ["wf_tool_json", True]
+    made = of_file(tmp_path / "json.py", "f")
+    assert done(perform(made, permissions=permitting(tmp_path))) == ["wf_tool_json", True]
 
 
 @pytest.mark.parametrize(
@@ -294,17 +308,30 @@ def test_a_file_that_can_not_be_loaded_says_why(tmp_path: Path, text: str, messa
     assert said.startswith(message)
 
 
-def test_a_file_that_is_not_there_is_named(folder: Path) -> None:
-    made = PythonCall("mine", str(folder / "tool.py"), "f", {}, str(folder))
-    message = f"tool 'mine' is to be found in '{folder}/tool.py', which is no file; did you mean 'tools.py'?"
-    assert failed(perform(made)) == ("file_io", message)
+def test_a_file_that_is_not_listed_is_not_run(folder: Path) -> None:
+    both, beside = [str(folder / name) for name in ("tools.py", "beside.py")], permitting(folder / "beside.py")
+    message = (
+        f"tool 'mine' may not run '{both[0]}': to allow it, add it under permissions: python: [{both[1]}, {both[0]}]"
+    )
+    assert failed(perform(call(folder, "module"), permissions=beside)) == ("permission_denied", message)
+    tools = permitting(folder / "tools.py")
+    assert failed(perform(call(folder, "module"), permissions=tools))[1].startswith(
+        f"tool 'mine' may not run '{both[1]}'"
+    )
+
+
+def test_nothing_that_is_installed_is_run_by_itself() -> None:
+    file = Path(subprocess.__file__)
+    made = PythonCall("mine", str(file), "getoutput", {"cmd": "true"}, "/", modules={str(file): file.read_text()})
+    message = f"tool 'mine' may not run '{file}': it belongs to the Python installation"
+    assert failed(perform(made, permissions=permitting(Path("/")))) == ("permission_denied", message)
 
 
 def test_a_tool_sees_what_a_command_sees(folder: Path) -> None:
-    made = PythonCall("mine", str(folder / "tools.py"), "sees", {}, str(folder), {"A": "1"}, ("TOKEN",))
+    made = replace(call(folder, "sees"), env={"A": "1"}, pass_env=("TOKEN",))
     own = {**OWN, "OPENAI_API_KEY": "sk-1", "PYTHONPATH": "/x", "TOKEN": "t"}
-    assert failed(perform(made, own=own))[0] == "permission_denied"
-    seen = done(perform(made, own=own, permissions=Permissions(env=frozenset({"TOKEN"}))))
+    assert failed(perform(made, own=own, permissions=permitting(folder)))[0] == "permission_denied"
+    seen = done(perform(made, own=own, permissions=permitting(folder, env=frozenset({"TOKEN"}))))
     key = f"{RUN}/build"
     step = {"WF_RUN_MARK": MARK, "WF_RUN_ID": RUN, "WF_STEP": "build", "WF_IDEMPOTENCY_KEY": key, "WF_ATTEMPT": "1"}
     assert seen == {**OWN, "A": "1", "TOKEN": "t", **step}

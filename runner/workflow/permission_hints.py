@@ -1,0 +1,108 @@
+"""What would allow what is refused: the line to add, in the file whose list lacks it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from runner.ground.errors import did_you_mean
+from runner.workflow.compiler.files import PATTERN, shown_as
+from runner.workflow.model import Permissions
+from runner.workflow.programs import is_permitted
+from runner.workflow.python_files import is_below, may_run
+
+Allows = Callable[[Permissions], bool]
+
+
+def program_refused(program: str, permissions: Permissions, search: str, cwd: str) -> str:
+    """Why a program may not be run, and the line that would allow it."""
+    near = did_you_mean(program, sorted(permissions.commands))
+    line = _to_allow(permissions, "commands", _named(program, cwd), _by_program(program, search, cwd))
+    return f"program '{program}' is not permitted{near}; {line}"
+
+
+def program_hint(program: str, permissions: Permissions, search: str, cwd: str, here: str) -> str:
+    """What a mistake in the file `here` says to do, so that a program may be run."""
+    return _hint(permissions, "commands", _named(program, cwd), _by_program(program, search, cwd), here)
+
+
+def _named(program: str, cwd: str) -> str:
+    """A program as a list may name it: by its name alone, or by where it lies."""
+    return os.path.normpath(os.path.join(cwd, program)) if "/" in program else program  # noqa: PTH118 - lexical
+
+
+def _by_program(program: str, search: str, cwd: str) -> Allows:
+    return lambda one: is_permitted(program, one.commands, search, cwd)
+
+
+def variable_to_allow(name: str, permissions: Permissions) -> str:
+    """What would allow an environment variable, as the end of a message."""
+    return _to_allow(permissions, "env", name, lambda one: name in one.env)
+
+
+def variable_hint(name: str, permissions: Permissions, here: str) -> str:
+    """What a mistake in the file `here` says to do, so that a variable may be taken, passed on or set."""
+    return _hint(permissions, "env", name, lambda one: name in one.env, here)
+
+
+def place_to_allow(real: str, permissions: Permissions, kind: str, folder: str) -> str:
+    """What would allow the file at a resolved path, as the end of a message; `folder` is the root file's."""
+    lacking = _lacking(permissions, lambda one: is_below(real, getattr(one, kind)))
+    lines = [f"'{_entry(real, one, folder)}' under permissions.{kind}{_of(one)}" for one in lacking]
+    return f"to allow it, add {', and '.join(lines)}"
+
+
+def code_to_allow(path: str, permissions: Permissions) -> str:
+    """What would let a Python file be run as a tool, as the end of a message."""
+    return _to_allow(permissions, "python", path, lambda one: may_run(path, one.python))
+
+
+def code_hint(path: str, permissions: Permissions, here: str) -> str:
+    """What a mistake in the file `here` says to do, so that a Python file may be run as a tool."""
+    return _hint(permissions, "python", path, lambda one: may_run(path, one.python), here)
+
+
+def _lacking(permissions: Permissions, allows: Allows) -> tuple[Permissions, ...]:
+    """The lists that do not allow something; all where each does, and says it in its own words."""
+    return tuple(one for one in permissions.lists if not allows(one)) or permissions.lists
+
+
+def _to_allow(permissions: Permissions, kind: str, name: str, allows: Allows) -> str:
+    lists = _lacking(permissions, allows)
+    lines = [f"under permissions{_of(one)}: {_line(one, kind, name)}" for one in lists]
+    return f"to allow it, add it {', and '.join(lines)}"
+
+
+def _hint(permissions: Permissions, kind: str, name: str, allows: Allows, here: str) -> str:
+    lines = (_in_file(one, kind, name, here) for one in _lacking(permissions, allows))
+    return f"add it{', and'.join(lines)}"
+
+
+def _in_file(one: Permissions, kind: str, name: str, here: str) -> str:
+    where = "" if one.file in {"", here} else f" in {shown_as(one.file)}"
+    return f"{where}: permissions: {{{_line(one, kind, name)}}}"
+
+
+def _of(one: Permissions) -> str:
+    """Whose list it is, in words."""
+    return f" of {shown_as(one.file)}" if one.file else ""
+
+
+def _line(one: Permissions, kind: str, name: str) -> str:
+    """A list with one more entry, as its file would say it."""
+    return f"{kind}: [{', '.join(dict.fromkeys(_entries(one, kind, name)))}]"
+
+
+def _entries(one: Permissions, kind: str, name: str) -> Iterator[str]:
+    listed: Iterable[str] = getattr(one, kind)
+    for entry in [*(listed if isinstance(listed, tuple) else sorted(listed)), name]:
+        shown = _entry(entry, one, "") if entry.startswith("/") else entry
+        yield f"./{shown}" if kind == "commands" and entry.startswith("/") and "/" not in shown else shown
+
+
+def _entry(path: str, one: Permissions, folder: str) -> str:
+    """A path as a list's own file names it: relative to its folder, unless far from there."""
+    own = str(Path(one.file).parent) if one.file and not one.file.startswith(PATTERN) else folder
+    shown = os.path.relpath(path, os.path.realpath(own)) if own else path
+    return path if shown.startswith("../..") else shown

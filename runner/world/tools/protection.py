@@ -1,0 +1,108 @@
+"""What no run may write, wherever its permissions let it write: what is code, now or the next time."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from importlib.machinery import all_suffixes
+from pathlib import Path
+
+from runner.workflow.compiler.files import PATTERN, pattern_path
+from runner.workflow.model import Workflow
+from runner.workflow.programs import places_of
+from runner.workflow.python_files import is_below, is_installed
+from runner.world.calls import Protected
+
+_HIDDEN: Mapping[str, str] = {
+    ".git": "nothing may be written to .git: git runs what stands there",
+    ".wf": "nothing may be written to .wf: wf keeps its settings and runs there",
+}
+"""Folders, and files, in which nothing is written: their names, in any case."""
+
+_DATABASE = ("", "-wal", "-shm", "-journal")
+_PACKAGE = str(Path(__file__).resolve().parents[2])
+_FIRST_LINE = 256
+"""The bytes in which a system looks for the interpreter of a script."""
+
+
+def protected(root: Workflow, database: str, search: str) -> Protected:
+    """What is protected in a run of a workflow. Its children may reach nothing that it may not reach itself."""
+    files = sorted(str(pattern_path(key)) if key.startswith(PATTERN) else key for key in root.texts)
+    own = root.granted
+    return Protected(tuple(files), database, own.python, tuple(sorted(own.commands)), search)
+
+
+def why_protected(real: str, protected: Protected) -> str:
+    """Why a resolved path may not be written; empty when it may be."""
+    for part in Path(real).parts:
+        if reason := _HIDDEN.get(part.casefold()):
+            return reason
+    if is_installed(real) or is_below(real, (_PACKAGE,)):
+        return "it belongs to wf, or to the Python that runs it"
+    if is_below(real, protected.python) and real.lower().endswith(tuple(all_suffixes())):
+        return "it is code: permissions.python lists it"
+    if Path(real).name == "HEAD" or any(_makes_repository(folder, real) for folder in Path(real).parents):
+        return "it is one of a git repository's own files, and git runs what stands there"
+    return next((why for why, paths in _kept(protected).items() if _is_one_of(real, paths)), "")
+
+
+def _makes_repository(folder: Path, real: str) -> bool:
+    """Whether a folder is what git takes for a repository, once there is a file at `real` below it."""
+    made = Path(real).relative_to(folder).parts[0].casefold()
+
+    def has(name: str) -> bool:
+        return made == name.casefold() or (folder / name).exists()
+
+    return has("HEAD") and (has("commondir") or (has("objects") and has("refs")))
+
+
+@lru_cache(maxsize=8)
+def _kept(protected: Protected) -> Mapping[str, frozenset[str]]:
+    """Single files that are never written, resolved, by the reason why."""
+    programs = [place for entry in protected.commands for place in places_of(entry, protected.search)]
+    interpreters = [found for place in programs for found in _interpreters(place, protected.search)]
+    database = [f"{protected.database}{ending}" for ending in _DATABASE if protected.database]
+    return {
+        "it is part of the workflow's own definition": _resolved(protected.files),
+        "it is the open database": _resolved(database),
+        "it is a program that permissions.commands lists, or would be taken for one": _resolved(programs),
+        "it runs the programs, or the tools, that the workflow calls": _resolved([*interpreters, sys.executable]),
+    }
+
+
+def _resolved(paths: Iterable[str]) -> frozenset[str]:
+    return frozenset(map(os.path.realpath, paths))
+
+
+def _interpreters(program: str, search: str) -> Iterator[str]:
+    """Where the interpreter of a script lies, and all places where it would be looked for."""
+    try:
+        with Path(program).open("rb") as file:
+            line = file.read(_FIRST_LINE).split(b"\n", 1)[0]
+    except OSError:
+        return
+    words = os.fsdecode(line[2:]).split() if line.startswith(b"#!") else []
+    yield from words[:1]
+    if words and words[0].endswith("/env"):
+        for word in words[1:]:
+            yield from places_of(word, search)
+
+
+def _is_one_of(real: str, paths: frozenset[str]) -> bool:
+    """Whether a path is one of these: by its name in any case, or by its file, whatever that is called there."""
+    if real in paths:
+        return True
+    try:
+        status = Path(real).stat()
+    except OSError:
+        return any(real.casefold() == path.casefold() for path in paths)
+    return any(_is_file(path, status) for path in paths)
+
+
+def _is_file(path: str, status: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(Path(path).stat(), status)
+    except OSError:
+        return False
