@@ -208,6 +208,7 @@ def _executor(run: str, mock: Json, secrets: Secrets, around: Surroundings) -> E
         around.environment,
         lambda step, text: around.audience.stream(step, str(secrets.mask(text))),
         mark=mark_of(run, secrets),
+        mask=lambda text: str(secrets.mask(text)),
     )
     return Executor(script or LiteLLM(), PERFORMERS, script, secrets, context)
 

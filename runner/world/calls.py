@@ -118,10 +118,16 @@ Streamer = Callable[[str, str], None]
 """Takes a step's path and a piece of streamed text."""
 
 
+def _as_it_is(text: str) -> str:
+    return text
+
+
 class Context(msgspec.Struct, frozen=True):
     """What a performer may use of its surroundings. `environment` is wf's own, to pass on from by permission.
 
     `mark` tells this run's processes from those of a run that bears the same id in another database.
+    `mask` puts references in the place of secrets: foreign text is given to it before it is cut, since a part of a
+    secret can't be found any more.
     """
 
     clock: Clock
@@ -129,6 +135,7 @@ class Context(msgspec.Struct, frozen=True):
     stream: Streamer = msgspec.field(default=lambda _step, _text: None)
     grace: float = 2.0
     mark: str = ""
+    mask: Callable[[str], str] = _as_it_is
 
 
 Performer = Callable[[Attempt, Context], Awaitable[Outcome]]
