@@ -21,7 +21,8 @@ FLOORS = {
         "ground": "errors clock resources plain json_value json_text",
         "language": "reference expression template source schema",
         "workflow": "model signature fingerprint inputs programs compiler analysis",
-        "record": """events event_schema address reducers run_state open_states edits node_records rewinding answers
+        "record": """events event_schema address reducers run_state open_states edits node_records rewriting rewinding
+            answers
             merging fold store projection snapshot history retention definitions soundness""",
         "world": "calls program_exits secrets providers tools",
         "nodes": "contract leaves conversation composites",

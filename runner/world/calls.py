@@ -96,6 +96,7 @@ class Attempt(msgspec.Struct, frozen=True):
     """One try of one call: who asks, the how-manieth, and what it may reach.
 
     `turn` counts the earlier attempts of this step, of its node, and of its agent (for scripted replies).
+    `reveals` says whether the call holds a secret.
     `idempotency_key` is the same for every attempt of the step, also after a crash.
     """
 
@@ -108,6 +109,7 @@ class Attempt(msgspec.Struct, frozen=True):
     call: AnyCall
     permissions: Permissions
     timeout: float | None = None
+    reveals: bool = False
 
     @property
     def idempotency_key(self) -> str:
