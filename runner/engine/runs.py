@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 from msgspec.structs import replace
@@ -60,6 +60,8 @@ class RunResult(msgspec.Struct, frozen=True):
     steps: int
     refused: str = ""
     """Why an answer that was given beforehand was refused; the run waits for another."""
+    secrets: tuple[str, ...] = ()
+    """The secret inputs that whoever goes on with it has to give: no variable of the environment does."""
     takeover: Takeover | None = None
     """What was taken over of its past, where that was changed."""
 
@@ -227,6 +229,20 @@ def _of_new(entry: Input, held: Mapping[str, Json], supplied: Mapping[str, Json]
     return "" if value is None else str(value)
 
 
+def needed_secrets(store: Store, state: RunState, environment: Mapping[str, str]) -> tuple[str, ...]:
+    """The secret inputs that have to be given when an open run goes on: no variable of the environment does."""
+    if state.ended or ROOT not in state.steps:
+        return ()
+    nonce = nonce_of(state)
+    known = [name for name, value in _inputs_of(state).items() if value == written_reference(name, nonce)]
+    return _not_in(environment, pinned(store, state).workflow, known) if known else ()
+
+
+def _not_in(environment: Mapping[str, str], workflow: Workflow, names: Iterable[str]) -> tuple[str, ...]:
+    entries = (workflow.inputs.get(name) for name in names)
+    return tuple(entry.name for entry in entries if entry is not None and entry.env not in environment)
+
+
 def nonce_of(state: RunState) -> str:
     """The nonce of a run's references on paper."""
     return str(state.options.get("nonce", ""))
@@ -260,7 +276,8 @@ async def run_engine(
             raise  # a mistake of ours: nothing that was recorded elsewhere is the reason
         raise not_ours(live.run, str(secrets.to_paper(f"{type(error).__name__}: {error}"))) from error
     refused = "" if engine.refused is None else str(engine.refused)
-    return _on_paper(replace(result_of(live.run, live.state), refused=refused), secrets)
+    needed = _not_in(around.environment, live.workflow, secrets.names)
+    return _on_paper(replace(result_of(live.run, live.state), refused=refused, secrets=needed), secrets)
 
 
 def _on_paper(result: RunResult, secrets: Secrets) -> RunResult:

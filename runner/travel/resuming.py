@@ -116,6 +116,14 @@ async def resume(
     return replace(result, takeover=version.takeover)
 
 
+def refuse_without_secrets(store: Store, run: str, given: Mapping[str, Json], environment: Mapping[str, str]) -> None:
+    """Raises UsageError when a run can't go on for want of a secret: said before anything is sent to it."""
+    state = load_state(store, run)
+    around = Surroundings(store, environment=environment)
+    if not state.ended:
+        secrets_again(pinned(store, state).workflow, state, given, around)
+
+
 async def _refuse_unavailable(row: RunRow, state: RunState, around: Surroundings) -> None:
     """Raises UsageError when the run has ended, RunBusy when another process drives it."""
     if state.ended:

@@ -10,6 +10,7 @@ import textwrap
 import time
 from base64 import b32encode, b64encode, encodebytes, urlsafe_b64encode
 from collections.abc import Callable
+from functools import partial
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -37,6 +38,10 @@ def in_lines(text: str, width: int, end: str = "\n") -> str:
     return end.join(text[at : at + width] for at in range(0, len(text), width))
 
 
+def base64_after(before: str, key: str, encode: Callable[[bytes], bytes] = b64encode) -> str:
+    return encode(f"{before}{key}!".encode()).decode()
+
+
 EXACT: dict[str, Callable[[str], str]] = {
     "itself": str,
     "JSON": lambda key: json.dumps({"a": [key]}),
@@ -51,10 +56,10 @@ EXACT: dict[str, Callable[[str], str]] = {
     "shell": shlex.quote,
     "hex": lambda key: key.encode().hex(),
     "hex in capitals": lambda key: key.encode().hex().upper(),
-    **{f"Base64 after {n}": (lambda key, n=n: b64encode(b"123"[:n] + key.encode() + b"!").decode()) for n in range(3)},
+    **{f"Base64 after {before!r}": partial(base64_after, before) for before in ("", "1", "12")},
     **{
-        f"Base64 of addresses {n}": (lambda key, n=n: urlsafe_b64encode(bytes(n) + key.encode()).decode())
-        for n in range(3)
+        f"Base64 of addresses after {before!r}": partial(base64_after, before, encode=urlsafe_b64encode)
+        for before in ("", "1", "12")
     },
     "Base32": lambda key: b32encode(key.encode()).decode(),
 }

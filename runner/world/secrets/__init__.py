@@ -29,6 +29,7 @@ class Secrets:
         self.nonce = nonce
         self._references = References(nonce)
         known = {name: value for name, value in values.items() if value}
+        self.names = tuple(known)
         self._masks = Masks(known, self._references.of, OWN) if known else None
 
     @property
