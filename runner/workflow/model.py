@@ -93,13 +93,15 @@ class Called(msgspec.Struct, frozen=True):
 class Started(msgspec.Struct, frozen=True):
     """A program that a node or a tool starts, and at which path below it the program is named.
 
-    `program` and `cwd` are None where a template says them. `pass_env` are variables passed on from wf's own.
+    `program` and `cwd` are None where a template says them. `pass_env` are variables passed on from wf's own. `argv`
+    stands item by item where the program, its first, is named.
     """
 
     at: JsonPath
     program: str | None
     cwd: str | None
     pass_env: tuple[str, ...]
+    argv: tuple[Template, ...] = ()
 
 
 class Traits(msgspec.Struct, frozen=True):
@@ -243,7 +245,7 @@ class Program(msgspec.Struct, frozen=True):
     def started(self, *at: str | int, by: str = "") -> Started:
         """The start of the program, named at a path below the node; `by` is the program that runs a text."""
         named = self.argv[0].source if self.argv and self.argv[0].literal else by
-        return Started(at, named or None, self.cwd.source if self.cwd.literal else None, self.pass_env)
+        return Started(at, named or None, self.cwd.source if self.cwd.literal else None, self.pass_env, self.argv)
 
 
 class Tool(msgspec.Struct, frozen=True):
