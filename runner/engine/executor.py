@@ -76,5 +76,5 @@ def _masked(outcome: Outcome, secrets: Secrets) -> Outcome:
     if isinstance(outcome, CallDone):
         return CallDone(output, usage)
     failure = outcome.failure
-    message, details = secrets.mask([failure.message, dict(failure.details)])
+    message, details = secrets.mask_parts([failure.message, dict(failure.details)])
     return CallFailed(Failure(failure.type, message, details, failure.retry_after), output, usage)

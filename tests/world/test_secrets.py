@@ -135,6 +135,12 @@ def test_a_secret_that_holds_another_is_masked_whole() -> None:
     assert masked == ["⟦secret:long:n⟧", {"⟦secret:short:n⟧": 1}]
 
 
+def test_what_is_left_of_a_secret_that_was_cut_is_masked_in_messages() -> None:
+    known = secrets(key=PLAIN)
+    said = known.to_paper(known.mask_parts([f"can't use {PLAIN[:-4]}…", "s3cr3t", f"…{PLAIN[3:]}{PLAIN[:8]}"]))
+    assert said == ["can't use ⟦secret:key:n⟧…", "s3cr3t", "…⟦secret:key:n⟧⟦secret:key:n⟧"]
+
+
 def test_a_reference_is_not_masked_again() -> None:
     one = secrets(word="secret:word")
     masked = one.mask("is secret:word")

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from runner.ground.errors import UsageError
 from runner.ground.json_value import Json
 from runner.world.secrets.forms import SHORTEST
+from runner.world.secrets.json_texts import mapped
 from runner.world.secrets.masks import Masks
-from runner.world.secrets.references import OWN, References, mapped, written_reference
+from runner.world.secrets.references import OWN, References, written_reference
 
 __all__ = ["CutReference", "Secrets", "written_reference"]
 
@@ -48,6 +49,10 @@ class Secrets:
     def mask(self, value: Json) -> Json:
         """Put references in the place of secrets, in whatever form they stand there, at any depth, in keys too."""
         return value if self._masks is None else self._masks.mask(value)
+
+    def mask_parts(self, value: Json) -> Json:
+        """The same of what messages say: also where a text was cut within a secret."""
+        return value if self._masks is None else self._masks.mask_parts(value)
 
     def to_paper(self, value: Json) -> Json:
         """The value as it is recorded, and shown to people."""

@@ -10,6 +10,7 @@ import msgspec
 
 from runner.ground.json_value import Json
 from runner.world.secrets.forms import SHORTEST, SHORTEST_SAID, lines, said_forms, written_forms
+from runner.world.secrets.json_texts import mapped
 from runner.world.secrets.needles import Found, Needles
 from runner.world.secrets.reading import DIGITS, LITERAL, TEXT, Reading
 
@@ -91,6 +92,11 @@ class Masks:
         for name, secret in secrets.items():
             looked.add(secret, partial(label, name))
         self._spared = spared
+        self._parts = {
+            secret[at : at + SHORTEST]: label(name, "")
+            for name, secret in secrets.items()
+            for at in range(len(secret) - SHORTEST + 1)
+        }
         self._stages = [stage for stage in looked.stages() if not stage.needles.is_empty]
         said = [stage for stage in self._stages if isinstance(stage, _Said)]
         self._said = {reading: [s.needles for s in said if s.reading is reading] for reading in (TEXT, LITERAL, DIGITS)}
@@ -112,15 +118,35 @@ class Masks:
             masked = found.split(separator)
         return _rebuilt(value, iter(masked))
 
+    def mask_parts(self, value: Json) -> Json:
+        """The value with parts of secrets masked too, as they are left where a text was cut: for messages."""
+        return mapped(self.mask(value), lambda text: self._around_spared(text, self._mask_cut))
+
+    def _mask_cut(self, text: str) -> str:
+        masked: list[str] = []
+        at = done = 0
+        while at + SHORTEST <= len(text):
+            label = self._parts.get(text[at : at + SHORTEST])
+            at += 1
+            if label is not None:
+                masked += (text[done : at - 1], label)
+                while text[at : at + SHORTEST] in self._parts:
+                    at += 1
+                done = at = at + SHORTEST - 1
+        return "".join((*masked, text[done:]))
+
     def _mask_text(self, text: str, separator: str) -> str:
         if not self._is_suspicious(text):
             return text
+        return self._around_spared(text, lambda part: self._mask_part(part, separator))
+
+    def _around_spared(self, text: str, change: Callable[[str], str]) -> str:
         parts: list[str] = []
         done = 0
         for spared in self._spared.finditer(text):
-            parts += (self._mask_part(text[done : spared.start()], separator), spared[0])
+            parts += (change(text[done : spared.start()]), spared[0])
             done = spared.end()
-        return "".join((*parts, self._mask_part(text[done:], separator)))
+        return "".join((*parts, change(text[done:])))
 
     def _is_suspicious(self, text: str) -> bool:
         """Whether a secret may stand in it. Most texts are done with after this."""

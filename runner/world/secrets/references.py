@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
 
 from runner.ground.json_value import Json
+from runner.world.secrets.json_texts import mapped
 from runner.world.secrets.reading import TEXT
 
 _FIRST = 0x100000
@@ -85,17 +85,6 @@ class References:
         if found[1]:
             return f"⟦{found[1][1:]}secret:{found[2]}:{self.nonce}⟧"
         return self.of(*found[2].partition(".")[::2])
-
-
-def mapped(value: Json, change: Callable[[str], str]) -> Json:
-    """The value with each text in it changed, at any depth, in keys too; the same value if none is."""
-    if isinstance(value, str):
-        return change(value)
-    if isinstance(value, list | tuple):
-        return type(value)(mapped(item, change) for item in value)
-    if isinstance(value, dict):
-        return {change(key): mapped(item, change) for key, item in value.items()}
-    return value
 
 
 def _draw() -> str:
