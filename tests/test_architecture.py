@@ -22,7 +22,8 @@ FLOORS = {
         "language": "reference expression template source schema",
         "workflow": """model signature fingerprint inputs programs python_files loader_variables compiler
             permission_hints analysis""",
-        "record": """events event_schema address reducers run_state open_states edits node_records rewinding answers
+        "record": """events event_schema address reducers run_state open_states edits node_records rewriting rewinding
+            answers
             merging fold store projection snapshot history retention definitions soundness""",
         "world": "calls program_exits secrets providers tools",
         "nodes": "contract leaves conversation composites",

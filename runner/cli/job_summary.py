@@ -16,6 +16,7 @@ from runner.ground.json_value import Json
 from runner.ground.plain import one_line
 from runner.record.answers import as_typed
 from runner.record.events import Commit
+from runner.record.history import load_state
 from runner.record.run_state import RunState
 from runner.record.store.contract import Store
 from runner.seeing.diagram import find_node
@@ -32,16 +33,16 @@ class JobSummary:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._run = ""
-        self._state = RunState()
 
-    def heard(self, commit: Commit, state: RunState) -> None:
-        self._run, self._state = commit.run, state
+    def heard(self, commit: Commit, _state: RunState) -> None:
+        self._run = commit.run
 
     def close(self) -> None:
         """Append the summary to the job's, and annotate the node whose failure the run could not take."""
         if not self._run:
             return
-        result, loaded = result_of(self._run, self._state), pinned(self._store, self._state)
+        state = load_state(self._store, self._run)
+        result, loaded = result_of(self._run, state), pinned(self._store, state)
         if result.error is not None and result.status == "failed":
             annotate([_failure(loaded, result.error)], err=True)
         if path := os.environ.get("GITHUB_STEP_SUMMARY"):

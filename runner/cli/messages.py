@@ -5,22 +5,24 @@ A process that drives the run takes it; else the run goes on here, or later.
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from typing import Any
 
 import click
 import msgspec
+from msgspec.structs import replace
 
 from runner.cli.driving import Manner, drive
 from runner.cli.options import database_option, parse_pairs, together
 from runner.cli.printing import document, resume_command
 from runner.cli.speaking import say, tell_json
 from runner.cli.stored import find_run, offer_steps, run_argument, writing
-from runner.engine.runs import result_of
+from runner.engine.runs import needed_secrets, result_of
 from runner.ground.clock import SystemClock
 from runner.ground.errors import EXIT_CANCELLED, EXIT_COMPLETED, UsageError, did_you_mean
 from runner.ground.json_text import NotJson, parse_json
-from runner.ground.json_value import Json
+from runner.ground.json_value import Json, same_json
 from runner.record.answers import names_step, parse_answer
 from runner.record.events import StepWaiting
 from runner.record.history import load_state
@@ -28,7 +30,7 @@ from runner.record.run_state import RunState
 from runner.record.store.contract import Message, RunRow, Store
 from runner.record.store.lease import may_take_over
 from runner.record.store.rules import ENDED
-from runner.travel.resuming import resume
+from runner.travel.resuming import refuse_without_secrets, resume
 
 LONGEST_NAME = 200
 
@@ -59,6 +61,9 @@ Examples:
 """
 
 _resume_option = click.option("--resume", "goes_on", is_flag=True, help="Go on with the run in this process.")
+_secrets_option = click.option(
+    "-i", "pairs", multiple=True, metavar="NAME=VALUE", help="With --resume: a secret input, once more."
+)
 _json_option = click.option(
     "--json", "as_document", is_flag=True, help="How the run stands then, as one JSON document on stdout."
 )
@@ -75,7 +80,7 @@ _resuming_options = together(
 @click.argument("step", shell_complete=offer_steps)
 @click.argument("value")
 @_resume_option
-@click.option("-i", "pairs", multiple=True, metavar="NAME=VALUE", help="With --resume: a secret input, once more.")
+@_secrets_option
 @_resuming_options
 def wf_answer(run: str, step: str, value: str, db: str | None, **given: Any) -> int:
     """Answer STEP of RUN with VALUE: a choice, a form as JSON, or a text. A wrong answer is refused.
@@ -87,8 +92,10 @@ def wf_answer(run: str, step: str, value: str, db: str | None, **given: Any) -> 
         row = find_run(store, run)
         asked = _asked(load_state(store, row.id), row, step)
         answer = parse_answer(asked, value)
-        _refuse_second(store, row, asked.step)
         message = Message(row.id, "answer", SystemClock().now(), asked.step, answer)
+        if given["goes_on"] and may_take_over(row, message.at) and _is_recorded(store, message):
+            return drive(store, partial(resume, row.id, secrets), msgspec.convert(given, Manner))
+        _refuse_second(store, row, asked.step)
         return _send(store, row, message, f"{asked.step} of run {row.id} is answered", given, secrets)
 
 
@@ -110,10 +117,20 @@ def _asked(state: RunState, row: RunRow, step: str) -> StepWaiting:
     raise UsageError(f"step '{step}' does not wait for an answer{did_you_mean(step, known)}", hint)
 
 
+def _is_recorded(store: Store, message: Message) -> bool:
+    """Whether the same answer is there already, and the run has not taken it yet."""
+    first = next((sent for sent in store.inbox(message.run) if _is_for(sent, message.target)), None)
+    return first is not None and same_json(first.value, message.value)
+
+
+def _is_for(sent: Message, step: str) -> bool:
+    return sent.kind == "answer" and sent.target == step
+
+
 def _refuse_second(store: Store, row: RunRow, step: str) -> None:
     """The first answer counts: the run takes it as soon as it goes on."""
-    if any(message.kind == "answer" and message.target == step for message in store.inbox(row.id)):
-        hint = f"it goes on with: {resume_command(row.id)}"
+    if any(_is_for(sent, step) for sent in store.inbox(row.id)):
+        hint = f"it goes on with: {resume_command(row.id, _secrets_of(store, row))}"
         raise UsageError(f"'{step}' has been answered already", hint)
 
 
@@ -122,10 +139,11 @@ def _refuse_second(store: Store, row: RunRow, step: str) -> None:
 @click.argument("name")
 @click.argument("data", required=False, metavar="[JSON]")
 @_resume_option
+@_secrets_option
 @_resuming_options
 def wf_signal(run: str, name: str, data: str | None, db: str | None, **given: Any) -> int:
     """Send the signal NAME to RUN, with JSON as its data. One wait takes it, the oldest signal first."""
-    value = _value(data)
+    value, secrets = _value(data), parse_pairs(given["pairs"], "-i NAME=VALUE")
     if not 0 < len(name) <= LONGEST_NAME:
         raise UsageError(f"a signal's name has 1 to {LONGEST_NAME} characters")
     with writing(db) as store:
@@ -134,7 +152,7 @@ def wf_signal(run: str, name: str, data: str | None, db: str | None, **given: An
         if awaited and name not in awaited:
             say(f"nothing waits for '{name}' now, but for: {', '.join(awaited)}; it is kept until something does")
         message = Message(row.id, "signal", SystemClock().now(), name, value)
-        return _send(store, row, message, f"the signal '{name}' for run {row.id} is recorded", given)
+        return _send(store, row, message, f"the signal '{name}' for run {row.id} is recorded", given, secrets)
 
 
 def _awaited(state: RunState) -> list[str]:
@@ -203,12 +221,20 @@ def _send(
 
     If no other process drives the run, and the options `given` say so, it goes on in this one.
     """
-    store.post(message)
     manner = msgspec.convert(given, Manner)
     is_free = may_take_over(row, message.at)
-    if is_free and given.get("goes_on"):
+    goes_on = is_free and given.get("goes_on")
+    if goes_on:
+        refuse_without_secrets(store, row.id, secrets or {}, os.environ)
+    store.post(message)
+    if goes_on:
         return drive(store, partial(resume, row.id, secrets or {}), manner)
-    say(f"{done}; {f'go on with: {resume_command(row.id)}' if is_free else f'{row.owner} runs it'}")
+    needed = _secrets_of(store, row)
+    say(f"{done}; {f'go on with: {resume_command(row.id, needed)}' if is_free else f'{row.owner} runs it'}")
     if manner.as_document:
-        tell_json(document(result_of(row.id, load_state(store, row.id))))
+        tell_json(document(replace(result_of(row.id, load_state(store, row.id)), secrets=needed)))
     return EXIT_COMPLETED
+
+
+def _secrets_of(store: Store, row: RunRow) -> tuple[str, ...]:
+    return needed_secrets(store, load_state(store, row.id), os.environ)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -32,25 +32,32 @@ KINDS = {"person": human.KIND.verb, "timer": wait.KIND.verb, "signal": "signal"}
 """What a step waits for: a person (`human`), a time (`wait`), a signal."""
 
 
-def command_for(run: str, waiting: StepWaiting) -> str:
-    """The command that lets a waiting step go on: it answers, sends a signal, or goes on when the time has come."""
+def command_for(run: str, waiting: StepWaiting, secrets: Sequence[str] = ()) -> str:
+    """The command that lets a waiting step go on: it answers, sends a signal, or goes on when the time has come.
+
+    `secrets` are the inputs that have to be given with it.
+    """
     if waiting.signals:
-        return signal_command(run, next(iter(waiting.signals.values())))
+        return signal_command(run, next(iter(waiting.signals.values())), secrets)
     if waiting.kind != "person":
-        return resume_command(run)
-    value, options = example_answer(waiting), ["--resume", *database_words()]
+        return resume_command(run, secrets)
+    value, options = example_answer(waiting), ["--resume", *_secret_words(secrets), *database_words()]
     ending = [*options, "--", value] if value.startswith("-") else [value, *options]
     return shlex.join(["wf", "answer", run, waiting.step, *ending])
 
 
-def signal_command(run: str, name: str) -> str:
+def signal_command(run: str, name: str, secrets: Sequence[str] = ()) -> str:
     """The command that sends a signal that a step waits for."""
-    return shlex.join(["wf", "signal", run, name, "--resume", *database_words()])
+    return shlex.join(["wf", "signal", run, name, "--resume", *_secret_words(secrets), *database_words()])
 
 
-def resume_command(run: str) -> str:
+def resume_command(run: str, secrets: Sequence[str] = ()) -> str:
     """The command that goes on with a run."""
-    return shlex.join(["wf", "resume", run, *database_words()])
+    return shlex.join(["wf", "resume", run, *_secret_words(secrets), *database_words()])
+
+
+def _secret_words(secrets: Sequence[str]) -> list[str]:
+    return [word for name in secrets for word in ("-i", f"{name}=VALUE")]
 
 
 def document(result: RunResult) -> dict[str, Json]:
@@ -66,7 +73,7 @@ def document(result: RunResult) -> dict[str, Json]:
                 "step": waiting.step,
                 "kind": KINDS[waiting.kind],
                 "prompt": waiting.prompt,
-                "command": command_for(result.run, waiting),
+                "command": command_for(result.run, waiting, result.secrets),
             }
             for waiting in result.waiting
         ],
@@ -123,12 +130,12 @@ def _say_waiting(result: RunResult) -> None:
             say(f"{waiting.step} waits for a person: {one_line(waiting.prompt, 300)}")
             if waiting.choices:
                 say(f"  one of: {', '.join(map(as_typed, waiting.choices))}")
-            say(f"  {command_for(result.run, waiting)}")
+            say(f"  {command_for(result.run, waiting, result.secrets)}")
         for name in waiting.signals.values():
             say(f"{waiting.step} waits for the signal '{name}'")
-            say(f"  {signal_command(result.run, name)}")
+            say(f"  {signal_command(result.run, name, result.secrets)}")
         if waiting.until is not None:
             say(f"{waiting.step}: its time comes at {moment(waiting.until)}, but while the run is paused that does")
-            say(f"  nothing by itself; from then on: {resume_command(result.run)}")
+            say(f"  nothing by itself; from then on: {resume_command(result.run, result.secrets)}")
     if not result.waiting:
-        say(f"  {resume_command(result.run)}")
+        say(f"  {resume_command(result.run, result.secrets)}")

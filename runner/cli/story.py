@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
 import click
+from msgspec.structs import replace
 
 from runner.cli.options import database_option
 from runner.cli.printing import command_for, document, resume_command
 from runner.cli.speaking import moment, natural, say, tell, tell_json
 from runner.cli.stored import find_run, reading, run_argument, was_left
-from runner.engine.runs import RunResult, result_of
+from runner.engine.runs import RunResult, needed_secrets, result_of
 from runner.ground.errors import EXIT_INTERRUPTED
 from runner.ground.json_value import Json
 from runner.ground.plain import one_line, plain
@@ -66,22 +68,22 @@ def wf_show(run: str, as_document: bool, db: str | None) -> None:
         row = find_run(store, run)
         state = load_state(store, row.id)
         tables = {name: read_table(store, row.id, name) for name in TABLES}
-    result = result_of(row.id, state)
+        result = replace(result_of(row.id, state), secrets=needed_secrets(store, state, os.environ))
     if as_document:
         tell_json(document(result) | tables)
         return
-    _header(row, state)
+    _header(row, state, result)
     tell("steps")
     for line in story(tables["steps"], tables["attempts"], tables["model_calls"]):
         tell(line)
     _footer(row, result)
 
 
-def _header(row: RunRow, state: RunState) -> None:
+def _header(row: RunRow, state: RunState, result: RunResult) -> None:
     tell(f"run {row.id}: {row.workflow} {row.version}".rstrip())
     tell(f"status    {state.status}{f' ({state.reason})' if state.reason else ''}")
     if was_left(row):
-        tell(f"          it was left by its process; go on with: {resume_command(row.id)}")
+        tell(f"          it was left by its process; go on with: {resume_command(row.id, result.secrets)}")
     if row.parent:
         tell(f"fork      of {row.parent}@{row.fork}")
     tell(f"started   {moment(row.created_at)}")
@@ -98,7 +100,7 @@ def _footer(row: RunRow, result: RunResult) -> None:
     for waiting in result.waiting:
         until = "" if waiting.until is None else f", until {moment(waiting.until)}"
         tell(f"waiting   {waiting.step}{until}{f': {one_line(waiting.prompt, 300)}' if waiting.prompt else ''}")
-        tell(f"          {command_for(row.id, waiting)}")
+        tell(f"          {command_for(row.id, waiting, result.secrets)}")
     if result.tokens:
         tell(f"used      {result.tokens} tokens, {dollars(result.cost_usd)}")
     if result.error is not None:

@@ -9,10 +9,10 @@ import msgspec
 from msgspec.structs import replace
 
 from runner.ground.errors import Failure
-from runner.world.calls import AnyCall, Attempt, Call, CallDone, CallFailed, Context, ModelCall, Outcome, Performer
+from runner.world.calls import Attempt, Call, CallDone, CallFailed, Context, ModelCall, Outcome, Performer
 from runner.world.providers.contract import Provider
 from runner.world.providers.scripted import Script
-from runner.world.secrets import Secrets
+from runner.world.secrets import CutReference, Secrets
 
 
 class Executor(msgspec.Struct, frozen=True):
@@ -29,9 +29,14 @@ class Executor(msgspec.Struct, frozen=True):
 
     async def perform(self, attempt: Attempt) -> Outcome:
         """Run one attempt to its end. Never raises but for cancellation; nothing secret is in what it returns."""
-        revealed = replace(attempt, call=_revealed(attempt.call, self.secrets))
         try:
-            outcome = await self._in_time(revealed)
+            outcome = await self._in_time(_revealed(attempt, self.secrets))
+        except CutReference:
+            words = (
+                "a part of a secret, or a secret that was changed, would be passed on: it can only be passed on whole"
+            )
+            hint = "use {{ inputs.NAME }} by itself, and let what is given the secret cut or encode it"
+            outcome = CallFailed(Failure("input_invalid", f"{words}; {hint}"))
         except Exception as error:  # noqa: BLE001 - a mistake of ours must fail the step, not lose the run
             outcome = CallFailed(Failure("unknown", f"{type(error).__name__}: {error}"))
         return _masked(outcome, self.secrets)
@@ -54,15 +59,22 @@ class Executor(msgspec.Struct, frozen=True):
         return await self.performers[type(attempt.call)](attempt, self.context)
 
 
-def _revealed(call: AnyCall, secrets: Secrets) -> AnyCall:
-    fields = {name: secrets.reveal(getattr(call, name)) for name in call.__struct_fields__}
-    return replace(call, **fields)
+def _revealed(attempt: Attempt, secrets: Secrets) -> Attempt:
+    """The attempt with the secrets in its call. Raises CutReference."""
+    if not secrets.any:
+        return attempt
+    given = {name: getattr(attempt.call, name) for name in attempt.call.__struct_fields__}
+    fields = {name: secrets.reveal(value) for name, value in given.items()}
+    return replace(attempt, call=replace(attempt.call, **fields), reveals=fields != given)
 
 
 def _masked(outcome: Outcome, secrets: Secrets) -> Outcome:
+    if not secrets.any:
+        return outcome
+    output = secrets.mask(outcome.output)
+    usage = outcome.usage and replace(outcome.usage, model=secrets.mask(outcome.usage.model))
     if isinstance(outcome, CallDone):
-        return replace(outcome, output=secrets.mask(outcome.output))
+        return CallDone(output, usage)
     failure = outcome.failure
-    details = secrets.mask(dict(failure.details))
-    shown = Failure(failure.type, secrets.mask(failure.message), details, failure.retry_after)
-    return replace(outcome, failure=shown, output=secrets.mask(outcome.output))
+    message, details = secrets.mask_parts([failure.message, dict(failure.details)])
+    return CallFailed(Failure(failure.type, message, details, failure.retry_after), output, usage)

@@ -46,6 +46,7 @@ class Engine:
         self._live = live
         self._recorder = recorder
         self._around = around
+        self._secrets = executor.secrets
         self._stop = Stop(around.clock, around.grace)
         self._inbox = Inbox(recorder, live.state, around.clock.now())
         self._timers = Timers(live, around.clock)
@@ -159,9 +160,9 @@ class Engine:
             case "answer":
                 return self._questions.answer(message.target, message.value)
             case "signal":
-                return [Signalled(message.id, message.target, message.value)]
+                return [Signalled(message.id, message.target, self._secrets.mask(message.value))]
             case "cancel":
-                return [CancelRequested(str(message.value or "cancelled from outside"))]
+                return [CancelRequested(str(self._secrets.mask(message.value) or "cancelled from outside"))]
             case "pause":
                 self.stop("asked")
                 return []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from msgspec.structs import replace
+
 from runner.engine.inbox import Inbox
 from runner.engine.scheduler.happenings import Answered, Happening
 from runner.engine.surroundings import Asker, Audience, Unattended
@@ -59,7 +61,7 @@ class Questions:
 
     async def _put(self, asked: StepWaiting, ask: Asker) -> None:
         try:
-            self._inbox.report(self._answered(asked, await ask(asked)))
+            self._inbox.report(self._answered(asked, await ask(self._shown(asked))))
         except Unattended:
             self._ask = None
             self._tasks.forget(asked.step)
@@ -76,7 +78,7 @@ class Questions:
             return self._not_taken(step, value, str(error))
 
     def _not_taken(self, step: str, value: Json, why: str) -> list[Happening]:
-        shown, why = self._secrets.mask([as_typed(value), why])
+        shown, why = self._secrets.shown([as_typed(value), why])
         self._audience.warned(f"the answer '{one_line(shown)}' for step {step} was not taken: {why}")
         return []
 
@@ -92,6 +94,11 @@ class Questions:
         step = self._state.steps.get(path)
         waiting = None if step is None else step.waiting
         return waiting if waiting is not None and waiting.kind == "person" else None
+
+    def _shown(self, asked: StepWaiting) -> StepWaiting:
+        """A question as people may see it."""
+        shown = {name: self._secrets.to_paper(getattr(asked, name)) for name in ("prompt", "choices", "schema")}
+        return replace(asked, **shown)
 
     def _answered(self, asked: StepWaiting, value: Json) -> Answered:
         return Answered(asked.step, self._secrets.mask(value))

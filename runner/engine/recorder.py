@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 
+import msgspec
+
 from runner.ground.clock import Clock
 from runner.ground.errors import StoreError
 from runner.record.events import AnyEvent, Commit, RunForked, RunStarted
-from runner.record.history import Reopened
+from runner.record.history import OnPaper, Reopened
 from runner.record.run_state import RunState
 from runner.record.snapshot import encode_state, should_snapshot
 from runner.record.store.contract import Message, Owner, Snapshot, Store
@@ -16,6 +18,11 @@ from runner.record.store.lease import beat_seconds
 
 _STARTS = (RunStarted, RunForked)
 """The events that a run begins with."""
+
+
+def events_on_paper(events: tuple[AnyEvent, ...], on_paper: OnPaper) -> tuple[AnyEvent, ...]:
+    """Events as they are recorded, and told to who listens: without this process's own references to secrets."""
+    return msgspec.convert(on_paper(msgspec.to_builtins(events)), tuple[AnyEvent, ...])
 
 
 class Recorder:
@@ -32,9 +39,11 @@ class Recorder:
         self._next_beat = clock.monotonic() + beat_seconds(owner)
 
     def commit_of(self, events: tuple[AnyEvent, ...], state: RunState) -> Commit:
-        """What a decision made, ready to be recorded; `state` has it folded in."""
-        commit = Commit(self._run, state.seq - len(events) + 1, events, state.at, self._epoch)
-        self._past.projector.add(commit, state)
+        """What a decision made, ready to be recorded, as it is on paper; `state` has it folded in."""
+        past = self._past
+        written = events if past.on_paper is None else events_on_paper(events, past.on_paper)
+        commit = Commit(self._run, state.seq - len(events) + 1, written, state.at, self._epoch)
+        past.projector.add(commit, state)
         return commit
 
     def record(self, commits: Sequence[Commit], state: RunState, taken: Sequence[int] = ()) -> None:
@@ -61,7 +70,8 @@ class Recorder:
 
     def _save_snapshot(self, commit: Commit, state: RunState) -> None:
         past = self._past
-        snapshot = Snapshot(self._run, commit.last, commit.at, encode_state(state))
+        written = encode_state(state) if past.on_paper is None else past.on_paper(encode_state(state))
+        snapshot = Snapshot(self._run, commit.last, commit.at, written)
         past.last_snapshot_bytes = self._store.save_snapshot(snapshot, past.projector.take(), self._epoch)
         past.bytes_since = 0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 from msgspec.structs import replace
@@ -23,22 +23,24 @@ from runner.ground.errors import StoreError, UsageError
 from runner.ground.json_value import Json
 from runner.ground.plain import one_line
 from runner.nodes.contract import StepFailed
+from runner.record.address import ROOT
 from runner.record.definitions import definition_of, folder_of, texts_of
 from runner.record.events import FORMAT, RunStarted, StepWaiting
 from runner.record.fold import IMPOSSIBLE
 from runner.record.history import Reopened
 from runner.record.projection import Projector
+from runner.record.rewriting import change_texts
 from runner.record.run_state import RunState, Step
 from runner.record.store.contract import Store
 from runner.record.store.lease import current_owner
 from runner.workflow.compiler import RecordedFiles
 from runner.workflow.inputs import InputsInvalid, check_inputs, parse_input
-from runner.workflow.model import Loaded, Workflow
+from runner.workflow.model import Input, Loaded, Workflow
 from runner.workflow.permission_hints import variable_to_allow
 from runner.world.calls import Context
 from runner.world.providers.live import LiteLLM
 from runner.world.providers.scripted import Script
-from runner.world.secrets import Secrets, reference
+from runner.world.secrets import Secrets, written_reference
 from runner.world.tools.environment import search_path
 from runner.world.tools.performers import PERFORMERS
 from runner.world.tools.program_hashes import program_hashes
@@ -62,6 +64,8 @@ class RunResult(msgspec.Struct, frozen=True):
     steps: int
     refused: str = ""
     """Why an answer that was given beforehand was refused; the run waits for another."""
+    secrets: tuple[str, ...] = ()
+    """The secret inputs that whoever goes on with it has to give: no variable of the environment does."""
     takeover: Takeover | None = None
     """What was taken over of its past, where that was changed."""
 
@@ -111,7 +115,7 @@ async def start(prepared: Prepared, around: Surroundings) -> RunResult:
         inputs=inputs,
         state=state,
         options=options,
-        name=choices.name,
+        name=prepared.secrets.mask(choices.name),
         format=FORMAT,
     )
     state_of_run = RunState()
@@ -146,7 +150,7 @@ def resolve_inputs(
     }
     secrets = Secrets(nonce, hidden)
     shown = {
-        name: reference(name, nonce) if hidden.get(name) else secrets.mask(value) for name, value in values.items()
+        name: secrets.reference(name) if hidden.get(name) else secrets.mask(value) for name, value in values.items()
     }
     return shown, secrets
 
@@ -178,22 +182,91 @@ def pinned(store: Store, state: RunState, definition: str = "") -> Loaded:
     return load_recorded(path, RecordedFiles(texts), state.options)
 
 
-def secrets_again(workflow: Workflow, state: RunState, given: Mapping[str, Json], around: Surroundings) -> Secrets:
-    """A recorded run's secrets, supplied again. Raises UsageError when one is missing."""
-    started = state.started
-    assert started is not None, "a recorded run has started"
-    nonce = str(started.options.get("nonce", ""))
-    values: dict[str, str] = {}
+class Supplied(msgspec.Struct, frozen=True):
+    """A recorded run's secrets in this process.
+
+    `hidden` are inputs that are secret only from now on, with the references that take their places on paper; `options`
+    change with that; `warnings` tell which of them stand in the record before.
+    """
+
+    secrets: Secrets
+    hidden: dict[str, str] = {}
+    options: dict[str, Json] = {}
+    warnings: tuple[str, ...] = ()
+
+
+def secrets_again(workflow: Workflow, state: RunState, given: Mapping[str, Json], around: Surroundings) -> Supplied:
+    """A recorded run's secrets, supplied again; and those that the workflow, if it is another now, adds.
+
+    Raises UsageError when one is missing or too short, InputsInvalid when one that is added does not fit.
+    """
+    held = _inputs_of(state)
+    nonce = nonce_of(state)
     supplied = {**_from_environment(workflow, given, around.environment), **given}
-    for name, entry in workflow.inputs.items():
-        if not entry.secret or started.inputs.get(name) != reference(name, nonce):
-            continue
+    declared = [entry for entry in workflow.inputs.values() if entry.secret]
+    known = [entry.name for entry in declared if held.get(entry.name) == written_reference(entry.name, nonce)]
+    for name in known:
         if name not in supplied:
             raise UsageError(
                 f"secret input '{name}' is needed again", f"give it with -i {name}=…, or by its environment variable"
             )
-        values[name] = str(supplied[name])
-    return Secrets(nonce, values)
+    values = {name: str(supplied[name]) for name in known}
+    fresh = {entry.name: _of_new(entry, held, supplied) for entry in declared if entry.name not in known}
+    hidden = {name: value for name, value in fresh.items() if value}
+    if hidden and not known:
+        nonce = around.clock.fresh_id()  # what was recorded before may hold what looks like a reference of the old one
+    warnings = tuple(
+        f"input '{name}' is secret from now on, but what was recorded before holds its value in clear: "
+        "change it, or delete the run when it has ended"
+        for name in hidden
+        if name in held
+    )
+    marks = {name: written_reference(name, nonce) for name in hidden}
+    options: dict[str, Json] = {"nonce": nonce} if nonce != nonce_of(state) else {}
+    return Supplied(Secrets(nonce, values | hidden), marks, options, warnings)
+
+
+def _inputs_of(state: RunState) -> Mapping[str, Json]:
+    """The inputs that an open run holds by now."""
+    root = state.steps[ROOT].invocation
+    assert root is not None, "the run itself is a workflow"
+    return root.inputs
+
+
+def _of_new(entry: Input, held: Mapping[str, Json], supplied: Mapping[str, Json]) -> str:
+    """The value of an input that was no secret before: the one that the run holds, or the one given now."""
+    if entry.name in held:
+        value = held[entry.name]
+    elif entry.name in supplied:
+        value = check_inputs({entry.name: entry}, {entry.name: supplied[entry.name]})[entry.name]
+    else:
+        value = entry.default
+    return "" if value is None else str(value)
+
+
+def needed_secrets(store: Store, state: RunState, environment: Mapping[str, str]) -> tuple[str, ...]:
+    """The secret inputs that have to be given when an open run goes on: no variable of the environment does."""
+    if state.ended or ROOT not in state.steps:
+        return ()
+    nonce = nonce_of(state)
+    known = [name for name, value in _inputs_of(state).items() if value == written_reference(name, nonce)]
+    return _not_in(environment, pinned(store, state).workflow, known) if known else ()
+
+
+def _not_in(environment: Mapping[str, str], workflow: Workflow, names: Iterable[str]) -> tuple[str, ...]:
+    entries = (workflow.inputs.get(name) for name in names)
+    return tuple(entry.name for entry in entries if entry is not None and entry.env not in environment)
+
+
+def nonce_of(state: RunState) -> str:
+    """The nonce of a run's references on paper."""
+    return str(state.options.get("nonce", ""))
+
+
+def into_memory(state: RunState, secrets: Secrets) -> None:
+    """Put this process's references in the place of those that a run's state was recorded with."""
+    if secrets.any:
+        change_texts(state, secrets.from_paper)
 
 
 async def run_engine(
@@ -202,6 +275,10 @@ async def run_engine(
     """Drive a run from its first happening in this process until it ends or pauses."""
     if around.concurrency is not None:
         live.most = min(around.concurrency, live.most)
+    if secrets.any:
+        live.on_paper = secrets.to_paper
+        reopened.on_paper = secrets.to_paper
+        reopened.projector.follow(live.state, secrets.to_paper)
     recorder = Recorder(around.store, live.run, current_owner(lease=around.lease), epoch, around.clock, reopened)
     options = {**live.state.options, **first.options}
     engine = Engine(live, recorder, _executor(live, options, secrets, around), around)
@@ -211,9 +288,19 @@ async def run_engine(
     except IMPOSSIBLE as error:
         if isinstance(first, RunStarted):
             raise  # a mistake of ours: nothing that was recorded elsewhere is the reason
-        raise not_ours(live.run, error) from error
-    result = result_of(live.run, live.state)
-    return result if engine.refused is None else replace(result, refused=str(engine.refused))
+        raise not_ours(live.run, str(secrets.to_paper(f"{type(error).__name__}: {error}"))) from error
+    refused = "" if engine.refused is None else str(engine.refused)
+    needed = _not_in(around.environment, live.workflow, secrets.names)
+    return _on_paper(replace(result_of(live.run, live.state), refused=refused, secrets=needed), secrets)
+
+
+def _on_paper(result: RunResult, secrets: Secrets) -> RunResult:
+    """How a run stands, as it is shown."""
+    if not secrets.any:
+        return result
+    waiting = msgspec.convert(secrets.to_paper(msgspec.to_builtins(result.waiting)), tuple[StepWaiting, ...])
+    outputs, error, refused = secrets.to_paper([dict(result.outputs), result.error, secrets.mask(result.refused)])
+    return replace(result, waiting=waiting, outputs=outputs, error=error, refused=refused)
 
 
 def programs_of(workflow: Workflow, around: Surroundings) -> dict[str, Json]:
@@ -228,10 +315,11 @@ def _executor(live: Live, options: Mapping[str, Json], secrets: Secrets, around:
     context = Context(
         around.clock,
         around.environment,
-        lambda step, text: around.audience.stream(step, str(secrets.mask(text))),
-        mark=mark_of(live.run, secrets),
+        lambda step, text: around.audience.stream(step, str(secrets.shown(text))),
+        mark=mark_of(live.run, secrets.nonce),
         protected=protected(live.workflow, around.store.file, search_path(around.environment)),
         programs=options.get("programs", {}),
+        mask=lambda text: str(secrets.mask(text)),
     )
     return Executor(script or LiteLLM(), PERFORMERS, script, secrets, context)
 
@@ -243,9 +331,9 @@ def not_ours(run: str, why: Exception | str) -> StoreError:
     return StoreError(words, f"`wf show {run}` shows the record; to run the workflow again: wf run")
 
 
-def mark_of(run: str, secrets: Secrets) -> str:
-    """What marks a run's processes. Its nonce is not told by it: who knows that can write references to secrets."""
-    return hashlib.sha256(f"{run}\0{secrets.nonce}".encode()).hexdigest()[:16]
+def mark_of(run: str, nonce: str) -> str:
+    """What marks a run's processes: it tells them from those of a run that bears the same id elsewhere."""
+    return hashlib.sha256(f"{run}\0{nonce}".encode()).hexdigest()[:16]
 
 
 def _waits_for(step: Step) -> StepWaiting | None:

@@ -19,7 +19,10 @@ from runner.world.calls import Streamer
 
 
 class Listener(Protocol):
-    """Hears every commit after it is recorded, until the run leaves this process."""
+    """Hears every commit after it is recorded, until the run leaves this process.
+
+    The commit may be shown. `state` is the engine's own: its texts hold what stands for secrets in memory, and may not.
+    """
 
     def heard(self, commit: Commit, state: RunState) -> None: ...
     def close(self) -> None: ...

@@ -77,6 +77,7 @@ class RunResumed(Event, frozen=True, tag="run_resumed"):
     """A process took the run up again, under a new epoch of its lease; by another `definition` if that is named.
 
     `options` win over those of the past; `adapted` is what that changes of open workflows, by the step that calls each.
+    `hidden` are inputs that are secret from now on, with the references that take the place of their values.
     """
 
     epoch: int
@@ -84,6 +85,7 @@ class RunResumed(Event, frozen=True, tag="run_resumed"):
     version: str = ""
     options: dict[str, Json] = {}
     adapted: dict[str, Adapted] = {}
+    hidden: dict[str, str] = {}
 
 
 class RunForked(Event, frozen=True, tag="run_forked"):
@@ -91,7 +93,8 @@ class RunForked(Event, frozen=True, tag="run_forked"):
 
     `state` and `inputs` are what the fork changes of the workflow's own, `frames` of the states of open branches and
     called workflows, by address; `contributed` is what an edited branch contributes to these keys in the place of all
-    that it did, and what the reducer `first` then has its value by. `options` and `adapted` are as in `RunResumed`.
+    that it did, and what the reducer `first` then has its value by. `options`, `adapted`, `hidden` are as in
+    `RunResumed`.
     Times that open steps wait for move by `shift` (s). `anew` are the open steps that begin anew: what they had opened
     is gone, and failures before do not count.
     """
@@ -109,6 +112,7 @@ class RunForked(Event, frozen=True, tag="run_forked"):
     frames: dict[str, dict[str, Json]] = {}
     contributed: dict[str, tuple[Write, ...]] = {}
     adapted: dict[str, Adapted] = {}
+    hidden: dict[str, str] = {}
 
 
 class RunEnded(Event, frozen=True, tag="run_ended"):

@@ -37,6 +37,7 @@ from runner.record.merging import contributions, starting_state
 from runner.record.node_records import arrived, ended, nodes_around
 from runner.record.reducers import ReducerError, State, contribute
 from runner.record.rewinding import rewind
+from runner.record.rewriting import hide
 from runner.record.run_state import Child, Frame, Invocation, Nodes, RunState, Step
 
 IMPOSSIBLE = (LookupError, AssertionError, TypeError, AttributeError, ValueError, ReducerError, RecursionError)
@@ -78,6 +79,7 @@ def _run_resumed(run: RunState, event: RunResumed) -> None:
     run.overrides = {**run.overrides, **event.options}
     for home, adapted in event.adapted.items():
         adapt(run, home, adapted)
+    hide(run, event.hidden)
     _forget_the_pause(run)
     for path in run.retrying:
         _bound_retry(run.steps[path], run.at)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -20,6 +20,8 @@ from runner.record.store.payload import DOCTOR
 from runner.record.store.rules import status_after
 from runner.record.store.tables import PROJECTED, merge_rows
 
+OnPaper = Callable[[Json], Json]
+
 
 class Checkpoint(msgspec.Struct, frozen=True):
     """A point that a run can be restored to: `RUN@seq`. `ended` are the steps that ended with it, with their status.
@@ -34,12 +36,16 @@ class Checkpoint(msgspec.Struct, frozen=True):
 
 
 class Reopened(msgspec.Struct):
-    """A run taken up again: its state, the projector that goes on from it, and what the next snapshot is weighed by."""
+    """A run taken up again: its state, the projector that goes on from it, and what the next snapshot is weighed by.
+
+    `on_paper` gives a value as it is recorded, where that is not as it is in memory.
+    """
 
     state: RunState
     projector: Projector
     bytes_since: int
     last_snapshot_bytes: int
+    on_paper: OnPaper | None = None
 
 
 def load_state(store: Store, run: str, upto: int | None = None) -> RunState:

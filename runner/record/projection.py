@@ -71,6 +71,13 @@ class Projector:
         self._pending: list[Commit] = []
         self._live = _root_state(state)
         self._values: dict[str, Json] = dict(self._live or {})
+        self._on_paper: Callable[[Json], Json] = lambda value: value
+
+    def follow(self, state: RunState, on_paper: Callable[[Json], Json]) -> None:
+        """Go on with the same state as it is in memory; `on_paper` gives its values as they are recorded."""
+        self._live = _root_state(state)
+        self._values = dict(self._live or {})
+        self._on_paper = on_paper
 
     def add(self, commit: Commit, state: RunState) -> None:
         """Take in a commit; `state` is the run's with this commit folded in."""
@@ -105,7 +112,8 @@ class Projector:
             value = live[key]
             if key not in values or not _written_alike(values[key], value):
                 values[key] = value
-                self._rows["workflow_state"][key] = {"key": key, "value": value, "seq": commit.last, "at": commit.at}
+                row = {"key": key, "value": self._on_paper(value), "seq": commit.last, "at": commit.at}
+                self._rows["workflow_state"][key] = row
 
     def step_started(self, event: StepStarted, moment: _Moment) -> None:
         """A step, and its first attempt unless it is queued; what a model was asked."""

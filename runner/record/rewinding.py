@@ -8,6 +8,7 @@ from runner.ground.json_value import Json
 from runner.record.address import ROOT
 from runner.record.edits import adapt, edit
 from runner.record.events import RunForked
+from runner.record.rewriting import hide
 from runner.record.run_state import PENDING, RunState, Step
 
 
@@ -17,6 +18,7 @@ def rewind(run: RunState, event: RunForked) -> None:
         _begin_anew(run, run.steps[path])
     for home, adapted in event.adapted.items():
         adapt(run, home, adapted)
+    hide(run, event.hidden)
     _edit(run, event)
     for step in run.steps.values():
         _delay(step, event.shift)

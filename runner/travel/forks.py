@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from runner.engine.loading import load_workflow, with_absolute_paths
 from runner.engine.run_options import RunOptions, refuse_unknown_models
-from runner.engine.runs import RunResult, pinned, programs_of, run_engine, secrets_again
+from runner.engine.runs import RunResult, Supplied, into_memory, pinned, programs_of, run_engine, secrets_again
 from runner.engine.scheduler import Live
 from runner.engine.surroundings import Surroundings
 from runner.engine.takeover import Takeover
@@ -19,7 +19,7 @@ from runner.ground.json_value import Json
 from runner.nodes import KINDS
 from runner.record.address import ROOT, is_inside
 from runner.record.definitions import definition_of, folder_of
-from runner.record.events import FrameOpened, RunForked, StepEnded
+from runner.record.events import FrameOpened, RunForked, StepEnded, Write
 from runner.record.fold import apply
 from runner.record.history import fork_of, load_state
 from runner.record.run_state import RunState, Step
@@ -44,6 +44,16 @@ class Changes(msgspec.Struct, frozen=True):
     workflow: str = ""
     choices: RunOptions = msgspec.field(default_factory=RunOptions)
     secrets: Mapping[str, Json] = msgspec.field(default_factory=dict)
+
+
+class _Edits(msgspec.Struct):
+    """What a fork takes from the command line."""
+
+    state: dict[str, Json]
+    inputs: dict[str, Json]
+    frames: dict[str, dict[str, Json]]
+    contributed: dict[str, tuple[Write, ...]]
+    options: dict[str, Json]
 
 
 async def retry(run: str, changes: Changes, around: Surroundings) -> RunResult:
@@ -99,6 +109,7 @@ async def fork(run: str, at: int, changes: Changes, around: Surroundings, retrie
     refuse_unknown_models(workflow, changes.choices.models)
     options |= {"programs": {}} if "programs" in state.options else {}
     options |= programs_of(workflow, around)
+    supplied = secrets_again(workflow, state, changes.secrets, around)
     anew = _begun_anew(run, state, before, loaded, _calls_for(state, retried))
     plain = RunForked(
         run,
@@ -107,20 +118,35 @@ async def fork(run: str, at: int, changes: Changes, around: Surroundings, retrie
         workflow.version,
         loaded.hash,
         inputs=_edited_inputs(workflow, changes.inputs),
-        options=options if loaded is before else {**options, "folder": folder_of(workflow)},
+        options=supplied.options | (options if loaded is before else {**options, "folder": folder_of(workflow)}),
         shift=max(0.0, around.clock.now() - state.at),
         anew=anew,
         adapted={} if loaded is before else adapted(Live(run, before.workflow, state), workflow, anew),
+        hidden=supplied.hidden,
     )
     forked, warnings = edited(plain, state, workflow, changes.states, openings(around.store, run, at))
     takeover = Takeover() if loaded is before else _takeover(around.store, state, workflow, forked)
-    takeover = replace(takeover, warnings=warnings)
-    secrets = secrets_again(workflow, state, changes.secrets, around)
+    takeover = replace(takeover, warnings=(*supplied.warnings, *warnings))
     around.store.save_definition(definition_of(loaded))
     name = changes.choices.run or around.clock.fresh_id()
     around.audience.told(takeover)
-    result = await run_engine(Live(name, workflow, state), 1, forked, secrets, around, past)
+    forked = _in_memory(forked, Live(run, before.workflow, state), workflow, supplied)
+    result = await run_engine(Live(name, workflow, state), 1, forked, supplied.secrets, around, past)
     return replace(result, takeover=takeover)
+
+
+def _in_memory(forked: RunForked, past: Live, workflow: Workflow, supplied: Supplied) -> RunForked:
+    """The fork as it goes on in this process: also the state that it starts from, which changes in place."""
+    secrets = supplied.secrets
+    into_memory(past.state, secrets)
+    plain = {name: getattr(forked, name) for name in ("state", "inputs", "frames", "contributed", "options")}
+    masked = msgspec.convert(secrets.mask(msgspec.to_builtins(plain)), _Edits)
+    return replace(
+        forked,
+        **{name: getattr(masked, name) for name in plain},
+        adapted=adapted(past, workflow, forked.anew) if forked.adapted else {},
+        hidden={name: secrets.reference(name) for name in forked.hidden},
+    )
 
 
 def _takeover(store: Store, state: RunState, workflow: Workflow, forked: RunForked) -> Takeover:

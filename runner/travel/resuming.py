@@ -10,7 +10,17 @@ from msgspec.structs import replace
 
 from runner.engine.loading import load_workflow
 from runner.engine.run_options import refuse_unknown_answers, refuse_unknown_models
-from runner.engine.runs import RunResult, mark_of, pinned, programs_of, run_engine, secrets_again
+from runner.engine.runs import (
+    RunResult,
+    Supplied,
+    into_memory,
+    mark_of,
+    nonce_of,
+    pinned,
+    programs_of,
+    run_engine,
+    secrets_again,
+)
 from runner.engine.scheduler import Live
 from runner.engine.surroundings import Surroundings
 from runner.engine.takeover import Takeover
@@ -20,6 +30,7 @@ from runner.record.definitions import definition_of, folder_of
 from runner.record.edits import adapt
 from runner.record.events import Adapted, RunResumed
 from runner.record.history import Reopened, load_state, reopen
+from runner.record.rewriting import hide
 from runner.record.run_state import RunState
 from runner.record.store.contract import RunRow, Store
 from runner.record.store.lease import beat_seconds, current_owner, is_still_heard, may_take_over
@@ -28,7 +39,6 @@ from runner.travel.misfits import DROPPED, Misfit, adapted, gains, misfits, refu
 from runner.travel.verdicts import compare_steps, refuse_changes
 from runner.workflow.compiler.files import shown_as
 from runner.workflow.model import Loaded
-from runner.world.secrets import Secrets
 from runner.world.tools.child_process import kill_leftovers
 
 _GRACE = 2.0
@@ -39,23 +49,34 @@ class Accepted(msgspec.Struct, frozen=True):
     """The version that a run goes on with, and what it changes of that."""
 
     loaded: Loaded
+    secrets: Supplied
     adapted: dict[str, Adapted] = msgspec.field(default_factory=dict)
     takeover: Takeover | None = None
 
 
-def _accepted(store: Store, row: RunRow, state: RunState, before: Loaded, file: str) -> Accepted:
-    """The version in a file, if all that has begun is the same there, and all that is held fits. Changes `state`."""
+def _accepted(
+    row: RunRow, state: RunState, before: Loaded, file: str, given: Mapping[str, Json], around: Surroundings
+) -> Accepted:
+    """The version in a file, if all that has begun is the same there, and all that is held fits. Changes `state`.
+
+    Without a file, the one that the run is at.
+    """
+    if not file:
+        return Accepted(before, secrets_again(before.workflow, state, given, around))
+    store = around.store
     loaded = load_workflow(file, state.options.get("allow", {}), state.options.get("agents"))
     visits = compare_steps(store, row.id, loaded.workflow, lambda version: pinned(store, state, version).workflow)
     refuse_changes(visits, row.id, shown_as(loaded.workflow.file))
+    secrets = secrets_again(loaded.workflow, state, given, around)
     changes = adapted(Live(row.id, before.workflow, state), loaded.workflow, ())
     added, dropped = gains(state, changes)
     for home, change in changes.items():
         adapt(state, home, change)
+    hide(state, secrets.hidden)
     problems = [*(Misfit(place, DROPPED) for place in dropped), *misfits(Live(row.id, loaded.workflow, state))]
     refuse_misfits(problems, row.id, row.events, shown_as(loaded.workflow.file))
     store.save_definition(definition_of(loaded))
-    return Accepted(loaded, changes, Takeover(tuple(visits), added))
+    return Accepted(loaded, secrets, changes, Takeover(tuple(visits), added, warnings=secrets.warnings))
 
 
 async def resume(
@@ -73,39 +94,55 @@ async def resume(
     store = around.store
     row = store.run(run)
     state = load_state(store, run)
-    if state.ended:
-        again = f"wf retry {run} goes on from the step that failed" if state.status == "failed" else ""
-        raise UsageError(f"run {run} has ended: {state.status}", again or "to run the workflow again: wf run")
-    if not may_take_over(row, around.clock.now()):
-        raise busy(row)
-    if await _speaks(store, row):
-        raise busy(store.run(run))
+    await _refuse_unavailable(row, state, around)
     before = pinned(store, state)
     refuse_foreign(Live(run, before.workflow, state))
-    version = _accepted(store, row, state, before, changed) if changed else Accepted(before)
-    loaded = version.loaded
+    version = _accepted(row, state, before, changed, given, around)
+    loaded, supplied = version.loaded, version.secrets
     refuse_unknown_models(loaded.workflow, models or {})
     refuse_unknown_answers(loaded.workflow, around.audience.answers)
-    secrets = secrets_again(loaded.workflow, state, given, around)
     options: dict[str, Json] = {"models": {**state.options.get("models", {}), **models}} if models else {}
-    epoch, reopened = await _taken_over(row, secrets, around)
+    epoch, reopened = await _taken_over(row, nonce_of(state), around)
+    into_memory(reopened.state, supplied.secrets)
     names = (loaded.hash, loaded.workflow.version) if changed else ("", "")
     if changed:
         known = programs_of(loaded.workflow, around).get("programs", {}) | state.options.get("programs", {})
         options |= {"folder": folder_of(loaded.workflow), "programs": known}
     if version.takeover is not None:
         around.audience.told(version.takeover)
-    resumed = RunResumed(epoch, *names, options, version.adapted)
+    changes = adapted(Live(run, before.workflow, reopened.state), loaded.workflow, ()) if version.adapted else {}
+    hidden = {name: supplied.secrets.reference(name) for name in supplied.hidden}
+    resumed = RunResumed(epoch, *names, options | supplied.options, changes, hidden)
     live = Live(run, loaded.workflow, reopened.state)
-    return replace(await run_engine(live, epoch, resumed, secrets, around, reopened), takeover=version.takeover)
+    result = await run_engine(live, epoch, resumed, supplied.secrets, around, reopened)
+    return replace(result, takeover=version.takeover)
 
 
-async def _taken_over(row: RunRow, secrets: Secrets, around: Surroundings) -> tuple[int, Reopened]:
+def refuse_without_secrets(store: Store, run: str, given: Mapping[str, Json], environment: Mapping[str, str]) -> None:
+    """Raises UsageError when a run can't go on for want of a secret: said before anything is sent to it."""
+    state = load_state(store, run)
+    around = Surroundings(store, environment=environment)
+    if not state.ended:
+        secrets_again(pinned(store, state).workflow, state, given, around)
+
+
+async def _refuse_unavailable(row: RunRow, state: RunState, around: Surroundings) -> None:
+    """Raises UsageError when the run has ended, RunBusy when another process drives it."""
+    if state.ended:
+        again = f"wf retry {row.id} goes on from the step that failed" if state.status == "failed" else ""
+        raise UsageError(f"run {row.id} has ended: {state.status}", again or "to run the workflow again: wf run")
+    if not may_take_over(row, around.clock.now()):
+        raise busy(row)
+    if await _speaks(around.store, row):
+        raise busy(around.store.run(row.id))
+
+
+async def _taken_over(row: RunRow, nonce: str, around: Surroundings) -> tuple[int, Reopened]:
     """The lease's epoch and the run as it stands, now that it is this process's and what a crash left has ended."""
     store, run, owner = around.store, row.id, current_owner(lease=around.lease)
     epoch = store.claim(run, owner, around.clock.now(), row.epoch)
     reopened = reopen(store, run)
-    ends = (kill_leftovers(mark_of(run, secrets), f"{run}/{step}", _GRACE) for step in reopened.state.running)
+    ends = (kill_leftovers(mark_of(run, nonce), f"{run}/{step}", _GRACE) for step in reopened.state.running)
     await _meanwhile(
         beat_seconds(owner), lambda: store.heartbeat(run, epoch, around.clock.now()), asyncio.gather(*ends)
     )

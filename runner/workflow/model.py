@@ -94,7 +94,7 @@ class Started(msgspec.Struct, frozen=True):
     """A program that a node or a tool starts, and at which path below it the program is named.
 
     `program` and `cwd` are None where a template says them. `pass_env` are variables passed on from wf's own, `env`
-    those that are set.
+    those that are set. `argv` stands item by item where the program, its first, is named.
     """
 
     at: JsonPath
@@ -102,6 +102,7 @@ class Started(msgspec.Struct, frozen=True):
     cwd: str | None
     pass_env: tuple[str, ...]
     env: tuple[str, ...] = ()
+    argv: tuple[Template, ...] = ()
 
 
 class Traits(msgspec.Struct, frozen=True):
@@ -246,7 +247,7 @@ class Program(msgspec.Struct, frozen=True):
         """The start of the program, named at a path below the node; `by` is the program that runs a text."""
         named = self.argv[0].source if self.argv and self.argv[0].literal else by
         cwd = self.cwd.source if self.cwd.literal else None
-        return Started(at, named or None, cwd, self.pass_env, tuple(self.env))
+        return Started(at, named or None, cwd, self.pass_env, tuple(self.env), self.argv)
 
 
 class Tool(msgspec.Struct, frozen=True):

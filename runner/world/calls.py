@@ -100,6 +100,7 @@ class Attempt(msgspec.Struct, frozen=True):
     """One try of one call: who asks, the how-manieth, and what it may reach.
 
     `turn` counts the earlier attempts of this step, of its node, and of its agent (for scripted replies).
+    `reveals` says whether the call holds a secret.
     `idempotency_key` is the same for every attempt of the step, also after a crash.
     """
 
@@ -112,6 +113,7 @@ class Attempt(msgspec.Struct, frozen=True):
     call: AnyCall
     permissions: Permissions
     timeout: float | None = None
+    reveals: bool = False
 
     @property
     def idempotency_key(self) -> str:
@@ -120,6 +122,10 @@ class Attempt(msgspec.Struct, frozen=True):
 
 Streamer = Callable[[str, str], None]
 """Takes a step's path and a piece of streamed text."""
+
+
+def _as_it_is(text: str) -> str:
+    return text
 
 
 class Protected(msgspec.Struct, frozen=True):
@@ -141,6 +147,8 @@ class Context(msgspec.Struct, frozen=True):
 
     `mark` tells this run's processes from those of a run that bears the same id in another database. `programs` are
     the hashes of programs as the run began, by their entry in `permissions.commands`.
+    `mask` puts references in the place of secrets: foreign text is given to it before it is cut, since a part of a
+    secret can't be found any more.
     """
 
     clock: Clock
@@ -150,6 +158,7 @@ class Context(msgspec.Struct, frozen=True):
     mark: str = ""
     protected: Protected = Protected()
     programs: Mapping[str, str] = {}
+    mask: Callable[[str], str] = _as_it_is
 
 
 Performer = Callable[[Attempt, Context], Awaitable[Outcome]]

@@ -110,8 +110,20 @@ def test_an_unrecorded_neighbour_is_named_with_the_line_to_add(tmp_path: Path) -
 
 @pytest.mark.parametrize(
     "path",
-    "flow.yaml child.yaml ask.md kit/scales.py kit/units.py kit/more.py .git/config .wf/config.toml .wf/wf.db here.db "
-    "here.db-wal tool".split(),
+    [
+        "flow.yaml",
+        "child.yaml",
+        "ask.md",
+        "kit/scales.py",
+        "kit/units.py",
+        "kit/more.py",
+        ".git/config",
+        ".wf/config.toml",
+        ".wf/wf.db",
+        "here.db",
+        "here.db-wal",
+        "tool",
+    ],
 )
 def test_nothing_that_is_code_is_written(tmp_path: Path, path: str) -> None:
     made(tmp_path)

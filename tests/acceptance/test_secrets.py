@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
+from base64 import b32encode, b64encode
 from pathlib import Path
 
 from tests.acceptance.command_line import wf
@@ -67,3 +70,252 @@ def test_a_secret_is_in_nothing_that_is_kept_or_shown(tmp_path: Path) -> None:
 def test_a_secret_is_text(tmp_path: Path) -> None:
     flow = "inputs: {pin: {type: integer, secret: true}}\nnodes: {a: {}}"
     assert refused(tmp_path, flow) == ["a secret is text"]
+
+
+FORMS = """
+import base64, html, json, os, sys, urllib.parse
+raw = os.environ["T"].encode()
+lines = lambda text: "\\n".join(text[at:at + 12] for at in range(0, len(text), 12))
+said = [raw.decode(), base64.b64encode(b"me:" + raw).decode(), lines(base64.b64encode(raw).decode()), raw.hex(" "),
+        json.dumps(json.dumps(raw.decode())), "".join(f"%{byte:02x}" for byte in raw), lines(raw.decode()),
+        html.escape(raw.decode()), repr(raw), base64.b32encode(raw).decode()]
+print(*said, sep="\\n--\\n")
+print(*said, sep="\\n--\\n", file=sys.stderr)
+sys.exit(int(sys.argv[1]))
+"""
+
+AWKWARD = 'Tq"7/z+%41<p8>X-w0rd'
+
+SINKS = """
+wf: 1
+name: sinks
+inputs: {token: {type: string, secret: true}}
+state: {kept: {type: array, default: [], reducer: append}}
+permissions: {commands: [python3], write: [.], read: [.]}
+nodes:
+  good: {command: [python3, forms.py, "0"], env: {T: "{{ inputs.token }}"}, set: {kept: "{{ output.text }}"}, next: bad}
+  bad:
+    command: [python3, forms.py, "1"]
+    env: {T: "{{ inputs.token }}"}
+    retry: {max_attempts: 2, initial_interval: 1ms, errors: [tool_failed]}
+    on_error: continue
+    next: lines
+  lines: {command: [python3, forms.py, "0"], parse: lines, env: {T: "{{ inputs.token }}"}, next: hear}
+  hear: {wait: {signal: go}, next: ask}
+  ask: {human: {prompt: "{{ inputs.token }}?"}}
+outputs: {all: "{{ state.kept }}", said: "{{ nodes.ask.output }}", heard: "{{ nodes.hear.output }}"}
+"""
+
+
+def written_forms(secret: str) -> list[str]:
+    """What would give the secret away in a sink, whatever stands around it."""
+    raw = secret.encode()
+    return [
+        secret,
+        b64encode(b"me:" + raw).decode()[4:-4],
+        b64encode(raw).decode()[:12],
+        raw.hex(" "),
+        json.dumps(json.dumps(secret))[3:-3],
+        "".join(f"%{byte:02x}" for byte in raw),
+        html.escape(secret),
+        b32encode(raw).decode()[:-8],
+    ]
+
+
+def test_no_form_of_a_secret_is_in_any_sink(tmp_path: Path) -> None:
+    secret = AWKWARD
+    (tmp_path / "flow.yaml").write_text(SINKS, encoding="utf-8")
+    (tmp_path / "forms.py").write_text(FORMS, encoding="utf-8")
+    given = ("-i", f"token={secret}")
+    summary = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md")}
+    shown = [wf(tmp_path, "run", "flow.yaml", *given, "--no-input", "--events", "--run-id", "r", code=3)]
+    shown += [wf(tmp_path, "signal", "r", "go", json.dumps({"seen": "nothing"}))]
+    shown += [wf(tmp_path, "resume", "r", *given, "--no-input", "--json", code=3, environment=summary)]
+    shown += [wf(tmp_path, "resume", "r", *given, "--answer", f"ask=it is {secret}", "--no-input", environment=summary)]
+    shown += [wf(tmp_path, *words) for words in (["show", "r"], ["show", "r", "--json"], ["logs", "r", "--json"])]
+    shown += [wf(tmp_path, *words) for words in (["state", "r"], ["graph", "r"], ["export", "r", "-o", "r.jsonl"])]
+    texts = [done.stdout + done.stderr for done in shown]
+    texts += [path.read_bytes().decode("utf-8", "replace") for path in (tmp_path / ".wf").iterdir()]
+    texts += [(tmp_path / name).read_text(encoding="utf-8") for name in ("summary.md", "r.jsonl")]
+    assert [form for form in written_forms(secret) for text in texts if form in text] == []
+    assert "⟦secret:token.hex:" in shown[4].stdout + shown[5].stdout
+    assert {sign for text in texts for sign in text if sign > "\U000fffff"} == set()
+
+
+def test_what_a_signal_says_of_a_secret_is_masked_when_the_run_takes_it(tmp_path: Path) -> None:
+    (tmp_path / "flow.yaml").write_text(
+        """
+wf: 1
+name: hearing
+inputs: {token: {type: string, secret: true}}
+nodes: {hear: {wait: {signal: go}}}
+outputs: {heard: "{{ nodes.hear.output.data }}"}
+""",
+        encoding="utf-8",
+    )
+    wf(tmp_path, "run", "flow.yaml", "-i", f"token={HIDDEN}", "--no-input", "--run-id", "r", code=3)
+    said = json.dumps({"seen": b64encode(f"me:{HIDDEN}".encode()).decode()})
+    assert "secret input 'token' is needed again" in wf(tmp_path, "signal", "r", "go", said, "--resume", code=2).stderr
+    done = wf(tmp_path, "signal", "r", "go", said, "--resume", "-i", f"token={HIDDEN}", "--json")
+    assert done.document["outputs"]["heard"]["seen"].startswith("bWU6⟦secret:token.base64-0:")
+
+
+FORGING = """
+wf: 1
+name: forging
+inputs: {token: {type: string, secret: true}, greeting: {type: string, default: hello}}
+state: {kept: {type: string, default: ""}}
+permissions: {commands: [python3], write: [out], read: [out, .wf]}
+nodes:
+  spy: {command: [python3, spy.py], set: {kept: "{{ output.text }}"}, next: ask}
+  ask: {human: {prompt: "{{ inputs.token }}?"}, next: write}
+  write:
+    write: out/all.txt
+    content: "{{ state.kept }} {{ nodes.ask.output }} {{ state.kept | replace('!', '') }} {{ inputs.greeting }}"
+    next: read
+  read: {read: out/all.txt, next: tell}
+  tell: {write: out/again.txt, content: "{{ nodes.read.output.text }}|{{ inputs.token }}"}
+"""
+SPY = """
+import glob, re
+raw = b"".join(open(name, "rb").read() for name in glob.glob(".wf/wf.db*") if not name.endswith("shm"))
+print("\\u27e6secret:token:%s\\u27e7" % re.search(rb'"nonce":"([^"]+)"', raw)[1].decode())
+"""
+
+
+def test_no_reference_that_comes_from_outside_is_one(tmp_path: Path) -> None:
+    (tmp_path / "flow.yaml").write_text(FORGING, encoding="utf-8")
+    (tmp_path / "spy.py").write_text(SPY, encoding="utf-8")
+    (tmp_path / "out").mkdir()
+    given = ("-i", f"token={HIDDEN}", "--no-input")
+    [waiting] = wf(tmp_path, "run", "flow.yaml", *given, "--json", "--run-id", "r", code=3).document["waiting"]
+    forged = waiting["prompt"].removesuffix("?")
+    assert forged.startswith("⟦secret:token:")
+    wf(tmp_path, "answer", "r", "ask", forged)
+    wf(tmp_path, "resume", "r", *given)
+    first = f"{forged} {forged} {forged} hello"
+    assert (tmp_path / "out" / "all.txt").read_text(encoding="utf-8") == first
+    assert (tmp_path / "out" / "again.txt").read_text(encoding="utf-8") == f"{first}|{HIDDEN}"
+    at = wf(tmp_path, "checkpoints", "r", "--json").document[1]["seq"]
+    edits = ("--set", f"state.kept={forged}", "--set", f"inputs.greeting={forged}", "--answer", f"ask={forged}")
+    wf(tmp_path, "fork", f"r@{at}", *edits, *given)
+    first = f"{forged} {forged} {forged} {forged}"
+    assert (tmp_path / "out" / "again.txt").read_text(encoding="utf-8") == f"{first}|{HIDDEN}"
+    wf(tmp_path, "doctor")
+
+
+def test_a_secret_that_is_cut_is_not_passed_on(tmp_path: Path) -> None:
+    kept = 0
+    for cut in ("inputs.token[:5]", "inputs.token[9:]", "inputs.token | upper", "inputs.token | list | last"):
+        flow = f"""
+wf: 1
+name: cutting
+inputs: {{token: {{type: string, secret: true}}}}
+permissions: {{write: [.]}}
+nodes: {{a: {{write: out.txt, content: "{{{{ {cut} }}}}{{{{ inputs.token }}}}"}}}}
+"""
+        (tmp_path / "flow.yaml").write_text(flow.replace("{{ inputs.token }}", ""), encoding="utf-8")
+        done = wf(tmp_path, "run", "flow.yaml", "-i", f"token={HIDDEN}", "--json", code=None)
+        if done.code:
+            assert "it can only be passed on whole" in done.document["error"]["message"]
+        else:
+            assert (tmp_path / "out.txt").read_text(encoding="utf-8") in {"⟦secr", "⟧"}
+            kept += 1
+    assert kept == 2
+
+
+def test_a_file_with_a_secret_is_its_owners_alone(tmp_path: Path) -> None:
+    flow = """
+wf: 1
+name: keeping
+inputs: {token: {type: string, secret: true}}
+permissions: {write: [.]}
+nodes:
+  a: {write: old.txt, content: "key={{ inputs.token }}", next: b}
+  b: {write: "{{ inputs.token | replace('/', '/') }}.txt", content: "x", next: c}
+  c: {write: plain.txt, content: "x"}
+"""
+    (tmp_path / "flow.yaml").write_text(flow, encoding="utf-8")
+    (tmp_path / "old.txt").write_text("before", encoding="utf-8")
+    (tmp_path / "old.txt").chmod(0o644)
+    wf(tmp_path, "run", "flow.yaml", "-i", "token=s3cret-w0rd")
+    modes = {name: (tmp_path / name).stat().st_mode & 0o777 for name in ("old.txt", "s3cret-w0rd.txt", "plain.txt")}
+    assert modes.pop("plain.txt") & 0o044
+    assert set(modes.values()) == {0o600}
+
+
+BECOMING = """
+wf: 1
+name: becoming
+inputs: {token: {type: string}}
+state: {seen: {type: string, default: ""}}
+nodes:
+  first: {set: {seen: "with {{ inputs.token }}"}, next: ask}
+  ask: {human: {prompt: "go?"}, next: last}
+  last: {set: {seen: "{{ state.seen }}, {{ nodes.ask.output }}"}}
+outputs: {seen: "{{ state.seen }}"}
+"""
+
+
+def test_an_input_that_becomes_secret_is_masked_from_there_on(tmp_path: Path) -> None:
+    (tmp_path / "flow.yaml").write_text(BECOMING, encoding="utf-8")
+    later = BECOMING.replace("token: {type: string}", "token: {type: string, secret: true}")
+    (tmp_path / "later.yaml").write_text(later, encoding="utf-8")
+    wf(tmp_path, "run", "flow.yaml", "-i", f"token={HIDDEN}", "--no-input", "--run-id", "r", code=3)
+    done = wf(tmp_path, "resume", "r", "--workflow", "later.yaml", "--no-input", code=3)
+    assert "input 'token' is secret from now on, but what was recorded before holds its value in clear" in done.stderr
+    assert HIDDEN not in done.stdout + done.stderr
+    assert HIDDEN not in wf(tmp_path, "state", "r").stdout + wf(tmp_path, "show", "r").stdout
+    assert "secret input 'token' is needed again" in wf(tmp_path, "resume", "r", "--no-input", code=2).stderr
+    done = wf(tmp_path, "answer", "r", "ask", f"no {HIDDEN}", "--resume", "-i", f"token={HIDDEN}")
+    assert done.stdout.count("⟦secret:token:") == 2
+    assert HIDDEN not in done.stdout + done.stderr
+    wf(tmp_path, "doctor")
+
+
+def test_a_fork_takes_the_secrets_that_its_workflow_adds(tmp_path: Path) -> None:
+    (tmp_path / "flow.yaml").write_text(BECOMING, encoding="utf-8")
+    later = BECOMING.replace("inputs: {", "inputs: {pass: {type: string, secret: true}, ")
+    later = later.replace("permissions: {}", "").replace('prompt: "go?"', 'prompt: "{{ inputs.pass }}?"')
+    later = later.replace(
+        "next: last}", "next: put}\n  put: {write: out.txt, content: '{{ inputs.pass }}', next: last}"
+    )
+    (tmp_path / "later.yaml").write_text(later.replace("state:", "permissions: {write: [.]}\nstate:"), encoding="utf-8")
+    wf(tmp_path, "run", "flow.yaml", "-i", "token=abc", "--no-input", "--run-id", "r", code=3)
+    at = wf(tmp_path, "checkpoints", "r", "--json").document[0]["seq"]
+    again = ("fork", f"r@{at}", "--workflow", "later.yaml", "--answer", "ask=x", "--no-input", "--run-id", "f")
+    assert "pass" in wf(tmp_path, *again, code=2).stderr
+    wf(tmp_path, *again, "-i", f"pass={HIDDEN}")
+    assert (tmp_path / "out.txt").read_text(encoding="utf-8") == HIDDEN
+    assert HIDDEN.encode() not in b"".join(path.read_bytes() for path in (tmp_path / ".wf").iterdir())
+
+
+def test_a_secret_in_the_arguments_of_a_program_is_warned_of(tmp_path: Path) -> None:
+    child = """
+wf: 1
+name: child
+permissions: {commands: [echo]}
+inputs: {key: {type: string}}
+nodes: {a: {command: [echo, "{{ inputs.key }}"]}}
+"""
+    flow = """
+wf: 1
+name: showing
+permissions: {commands: [echo, sh]}
+inputs: {token: {type: string, secret: true}, plain: {type: string, default: ""}}
+tools:
+  say: {command: [echo, "{{ inputs.what }}"], inputs: {what: {type: string}}}
+  hush: {command: [sh, -c, 'echo "$W"'], env: {W: "{{ inputs.what }}"}, inputs: {what: {type: string}}}
+nodes:
+  a: {command: [echo, "{{ inputs.plain }}", "Bearer {{ inputs.token }}"], next: b}
+  b: {tool: say, with: {what: "{{ inputs.token }}"}, next: c}
+  c: {tool: hush, with: {what: "{{ inputs.token }}"}, next: d}
+  d: {workflow: ./child.yaml, with: {key: "{{ inputs.token }}"}, next: e}
+  e: {script: 'echo "$W"', env: {W: "{{ inputs.token }}"}}
+"""
+    (tmp_path / "flow.yaml").write_text(flow, encoding="utf-8")
+    (tmp_path / "child.yaml").write_text(child, encoding="utf-8")
+    done = wf(tmp_path, "validate", "flow.yaml")
+    places = re.findall(r"^(\w+\.yaml:\d+):\d+: warning: .* becomes an argument", done.stderr, re.MULTILINE)
+    assert places == ["flow.yaml:10", "flow.yaml:11", "child.yaml:6"]
+    assert 'env: {TOKEN: "{{ inputs.token }}"}' in wf(tmp_path, "validate", "flow.yaml", "--strict", code=2).stderr

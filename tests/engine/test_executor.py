@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from urllib.parse import quote
 
 from msgspec.structs import replace
 
@@ -31,13 +32,13 @@ async def breaks(attempt: Attempt, _context: Context) -> Outcome:
     raise RuntimeError(f"a mistake of ours with {call.argv}")
 
 
+KNOWN = Secrets("n", {"key": HIDDEN})
+KEY = KNOWN.reference("key")
+
+
 def performed(attempt: Attempt) -> Outcome:
     executor = Executor(
-        Slow("m.yaml", {"ask": ["well"]}),
-        {CommandCall: breaks},
-        None,
-        Secrets("n", {"key": HIDDEN}),
-        Context(FixedClock(), {}),
+        Slow("m.yaml", {"ask": ["well"]}), {CommandCall: breaks}, None, KNOWN, Context(FixedClock(), {})
     )
     return asyncio.run(executor.perform(attempt))
 
@@ -49,6 +50,23 @@ def test_no_timeout_counts_what_comes_before_a_model_can_be_asked() -> None:
 
 
 def test_a_mistake_of_ours_fails_the_step_and_shows_no_secret() -> None:
-    outcome = performed(replace(ATTEMPT, call=CommandCall(("echo", "⟦secret:key:n⟧"), "/")))
+    outcome = performed(replace(ATTEMPT, call=CommandCall(("echo", KEY), "/")))
     assert isinstance(outcome, CallFailed)
-    assert outcome.failure.message == "RuntimeError: a mistake of ours with ('echo', '⟦secret:key:n⟧')"
+    assert outcome.failure.message == f"RuntimeError: a mistake of ours with ('echo', '{KEY}')"
+
+
+def test_a_secret_is_passed_on_whole_or_not_at_all() -> None:
+    for cut in (
+        KEY[:-1],
+        KEY[-9:],
+        KEY[-2],
+        KEY[::-1],
+        ascii(KEY),
+        quote(KEY),
+        quote(KEY).lower(),
+        KEY.replace("key", "kez"),
+    ):
+        outcome = performed(replace(ATTEMPT, call=CommandCall(("echo", f"a {cut} b"), "/")))
+        assert isinstance(outcome, CallFailed)
+        assert outcome.failure.type == "input_invalid"
+        assert "it can only be passed on whole" in outcome.failure.message

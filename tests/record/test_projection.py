@@ -182,4 +182,4 @@ def test_a_projector_remembers_no_more_after_a_thousand_steps_than_after_one() -
         projector.add(commit, state)
         projector.take()
     assert not projector.take()
-    assert sum(len(kept) for kept in vars(projector).values()) < 20
+    assert sum(len(kept) for kept in vars(projector).values() if not callable(kept)) < 20

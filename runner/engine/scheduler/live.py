@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from runner.ground.json_value import Json
@@ -35,6 +35,8 @@ class Live:
         self.calls: dict[str, AnyCall] = {}
         self.time_limits: dict[tuple[str, int], float | None] = {}
         self.unsettled: deque[tuple[Step, str]] = deque()
+        self.on_paper: Callable[[Json], Json] = lambda value: value
+        """Gives a value as it is recorded: without this process's own references to secrets."""
 
     def emit(self, event: AnyEvent) -> None:
         """Record a fact, and fold it into the state at once."""

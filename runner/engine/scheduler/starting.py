@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from functools import partial
 from typing import Any, assert_never
 
@@ -14,6 +15,7 @@ from runner.engine.scheduler.live import Live
 from runner.engine.scheduler.settling import settle_all, spawn, waiting_for
 from runner.engine.scheduler.view import Standpoint, StepView
 from runner.ground.errors import Failure
+from runner.ground.json_value import Json
 from runner.nodes import KINDS
 from runner.nodes.composites.workflow import BODY
 from runner.nodes.contract import (
@@ -202,7 +204,7 @@ def _started(live: Live, at: Arrival, opened: Perform | Spawn | Enter | Ask, due
     if isinstance(opened, Perform):
         details = {
             "attempt": int(_has_room(live, at.frame)),
-            "input_hash": input_hash(opened.call),
+            "input_hash": input_hash(opened.call, live.on_paper),
             "request": dict(opened.request),
         }
     else:
@@ -212,9 +214,10 @@ def _started(live: Live, at: Arrival, opened: Perform | Spawn | Enter | Ask, due
     )
 
 
-def input_hash(call: AnyCall) -> str:
-    """What a call was given, in short: the first 16 hex digits of the SHA-256 of its JSON."""
-    return hashlib.sha256(msgspec.json.encode(call, order="sorted")).hexdigest()[:16]
+def input_hash(call: AnyCall, on_paper: Callable[[Json], Json]) -> str:
+    """What a call was given, in short: the first 16 hex digits of the SHA-256 of its JSON as it would be recorded."""
+    written = on_paper(msgspec.to_builtins(call))
+    return hashlib.sha256(msgspec.json.encode(written, order="sorted")).hexdigest()[:16]
 
 
 def call_of(live: Live, step: Step) -> AnyCall:

@@ -11,6 +11,7 @@ from runner.workflow.analysis.flow import check_flow
 from runner.workflow.analysis.names import check_names
 from runner.workflow.analysis.programs import check_programs
 from runner.workflow.analysis.races import check_races
+from runner.workflow.analysis.secrecy import check_secrets
 from runner.workflow.model import Loaded
 
 __all__ = ["analyse"]
@@ -28,4 +29,5 @@ def analyse(loaded: Loaded) -> list[Problem]:
             check_flow(of_one)
             check_races(of_one)
         check_programs(loaded.workflow, findings)
+        check_secrets(findings)
     return problems

@@ -27,6 +27,9 @@ from runner.world.tools.refusal import Refusal
 
 MAX_FILE = 8 * 1024 * 1024
 MAX_TOTAL = 4 * MAX_FILE
+_OWNERS_ONLY = 0o600
+"""The permission bits of a file that a secret is written to."""
+
 _TEMPORARY_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -106,6 +109,8 @@ def _write(call: WriteCall, attempt: Attempt, protected: Protected) -> Json:
         temporary = _temporary_name(attempt, real)
         with opened_folder(parent, make=True) as folder:
             mode = _mode(last or ".", folder, name)
+            if attempt.reveals:
+                mode = _OWNERS_ONLY
             _replace(folder, last, temporary, content, mode)
     except UnicodeEncodeError as error:
         raise Refusal("file_io", f"the text for '{name}' holds half a surrogate pair, which is no text") from error

@@ -21,7 +21,7 @@ _HIDDEN: Mapping[str, str] = {
 }
 """Folders, and files, in which nothing is written: their names, in any case."""
 
-_DATABASE = ("", "-wal", "-shm", "-journal")
+_DATABASE = ("", "-wal", "-shm", "-journal", "-turn")
 _PACKAGE = str(Path(__file__).resolve().parents[2])
 _FIRST_LINE = 256
 """The bytes in which a system looks for the interpreter of a script."""
