@@ -108,11 +108,11 @@ def test_an_unrecorded_neighbour_is_named_with_the_line_to_add(tmp_path: Path) -
     wf(tmp_path, "run", "flow.yaml", "--no-input", "--allow", "python:kit/units.py", code=3)
 
 
-@pytest.mark.parametrize(
-    "path",
-    "flow.yaml child.yaml ask.md kit/scales.py kit/units.py kit/more.py .git/config .wf/config.toml .wf/wf.db here.db "
-    "here.db-wal tool".split(),
-)
+OWN = ["flow.yaml", "child.yaml", "ask.md", "kit/scales.py", "kit/units.py", "kit/more.py", "tool"]
+HIDDEN = [".git/config", ".wf/config.toml", ".wf/wf.db", "here.db", "here.db-wal"]
+
+
+@pytest.mark.parametrize("path", [*OWN, *HIDDEN])
 def test_nothing_that_is_code_is_written(tmp_path: Path, path: str) -> None:
     made(tmp_path)
     (tmp_path / "child.yaml").write_text("wf: 1\nname: child\nnodes: {a: {}}\n")
