@@ -149,6 +149,7 @@ def test_a_program_that_was_overwritten_is_not_started(tmp_path: Path) -> None:
     press.chmod(0o755)
     wf(flow(tmp_path, CHANGED), "run", "flow.yaml", "--no-input", "--run-id", "r", code=3)
     press.write_text("#!/bin/sh\necho taken over\n")
+    wf(tmp_path, "resume", "r", "--workflow", "flow.yaml", "--no-input", code=3)
     error = wf(tmp_path, "answer", "r", "ask", "yes", "--resume", "--json", code=1).document["error"]
     assert (error["type"], error["step"]) == ("permission_denied", "press")
     assert "is another than when the run began" in error["message"]
