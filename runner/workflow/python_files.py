@@ -12,6 +12,9 @@ from pathlib import Path, PurePath
 _NAMES = frozenset({"site-packages", "dist-packages"})
 """What the folders of installed packages are called, those of another Python too."""
 
+_ENVIRONMENT = ("bin", "lib", "lib64", "include", "pyvenv.cfg")
+"""What a virtual environment consists of."""
+
 
 def is_below(path: str, roots: Sequence[str]) -> bool:
     """Whether a resolved path is one of the roots or lies below one."""
@@ -20,12 +23,15 @@ def is_below(path: str, roots: Sequence[str]) -> bool:
 
 @cache
 def installed_folders() -> tuple[str, ...]:
-    """Where this Python keeps its own library and what is installed, resolved; a virtual environment as a whole."""
+    """Where this Python keeps its own library and what is installed, resolved.
+
+    Of a virtual environment it is what that consists of: its folder may be the project's own.
+    """
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     found = [str(Path(os.__file__).parent), f"{sys.base_exec_prefix}/{sys.platlibdir}/{version}"]
     found += [*site.getsitepackages(), site.getusersitepackages()]
     if sys.prefix != sys.base_prefix:
-        found.append(sys.prefix)
+        found += [f"{sys.prefix}/{name}" for name in _ENVIRONMENT]
     return tuple(dict.fromkeys(map(os.path.realpath, found)))
 
 

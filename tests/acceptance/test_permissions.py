@@ -108,23 +108,11 @@ def test_an_unrecorded_neighbour_is_named_with_the_line_to_add(tmp_path: Path) -
     wf(tmp_path, "run", "flow.yaml", "--no-input", "--allow", "python:kit/units.py", code=3)
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "flow.yaml",
-        "child.yaml",
-        "ask.md",
-        "kit/scales.py",
-        "kit/units.py",
-        "kit/more.py",
-        ".git/config",
-        ".wf/config.toml",
-        ".wf/wf.db",
-        "here.db",
-        "here.db-wal",
-        "tool",
-    ],
-)
+OWN = ["flow.yaml", "child.yaml", "ask.md", "kit/scales.py", "kit/units.py", "kit/more.py", "tool"]
+HIDDEN = [".git/config", ".wf/config.toml", ".wf/wf.db", "here.db", "here.db-wal", "here.db-turn"]
+
+
+@pytest.mark.parametrize("path", [*OWN, *HIDDEN])
 def test_nothing_that_is_code_is_written(tmp_path: Path, path: str) -> None:
     made(tmp_path)
     (tmp_path / "child.yaml").write_text("wf: 1\nname: child\nnodes: {a: {}}\n")
@@ -161,6 +149,7 @@ def test_a_program_that_was_overwritten_is_not_started(tmp_path: Path) -> None:
     press.chmod(0o755)
     wf(flow(tmp_path, CHANGED), "run", "flow.yaml", "--no-input", "--run-id", "r", code=3)
     press.write_text("#!/bin/sh\necho taken over\n")
+    wf(tmp_path, "resume", "r", "--workflow", "flow.yaml", "--no-input", code=3)
     error = wf(tmp_path, "answer", "r", "ask", "yes", "--resume", "--json", code=1).document["error"]
     assert (error["type"], error["step"]) == ("permission_denied", "press")
     assert "is another than when the run began" in error["message"]
