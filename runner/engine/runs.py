@@ -40,6 +40,7 @@ from runner.world.calls import Context
 from runner.world.providers.live import LiteLLM
 from runner.world.providers.scripted import Script
 from runner.world.secrets import Secrets, written_reference
+from runner.world.secrets.streams import Streams
 from runner.world.tools.performers import PERFORMERS
 
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -291,14 +292,15 @@ def _on_paper(result: RunResult, secrets: Secrets) -> RunResult:
 
 def _executor(run: str, mock: Json, secrets: Secrets, around: Surroundings) -> Executor:
     script = Script.from_data(mock) if mock else None
+    streams = Streams(secrets, around.audience.stream)
     context = Context(
         around.clock,
         around.environment,
-        lambda step, text: around.audience.stream(step, str(secrets.shown(text))),
+        streams.piece,
         mark=mark_of(run, secrets.nonce),
         mask=lambda text: str(secrets.mask(text)),
     )
-    return Executor(script or LiteLLM(), PERFORMERS, script, secrets, context)
+    return Executor(script or LiteLLM(), PERFORMERS, script, secrets, context, streams.end)
 
 
 def not_ours(run: str, why: Exception | str) -> StoreError:
