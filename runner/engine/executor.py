@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 from msgspec.structs import replace
@@ -26,6 +26,8 @@ class Executor(msgspec.Struct, frozen=True):
     script: Script | None
     secrets: Secrets
     context: Context
+    streamed: Callable[[str], None] = lambda _step: None
+    """Is told of a step whose attempt has ended: what was held back of its streamed text is shown."""
 
     async def perform(self, attempt: Attempt) -> Outcome:
         """Run one attempt to its end. Never raises but for cancellation; nothing secret is in what it returns."""
@@ -39,6 +41,7 @@ class Executor(msgspec.Struct, frozen=True):
             outcome = CallFailed(Failure("input_invalid", f"{words}; {hint}"))
         except Exception as error:  # noqa: BLE001 - a mistake of ours must fail the step, not lose the run
             outcome = CallFailed(Failure("unknown", f"{type(error).__name__}: {error}"))
+        self.streamed(attempt.step)
         return _masked(outcome, self.secrets)
 
     async def _in_time(self, attempt: Attempt) -> Outcome:

@@ -39,7 +39,7 @@ class Questions:
             if given is None:
                 continue
             try:
-                answers.append(self._answered(asked, parse_answer(asked, given)))
+                answers.append(self._answered(asked, parse_answer(self._shown(asked), given)))
             except UsageError as error:
                 self.refused = self.refused or error
         return answers
@@ -73,7 +73,7 @@ class Questions:
         if asked is None:
             return self._not_taken(step, value, "the step waits for no answer any more")
         try:
-            return [self._answered(asked, check_answer(asked, value))]
+            return [self._answered(asked, check_answer(self._shown(asked), value))]
         except UsageError as error:
             return self._not_taken(step, value, str(error))
 
@@ -101,4 +101,11 @@ class Questions:
         return replace(asked, **shown)
 
     def _answered(self, asked: StepWaiting, value: Json) -> Answered:
-        return Answered(asked.step, self._secrets.mask(value))
+        """An answer to a question as it was shown: a choice is the one that stands there, all else foreign text."""
+        shown = self._shown(asked).choices
+        picked = [choice for choice, seen in zip(asked.choices, shown, strict=True) if _is_same(seen, value)]
+        return Answered(asked.step, picked[0] if picked else self._secrets.mask(value))
+
+
+def _is_same(choice: Json, value: Json) -> bool:
+    return bool(choice == value) and type(choice) is type(value)

@@ -41,6 +41,7 @@ from runner.world.calls import Context
 from runner.world.providers.live import LiteLLM
 from runner.world.providers.scripted import Script
 from runner.world.secrets import Secrets, written_reference
+from runner.world.secrets.streams import Streams
 from runner.world.tools.environment import search_path
 from runner.world.tools.performers import PERFORMERS
 from runner.world.tools.program_hashes import program_hashes
@@ -312,16 +313,17 @@ def programs_of(workflow: Workflow, around: Surroundings) -> dict[str, Json]:
 def _executor(live: Live, options: Mapping[str, Json], secrets: Secrets, around: Surroundings) -> Executor:
     mock = options.get("mock")
     script = Script.from_data(mock) if mock else None
+    streams = Streams(secrets, around.audience.stream)
     context = Context(
         around.clock,
         around.environment,
-        lambda step, text: around.audience.stream(step, str(secrets.shown(text))),
+        streams.piece,
         mark=mark_of(live.run, secrets.nonce),
         protected=protected(live.workflow, around.store.file, search_path(around.environment)),
         programs=options.get("programs", {}),
         mask=lambda text: str(secrets.mask(text)),
     )
-    return Executor(script or LiteLLM(), PERFORMERS, script, secrets, context)
+    return Executor(script or LiteLLM(), PERFORMERS, script, secrets, context, streams.end)
 
 
 def not_ours(run: str, why: Exception | str) -> StoreError:

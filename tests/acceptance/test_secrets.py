@@ -160,6 +160,27 @@ outputs: {heard: "{{ nodes.hear.output.data }}"}
     assert done.document["outputs"]["heard"]["seen"].startswith("bWU6⟦secret:token.base64-0:")
 
 
+def test_a_choice_that_holds_a_secret_can_be_chosen_as_it_is_shown(tmp_path: Path) -> None:
+    flow = """
+wf: 1
+name: choosing
+inputs: {token: {type: string, secret: true}}
+permissions: {write: [.]}
+nodes:
+  pick: {human: {prompt: "Which?", choices: "{{ ['none', 'all of ' ~ inputs.token] }}"}, next: put}
+  put: {write: out.txt, content: "{{ nodes.pick.output }}"}
+"""
+    (tmp_path / "flow.yaml").write_text(flow, encoding="utf-8")
+    given = ("-i", f"token={HIDDEN}", "--no-input")
+    run = wf(tmp_path, "run", "flow.yaml", *given, "--run-id", "r", code=3)
+    shown = re.search(r"one of: none, (all of .*⟧)", run.stderr)
+    assert shown is not None
+    wf(tmp_path, "answer", "r", "pick", shown[1])
+    wf(tmp_path, "resume", "r", *given)
+    assert (tmp_path / "out.txt").read_text(encoding="utf-8") == f"all of {HIDDEN}"
+    wf(tmp_path, "run", "flow.yaml", *given, "--run-id", "b", "--answer", f"pick={shown[1]}", code=2)
+
+
 FORGING = """
 wf: 1
 name: forging

@@ -119,6 +119,11 @@ def test_the_lines_of_a_secret_are_masked_alone_but_for_short_ones() -> None:
     assert on_paper(known, "one\nx\n") == "one\nx\n"
 
 
+def test_a_secret_of_hexadecimal_digits_is_masked_however_they_are_separated() -> None:
+    known = secrets(key="01234567-89ab-cdef-0123-456789abcdef")
+    assert on_paper(known, "is 0123456789ABCDEF 01:23:45:67:89:ab:cd:ef.") == "is ⟦secret:key:n⟧."
+
+
 def test_a_secret_that_is_spread_over_a_list_is_masked() -> None:
     assert on_paper(secrets(key=PLAIN), ["a", PLAIN[:5], PLAIN[5:], "b"]) == ["a", "⟦secret:key:n⟧", "", "b"]
 

@@ -31,6 +31,7 @@ class Secrets:
         self._references = References(nonce)
         known = {name: value for name, value in values.items() if value}
         self.names = tuple(known)
+        self.longest = max(map(len, known.values()), default=0)
         self._masks = Masks(known, self._references.of, OWN) if known else None
 
     @property

@@ -17,6 +17,11 @@ from runner.world.secrets.reading import DIGITS, LITERAL, TEXT, Reading
 _SEPARATORS = "\x1e\x1d\x1c\x1f\x01\x02\x03\x04"
 """Characters that readings pass over: a text of several parts is searched as one."""
 
+_MOST_PARTS = 1 << 16
+"""Parts of a secret that messages are searched for."""
+
+_HEXADECIMAL = re.compile("[0-9A-Fa-f:-]{16,}")
+
 Label = Callable[[str, str], str]
 """What stands for a secret, by its name and the form's."""
 
@@ -68,6 +73,8 @@ class _Looked(msgspec.Struct):
         if TEXT.read(secret) != (literal := LITERAL.read(secret)) and len(literal) >= SHORTEST_SAID:
             self.literal.setdefault(literal, label("" if secret == secret.strip() else "trimmed"))
         self.digits.setdefault(DIGITS.read(secret.encode("utf-8", "surrogatepass").hex()), label("hex"))
+        if _HEXADECIMAL.fullmatch(secret):
+            self.digits.setdefault(DIGITS.read(secret), label(""))
         for form, line in lines(secret):
             self.lines.setdefault(line, label(form))
             if len(read := TEXT.read(line)) >= SHORTEST:
@@ -95,7 +102,7 @@ class Masks:
         self._parts = {
             secret[at : at + SHORTEST]: label(name, "")
             for name, secret in secrets.items()
-            for at in range(len(secret) - SHORTEST + 1)
+            for at in range(min(len(secret) - SHORTEST + 1, _MOST_PARTS))
         }
         self._stages = [stage for stage in looked.stages() if not stage.needles.is_empty]
         said = [stage for stage in self._stages if isinstance(stage, _Said)]

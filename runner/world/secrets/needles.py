@@ -10,6 +10,7 @@ import msgspec
 Text = TypeVar("Text", str, bytes)
 
 _LONGEST_SAMPLE = 8
+_LONGEST_STRIDE = 128
 _LONG = 32
 """From so many characters on, texts are looked for apart from shorter ones: with longer strides."""
 
@@ -33,7 +34,7 @@ class _Gauge(Generic[Text]):
         self._labels: Mapping[Text, str] = labels
         shortest = min(map(len, labels))
         self._size = min(_LONGEST_SAMPLE, (shortest + 1) // 2)
-        self._stride = shortest - self._size + 1
+        self._stride = min(_LONGEST_STRIDE, shortest - self._size + 1)
         self._samples: dict[Text, list[tuple[int, Text]]] = {}
         for text in sorted(labels, key=len, reverse=True):
             for offset in range(self._stride):
