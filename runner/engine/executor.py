@@ -9,7 +9,19 @@ import msgspec
 from msgspec.structs import replace
 
 from runner.ground.errors import Failure
-from runner.world.calls import AnyCall, Attempt, Call, CallDone, CallFailed, Context, ModelCall, Outcome, Performer
+from runner.world.calls import (
+    AnyCall,
+    Attempt,
+    Call,
+    CallDone,
+    CallFailed,
+    Context,
+    ModelCall,
+    Outcome,
+    Performer,
+    Printout,
+)
+from runner.world.program_exits import cut_short
 from runner.world.providers.contract import Provider
 from runner.world.providers.scripted import Script
 from runner.world.secrets import Secrets
@@ -27,31 +39,35 @@ class Executor(msgspec.Struct, frozen=True):
     secrets: Secrets
     context: Context
 
-    async def perform(self, attempt: Attempt) -> Outcome:
-        """Run one attempt to its end. Never raises but for cancellation; nothing secret is in what it returns."""
+    async def perform(self, attempt: Attempt, printout: Printout | None = None) -> Outcome:
+        """Run one attempt to its end. Never raises but for cancellation; nothing secret is in what it returns.
+
+        `printout` tells what its program prints.
+        """
         revealed = replace(attempt, call=_revealed(attempt.call, self.secrets))
         try:
-            outcome = await self._in_time(revealed)
+            outcome = await self._in_time(revealed, replace(self.context, printout=printout or Printout()))
         except Exception as error:  # noqa: BLE001 - a mistake of ours must fail the step, not lose the run
             outcome = CallFailed(Failure("unknown", f"{type(error).__name__}: {error}"))
         return _masked(outcome, self.secrets)
 
-    async def _in_time(self, attempt: Attempt) -> Outcome:
+    async def _in_time(self, attempt: Attempt, context: Context) -> Outcome:
         if isinstance(attempt.call, ModelCall):
-            await self.provider.prepare(attempt, self.context)
+            await self.provider.prepare(attempt, context)
         try:
             async with asyncio.timeout(attempt.timeout):
-                return await self._ask(attempt)
+                return await self._ask(attempt, context)
         except TimeoutError:
-            return CallFailed(Failure("timeout", f"no end after {attempt.timeout:g} s"))
+            failure = Failure("timeout", f"no end after {attempt.timeout:g} s{context.printout.said}")
+            return cut_short(attempt.call, failure, context.printout.read())
 
-    async def _ask(self, attempt: Attempt) -> Outcome:
+    async def _ask(self, attempt: Attempt, context: Context) -> Outcome:
         if isinstance(attempt.call, ModelCall):
-            return await self.provider.ask(attempt, self.context)
+            return await self.provider.ask(attempt, context)
         scripted = self.script.reply(attempt) if self.script is not None else None
         if scripted is not None:
             return scripted
-        return await self.performers[type(attempt.call)](attempt, self.context)
+        return await self.performers[type(attempt.call)](attempt, context)
 
 
 def _revealed(call: AnyCall, secrets: Secrets) -> AnyCall:

@@ -22,6 +22,9 @@ from runner.record.store.contract import Message
 BREATH = 64
 """Commits between two moments given to the event loop while nothing waits."""
 
+LEFT_GRACE = 2.0
+"""Seconds that what completed steps left running has to end by itself, once the run ends or pauses."""
+
 _FOLLOWED = (StepStarted, AttemptStarted, AttemptFailed, StepWaiting)
 """The events of steps that the engine then has an attempt or a time to see to."""
 
@@ -76,7 +79,7 @@ class Engine:
         live = self._live
         decision = advance(live, happenings, self._around.clock.now(), draining=self._stop.asked)
         if decision.events:
-            commit = self._recorder.record(decision.events, live.state, decision.taken)
+            commit = self._recorder.record(self._attempts.told(decision.events), live.state, decision.taken)
             self._carry_out(decision)
             for listener in self._around.audience.listeners:
                 listener.heard(commit, live.state)
@@ -103,6 +106,7 @@ class Engine:
     def _happened(self) -> list[Happening] | None:
         """What has happened by now; None when there is nothing to do but wait."""
         moment = self._recorder.beat()
+        self._attempts.tidy()
         happenings = self._inbox.reports()
         if happenings:
             happenings = self._attempts.sort_out(happenings, stopping=self._stop.asked)
@@ -161,9 +165,13 @@ class Engine:
         """End what is in flight: a program is asked to end before it is made to, unless the stop is at once."""
         for listener in self._around.audience.listeners:
             listener.close()
-        ending = self._attempts.end_all() | self._questions.end_all()
+        await self._until_over(self._attempts.end_all() | self._questions.end_all())
+        await self._until_over(self._attempts.end_left(0.0 if self._stop.at_once else LEFT_GRACE))
+        self._attempts.close()
+        self._recorder.close()
+
+    async def _until_over(self, ending: set[asyncio.Task[None]]) -> None:
         while ending:
             _, ending = await asyncio.wait(ending, timeout=POLL)
             with suppress(StoreError):  # what made the run stop is not covered up
                 self._recorder.beat()
-        self._recorder.close()

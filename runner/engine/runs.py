@@ -35,6 +35,7 @@ from runner.workflow.compiler import RecordedFiles
 from runner.workflow.inputs import InputsInvalid, check_inputs, parse_input
 from runner.workflow.model import Loaded, Workflow
 from runner.world.calls import Context
+from runner.world.processes.supervisor import Supervisor
 from runner.world.providers.live import LiteLLM
 from runner.world.providers.scripted import Script
 from runner.world.secrets import Secrets, reference
@@ -189,7 +190,7 @@ async def run_engine(
         live.most = min(around.concurrency, live.most)
     recorder = Recorder(around.store, live.run, current_owner(lease=around.lease), epoch, around.clock, reopened)
     mock = {**live.state.options, **first.options}.get("mock")
-    engine = Engine(live, recorder, _executor(live.run, mock, secrets, around), around)
+    engine = Engine(live, recorder, _executor(live.run, epoch, mock, secrets, around), around)
     around.audience.engaged(engine.stop)
     try:
         await engine.drive(first)
@@ -201,13 +202,20 @@ async def run_engine(
     return result if engine.refused is None else replace(result, refused=str(engine.refused))
 
 
-def _executor(run: str, mock: Json, secrets: Secrets, around: Surroundings) -> Executor:
+def _executor(run: str, epoch: int, mock: Json, secrets: Secrets, around: Surroundings) -> Executor:
     script = Script.from_data(mock) if mock else None
+    mark = mark_of(run, secrets)
+
+    def mask(text: str) -> str:
+        return str(secrets.mask(text))
+
     context = Context(
         around.clock,
         around.environment,
-        lambda step, text: around.audience.stream(step, str(secrets.mask(text))),
-        mark=mark_of(run, secrets),
+        lambda step, text: around.audience.stream(step, mask(text)),
+        mark=mark,
+        mask=mask,
+        supervisor=Supervisor(mark, epoch, mask, whole=around.whole_process, guarded=True),
     )
     return Executor(script or LiteLLM(), PERFORMERS, script, secrets, context)
 

@@ -9,8 +9,9 @@ import msgspec
 from runner.ground.clock import Clock
 from runner.ground.errors import Failure
 from runner.ground.json_value import Json
-from runner.record.events import Usage
+from runner.record.events import LeftRunning, Printed, Usage
 from runner.workflow.model import Permissions
+from runner.world.processes.supervisor import Supervisor
 
 
 class Call(msgspec.Struct, frozen=True, tag_field="call"):
@@ -75,10 +76,14 @@ AnyCall = ModelCall | CommandCall | PythonCall | ReadCall | WriteCall
 
 
 class CallDone(msgspec.Struct, frozen=True):
-    """A call succeeded. `output` is JSON; a model's is `{text, message, finish, tool_calls}`."""
+    """A call succeeded. `output` is JSON; a model's is `{text, message, finish, tool_calls}`.
+
+    `left` are the processes that it left running.
+    """
 
     output: Json
     usage: Usage | None = None
+    left: tuple[LeftRunning, ...] = ()
 
 
 class CallFailed(msgspec.Struct, frozen=True):
@@ -118,10 +123,22 @@ Streamer = Callable[[str, str], None]
 """Takes a step's path and a piece of streamed text."""
 
 
+class Printout(msgspec.Struct):
+    """What the program of an attempt prints. Whoever runs one says how it is read, at any time; else there is none.
+
+    What is read is masked, and cut to its bound. `said` is the last line at the moment when it was cut off, as the end
+    of a message.
+    """
+
+    read: Callable[[], Printed | None] = msgspec.field(default=lambda: None)
+    said: str = ""
+
+
 class Context(msgspec.Struct, frozen=True):
     """What a performer may use of its surroundings. `environment` is wf's own, to pass on from by permission.
 
-    `mark` tells this run's processes from those of a run that bears the same id in another database.
+    `mark` tells this run's processes from those of a run that bears the same id in another database; the `supervisor`
+    knows them. `mask` hides secrets in text that is about to be cut: half of one could not be found any more.
     """
 
     clock: Clock
@@ -129,6 +146,9 @@ class Context(msgspec.Struct, frozen=True):
     stream: Streamer = msgspec.field(default=lambda _step, _text: None)
     grace: float = 2.0
     mark: str = ""
+    mask: Callable[[str], str] = msgspec.field(default=lambda text: text)
+    supervisor: Supervisor = msgspec.field(default_factory=Supervisor)
+    printout: Printout = msgspec.field(default_factory=Printout)
 
 
 Performer = Callable[[Attempt, Context], Awaitable[Outcome]]
