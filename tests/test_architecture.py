@@ -25,7 +25,7 @@ FLOORS = {
         "record": """events event_schema address reducers run_state open_states edits node_records rewriting rewinding
             answers
             merging fold store projection snapshot history retention definitions soundness""",
-        "world": "calls program_exits secrets providers tools",
+        "world": "processes calls program_exits secrets providers tools",
         "nodes": "contract leaves conversation composites",
         "engine": """loading run_options takeover surroundings recorder scheduler executor stop tasks inbox timers
             attempts questions loop runs""",
@@ -40,7 +40,7 @@ FLOORS = {
 A module imports from lower floors, or from its left on its own. `runner` itself is the package's own door."""
 
 IMPORTED_LATE = {
-    "ctypes": "slow to load; only a template that runs over its time needs it",
+    "ctypes": "slow to load; only a template that runs over its time, and a run that starts a program, need it",
     "litellm": "takes seconds; only a live model call needs it",
     "re2": "a C++ library that most files have no use for",
     "runner.seeing.subscribers.terminal": "draws with rich, which only a terminal needs",
@@ -420,7 +420,6 @@ OTHER_MEANINGS: dict[str, tuple[str, set[str]]] = {
             "world/providers/contract",
             "world/providers/scripted",
             "world/providers/wire",
-            "world/tools/python",
         },
     ),
     "workflow": ("a field of a document and of a run's row", {"cli/printing", "record/soundness"}),

@@ -126,7 +126,9 @@ def _surroundings(store: Store, manner: Manner, signals: Signals) -> Surrounding
     else:
         audience = replace(audience, listeners=_listeners(store, manner))
     limit, most = wait_limit(manner.wait_limit), concurrency(manner.most)
-    return Surroundings(store, audience, wait_limit=limit, grace=GRACE, lease=lease(), concurrency=most)
+    return Surroundings(
+        store, audience, wait_limit=limit, grace=GRACE, lease=lease(), concurrency=most, whole_process=True
+    )
 
 
 def _listeners(store: Store, manner: Manner) -> tuple[Listener, ...]:

@@ -25,6 +25,7 @@ from runner.record.events import (
     BranchPassed,
     Commit,
     Event,
+    LeftRunning,
     RunEnded,
     RunPaused,
     StepEnded,
@@ -43,6 +44,10 @@ PAUSE = 0.2
 """Seconds between looks at a run that is being followed."""
 
 Row = Mapping[str, Json]
+
+_CUT_OFF = ("cancelled", "interrupted")
+
+NONE_LEFT: Mapping[str, Sequence[Row]] = {}
 
 SHOW = """\b
 Examples:
@@ -70,11 +75,11 @@ def wf_show(run: str, as_document: bool, db: str | None) -> None:
         tables = {name: read_table(store, row.id, name) for name in TABLES}
         result = replace(result_of(row.id, state), secrets=needed_secrets(store, state, os.environ))
     if as_document:
-        tell_json(document(result) | tables)
+        tell_json(document(result) | tables | {"left": state.left})
         return
     _header(row, state, result)
     tell("steps")
-    for line in story(tables["steps"], tables["attempts"], tables["model_calls"]):
+    for line in story(tables["steps"], tables["attempts"], tables["model_calls"], state.left):
         tell(line)
     _footer(row, result)
 
@@ -109,8 +114,10 @@ def _footer(row: RunRow, result: RunResult) -> None:
         tell(f"output    {name}: {_value(value)}")
 
 
-def story(steps: Sequence[Row], attempts: Sequence[Row], calls: Sequence[Row]) -> Iterator[str]:
-    """The lines of a run's rows in the tables of these names."""
+def story(
+    steps: Sequence[Row], attempts: Sequence[Row], calls: Sequence[Row], left: Mapping[str, Sequence[Row]] = NONE_LEFT
+) -> Iterator[str]:
+    """The lines of a run's rows in the tables of these names; `left` are the processes that steps left running."""
     tries: dict[str, list[Row]] = {}
     for attempt in attempts:
         tries.setdefault(attempt["step"], []).append(attempt)
@@ -119,7 +126,7 @@ def story(steps: Sequence[Row], attempts: Sequence[Row], calls: Sequence[Row]) -
         indent = "  " * len(places_to(step["step"]))
         attempted = tries.get(step["step"], [])
         yield indent + _step(step, _seconds_of(step, attempted), asked.get(step["step"]))
-        lines = [*_earlier(attempted), *_errors(step)]
+        lines = [*_earlier(attempted), *_errors(step, attempted), *map(_left, left.get(step["step"], ()))]
         yield from (f"{indent}  {line}" for line in lines)
 
 
@@ -175,9 +182,15 @@ def _earlier(tries: Sequence[Row]) -> Iterator[str]:
         yield f"attempt {attempt['attempt']} {attempt['status']}{took}{why}"
 
 
-def _errors(step: Row) -> Iterator[str]:
+def _errors(step: Row, tries: Sequence[Row]) -> Iterator[str]:
     if step["error"] and step["status"] == "failed":
         yield _error(step["error"])
+    elif tries and tries[-1]["error"] and tries[-1]["error"]["type"] in _CUT_OFF:
+        yield _error(tries[-1]["error"])
+
+
+def _left(process: Row) -> str:
+    return f"left running until the run's end: {plain(process.get('program', '?'))} (process {process['process']})"
 
 
 def _error(error: Mapping[str, Json]) -> str:
@@ -228,13 +241,19 @@ def _lines(commit: Commit, teller: Teller) -> list[str]:
     return [f"{moment(commit.at)}  @{commit.last:<5} {plain(text)}" for text in words if text]
 
 
+def _ends(processes: Sequence[LeftRunning]) -> str:
+    """What is ended with a run."""
+    named = ", ".join(f"{process.program} (process {process.process})" for process in processes)
+    return f"; with it ends what steps left running: {named}" if named else ""
+
+
 def _more(event: Event) -> str:
     """What is told of an event only to those who read the whole record."""
     match event:
         case RunPaused():
-            words = f"run paused ({event.reason})"
+            words = f"run paused ({event.reason}){_ends(event.ends)}"
         case RunEnded():
-            words = f"run {event.status}"
+            words = f"run {event.status}{_ends(event.ends)}"
         case StepStarted() if event.attempt and event.frame is not None:
             words = f"▸ {event.step} [{event.verb}]"
         case StepWaiting() if event.until is not None:

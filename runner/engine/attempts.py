@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from msgspec.structs import replace
+
 from runner.engine.executor import Executor
 from runner.engine.inbox import Inbox
 from runner.engine.recorder import Recorder
@@ -11,9 +13,11 @@ from runner.engine.scheduler import Live, attempt_timeout, call_of
 from runner.engine.scheduler.happenings import AttemptEnded, Happening
 from runner.engine.tasks import Tasks
 from runner.ground.errors import StoreError
+from runner.record.events import AnyEvent, Printed, RunEnded, RunPaused, StepEnded
 from runner.record.run_state import Step
-from runner.world.calls import Attempt
+from runner.world.calls import Attempt, Printout
 from runner.world.program_exits import was_asked_to_end
+from runner.world.tools.child_process import end_left
 
 
 class Attempts:
@@ -22,9 +26,11 @@ class Attempts:
     def __init__(self, live: Live, executor: Executor, recorder: Recorder, inbox: Inbox) -> None:
         self._live = live
         self._executor = executor
+        self._supervisor = executor.context.supervisor
         self._recorder = recorder
         self._inbox = inbox
         self._tasks = Tasks()
+        self._printouts: dict[str, Printout] = {}
 
     @property
     def in_flight(self) -> bool:
@@ -44,16 +50,52 @@ class Attempts:
             permissions=live.permissions(live.frame_of(step)),
             timeout=attempt_timeout(live, step),
         )
-        self._tasks.start(step.path, self._perform(attempt))
+        printout = self._printouts[step.path] = Printout()
+        self._tasks.start(step.path, self._perform(attempt, printout))
 
-    async def _perform(self, attempt: Attempt) -> None:
+    async def _perform(self, attempt: Attempt, printout: Printout) -> None:
         try:
             self._recorder.beat()  # a process that stood still may have lost the run: it must not do what is another's
         except StoreError as error:
             self._inbox.report(error)
             return
-        outcome = await self._executor.perform(attempt)
+        outcome = await self._executor.perform(attempt, printout)
         self._inbox.report(AttemptEnded(attempt.step, attempt.number, outcome))
+
+    def told(self, events: tuple[AnyEvent, ...]) -> tuple[AnyEvent, ...]:
+        """The events of a decision, with what only this process knows: what programs have printed, and left running."""
+        return tuple(map(self._told, events)) if self._printouts or self._supervisor.has_started_any else events
+
+    def _told(self, event: AnyEvent) -> AnyEvent:
+        match event:
+            case StepEnded():
+                printout = self._printouts.pop(event.step, None)
+                printed = printout.read() if printout and _is_untold(event) else None
+                return event if printed is None else replace(event, printed=printed)
+            case RunPaused():
+                return replace(event, cut=self._cut(), ends=self._supervisor.left)
+            case RunEnded():
+                return replace(event, ends=self._supervisor.left)
+        return event
+
+    def _cut(self) -> dict[str, Printed]:
+        """What the programs in flight have printed by now."""
+        read = {step: self._printouts[step].read() for step in self._tasks.steps if step in self._printouts}
+        return {step: printed for step, printed in read.items() if printed is not None}
+
+    def end_left(self, grace: float) -> set[asyncio.Task[None]]:
+        """End what completed steps have left running; the task that does, if there is anything to end."""
+        if not self._supervisor.has_started_any:
+            return set()
+        return self._tasks.start_ending(end_left(self._supervisor, grace))
+
+    def tidy(self) -> None:
+        """Reap what has ended of that which steps have left running."""
+        self._supervisor.reap()
+
+    def close(self) -> None:
+        """Nothing runs any more."""
+        self._supervisor.close()
 
     def end(self, step: str) -> None:
         """End the attempt of a step that was cut off."""
@@ -76,6 +118,12 @@ class Attempts:
     def end_all(self) -> set[asyncio.Task[None]]:
         """End all that is in flight; the tasks that are not over yet."""
         return self._tasks.end_all()
+
+
+def _is_untold(event: StepEnded) -> bool:
+    """Whether nothing else in the event tells what a program has printed: it was cut off, or is a tool's."""
+    output = event.output
+    return event.error is None and not (isinstance(output, dict) and "stdout" in output)
 
 
 def _was_cut_off(report: Happening) -> bool:

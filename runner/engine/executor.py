@@ -9,7 +9,18 @@ import msgspec
 from msgspec.structs import replace
 
 from runner.ground.errors import Failure
-from runner.world.calls import Attempt, Call, CallDone, CallFailed, Context, ModelCall, Outcome, Performer
+from runner.world.calls import (
+    Attempt,
+    Call,
+    CallDone,
+    CallFailed,
+    Context,
+    ModelCall,
+    Outcome,
+    Performer,
+    Printout,
+)
+from runner.world.program_exits import cut_short
 from runner.world.providers.contract import Provider
 from runner.world.providers.scripted import Script
 from runner.world.secrets import CutReference, Secrets
@@ -29,10 +40,14 @@ class Executor(msgspec.Struct, frozen=True):
     streamed: Callable[[str], None] = lambda _step: None
     """Is told of a step whose attempt has ended: what was held back of its streamed text is shown."""
 
-    async def perform(self, attempt: Attempt) -> Outcome:
-        """Run one attempt to its end. Never raises but for cancellation; nothing secret is in what it returns."""
+    async def perform(self, attempt: Attempt, printout: Printout | None = None) -> Outcome:
+        """Run one attempt to its end. Never raises but for cancellation; nothing secret is in what it returns.
+
+        `printout` tells what its program prints.
+        """
         try:
-            outcome = await self._in_time(_revealed(attempt, self.secrets))
+            revealed = _revealed(attempt, self.secrets)
+            outcome = await self._in_time(revealed, replace(self.context, printout=printout or Printout()))
         except CutReference:
             words = (
                 "a part of a secret, or a secret that was changed, would be passed on: it can only be passed on whole"
@@ -44,22 +59,23 @@ class Executor(msgspec.Struct, frozen=True):
         self.streamed(attempt.step)
         return _masked(outcome, self.secrets)
 
-    async def _in_time(self, attempt: Attempt) -> Outcome:
+    async def _in_time(self, attempt: Attempt, context: Context) -> Outcome:
         if isinstance(attempt.call, ModelCall):
-            await self.provider.prepare(attempt, self.context)
+            await self.provider.prepare(attempt, context)
         try:
             async with asyncio.timeout(attempt.timeout):
-                return await self._ask(attempt)
+                return await self._ask(attempt, context)
         except TimeoutError:
-            return CallFailed(Failure("timeout", f"no end after {attempt.timeout:g} s"))
+            failure = Failure("timeout", f"no end after {attempt.timeout:g} s{context.printout.said}")
+            return cut_short(attempt.call, failure, context.printout.read())
 
-    async def _ask(self, attempt: Attempt) -> Outcome:
+    async def _ask(self, attempt: Attempt, context: Context) -> Outcome:
         if isinstance(attempt.call, ModelCall):
-            return await self.provider.ask(attempt, self.context)
+            return await self.provider.ask(attempt, context)
         scripted = self.script.reply(attempt) if self.script is not None else None
         if scripted is not None:
             return scripted
-        return await self.performers[type(attempt.call)](attempt, self.context)
+        return await self.performers[type(attempt.call)](attempt, context)
 
 
 def _revealed(attempt: Attempt, secrets: Secrets) -> Attempt:

@@ -35,6 +35,9 @@ BREATH = 4
 TOGETHER = 16
 """Steps in a row that only set and route, and are recorded by one COMMIT: a crash has them decided again."""
 
+LEFT_GRACE = 2.0
+"""Seconds that what completed steps left running has to end by itself, once the run ends or pauses."""
+
 _FOLLOWED = (StepStarted, AttemptStarted, AttemptFailed, StepWaiting)
 """The events of steps that the engine then has an attempt or a time to see to."""
 
@@ -91,7 +94,7 @@ class Engine:
         for decision in self._decide(happenings):
             if not decision.events:
                 continue
-            commit = self._recorder.commit_of(decision.events, state)
+            commit = self._recorder.commit_of(self._attempts.told(decision.events), state)
             if _only_sets_and_routes(decision):
                 together.append(commit)
                 continue
@@ -146,6 +149,7 @@ class Engine:
     def _happened(self) -> list[Happening] | None:
         """What has happened by now; None when there is nothing to do but wait."""
         moment = self._recorder.beat()
+        self._attempts.tidy()
         happenings = self._inbox.reports()
         if happenings:
             happenings = self._attempts.sort_out(happenings, stopping=self._stop.asked)
@@ -204,12 +208,16 @@ class Engine:
         """End what is in flight: a program is asked to end before it is made to, unless the stop is at once."""
         for listener in self._around.audience.listeners:
             listener.close()
-        ending = self._attempts.end_all() | self._questions.end_all()
+        await self._until_over(self._attempts.end_all() | self._questions.end_all())
+        await self._until_over(self._attempts.end_left(0.0 if self._stop.at_once else LEFT_GRACE))
+        self._attempts.close()
+        self._recorder.close()
+
+    async def _until_over(self, ending: set[asyncio.Task[None]]) -> None:
         while ending:
             _, ending = await asyncio.wait(ending, timeout=POLL)
             with suppress(StoreError):  # what made the run stop is not covered up
                 self._recorder.beat()
-        self._recorder.close()
 
 
 def _only_sets_and_routes(decision: Decision) -> bool:

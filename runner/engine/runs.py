@@ -38,6 +38,7 @@ from runner.workflow.inputs import InputsInvalid, check_inputs, parse_input
 from runner.workflow.model import Input, Loaded, Workflow
 from runner.workflow.permission_hints import variable_to_allow
 from runner.world.calls import Context
+from runner.world.processes.supervisor import Supervisor
 from runner.world.providers.live import LiteLLM
 from runner.world.providers.scripted import Script
 from runner.world.secrets import Secrets, written_reference
@@ -282,7 +283,7 @@ async def run_engine(
         reopened.projector.follow(live.state, secrets.to_paper)
     recorder = Recorder(around.store, live.run, current_owner(lease=around.lease), epoch, around.clock, reopened)
     options = {**live.state.options, **first.options}
-    engine = Engine(live, recorder, _executor(live, options, secrets, around), around)
+    engine = Engine(live, recorder, _executor(live, epoch, options, secrets, around), around)
     around.audience.engaged(engine.stop)
     try:
         await engine.drive(first)
@@ -310,18 +311,24 @@ def programs_of(workflow: Workflow, around: Surroundings) -> dict[str, Json]:
     return {"programs": found} if found else {}
 
 
-def _executor(live: Live, options: Mapping[str, Json], secrets: Secrets, around: Surroundings) -> Executor:
+def _executor(live: Live, epoch: int, options: Mapping[str, Json], secrets: Secrets, around: Surroundings) -> Executor:
     mock = options.get("mock")
     script = Script.from_data(mock) if mock else None
     streams = Streams(secrets, around.audience.stream)
+    mark = mark_of(live.run, secrets.nonce)
+
+    def mask(text: str) -> str:
+        return str(secrets.mask(text))
+
     context = Context(
         around.clock,
         around.environment,
         streams.piece,
-        mark=mark_of(live.run, secrets.nonce),
+        mark=mark,
         protected=protected(live.workflow, around.store.file, search_path(around.environment)),
         programs=options.get("programs", {}),
-        mask=lambda text: str(secrets.mask(text)),
+        mask=mask,
+        supervisor=Supervisor(mark, epoch, mask, whole=around.whole_process, guarded=True),
     )
     return Executor(script or LiteLLM(), PERFORMERS, script, secrets, context, streams.end)
 

@@ -68,3 +68,5 @@ class Surroundings(msgspec.Struct, frozen=True):
     """Who is silent for so long may lose the run to another process."""
     concurrency: int | None = None
     """How many attempts may run at once in this process, where the workflow allows more."""
+    whole_process: bool = False
+    """This process has nothing else to do: it may become the parent of orphans, and reap them."""

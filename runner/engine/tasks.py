@@ -22,6 +22,13 @@ class Tasks:
         """Begin a step's task."""
         self._by_step[step] = asyncio.create_task(work)  # noqa: TID251 - the one place where the engine makes tasks
 
+    def start_ending(self, work: Coroutine[object, object, None]) -> set[asyncio.Task[None]]:
+        """Begin a task that ends something: it is cancelled to hurry it."""
+        task = asyncio.create_task(work)  # noqa: TID251 - as above
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+        return {task}
+
     def forget(self, step: str) -> None:
         """A step's task has done its work."""
         self._by_step.pop(step, None)

@@ -11,7 +11,7 @@ from runner.ground.errors import Failure, WorkflowError
 from runner.ground.json_value import Json
 from runner.language.expression import Expression
 from runner.language.template import Template, ValueTemplate
-from runner.record.events import Branches, Ending, Scope, Usage
+from runner.record.events import Branches, Ending, LeftRunning, Scope, Usage
 from runner.record.run_state import Child
 from runner.workflow.compiler.reader import NodeReader
 from runner.workflow.model import Agent, Duration, Model, Node, Tool, Traits, Workflow
@@ -102,12 +102,16 @@ class Memory(msgspec.Struct, frozen=True):
 
 
 class Done(msgspec.Struct, frozen=True):
-    """The step has its output. `merge` names the children whose writes count, in order; `leave`: open ones stray."""
+    """The step has its output. `merge` names the children whose writes count, in order; `leave`: open ones stray.
+
+    `left` are the processes that it left running.
+    """
 
     output: Json = None
     merge: tuple[str, ...] = ()
     leave: bool = False
     usage: Usage | None = None
+    left: tuple[LeftRunning, ...] = ()
 
 
 class Spawn(msgspec.Struct, frozen=True):

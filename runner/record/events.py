@@ -38,6 +38,21 @@ class Write(msgspec.Struct, frozen=True, array_like=True):
     value: Json
 
 
+class Printed(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a program had printed when its attempt was cut off, or a tool's when it ended: the last 64 kB of each."""
+
+    program: str = ""
+    stdout: str = ""
+    stderr: str = ""
+
+
+class LeftRunning(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A process that a completed step has left running: its id, and its program with its arguments."""
+
+    process: int
+    program: str = ""
+
+
 class Event(msgspec.Struct, frozen=True, tag_field="type", omit_defaults=True):
     """What all events share: nothing but the tag; order and time belong to the commit that carries them."""
 
@@ -56,9 +71,15 @@ class RunStarted(Event, frozen=True, tag="run_started"):
 
 
 class RunPaused(Event, frozen=True, tag="run_paused"):
-    """Nothing goes on by itself; `reason` says why (waiting, interrupted, asked)."""
+    """Nothing goes on by itself; `reason` says why (waiting, interrupted, asked).
+
+    `cut` is what the programs had printed whose attempts are cut off by it, by step; `ends` are the processes, left
+    running by completed steps, that are ended with it.
+    """
 
     reason: str
+    cut: dict[str, Printed] = {}
+    ends: tuple[LeftRunning, ...] = ()
 
 
 class Adapted(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -116,11 +137,12 @@ class RunForked(Event, frozen=True, tag="run_forked"):
 
 
 class RunEnded(Event, frozen=True, tag="run_ended"):
-    """The run has its one terminal status."""
+    """The run has its one terminal status. `ends` are the processes, left running by steps, that are ended with it."""
 
     status: Literal["completed", "failed", "cancelled"]
     outputs: dict[str, Json] = {}
     error: dict[str, Json] | None = None
+    ends: tuple[LeftRunning, ...] = ()
 
 
 class Ending(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -290,6 +312,7 @@ class StepEnded(Event, frozen=True, tag="step_ended"):
     """A step has its status. The fold applies `merge` (children's writes), then `reset`, then `writes`, then `next`.
 
     `next` is the node the frame goes to; None leaves its cursor empty. `leave`: children still open become strays.
+    `left` are the processes that it left running; `printed` is what its program had printed, where no output tells it.
     """
 
     step: str
@@ -306,6 +329,8 @@ class StepEnded(Event, frozen=True, tag="step_ended"):
     next: str | None = None
     usage: Usage | None = None
     leave: bool = False
+    left: tuple[LeftRunning, ...] = ()
+    printed: Printed | None = None
 
 
 class StepClosed(Event, frozen=True, tag="step_closed"):

@@ -6,6 +6,8 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from runner.ground.json_value import Json
 from runner.record.address import ROOT, without_attempts
 from runner.record.edits import adapt
@@ -42,6 +44,9 @@ from runner.record.run_state import Child, Frame, Invocation, Nodes, RunState, S
 
 IMPOSSIBLE = (LookupError, AssertionError, TypeError, AttributeError, ValueError, ReducerError, RecursionError)
 """What folding raises on events that do not follow from those before."""
+
+_MOST_LEFT = 100
+"""Steps of which it is remembered what they left running."""
 
 
 def apply(run: RunState, event: Event) -> None:
@@ -314,6 +319,8 @@ def _step_ended(run: RunState, event: StepEnded) -> None:
             run.homes.pop(event.step, None)
     if event.usage is not None:
         _charge(run, event.usage)
+    if event.left:
+        _note_left(run, event)
     if event.frame is None:
         if step is not None and step.owner in run.steps and step.path != ROOT:
             owner = run.steps[step.owner]
@@ -321,6 +328,12 @@ def _step_ended(run: RunState, event: StepEnded) -> None:
             _settle_child(owner, step.key, Child(event.status, event.output, event.error))
         return
     _move(run, run.frames[event.frame], step, event)
+
+
+def _note_left(run: RunState, event: StepEnded) -> None:
+    run.left[event.step] = msgspec.to_builtins(event.left)
+    for oldest in list(run.left)[:-_MOST_LEFT]:
+        del run.left[oldest]
 
 
 def _move(run: RunState, frame: Frame, step: Step | None, event: StepEnded) -> None:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from runner.ground.json_value import Json
+from runner.ground.plain import last_line
 from runner.record.address import ROOT
 from runner.record.events import (
     CALL,
@@ -15,7 +16,9 @@ from runner.record.events import (
     AttemptStarted,
     Commit,
     Event,
+    Printed,
     RunForked,
+    RunPaused,
     RunResumed,
     RunStarted,
     StepEnded,
@@ -186,6 +189,13 @@ class Projector:
             self._open[event.step] = before._replace(used=used)
             self._put("model_calls", event.step, {"step": event.step, **_usage_row(used)})
 
+    def run_paused(self, event: RunPaused, _moment: _Moment) -> None:
+        """What the programs had printed that are cut off by it; that their attempts are over is seen with the next."""
+        for step, printed in event.cut.items():
+            attempt = self._open[step].attempt
+            error = _cut("interrupted", step, attempt, printed)
+            self._put("attempts", (step, attempt), {"step": step, "attempt": attempt, "error": error})
+
     def step_ended(self, event: StepEnded, moment: _Moment) -> None:
         """A step has its status; one that took no time begins here too."""
         before = self._open.pop(event.step, None)
@@ -203,7 +213,10 @@ class Projector:
             row["attempt"], row["started_at"], row["started_seq"] = 0, moment.at, moment.seq
         self._put("steps", event.step, row)
         if before is not None and before.attempt:
-            self._end_attempt(event.step, before.attempt, moment, {"status": event.status, "error": event.error})
+            error = event.error
+            if error is None and event.printed is not None and event.status == "cancelled":
+                error = _cut("cancelled", event.step, before.attempt, event.printed)
+            self._end_attempt(event.step, before.attempt, moment, {"status": event.status, "error": error})
         call = before or _Open(0, "")
         if call.agent or event.usage is not None:
             self._reply(event, call, moment)
@@ -218,6 +231,7 @@ class Projector:
 
 
 _PROJECT: dict[type[Event], Callable[[Projector, Any, _Moment], None]] = {
+    RunPaused: Projector.run_paused,
     StepStarted: Projector.step_started,
     StepWaiting: Projector.step_waiting,
     AttemptStarted: Projector.attempt_started,
@@ -234,6 +248,20 @@ def project(commits: Iterable[Commit], state: RunState | None = None) -> Rows:
         fold(run, commit)
         projector.add(commit, run)
     return projector.take()
+
+
+def _cut(why: str, step: str, attempt: int, printed: Printed) -> Row:
+    """The error of an attempt that was cut off, as readers know those of programs."""
+    said = last_line(printed.stderr) or last_line(printed.stdout)
+    details = {"program": printed.program, "exit_code": None, "signal": None}
+    return {
+        "type": why,
+        "message": f"it was cut off{f': {said}' if said else ''}",
+        "step": step,
+        "attempt": attempt,
+        "retryable": False,
+        "details": {**details, "stdout": printed.stdout, "stderr": printed.stderr},
+    }
 
 
 def _said(reply: Mapping[str, Json]) -> Row:

@@ -130,7 +130,8 @@ class Step(msgspec.Struct):
 class RunState:
     """A run as its events have made it. `seq` is the number of the last event folded in.
 
-    `final` are the values that the workflow had when the run ended in this process; no snapshot keeps them.
+    `final` are the values that the workflow had when the run ended in this process; no snapshot keeps them. `left` are
+    the processes that completed steps have left running, of the newest such steps.
     """
 
     def __init__(self) -> None:
@@ -160,6 +161,7 @@ class RunState:
         self.cost_usd = 0.0
         self.unpriced = 0
         self.last_interval = 0.0
+        self.left: dict[str, list[Json]] = {}
 
     @property
     def options(self) -> dict[str, Json]:

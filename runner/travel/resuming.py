@@ -142,14 +142,12 @@ async def _taken_over(row: RunRow, nonce: str, around: Surroundings) -> tuple[in
     store, run, owner = around.store, row.id, current_owner(lease=around.lease)
     epoch = store.claim(run, owner, around.clock.now(), row.epoch)
     reopened = reopen(store, run)
-    ends = (kill_leftovers(mark_of(run, nonce), f"{run}/{step}", _GRACE) for step in reopened.state.running)
-    await _meanwhile(
-        beat_seconds(owner), lambda: store.heartbeat(run, epoch, around.clock.now()), asyncio.gather(*ends)
-    )
+    ending = asyncio.gather(kill_leftovers(mark_of(run, nonce), _GRACE))
+    await _meanwhile(beat_seconds(owner), lambda: store.heartbeat(run, epoch, around.clock.now()), ending)
     return epoch, reopened
 
 
-async def _meanwhile(every: float, beat: Callable[[], None], work: asyncio.Future[list[int]]) -> None:
+async def _meanwhile(every: float, beat: Callable[[], None], work: asyncio.Future[tuple[int]]) -> None:
     """Wait for work to be done, and beat every so many seconds meanwhile."""
     while not work.done():
         await asyncio.wait([work], timeout=every)

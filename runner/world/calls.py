@@ -9,8 +9,9 @@ import msgspec
 from runner.ground.clock import Clock
 from runner.ground.errors import Failure
 from runner.ground.json_value import Json
-from runner.record.events import Usage
+from runner.record.events import LeftRunning, Printed, Usage
 from runner.workflow.model import Permissions
+from runner.world.processes.supervisor import Supervisor
 
 
 class Call(msgspec.Struct, frozen=True, tag_field="call"):
@@ -79,10 +80,14 @@ AnyCall = ModelCall | CommandCall | PythonCall | ReadCall | WriteCall
 
 
 class CallDone(msgspec.Struct, frozen=True):
-    """A call succeeded. `output` is JSON; a model's is `{text, message, finish, tool_calls}`."""
+    """A call succeeded. `output` is JSON; a model's is `{text, message, finish, tool_calls}`.
+
+    `left` are the processes that it left running.
+    """
 
     output: Json
     usage: Usage | None = None
+    left: tuple[LeftRunning, ...] = ()
 
 
 class CallFailed(msgspec.Struct, frozen=True):
@@ -142,11 +147,22 @@ class Protected(msgspec.Struct, frozen=True):
     search: str = ""
 
 
+class Printout(msgspec.Struct):
+    """What the program of an attempt prints. Whoever runs one says how it is read, at any time; else there is none.
+
+    What is read is masked, and cut to its bound. `said` is the last line at the moment when it was cut off, as the end
+    of a message.
+    """
+
+    read: Callable[[], Printed | None] = msgspec.field(default=lambda: None)
+    said: str = ""
+
+
 class Context(msgspec.Struct, frozen=True):
     """What a performer may use of its surroundings. `environment` is wf's own, to pass on from by permission.
 
-    `mark` tells this run's processes from those of a run that bears the same id in another database. `programs` are
-    the hashes of programs as the run began, by their entry in `permissions.commands`.
+    `mark` tells this run's processes from those of a run that bears the same id in another database; the `supervisor`
+    knows them. `programs` are the hashes of programs as the run began, by their entry in `permissions.commands`.
     `mask` puts references in the place of secrets: foreign text is given to it before it is cut, since a part of a
     secret can't be found any more.
     """
@@ -159,6 +175,8 @@ class Context(msgspec.Struct, frozen=True):
     protected: Protected = Protected()
     programs: Mapping[str, str] = {}
     mask: Callable[[str], str] = _as_it_is
+    supervisor: Supervisor = msgspec.field(default_factory=Supervisor)
+    printout: Printout = msgspec.field(default_factory=Printout)
 
 
 Performer = Callable[[Attempt, Context], Awaitable[Outcome]]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from runner.ground.errors import Failure
 from runner.ground.json_text import NotJson, parse_json
-from runner.ground.json_value import Json
 from runner.ground.plain import last_line
-from runner.world.calls import CallDone, CallFailed, CommandCall, Outcome
+from runner.record.events import Printed
+from runner.world.calls import Call, CallDone, CallFailed, CommandCall, Outcome
 
 _HINTS: Mapping[int, str] = {126: " (a command in it could not be executed)", 127: " (a command in it was not found)"}
 _SIGNAL_HINTS: Mapping[str, str] = {
@@ -23,17 +23,56 @@ _SHELL_BASE = 128
 _REQUESTS = frozenset({"SIGINT", "SIGTERM", "SIGHUP"})
 
 
-def judged(call: CommandCall, stdout: bytes, stderr: bytes, code: int) -> Outcome:
+KEPT = 65_536
+"""Bytes that are kept of what a program printed to each stream before it failed, or was cut off."""
+
+MARGIN = 65_536
+"""Further bytes that are looked at, so that a secret which begins before what is kept is masked as a whole."""
+
+
+def judged(call: CommandCall, stdout: bytes, stderr: bytes, code: int, mask: Callable[[str], str] = str) -> Outcome:
     """The outcome of a command, by its `ok_exit` and `parse`. A negative `code` is the signal that killed it."""
-    printed, complained = decoded(stdout), decoded(stderr)
-    output = {"stdout": printed, "stderr": complained, "text": printed.removesuffix("\n"), "exit_code": exit_code(code)}
+    output = _output(decoded(stdout), decoded(stderr), exit_code(code))
     program = call.argv[0]
     if output["exit_code"] not in call.ok_exit:
-        message = how_ended(f"'{program}'", code) + last_words(printed, complained)
-        return CallFailed(Failure("tool_failed", message, {"program": program, **details(code)}), output)
+        printed = Printed(program, kept(stdout, mask), kept(stderr, mask))
+        message = how_ended(f"'{program}'", code) + last_words(printed.stdout, printed.stderr)
+        return CallFailed(Failure("tool_failed", message, details(printed, code)), output)
     if call.parse == "lines":
-        return CallDone({**output, "lines": lines(printed)})
-    return _parsed(program, stdout, output) if call.parse == "json" else CallDone(output)
+        return CallDone({**output, "lines": lines(output["stdout"])})
+    return _parsed(program, stdout, output, mask) if call.parse == "json" else CallDone(output)
+
+
+def _output(stdout: str, stderr: str, code: int | None) -> dict[str, Any]:
+    return {"stdout": stdout, "stderr": stderr, "text": stdout.removesuffix("\n"), "exit_code": code}
+
+
+def too_much(name: str, stream: str, most: int) -> Failure:
+    """Why a program is ended that writes and writes."""
+    message = f"{name} wrote more than {most >> 20} MiB to its {stream}; write to a file instead"
+    return Failure("tool_failed", message, {"stream": stream})
+
+
+def cut_short(call: Call, failure: Failure, printed: Printed | None) -> CallFailed:
+    """The outcome of a call whose program was not let end by itself: with what it had printed until then."""
+    if printed is None:
+        return CallFailed(failure)
+    output = _output(printed.stdout, printed.stderr, None) if isinstance(call, CommandCall) else None
+    told = Failure(failure.type, failure.message, {**details(printed), **failure.details})
+    return CallFailed(told, output)
+
+
+def kept(written: bytes | bytearray, mask: Callable[[str], str]) -> str:
+    """What is kept of what a program wrote to a stream, masked: of more than `KEPT` bytes the last whole lines."""
+    window = bytes(written[-(KEPT + MARGIN) :])
+    text = mask(decoded(window))
+    if len(window) < len(written):
+        text = text[len(mask(decoded(window[:MARGIN]))) :]  # what may have begun before the window is not masked
+    inside = text.encode()
+    if len(window) == len(written) and len(inside) <= KEPT:
+        return text
+    whole = inside[-KEPT:]
+    return (whole[whole.find(b"\n", 0, -1) + 1 :]).decode("utf-8", "ignore")
 
 
 def was_asked_to_end(outcome: Outcome) -> bool:
@@ -47,7 +86,7 @@ def lines(text: str) -> list[str]:
     return [line.removesuffix("\r") for line in (found if found[-1] else found[:-1])]
 
 
-def _parsed(program: str, stdout: bytes, output: dict[str, Json]) -> Outcome:
+def _parsed(program: str, stdout: bytes, output: dict[str, Any], mask: Callable[[str], str]) -> Outcome:
     try:
         return CallDone({**output, "json": parse_json(stdout.decode())})
     except UnicodeDecodeError as error:
@@ -55,7 +94,8 @@ def _parsed(program: str, stdout: bytes, output: dict[str, Json]) -> Outcome:
     except NotJson as error:
         reason = str(error)
     message = f"what '{program}' printed is not JSON: {reason}"
-    return CallFailed(Failure("output_invalid", message, {"program": program}), output)
+    printed = Printed(program, kept(stdout, mask), kept(output["stderr"].encode(), mask))
+    return CallFailed(Failure("output_invalid", message, details(printed, output["exit_code"])), output)
 
 
 def decoded(written: bytes) -> str:
@@ -92,7 +132,12 @@ def last_words(stdout: str, stderr: str) -> str:
     return f": {said}" if said else ""
 
 
-def details(code: int) -> dict[str, Any]:
-    """The facts of an ending, for the error's details."""
-    name = signal_name(code)
-    return {"exit_code": exit_code(code), **({"signal": name} if name else {})}
+def details(printed: Printed, code: int | None = None) -> dict[str, Any]:
+    """The facts of an ending, for the error's details. Without a code it did not end by itself."""
+    return {
+        "program": printed.program,
+        "exit_code": None if code is None else exit_code(code),
+        "signal": (code is not None and signal_name(code)) or None,
+        "stdout": printed.stdout,
+        "stderr": printed.stderr,
+    }

@@ -97,7 +97,7 @@ def _attempt_ended(live: Live, happening: AttemptEnded) -> None:
     if not isinstance(outcome, CallDone):
         _fail_attempt(live, step, Failed(outcome.failure, outcome.output, usage=outcome.usage))
         return
-    done = Done(outcome.output, usage=outcome.usage)
+    done = Done(outcome.output, usage=outcome.usage, left=outcome.left)
     if step.frame is None:
         end_call(live, step, "completed", done, None)
     else:

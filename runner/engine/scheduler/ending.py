@@ -100,7 +100,17 @@ def fail_call(live: Live, step: Step, failed: Failed) -> None:
 def end_call(live: Live, step: Step, status: EndStatus, done: Done, error: dict[str, Json] | None) -> None:
     """A composite's call or question has ended: the composite settles."""
     live.emit(
-        StepEnded(step.path, status, step.node, None, step.verb, output=done.output, error=error, usage=done.usage)
+        StepEnded(
+            step.path,
+            status,
+            step.node,
+            None,
+            step.verb,
+            output=done.output,
+            error=error,
+            usage=done.usage,
+            left=done.left,
+        )
     )
     live.calls.pop(step.path, None)
     live.ended(live.state.steps[step.owner], step.key)
@@ -131,6 +141,7 @@ def _emit_ended(
             after.next,
             done.usage,
             done.leave,
+            done.left,
         )
     )
     live.calls.pop(at.step, None)

@@ -1,4 +1,4 @@
-"""One child process from its start to its end: fed, drained within bounds, and ended with its whole process tree."""
+"""One child process from its start to its end: fed, drained within bounds, and ended with all that it started."""
 
 from __future__ import annotations
 
@@ -6,19 +6,26 @@ import asyncio
 import errno
 import os
 import subprocess  # noqa: TID251 - the one module that starts processes; argv only, never a shell
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from signal import SIGKILL, SIGTERM
 from typing import IO
 
 import msgspec
+from msgspec.structs import replace
 
-from runner.world.tools.environment import ATTEMPT, KEY, MARK
-from runner.world.tools.process_tree import Process, ProcessTree, alive, signal_all
+from runner.record.events import LeftRunning, Printed
+from runner.world.calls import CallDone, Context, Outcome
+from runner.world.processes.process_tree import Process, ProcessTree, alive, signal_all
+from runner.world.processes.supervisor import VARIABLE, Program, Supervisor, run_marks
+from runner.world.program_exits import KEPT, MARGIN, kept, last_words
 from runner.world.tools.refusal import Refusal
 
 MAX_OUTPUT = 8 * 1024 * 1024
+PIPE_PATIENCE = 0.5
+"""Seconds for which a pipe is waited for that something in the background holds, once the program itself has ended."""
+
 _CHUNK = 65_536
 _POLL = 0.01
 _KILL_PATIENCE = 1.0
@@ -37,7 +44,7 @@ _REASONS: Mapping[int, str] = {
 
 
 class Launch(msgspec.Struct, frozen=True):
-    """What to start, and what messages call it.
+    """What to start, what messages call it, and what the record does.
 
     With `result`, the child has a third pipe to write to; the number of its descriptor is appended to argv.
     """
@@ -49,32 +56,39 @@ class Launch(msgspec.Struct, frozen=True):
     environment: Mapping[str, str]
     stdin: bytes = b""
     result: bool = False
+    program: str = ""
 
 
 class Finished(msgspec.Struct, frozen=True):
-    """How a child ended: its exit code (negative: the signal that killed it) and what it wrote, by pipe."""
+    """How a child ended: its exit code (negative: the signal that killed it) and what it wrote, by pipe.
+
+    `flooded` is the pipe that it wrote too much to, which has only the end of it.
+    """
 
     code: int
     written: Mapping[str, bytes]
+    flooded: str = ""
 
 
 class ChildProcess:
-    """A running child: gathers what it writes. `ended` is done once it has exited and its pipes are closed.
+    """A running child: gathers what it writes. `ended` is done once it has exited, or has written too much.
 
-    A pipe that something in the background keeps open is waited for `patience` seconds after the child's exit.
+    A pipe that something in the background keeps open is waited for `PIPE_PATIENCE` seconds after the child's exit.
     """
 
     def __init__(
-        self, process: subprocess.Popen[bytes], result: IO[bytes] | None, launch: Launch, patience: float
+        self, process: subprocess.Popen[bytes], result: IO[bytes] | None, launch: Launch, mask: Callable[[str], str]
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._process = process
-        self._name = launch.name
-        self._patience = patience
+        self._launch = launch
+        self._mask = mask
         sources = {"stdout": process.stdout, "stderr": process.stderr, "result": result}
         self._pipes = {name: pipe for name, pipe in sources.items() if pipe}
         self._open = set(self._pipes)
         self._written = {name: bytearray() for name in self._pipes}
+        self._flooded = ""
+        self._is_heard = True
         self._unsent = memoryview(launch.stdin)
         self._exited = False
         self._late: asyncio.TimerHandle | None = None
@@ -83,16 +97,29 @@ class ChildProcess:
         self._watch()
 
     @property
-    def id(self) -> int:
-        return self._process.pid
+    def is_reaped(self) -> bool:
+        """Whether how it ended was asked."""
+        return self._process.returncode is not None
 
     @property
-    def is_over(self) -> bool:
-        """Whether nothing of it is left: it has exited, and nobody holds its pipes."""
-        return self._exited and not self._open
+    def is_held(self) -> bool:
+        """Whether somebody still holds its pipes."""
+        return bool(self._open)
 
     def finished(self) -> Finished:
-        return Finished(self._process.wait(), {name: bytes(written) for name, written in self._written.items()})
+        """How it ended. It is reaped then, and its id may come to mean another; but not if it has written too much."""
+        written = {name: bytes(written) for name, written in self._written.items()}
+        return Finished(0 if self._flooded else self._process.wait(), written, self._flooded)
+
+    def printed(self) -> Printed:
+        """What it has printed by now, masked, and of a lot only the end."""
+        out, err = (kept(self._written[name], self._mask) for name in ("stdout", "stderr"))
+        return Printed(self._launch.program, out, err)
+
+    def stop_listening(self) -> None:
+        """Go on reading what those write that it left running, which must not be killed by a broken pipe; keep none."""
+        self._is_heard = False
+        self._close_stdin()
 
     def close(self) -> None:
         """Let go of everything, and reap the process: until here its id stays taken, so no signal hits a stranger."""
@@ -101,12 +128,8 @@ class ChildProcess:
         for name in tuple(self._open):
             self._close_pipe(name)
         self._close_stdin()
-        if self._pidfd >= 0:
-            self._loop.remove_reader(self._pidfd)
-            os.close(self._pidfd)
+        self._close_pidfd()
         self._process.poll()
-        if self.ended.done() and not self.ended.cancelled():
-            self.ended.exception()  # seen, even where a cancel came in first
 
     def _watch(self) -> None:
         for name, pipe in self._pipes.items():
@@ -116,34 +139,49 @@ class ChildProcess:
             os.set_blocking(self._process.stdin.fileno(), False)
             self._loop.add_writer(self._process.stdin.fileno(), self._write)
         try:
-            self._pidfd = os.pidfd_open(self.id)
+            self._pidfd = os.pidfd_open(self._process.pid)
             self._loop.add_reader(self._pidfd, self._on_exit)
         except (AttributeError, OSError):  # not Linux, or one without pidfds: a thread waits
             self._loop.run_in_executor(None, self._process.wait).add_done_callback(lambda _: self._on_exit())
 
     def _on_exit(self) -> None:
-        if self._pidfd >= 0:
-            self._loop.remove_reader(self._pidfd)
+        self._close_pidfd()
         self._exited = True
         if not self._open:
             self._settle()
         elif not self._late:
-            self._late = self._loop.call_later(self._patience, self._settle)
+            self._late = self._loop.call_later(PIPE_PATIENCE, self._settle_late)
 
-    def _read(self, name: str) -> None:
+    def _settle_late(self) -> None:
+        """Take what lies in the pipes by now, without waiting for more."""
+        for name in tuple(self._open):
+            while name in self._open and not self._flooded and self._read(name):
+                pass
+        self._settle()
+
+    def _read(self, name: str) -> bool:
+        """Read what is there; whether there may be more."""
         try:
             part = os.read(self._pipes[name].fileno(), _CHUNK)
         except BlockingIOError:
-            return
-        written = self._written[name]
+            return False
         if not part:
             self._close_pipe(name)
-        elif len(written) + len(part) <= MAX_OUTPUT:
-            written += part
-        else:
-            self._flood(name)  # and go on reading: what is being ended must not hang on a full pipe
-        if self.is_over:
+        elif self._is_heard:
+            self._take(name, part)
+        if self._exited and not self._open:
             self._settle()
+        return bool(part)
+
+    def _take(self, name: str, part: bytes) -> None:
+        """Keep it; of a flood only the end: what is being ended goes on being read, and must not fill the memory."""
+        written = self._written[name]
+        written += part
+        if len(written) > MAX_OUTPUT:
+            self._flooded = self._flooded or name
+            self._settle()
+        if self._flooded == name and len(written) > 4 * (KEPT + MARGIN):
+            del written[: -2 * (KEPT + MARGIN)]
 
     def _write(self) -> None:
         stdin = self._process.stdin
@@ -161,10 +199,11 @@ class ChildProcess:
         if not self.ended.done():
             self.ended.set_result(None)
 
-    def _flood(self, name: str) -> None:
-        if not self.ended.done():
-            message = f"{self._name} wrote more than {MAX_OUTPUT >> 20} MiB to its {name}; write to a file instead"
-            self.ended.set_exception(Refusal("tool_failed", message, stream=name))
+    def _close_pidfd(self) -> None:
+        if self._pidfd >= 0:
+            self._loop.remove_reader(self._pidfd)
+            os.close(self._pidfd)
+            self._pidfd = -1
 
     def _close_pipe(self, name: str) -> None:
         self._open.discard(name)
@@ -178,50 +217,74 @@ class ChildProcess:
             stdin.close()
 
 
-async def run(launch: Launch, grace: float) -> Finished:
-    """Run a child to its end. Raises Refusal when it can't be started, or writes too much.
+async def run(launch: Launch, context: Context, judge: Callable[[Finished], Outcome]) -> Outcome:
+    """Run a child to its end, and tell what came of it by `judge`. Raises Refusal when it can't be started.
 
-    Cancelling ends its process tree: asked at first, made to after `grace` seconds. So does a process in the background
-    that still holds the pipes `grace` seconds after the child itself has ended.
+    Nothing of it is left if it failed or is cancelled: all that it started is asked to end at first, and made to after
+    a grace. What it left running when it ended well lives until the run's end.
     """
-    try:
-        child = _start(launch, grace)
-    except OSError as error:
-        raise _not_started(launch, error) from error
+    with context.supervisor.starting() as program:
+        child = _start(launch, program, context)
+    context.printout.read = child.printed
+    outcome: Outcome | None = None
     try:
         await child.ended
+        outcome = judge(child.finished())
+    except asyncio.CancelledError:
+        printed = child.printed()
+        context.printout.said = last_words(printed.stdout, printed.stderr)
+        raise
     finally:
-        try:
-            if not child.is_over:
-                marks = {name: launch.environment[name] for name in (MARK, KEY, ATTEMPT)}
-                await end(ProcessTree(marks, child.id), grace)
-        finally:
-            child.close()
-    return child.finished()
+        left = await _rest(child, program, context, completed=isinstance(outcome, CallDone))
+    return replace(outcome, left=left) if left and isinstance(outcome, CallDone) else outcome
 
 
-async def kill_leftovers(mark: str, key: str, grace: float) -> int:
-    """End what a crash of wf has left of a step of the run so marked, before it runs again; says how many."""
-    tree = ProcessTree({MARK: mark, KEY: key})
+async def _rest(child: ChildProcess, program: Program, context: Context, *, completed: bool) -> tuple[LeftRunning, ...]:
+    """See to what a child that is over, or is to be, has left."""
+    supervisor = context.supervisor
+    is_over = child.is_reaped and not child.is_held and supervisor.is_over(program)
+    if completed and not is_over:
+        child.stop_listening()
+        return supervisor.leave(program, child.close)
+    try:
+        if not is_over:
+            await end(supervisor.tree_of(program), context.grace)
+    finally:
+        child.close()
+        supervisor.forget(program)
+    return ()
+
+
+async def end_left(supervisor: Supervisor, grace: float) -> None:
+    """End what a run has left running in this process."""
+    if supervisor.has_started_any:
+        await end(supervisor.whole_tree(), grace, supervisor.known_left())
+
+
+async def kill_leftovers(mark: str, grace: float) -> int:
+    """End what a dead owner of the run so marked has left, whatever step it belongs to; says how many."""
+    tree = ProcessTree(run_marks(mark))
     found = len(tree.members())
     if found:
         await end(tree, grace)
     return found
 
 
-async def end(tree: ProcessTree, grace: float) -> None:
+async def end(tree: ProcessTree, grace: float, known: Iterable[Process] = ()) -> None:
     """Ask a whole tree to end; after `grace` seconds, or when cancelled meanwhile, make it.
 
-    What was once seen to belong to it is remembered: its parent may end first, and no trace would lead to it. What is
-    started meanwhile is asked too.
+    What is `known` to belong to it, or was once seen to, is remembered: its parent may end first, and no trace would
+    lead to it. What is started meanwhile is asked too.
     """
     asked: set[Process] = set()
+    left = alive(known) | tree.members()
     try:
         async with asyncio.timeout(grace):
-            while left := alive(asked) or tree.members():
+            while left:
                 signal_all(left - asked, SIGTERM)
                 asked |= left
                 await asyncio.sleep(_POLL)
+                left = alive(asked) or tree.members()
     except TimeoutError:
         pass
     finally:
@@ -237,21 +300,27 @@ async def _kill(tree: ProcessTree, known: set[Process]) -> None:
                 await asyncio.sleep(_POLL)
 
 
-def _start(launch: Launch, patience: float) -> ChildProcess:
-    if not launch.result:
-        return ChildProcess(_spawn(launch, ()), None, launch, patience)
+def _start(launch: Launch, program: Program, context: Context) -> ChildProcess:
+    try:
+        process, result = _spawn_with_result(launch, program) if launch.result else (_spawn(launch, (), program), None)
+    except OSError as error:
+        raise _not_started(launch, error) from error
+    program.leader = process.pid
+    return ChildProcess(process, result, launch, context.mask)
+
+
+def _spawn_with_result(launch: Launch, program: Program) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
     reader, writer = os.pipe()
     try:
-        process = _spawn(launch, (writer,))
+        return _spawn(launch, (writer,), program), os.fdopen(reader, "rb", 0)
     except BaseException:
         os.close(reader)
         raise
     finally:
         os.close(writer)
-    return ChildProcess(process, os.fdopen(reader, "rb", 0), launch, patience)
 
 
-def _spawn(launch: Launch, handed: tuple[int, ...]) -> subprocess.Popen[bytes]:
+def _spawn(launch: Launch, handed: tuple[int, ...], program: Program) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # noqa: S603 - checked by a performer; asyncio's own way takes twice as long
         [*launch.argv, *(str(descriptor) for descriptor in handed)],
         bufsize=0,
@@ -260,7 +329,7 @@ def _spawn(launch: Launch, handed: tuple[int, ...]) -> subprocess.Popen[bytes]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=launch.cwd,
-        env=launch.environment,
+        env={**launch.environment, VARIABLE: program.variable},
         start_new_session=True,
         pass_fds=handed,
     )

@@ -7,8 +7,8 @@ import os
 from runner.workflow.permission_hints import program_refused
 from runner.workflow.programs import find_program, is_permitted
 from runner.world.calls import Attempt, CommandCall, Context, Outcome
-from runner.world.program_exits import judged
-from runner.world.tools.child_process import Launch, run
+from runner.world.program_exits import cut_short, judged, too_much
+from runner.world.tools.child_process import MAX_OUTPUT, Finished, Launch, run
 from runner.world.tools.environment import check_argument, child_environment, encoded, passed, search_path
 from runner.world.tools.paths import check_text
 from runner.world.tools.program_hashes import refuse_another
@@ -17,8 +17,14 @@ from runner.world.tools.refusal import Refusal
 
 async def perform_command(call: CommandCall, attempt: Attempt, context: Context) -> Outcome:
     """Run a program; its output is `{stdout, stderr, text, exit_code}`, and what was parsed. Raises Refusal."""
-    finished = await run(_permitted(call, attempt, context), context.grace)
-    return judged(call, finished.written["stdout"], finished.written["stderr"], finished.code)
+
+    def judge(finished: Finished) -> Outcome:
+        if finished.flooded:
+            failure = too_much(f"'{call.argv[0]}'", finished.flooded, MAX_OUTPUT)
+            return cut_short(call, failure, context.printout.read())
+        return judged(call, finished.written["stdout"], finished.written["stderr"], finished.code, context.mask)
+
+    return await run(_permitted(call, attempt, context), context, judge)
 
 
 def _permitted(call: CommandCall, attempt: Attempt, context: Context) -> Launch:
@@ -31,7 +37,7 @@ def _permitted(call: CommandCall, attempt: Attempt, context: Context) -> Launch:
         check_argument(argument, position)
     environment = child_environment(context, call.env, passed_on, attempt)
     stdin = encoded(call.stdin, "stdin")
-    return Launch(f"'{call.argv[0]}'", call.argv, executable, call.cwd, environment, stdin)
+    return Launch(f"'{call.argv[0]}'", call.argv, executable, call.cwd, environment, stdin, program=call.argv[0])
 
 
 def _executable(call: CommandCall, attempt: Attempt, search: str) -> str:

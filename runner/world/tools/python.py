@@ -8,12 +8,13 @@ from pathlib import Path
 
 from runner.ground.json_text import NotJson, parse_json
 from runner.ground.plain import head, tail
+from runner.record.events import Printed
 from runner.workflow.model import Permissions
 from runner.workflow.permission_hints import code_to_allow
 from runner.workflow.python_files import is_installed, may_run
 from runner.world.calls import Attempt, CallDone, Context, Outcome, PythonCall
-from runner.world.program_exits import decoded, details, how_ended
-from runner.world.tools.child_process import Finished, Launch, run
+from runner.world.program_exits import cut_short, decoded, details, how_ended, too_much
+from runner.world.tools.child_process import MAX_OUTPUT, Finished, Launch, run
 from runner.world.tools.environment import child_environment, passed
 from runner.world.tools.paths import check_text
 from runner.world.tools.refusal import Refusal
@@ -30,7 +31,14 @@ async def perform_python(call: PythonCall, attempt: Attempt, context: Context) -
 
     What runs is the recorded text of the tool's files; what their paths hold by now does not matter.
     """
-    return _judged(call, await run(_permitted(call, attempt, context), context.grace))
+
+    def judge(finished: Finished) -> Outcome:
+        printed = context.printout.read() or Printed(call.tool)
+        if finished.flooded:
+            return cut_short(call, too_much(f"tool '{call.tool}'", finished.flooded, MAX_OUTPUT), printed)
+        return _judged(call, finished, printed)
+
+    return await run(_permitted(call, attempt, context), context, judge)
 
 
 def _permitted(call: PythonCall, attempt: Attempt, context: Context) -> Launch:
@@ -51,6 +59,7 @@ def _permitted(call: PythonCall, attempt: Attempt, context: Context) -> Launch:
         child_environment(context, call.env, passed_on, attempt),
         json.dumps(request).encode(),
         result=True,
+        program=call.tool,
     )
 
 
@@ -65,21 +74,22 @@ def _check_code(call: PythonCall, permissions: Permissions) -> None:
         raise Refusal("permission_denied", message, tool=call.tool, path=path)
 
 
-def _judged(call: PythonCall, finished: Finished) -> Outcome:
+def _judged(call: PythonCall, finished: Finished, printed: Printed) -> Outcome:
     name = f"tool '{call.tool}'"
     try:
         report = parse_json(decoded(finished.written["result"]))
     except NotJson:  # it ended before it had reported, or while it did
-        stderr = tail(decoded(finished.written["stderr"]), _LONGEST_TRACEBACK)
         message = f"{how_ended(name, finished.code)} before it gave a result"
-        raise Refusal("tool_failed", message, tool=call.tool, **details(finished.code), stderr=stderr) from None
+        raise Refusal("tool_failed", message, tool=call.tool, **details(printed, finished.code)) from None
+    printed_too = {"stdout": printed.stdout, "stderr": printed.stderr}
     match report:
         case {"result": result}:
             return CallDone(result)
         case {"refused": str(reason)}:
-            raise Refusal("output_invalid", f"{name}: {head(reason, _LONGEST_MESSAGE)}", tool=call.tool)
+            raise Refusal("output_invalid", f"{name}: {head(reason, _LONGEST_MESSAGE)}", tool=call.tool, **printed_too)
         case {"error": {"type": str(kind), "message": str(message), "traceback": str(trace)}}:
-            facts = {"tool": call.tool, "exception": kind, "traceback": tail(trace, _LONGEST_TRACEBACK)}
-            raise Refusal("tool_failed", f"{name}: {head(message, _LONGEST_MESSAGE)}", **facts)
+            said = head(message, _LONGEST_MESSAGE)
+            facts = {"exception": kind, "message": said, "traceback": tail(trace, _LONGEST_TRACEBACK)}
+            raise Refusal("tool_failed", f"{name}: {said}", tool=call.tool, **facts, **printed_too)
     message = f"{name} wrote something of its own into the pipe for its result"
-    raise Refusal("output_invalid", message, tool=call.tool)
+    raise Refusal("output_invalid", message, tool=call.tool, **printed_too)

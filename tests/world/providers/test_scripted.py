@@ -161,7 +161,13 @@ def test_a_commands_reply_is_judged_as_if_it_had_run() -> None:
     assert printed == CallDone({"stdout": "a\nb\n", "stderr": "", "text": "a\nb", "exit_code": 0})
     assert isinstance(failed, CallFailed)
     assert failed.failure.message == "'git' ended with exit code 2: no"
-    assert failed.failure.details == {"program": "git", "exit_code": 2}
+    assert failed.failure.details == {
+        "program": "git",
+        "exit_code": 2,
+        "signal": None,
+        "stdout": "",
+        "stderr": "no",
+    }
     assert failed.output == {"stdout": "", "stderr": "no", "text": "", "exit_code": 2}
     assert isinstance(parsed, CallDone)
     assert parsed.output["json"] == {"n": 1}

@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 
 from runner.workflow.model import Permissions
 from runner.world.calls import AnyCall, Attempt, CallDone, CallFailed, CommandCall, Context, Outcome
+from runner.world.processes.process_tree import look_up
+from runner.world.processes.supervisor import Supervisor
 from runner.world.tools.performers import PERFORMERS
-from runner.world.tools.process_tree import look_up
 from tests.clock import FixedClock
 
 T = TypeVar("T")
@@ -24,6 +25,8 @@ DEADLINE = 20.0
 RUN = "r"
 MARK = f"mark-{os.getpid()}"
 """Leftovers are found by it: tests that run side by side must not find each other's."""
+
+SUPERVISOR = Supervisor(MARK)
 
 OWN = {"PATH": os.environ["PATH"], "HOME": "/home/me", "LANG": "C.UTF-8"}
 PROGRAMS = frozenset({"sh", "cat", "true", "yes", "git", "env", sys.executable})
@@ -54,7 +57,8 @@ async def starting(call: AnyCall, **surroundings: Any) -> Outcome:
     """What the engine awaits."""
     around = Surroundings(**surroundings)
     attempt = Attempt(RUN, around.step, "build", "", around.number, (0, 0, 0), call, around.permissions)
-    return await PERFORMERS[type(call)](attempt, Context(FixedClock(), around.own, grace=around.grace, mark=MARK))
+    context = Context(FixedClock(), around.own, grace=around.grace, mark=MARK, supervisor=SUPERVISOR)
+    return await PERFORMERS[type(call)](attempt, context)
 
 
 def perform(call: AnyCall, **surroundings: Any) -> Outcome:

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from runner.world.calls import Outcome
-from runner.world.tools import process_tree
+from runner.world.calls import CallDone, Outcome
+from runner.world.processes import process_tree
+from runner.world.processes.process_tree import look_up
 from runner.world.tools.child_process import MAX_OUTPUT, kill_leftovers
-from runner.world.tools.process_tree import look_up
-from tests.world.tools.performing import MARK, RUN, Notices, done, failed, in_time, perform, python, script, starting
+from tests.world.tools.performing import MARK, Notices, done, failed, in_time, perform, python, script, starting
 
 DEAF = 'trap "" TERM; echo $$ > {notices}; while :; do sleep 1000; done'
 
@@ -120,24 +120,55 @@ def test_what_left_the_group_is_killed_too(notices: Notices, escape: str) -> Non
 
 def test_a_process_in_the_background_that_holds_the_pipe_does_not_hold_the_step(notices: Notices) -> None:
     async def scenario() -> tuple[Outcome, int]:
-        outcome = await starting(script(f"(echo late) & sleep 1000 & echo $! > {notices.path}"), grace=0.1)
-        return outcome, int(await notices.line())
+        outcome = await starting(script(f"(echo late) & sleep 1000 & echo $! > {notices.path}"), grace=1000)
+        process = await notices.process()
+        assert isinstance(outcome, CallDone)
+        assert [(left.process, left.program) for left in outcome.left] == [(process, "sleep 1000")]
+        return outcome, await ended_leftovers(process)
 
-    outcome, process = in_time(scenario())
+    outcome, _ = in_time(scenario())
     assert "late" in done(outcome)["text"]
+
+
+async def ended_leftovers(process: int) -> int:
+    """End all that is left; the process, which has lived until then."""
+    assert look_up(process)
+    assert await kill_leftovers(MARK, 5.0) == 1
     assert look_up(process) is None
+    return process
 
 
-def test_a_process_in_the_background_that_holds_nothing_lives_on_until_the_step_is_cleared(notices: Notices) -> None:
+def test_what_it_left_running_may_go_on_printing_without_end(notices: Notices, tmp_path: Path) -> None:
+    """More than a pipe holds, and than is kept: it is drained, and kept nowhere."""
+
+    async def scenario() -> None:
+        gate = tmp_path / "gate"
+        os.mkfifo(gate)
+        writes = f"read go < {gate}; head -c 20000000 /dev/zero; echo $$ > {notices.path}; exec sleep 1000"
+        assert done(await starting(script(f"sh -c '{writes}' & echo up")))["text"] == "up"
+        gate.write_text("go\n")
+        await ended_leftovers(await notices.process())
+
+    in_time(scenario())
+
+
+def test_a_process_in_the_background_that_holds_nothing_lives_on_until_the_run_is_cleared(notices: Notices) -> None:
     async def scenario() -> None:
         text = f"sleep 1000 > /dev/null 2>&1 & echo $! > {notices.path}; echo started"
         assert done(await starting(script(text), step="serve#2"))["text"] == "started"
         process = await notices.process()
-        assert await kill_leftovers(MARK, f"{RUN}/serve", 5.0) == 0
-        assert await kill_leftovers(MARK, f"{RUN}/serve#22", 5.0) == 0
-        assert look_up(process)
-        assert await kill_leftovers(MARK, f"{RUN}/serve#2", 5.0) == 1
-        assert look_up(process) is None
+        assert await kill_leftovers(f"{MARK}0", 5.0) == 0
+        assert await kill_leftovers(MARK[:-1], 5.0) == 0
+        await ended_leftovers(process)
+
+    in_time(scenario())
+
+
+def test_what_a_failed_program_left_running_is_ended_with_it(notices: Notices) -> None:
+    async def scenario() -> None:
+        text = f"sleep 1000 > /dev/null 2>&1 & echo $! > {notices.path}; exit 3"
+        assert failed(await starting(script(text)))[0] == "tool_failed"
+        assert look_up(int(await notices.line())) is None
 
     in_time(scenario())
 
@@ -160,16 +191,16 @@ def test_an_attempt_that_is_cancelled_leaves_a_later_one_of_its_step_alone(notic
 def test_leftovers_that_ignore_the_request_are_killed(notices: Notices) -> None:
     async def scenario() -> None:
         inner = DEAF.format(notices=notices.path)
-        await starting(script(f"sh -c '{inner}' > /dev/null 2>&1 &"), grace=0.05)
+        await starting(script(f"sh -c '{inner}' > /dev/null 2>&1 &"))
         process = await notices.process()
-        assert await kill_leftovers(MARK, f"{RUN}/build", 0.05) >= 1
+        assert await kill_leftovers(MARK, 0.05) >= 1
         assert look_up(process) is None
 
     in_time(scenario())
 
 
 def test_without_leftovers_there_is_nothing_to_kill() -> None:
-    assert in_time(kill_leftovers(MARK, f"{RUN}/build", 5.0)) == 0
+    assert in_time(kill_leftovers(MARK, 5.0)) == 0
 
 
 @pytest.mark.parametrize(("redirect", "stream"), [("", "stdout"), (">&2", "stderr")])
@@ -248,7 +279,7 @@ def test_a_system_without_proc_ends_the_group(
             monkeypatch.setattr(process_tree, "PROC", str(tmp_path / "none"))
 
         await cancelled(starting(script(f"sh -c '{inner}' & {inner}"), grace=0.05), all_started)
-        assert await kill_leftovers(MARK, f"{RUN}/build", 5.0) == 0
+        assert await kill_leftovers(MARK, 5.0) == 0
         monkeypatch.undo()
 
     with suppress(ProcessLookupError):

@@ -138,7 +138,13 @@ def test_another_exit_code_fails_with_the_last_words_and_keeps_the_output() -> N
     outcome = perform(script("echo half; echo first >&2; echo 'no such branch' >&2; echo >&2; exit 3"))
     assert failed(outcome) == ("tool_failed", "'sh' ended with exit code 3: no such branch")
     assert isinstance(outcome, CallFailed)
-    assert outcome.failure.details == {"program": "sh", "exit_code": 3}
+    assert outcome.failure.details == {
+        "program": "sh",
+        "exit_code": 3,
+        "signal": None,
+        "stdout": "half\n",
+        "stderr": "first\nno such branch\n\n",
+    }
     assert outcome.output["text"] == "half"
     assert outcome.output["exit_code"] == 3
 
@@ -182,7 +188,13 @@ def test_each_ending_has_its_words(text: str, message: str) -> None:
 def test_a_signal_stands_in_the_details_and_counts_as_shells_count() -> None:
     outcome = perform(script("kill -TERM $$"))
     assert isinstance(outcome, CallFailed)
-    assert outcome.failure.details == {"program": "sh", "exit_code": 143, "signal": "SIGTERM"}
+    assert outcome.failure.details == {
+        "program": "sh",
+        "exit_code": 143,
+        "signal": "SIGTERM",
+        "stdout": "",
+        "stderr": "",
+    }
     assert outcome.output["exit_code"] == 143
 
 
@@ -311,13 +323,14 @@ def test_a_child_sees_a_minimal_environment_what_it_is_given_and_its_step() -> N
     )
     permissions = Permissions(commands=frozenset({sys.executable}), env=frozenset({"TOKEN"}))
     seen = json.loads(done(perform(call, own=own, permissions=permissions, step="fan/a#2"))["text"])
+    assert seen["WF_RUN_MARK"].startswith(f"{MARK}.0.")
     assert seen == {
         **OWN,
         "LC_TIME": "C",
         "TZ": "UTC",
         "A": "1",
         "TOKEN": "t",
-        "WF_RUN_MARK": MARK,
+        "WF_RUN_MARK": seen["WF_RUN_MARK"],
         "WF_RUN_ID": RUN,
         "WF_STEP": "fan/a#2",
         "WF_ATTEMPT": "1",

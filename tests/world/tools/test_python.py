@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from runner.workflow.model import Permissions
 from runner.world.calls import CallFailed, Outcome, PythonCall
-from runner.world.tools.process_tree import look_up
+from runner.world.processes.process_tree import look_up
 from tests.world.tools.performing import MARK, OWN, RUN, Notices, done, failed, in_time, perform, starting
 
 TOOLS = """
@@ -332,8 +332,15 @@ def test_a_tool_sees_what_a_command_sees(folder: Path) -> None:
     own = {**OWN, "OPENAI_API_KEY": "sk-1", "PYTHONPATH": "/x", "TOKEN": "t"}
     assert failed(perform(made, own=own, permissions=permitting(folder)))[0] == "permission_denied"
     seen = done(perform(made, own=own, permissions=permitting(folder, env=frozenset({"TOKEN"}))))
+    assert seen["WF_RUN_MARK"].startswith(f"{MARK}.0.")
     key = f"{RUN}/build"
-    step = {"WF_RUN_MARK": MARK, "WF_RUN_ID": RUN, "WF_STEP": "build", "WF_IDEMPOTENCY_KEY": key, "WF_ATTEMPT": "1"}
+    step = {
+        "WF_RUN_MARK": seen["WF_RUN_MARK"],
+        "WF_RUN_ID": RUN,
+        "WF_STEP": "build",
+        "WF_IDEMPOTENCY_KEY": key,
+        "WF_ATTEMPT": "1",
+    }
     assert seen == {**OWN, "A": "1", "TOKEN": "t", **step}
 
 

@@ -1,0 +1,206 @@
+"""What a run has started in this process: known by marks, counted, named when left running, ended in the end."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from itertools import count
+
+import msgspec
+
+from runner.ground.plain import one_line
+from runner.record.events import LeftRunning
+from runner.world.processes import limit_marks
+from runner.world.processes.guarding import Guardian
+from runner.world.processes.orphans import adopt_orphans
+from runner.world.processes.process_tree import (
+    Marks,
+    Process,
+    ProcessEntry,
+    ProcessTree,
+    alive,
+    children_of,
+    words_of,
+)
+
+VARIABLE = "WF_RUN_MARK"
+"""The variable by which programs are known where limits can't be marked, or where a program has set its own."""
+
+
+_MANY = 64
+"""Programs that left something running, from which on those are forgotten of which nothing runs any more."""
+
+
+_UNNAMED = count(1)
+"""Tells those apart that no run is named for."""
+
+
+class Program(msgspec.Struct, eq=False):
+    """One program that was started: its mark as a number and in words, and its own process."""
+
+    number: int | None
+    variable: str
+    leader: int = 0
+    seen: set[Process] = msgspec.field(default_factory=set)
+    let_go: Callable[[], None] = msgspec.field(default=lambda: None)
+    """Stops reading what it prints, once it has ended."""
+
+
+def run_marks(run: str) -> Marks:
+    """How everything is known that was ever started for a run, under whatever owner."""
+    return Marks(*limit_marks.whole_run(run), (f"{VARIABLE}={run}.",))
+
+
+class Supervisor:
+    """Knows the programs of one run that this process drives.
+
+    `run` marks them, with the `epoch` of its lease; `mask` hides secrets in their arguments. With `whole`,
+    this process has nothing to do but to drive the run: orphans become its children, so that none gets away. With
+    `guarded`, a guardian ends all if this process is killed.
+    """
+
+    def __init__(
+        self,
+        run: str = "",
+        epoch: int = 0,
+        mask: Callable[[str], str] = str,
+        *,
+        whole: bool = False,
+        guarded: bool = False,
+    ) -> None:
+        self._run = run or f"{os.getpid()}-{next(_UNNAMED)}"
+        self._mask = mask
+        self._epoch = epoch
+        self._whole = whole
+        self._guarded = guarded
+        self._guardian: Guardian | None = None
+        self._count = 0
+        self._under_way: list[Program] = []
+        self._left: list[Program] = []
+        self._before: set[Process] = set()
+
+    @contextmanager
+    def starting(self) -> Iterator[Program]:
+        """A program that is about to be started; whoever does sets its leader."""
+        if not self._count:
+            self._prepare()
+        self._count += 1
+        number = limit_marks.mark(self._run, self._epoch, self._count) if limit_marks.can_be_set() else None
+        program = Program(number, f"{self._run}.{self._epoch}.{self._count}.")
+        with limit_marks.marked(number if self._whole else None):
+            yield program
+        if not self._whole:  # other threads may start something of their own, which must not bear the mark
+            limit_marks.mark_later(program.leader, number)
+        self._under_way.append(program)
+
+    def _prepare(self) -> None:
+        if self._guarded:
+            self._guardian = Guardian.start(
+                *limit_marks.whole_epoch(self._run, self._epoch), f"{VARIABLE}={self._run}.{self._epoch}."
+            )
+        if self._whole:
+            self._before = {entry.process for entry in children_of(os.getpid())}
+            self._whole = adopt_orphans()
+
+    def tree_of(self, program: Program) -> ProcessTree:
+        """The program's own process, and all that it has started."""
+        value = program.number or 0
+        marks = Marks(-1, value, (f"{VARIABLE}={program.variable}",))
+        return ProcessTree(marks, program.leader or None, self._is_orphan if self._is_alone(program) else _nothing)
+
+    def _is_alone(self, program: Program) -> bool:
+        return self._whole and self._under_way == [program] and not self._left
+
+    def whole_tree(self) -> ProcessTree:
+        """Everything of the run that is left."""
+        marks = Marks(*limit_marks.whole_epoch(self._run, self._epoch), (f"{VARIABLE}={self._run}.{self._epoch}.",))
+        return ProcessTree(marks, None, self._is_orphan if self._whole else _nothing)
+
+    def _is_orphan(self, entry: ProcessEntry) -> bool:
+        """Whether a child of this process was handed to it when its own parent ended: it has a session of its own."""
+        mine = os.getpid()
+        if entry.parent != mine or entry.process in self._before or entry.session == os.getsid(0):
+            return False
+        return not self._is_known(entry.process)
+
+    def _is_known(self, process: Process) -> bool:
+        guardian = self._guardian.process if self._guardian else 0
+        own = process.id == guardian or any(program.leader == process.id for program in self._under_way)
+        return own or any(process in program.seen for program in self._left)
+
+    def is_over(self, program: Program) -> bool:
+        """Whether it is sure, at little cost, that nothing is left of a program whose own process was reaped.
+
+        Of all that a program leaves, this process becomes the parent, if it adopts orphans.
+        """
+        if Process(0, -program.leader).is_alive:
+            return False
+        if not self._whole:
+            return True
+        try:
+            os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return True
+        return all(child.has_ended for child in self._orphans() if child.process.id != program.leader)
+
+    def forget(self, program: Program) -> None:
+        """Nothing is left of a program."""
+        self._under_way.remove(program)
+
+    def leave(self, program: Program, let_go: Callable[[], None]) -> tuple[LeftRunning, ...]:
+        """What a program that ended well leaves running; it may, until the run ends. `let_go` is called then."""
+        program.seen = self.tree_of(program).members()
+        self._under_way.remove(program)
+        program.leader = 0  # it was reaped: its id may come to mean another
+        program.let_go = let_go
+        if len(self._left) >= _MANY:
+            self._left = [left for left in self._left if alive(left.seen)]
+        self._left.append(program)
+        return self._named(program.seen)
+
+    def _orphans(self) -> list[ProcessEntry]:
+        return [child for child in children_of(os.getpid()) if self._is_orphan(child)]
+
+    def reap(self) -> None:
+        """Let orphans go that have ended: who started them will not ask."""
+        if not (self._whole and self._count):
+            return
+        with suppress(ChildProcessError):
+            if os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+                return
+            for child in self._orphans():
+                if child.has_ended:
+                    os.waitpid(child.process.id, os.WNOHANG)
+
+    @property
+    def left(self) -> tuple[LeftRunning, ...]:
+        """What completed programs have left running, and still runs."""
+        return self._named(self.known_left())
+
+    def known_left(self) -> set[Process]:
+        """As `left`."""
+        return alive(process for program in self._left for process in program.seen)
+
+    @property
+    def has_started_any(self) -> bool:
+        """Whether there is anything that could be left."""
+        return self._count > 0
+
+    def _named(self, processes: Iterable[Process]) -> tuple[LeftRunning, ...]:
+        words = ((process.id, self._mask(words_of(process.id))) for process in sorted(processes))
+        return tuple(LeftRunning(process, one_line(shown)) for process, shown in words)
+
+    def close(self) -> None:
+        """Let go of everything; nothing runs any more."""
+        for program in self._left:
+            program.let_go()
+        self._left = []
+        self.reap()
+        if self._guardian is not None:
+            self._guardian.dismiss()
+            self._guardian = None
+
+
+def _nothing(_entry: ProcessEntry) -> bool:
+    return False
