@@ -19,7 +19,7 @@ FLOORS = {
     floor: words.split()
     for floor, words in {
         "ground": "errors clock resources plain json_value json_text",
-        "language": "reference expression template source schema",
+        "language": "reference pattern expression template source schema",
         "workflow": "model signature fingerprint inputs programs compiler analysis",
         "record": """events event_schema address reducers run_state open_states edits node_records rewinding answers
             merging fold store projection snapshot history retention definitions soundness""",
