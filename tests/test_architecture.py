@@ -18,7 +18,7 @@ from tests.project import ROOT
 FLOORS = {
     floor: words.split()
     for floor, words in {
-        "ground": "errors clock resources plain json_value json_text",
+        "ground": "errors clock resources plain plain_file json_value json_text",
         "language": "reference pattern expression template source schema",
         "workflow": "model signature fingerprint inputs programs compiler analysis",
         "record": """events event_schema address reducers run_state open_states edits node_records rewinding answers
