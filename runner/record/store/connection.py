@@ -26,6 +26,9 @@ OLDEST_SQLITE = (3, 51, 3)
 BUSY_SECONDS = 10.0
 """How long a statement waits for another process's write to end."""
 
+OPERATIONS = 1_000_000
+"""SQLite's own steps between two moments at which Python looks for signals: some hundredths of a second."""
+
 STILL = "mode=ro&immutable=1"
 """How a file is opened that nobody can be writing."""
 
@@ -207,6 +210,7 @@ def _address(path: Path, how: str) -> str:
 def _opened(address: str) -> Iterator[Database]:
     """The database, which stays open unless what is done inside fails."""
     connection = sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    connection.set_progress_handler(lambda: 0, OPERATIONS)
     database = Database(connection, recursive_triggers=False, execute_plugins=False)
     try:
         yield database
