@@ -18,8 +18,8 @@ from tests.project import ROOT
 FLOORS = {
     floor: words.split()
     for floor, words in {
-        "ground": "errors clock resources plain json_value json_text",
-        "language": "reference expression template source schema",
+        "ground": "errors clock resources plain plain_file json_value json_text",
+        "language": "reference pattern expression template source schema",
         "workflow": """model signature fingerprint inputs programs python_files loader_variables compiler
             permission_hints analysis""",
         "record": """events event_schema address reducers run_state open_states edits node_records rewriting rewinding
@@ -40,7 +40,7 @@ FLOORS = {
 A module imports from lower floors, or from its left on its own. `runner` itself is the package's own door."""
 
 IMPORTED_LATE = {
-    "ctypes": "slow to load; only a template that runs over its time, and a run that starts a program, need it",
+    "ctypes": "slow to load; only a template over its time, a run that listens for signals or starts a program, need it",
     "litellm": "takes seconds; only a live model call needs it",
     "re2": "a C++ library that most files have no use for",
     "runner.seeing.subscribers.terminal": "draws with rich, which only a terminal needs",

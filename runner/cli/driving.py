@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
 from collections.abc import Callable, Coroutine
 from functools import partial
@@ -16,19 +15,14 @@ from runner.cli.job_summary import JobSummary
 from runner.cli.options import parse_pairs
 from runner.cli.printing import EXITS, document, say_takeover, say_warning, tell_result
 from runner.cli.settings import concurrency, lease, wait_limit
+from runner.cli.signals import GRACE, Signals
 from runner.cli.speaking import in_actions, say, tell_json
 from runner.engine.runs import RunResult
 from runner.engine.surroundings import Audience, Listener, Surroundings
 from runner.ground.clock import SystemClock
-from runner.ground.errors import EXIT_HUNG_UP, EXIT_INTERRUPTED, EXIT_TERMINATED, EXIT_USAGE, UsageError
+from runner.ground.errors import EXIT_USAGE, UsageError
 from runner.record.store.contract import Store
 from runner.seeing.subscribers.lines import Lines, Teller, event_lines
-
-SIGNALS = {signal.SIGINT: EXIT_INTERRUPTED, signal.SIGTERM: EXIT_TERMINATED, signal.SIGHUP: EXIT_HUNG_UP}
-
-
-GRACE = 10.0
-"""Seconds that what is in flight has to end by itself once a run is to stop; it is cut off then."""
 
 
 class Manner(msgspec.Struct, frozen=True):
@@ -60,44 +54,13 @@ def _is_terminal(stream: IO[str] | None) -> bool:
     return stream is not None and stream.isatty()
 
 
-class Signals:
-    """SIGINT, SIGTERM and SIGHUP stop the run: gracefully the first time, at once the second."""
-
-    def __init__(self) -> None:
-        self.exit_code: int | None = None
-        self._stop_run: Callable[[], None] | None = None
-
-    def heed(self) -> None:
-        """Listen, from before the run is there: asyncio itself would cancel what is only about to drive it."""
-        loop = asyncio.get_running_loop()
-        for number, code in SIGNALS.items():
-            if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
-                loop.add_signal_handler(number, self._stop, code)
-
-    def attach(self, stop_run: Callable[[], None]) -> None:
-        """Stop this run from now on; at once, if that was asked for before."""
-        self._stop_run = stop_run
-        if self.exit_code is not None:
-            stop_run()
-
-    def pass_over(self) -> None:
-        """Pass over further signals, once a run that was to stop has stopped: it is only told how it stands."""
-        for number in SIGNALS if self.exit_code is not None else ():
-            signal.signal(number, signal.SIG_IGN)
-
-    def _stop(self, code: int) -> None:
-        if self.exit_code is None:
-            say(f"stopping: what runs may end within {GRACE:g} s; once more to stop at once")
-        self.exit_code = code
-        if self._stop_run is not None:
-            self._stop_run()
-
-
 def drive(store: Store, work: Callable[[Surroundings], Coroutine[object, object, RunResult]], manner: Manner) -> int:
     """Run it to its end or its pause, print how it stands, and give the exit code."""
     signals = Signals()
-    result = asyncio.run(_heeding(work(_surroundings(store, manner, signals)), signals))
-    signals.pass_over()
+    try:
+        result = asyncio.run(_heeding(work(_surroundings(store, manner, signals)), signals))
+    finally:
+        signals.pass_over()
     if manner.as_document:
         tell_json(document(result))
     else:

@@ -44,6 +44,8 @@ def _copy(sources: Mapping[Path, Path], *, force: bool) -> None:
     for path in sources:
         if path.exists() and not force:
             raise UsageError(f"{path} exists", "name another file, or overwrite it with --force")
+        if path.exists() and not path.is_file():
+            raise UsageError(f"{path} is no file that could be written", "name another file")
     for path, source in sources.items():
         text = source.read_text(encoding="utf-8")
         try:

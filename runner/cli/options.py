@@ -13,9 +13,13 @@ from click.shell_completion import CompletionItem
 from runner.ground.errors import UsageError
 from runner.ground.json_text import NotJson, parse_json
 from runner.ground.json_value import Json
+from runner.ground.plain_file import bounded, read_plain
 from runner.ground.resources import data
 
 KINDS = ("commands", "read", "write", "python", "network", "env")
+
+LARGEST_INPUTS = 8 * 1024 * 1024
+"""Bytes of a JSON file that a command is given."""
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -105,13 +109,19 @@ def parse_allowed(pairs: tuple[str, ...]) -> dict[str, list[str]]:
 
 
 def json_object(file: str) -> dict[str, Json]:
-    """The JSON object in a file, or on stdin for `-`. Raises UsageError."""
+    """The JSON object in a file or pipe, or on stdin for `-`. Raises UsageError."""
     try:
-        content = parse_json(sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"can't read {file}: {getattr(error, 'strerror', None) or error}") from error
+        content = parse_json(_content(file).decode("utf-8-sig"))
     except NotJson as error:
         raise UsageError(f"{'stdin' if file == '-' else file} is no JSON: {error}") from error
+    except (OSError, ValueError) as error:
+        raise UsageError(f"can't read {file}: {getattr(error, 'strerror', None) or error}") from error
     if not isinstance(content, dict):
         raise UsageError(f"{file} holds no JSON object", 'write {"name": value, …}')
     return content
+
+
+def _content(file: str) -> bytes:
+    if file == "-":
+        return bounded(sys.stdin.buffer.read(LARGEST_INPUTS + 1), LARGEST_INPUTS)
+    return read_plain(Path(file), LARGEST_INPUTS, piped=True)

@@ -11,6 +11,8 @@ from typing import Any, Literal, cast, get_args
 import click
 
 from runner.ground.errors import UsageError, did_you_mean
+from runner.ground.plain import one_line
+from runner.ground.plain_file import Unreadable, read_plain
 from runner.record.retention import Rule
 from runner.record.store.contract import LEASE_SECONDS
 from runner.record.store.form import Codec, Compression, Form
@@ -35,7 +37,10 @@ COUNTS = ("retention", "concurrency")
 """The settings that may be whole numbers there; all are texts else."""
 
 MOST_DIGITS = 9
-"""Digits of the largest number of runs that can be kept."""
+"""Digits of the largest number that a setting may be."""
+
+LARGEST_CONFIG = 64 * 1024
+LONGEST_SHOWN = 200
 
 Durability = Literal["full", "normal"]
 
@@ -63,14 +68,18 @@ def _unusable(name: str, flag: str | None, why: str, hint: str = "") -> UsageErr
 
 
 def _config() -> dict[str, Any]:
-    if not CONFIG.exists():
-        return {}
     try:
-        found = tomllib.loads(CONFIG.read_text(encoding="utf-8"))
+        found = tomllib.loads(read_plain(CONFIG, LARGEST_CONFIG).decode())
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
     except OSError as error:
         raise UsageError(f"can't read {CONFIG}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{CONFIG}: {error}") from error
+    except Unreadable as error:
+        raise UsageError(f"can't read {CONFIG}: {error}") from error
+    except RecursionError as error:
+        raise UsageError(f"{CONFIG}: it is nested too deeply", "a setting is a text or a number") from error
+    except ValueError as error:  # no TOML, no UTF-8, or a number of more digits than Python takes
+        raise UsageError(f"{CONFIG}: {one_line(str(error), LONGEST_SHOWN)}") from error
     for name, value in found.items():
         _check_kind(name, value)
     return found
@@ -79,24 +88,27 @@ def _config() -> dict[str, Any]:
 def _check_kind(name: str, value: object) -> None:
     if name not in KNOWN:
         near = did_you_mean(name, list(KNOWN))
-        raise UsageError(f"{CONFIG}: unknown setting '{name}'{near}", f"the settings are: {', '.join(KNOWN)}")
+        raise UsageError(f"{CONFIG}: unknown setting '{one_line(name)}'{near}", f"the settings are: {', '.join(KNOWN)}")
     counts = name in COUNTS
     if type(value) not in ((str, int) if counts else (str,)):
         allowed = "a text in quotes, or a whole number" if counts else "a text in quotes"
-        shown = str(value).lower() if isinstance(value, bool) else value
+        shown = one_line(str(value).lower() if isinstance(value, bool) else str(value))
         raise UsageError(f"{CONFIG}: {name} = {shown} can't be used", f"it is {allowed}, as in {KNOWN[name]}")
 
 
 def database(flag: str | None) -> Path:
     """Where the database is."""
-    return Path(configured("db", flag) or FOLDER / "wf.db")
+    given = configured("db", flag)
+    if given is not None and "\0" in given:
+        raise _unusable("db", flag, "holds a NUL, which no path can")
+    return Path(given or FOLDER / "wf.db")
 
 
 def durability(flag: str | None) -> Durability:
     """How much a commit survives: `full` a power loss, `normal` the process's death."""
     value = configured("durability", flag) or "full"
     if value not in ("full", "normal"):
-        raise _unusable("durability", flag, f"'{value}' is neither full nor normal")
+        raise _unusable("durability", flag, f"'{one_line(value)}' is neither full nor normal")
     return cast(Durability, value)
 
 
@@ -111,7 +123,7 @@ def form() -> Form:
 def _one_of(name: str, values: Sequence[str], default: str) -> str:
     value = configured(name) or default
     if value not in values:
-        raise _unusable(name, None, f"'{value}' is none of {', '.join(values)}")
+        raise _unusable(name, None, f"'{one_line(value)}' is none of {', '.join(values)}")
     return value
 
 
@@ -124,7 +136,9 @@ def retention() -> Rule:
         return Rule(keep=int(value))
     found = parse_duration(value)
     if found is None:
-        raise _unusable("retention", None, f"'{value}' is no duration such as 30d, nor a number of runs such as 100")
+        raise _unusable(
+            "retention", None, f"'{one_line(value)}' is no duration such as 30d, nor a number of runs such as 100"
+        )
     return Rule(older_than=found)
 
 
@@ -133,7 +147,7 @@ def wait_limit(flag: str | None) -> float:
     value = configured("wait_limit", flag) or "60s"
     found = parse_duration(value)
     if found is None:
-        raise _unusable("wait_limit", flag, f"'{value}' is no duration such as 60s or 5m")
+        raise _unusable("wait_limit", flag, f"'{one_line(value)}' is no duration such as 60s or 5m")
     return found
 
 
@@ -145,7 +159,7 @@ def lease() -> float:
     found = parse_duration(value)
     if found is None or found < SHORTEST_LEASE:
         why = "is no duration" if found is None else "is too short"
-        raise _unusable("lease", None, f"'{value}' {why}", "it is 1s or longer, such as 30s (the default)")
+        raise _unusable("lease", None, f"'{one_line(value)}' {why}", "it is 1s or longer, such as 30s (the default)")
     return found
 
 
@@ -161,8 +175,8 @@ def concurrency(flag: str | None) -> int | None:
     value = configured("concurrency", flag)
     if value is None:
         return None
-    if not (value.isascii() and value.isdigit() and int(value)):
-        raise _unusable("concurrency", flag, f"'{value}' is no number from 1 on")
+    if not (value.isascii() and value.isdigit() and len(value) <= MOST_DIGITS and int(value)):
+        raise _unusable("concurrency", flag, f"'{one_line(value)}' is no number from 1 on")
     return int(value)
 
 

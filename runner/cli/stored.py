@@ -10,6 +10,7 @@ from click.shell_completion import CompletionItem
 from runner.cli.settings import Durability, database, form
 from runner.ground.clock import SystemClock
 from runner.ground.errors import UsageError, WorkflowError
+from runner.ground.plain import one_line
 from runner.record.history import load_state
 from runner.record.store.contract import RunRow, RunUnknown, Store
 from runner.record.store.lease import may_take_over
@@ -20,6 +21,9 @@ SHORT = 12
 
 LAST = "last"
 MOST = 1000
+
+LONGEST_NUMBER = 10
+"""Digits of a checkpoint's number."""
 
 
 def reading(db: str | None) -> closing[Store]:
@@ -38,17 +42,22 @@ def writing(db: str | None, durability: Durability = "full", *, create: bool = F
 def find_checkpoint(store: Store, name: str) -> tuple[str, int]:
     """The run and event that `RUN@N` stands for; the run's last event without `@N`. Raises as `find_run`."""
     run, sign, at = name.partition("@")
-    if sign and not (run and at.isdecimal()):
+    if sign and not (run and _is_number(at)):
         hint = "RUN is a run's id or `last`, N a checkpoint's number: see wf checkpoints RUN"
-        raise UsageError(f"'{name}' is not of the form RUN@N", hint)
+        raise UsageError(f"'{one_line(name)}' is not of the form RUN@N", hint)
     row = find_run(store, run)
     return row.id, int(at) if sign else row.events
+
+
+def _is_number(text: str) -> bool:
+    """Whether a text may be a checkpoint's number; Python reads none of thousands of digits."""
+    return text.isascii() and text.isdecimal() and len(text) <= LONGEST_NUMBER
 
 
 def names_run(store: Store, name: str) -> bool:
     """Whether `NAME` or `NAME@N` is about a run that is there."""
     run, sign, at = name.partition("@")
-    if sign and not (run and at.isdecimal()):
+    if sign and not (run and _is_number(at)):
         return False
     try:
         find_run(store, run)

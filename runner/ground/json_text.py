@@ -7,10 +7,12 @@ import re
 from typing import Any, NoReturn
 
 from runner.ground.json_value import Json
+from runner.ground.plain import one_line
 
 MAX_DEPTH = 100
 _SMALLEST, _LARGEST = -(2**63), 2**63 - 1
 _LONGEST_NUMBER = 30
+_LONGEST_KEY = 80
 _HALF_A_PAIR = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 
 
@@ -87,7 +89,15 @@ def _fraction(digits: str) -> float:
 def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise NotJson(f"the key {twice!r} is given twice")
+        raise NotJson(f"the key {_first_repeated(pairs)!r} is given twice")
     return found
+
+
+def _first_repeated(pairs: list[tuple[str, Json]]) -> str:
+    """In a time in proportion to the keys: whoever sends them must not be able to make this one wait."""
+    seen: set[str] = set()
+    for key, _ in pairs:
+        if key in seen:
+            break
+        seen.add(key)
+    return one_line(key, _LONGEST_KEY)

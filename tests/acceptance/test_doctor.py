@@ -199,9 +199,13 @@ DAMAGES: dict[str, tuple[str, list[str]]] = {
     ),
     "a table is missing": (
         "DROP TABLE model_calls",
-        [*[f"run {run}: .wf/wf.db does not have the tables" for run in "abcd"], "runs: 0 of 4 are whole"],
+        ["database: .wf/wf.db is not as wf made it: it lacks the table model_calls"],
     ),
-    "the runs are missing": ("DROP TABLE runs", ["database: .wf/wf.db", "runs: .wf/wf.db"]),
+    "the runs are missing": ("DROP TABLE runs", ["database: .wf/wf.db is not as wf made it: it lacks the table runs"]),
+    "a trigger of foreign make": (
+        "CREATE TRIGGER t AFTER INSERT ON events BEGIN DELETE FROM runs; END",
+        ["database: .wf/wf.db is not as wf made it: it has a foreign trigger t"],
+    ),
 }
 
 

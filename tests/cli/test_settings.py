@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -124,4 +125,46 @@ def test_a_configuration_that_says_nothing_useful_is_refused(project: Path, text
 
 def test_a_folder_is_no_configuration(project: Path) -> None:
     settings.CONFIG.mkdir()
-    assert wf(project, "runs", code=2).stderr == "error: can't read .wf/config.toml: Is a directory\n"
+    assert wf(project, "runs", code=2).stderr == "error: can't read .wf/config.toml: it is a folder\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"lease = 7" + b"7" * 5000, "Exceeds the limit"),
+        (b"lease = " + b"[" * 5000, "it is nested too deeply"),
+        (b"lease = {a = " * 2000, "it is nested too deeply|Expected|Invalid|Unclosed"),
+        (b"\xff\xfe", "can't decode byte 0xff"),
+        (b'lease = "1s\0"', "Illegal character"),
+        (b"#" * (settings.LARGEST_CONFIG + 1), "it has more than 65536 bytes"),
+        (b"x" * 5000 + b" = 1", "unknown setting 'xxx"),
+        (b"lease = " + b"7" * 4000, "lease = 777"),
+        (b'db = "a\\u0000b"', "db holds a NUL"),
+    ],
+)
+def test_a_file_of_settings_that_is_none_is_refused_in_one_line(content: bytes, why: str) -> None:
+    settings.CONFIG.write_bytes(content)
+    with pytest.raises(UsageError, match=why) as refused:
+        settings.in_use()
+    assert len(refused.value.message) < 400
+    assert "\n" not in refused.value.message
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
+def test_settings_are_read_from_a_plain_file_alone(project: Path, kind: str) -> None:
+    if kind == "pipe":
+        os.mkfifo(settings.CONFIG)
+    if kind == "device":
+        settings.CONFIG.symlink_to("/dev/zero")
+    if kind == "folder":
+        settings.CONFIG.mkdir()
+    what = "a folder" if kind == "folder" else "not a regular file"
+    assert wf(project, "runs", code=2) == ("", f"error: can't read .wf/config.toml: it is {what}\n", 2)
+
+
+@pytest.mark.parametrize("name", ["concurrency", "wait_limit"])
+def test_a_number_of_thousands_of_digits_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"WF_{name.upper()}", "9" * 5000)
+    with pytest.raises(UsageError) as refused:
+        settings.in_use()
+    assert len(refused.value.message) < 300

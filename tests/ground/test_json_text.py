@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from runner.ground.json_text import MAX_DEPTH, NotJson, parse_json
+from runner.ground.json_text import MAX_DEPTH, NotJson, _unique, parse_json
+from runner.ground.plain import one_line
 
 VALUES = some.recursive(
     some.none()
@@ -44,6 +45,48 @@ def test_what_is_not_is_refused(text: str, reason: str) -> None:
     with pytest.raises(NotJson) as refused:
         parse_json(text)
     assert str(refused.value) == reason
+
+
+KEYS = some.lists(some.text(max_size=3), max_size=12)
+
+
+@given(KEYS)
+def test_a_key_given_twice_is_named_the_first_that_is(keys: list[str]) -> None:
+    text = "{" + ",".join(f"{json.dumps(key)}: 1" for key in keys) + "}"
+    repeated = [key for place, key in enumerate(keys) if key in keys[:place]]
+    if not repeated:
+        assert list(parse_json(text)) == keys
+        return
+    with pytest.raises(NotJson) as refused:
+        parse_json(text)
+    assert str(refused.value) == f"the key {one_line(repeated[0])!r} is given twice"
+
+
+class Counted(str):
+    """A text that counts how often it is compared."""
+
+    compared = 0
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        Counted.compared += 1
+        return str.__eq__(self, other)
+
+
+def test_the_repeated_key_is_found_without_comparing_each_with_all() -> None:
+    pairs: list[tuple[str, Any]] = [(Counted(f"key {i}"), i) for i in range(10_000)]
+    pairs.append((Counted("key 9999"), 0))
+    Counted.compared = 0
+    with pytest.raises(NotJson, match="the key 'key 9999' is given twice"):
+        _unique(pairs)
+    assert Counted.compared < 100
+
+
+def test_a_long_key_is_shown_shortened() -> None:
+    key = "k" * 100_000
+    with pytest.raises(NotJson) as refused:
+        parse_json(f'{{"{key}": 1, "{key}": 2}}')
+    assert str(refused.value) == f"the key '{key[:79]}…' is given twice"
 
 
 def test_the_deepest_value_that_is_taken() -> None:

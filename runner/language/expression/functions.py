@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 from msgspec import Struct
@@ -11,18 +11,13 @@ from msgspec import Struct
 from runner.ground.errors import did_you_mean
 from runner.language.expression import times
 from runner.language.expression.conversions import CONVERSIONS
-from runner.language.expression.evaluation import COPIED_A_STEP, Fault
+from runner.language.expression.evaluation import Fault
 from runner.language.expression.tree import FunctionCall
 from runner.language.expression.values import is_list, is_map, name_of
+from runner.language.pattern import TooSlow, Unusable, pattern_of, price_to_compile
 
 READ_A_STEP = 64
 """Characters that a function reads for one step."""
-
-MAX_PATTERN = 1000
-"""Characters of a regular expression."""
-
-PATTERN_MEMORY = 1 << 20
-"""Bytes that RE2 may use for one pattern."""
 
 
 def _reading(text: Any, *_: Any) -> int:
@@ -30,8 +25,13 @@ def _reading(text: Any, *_: Any) -> int:
 
 
 def _searching(text: Any, pattern: Any) -> int:
-    """A long pattern may be tried at every character."""
-    return _reading(text) * (1 + len(pattern) // COPIED_A_STEP) if type(pattern) is str else 0
+    if type(text) is not str or type(pattern) is not str:
+        return 0
+    to_compile = price_to_compile(pattern)
+    try:
+        return to_compile + pattern_of(pattern).price(text)
+    except Unusable:
+        return to_compile
 
 
 class Function(Struct, frozen=True):
@@ -63,29 +63,21 @@ def _on_text(name: str, operate: Callable[[str, str], bool], text: Any, part: An
 
 def _matches(text: str, pattern: str) -> bool:
     """Whether a part of the text fits the pattern, in a time in proportion to the text: patterns are those of RE2."""
+    check_pattern(pattern)
     try:
-        return search_of(pattern)(text) is not None
+        return pattern_of(pattern).found_in(text)
+    except TooSlow as error:
+        raise Fault(str(error), "use contains(), or a shorter text or pattern") from None
     except UnicodeEncodeError:
         raise Fault("this text holds half a character, and has no form in UTF-8") from None
 
 
-@lru_cache(maxsize=64)
-def search_of(pattern: str) -> Callable[[str], Any]:
-    """What searches a text for the pattern. A fault, if that is none."""
-    import re2  # noqa: PLC0415 - a C++ library that most files have no use for
-
-    if len(pattern) > MAX_PATTERN:
-        raise Fault(f"a pattern may have {MAX_PATTERN} characters at most", "use startsWith(), contains() or `in`")
-    options = re2.Options()
-    options.log_errors = False
-    options.max_mem = PATTERN_MEMORY
+def check_pattern(pattern: str) -> None:
+    """A fault, if a text is no pattern, or one that could cost too much."""
     try:
-        search: Callable[[str], Any] = re2.compile(pattern, options).search
-    except re2.error as error:
-        reason = error.args[0].decode(errors="replace")
-        hint = r'patterns are those of RE2: no look-around, no \1; write r"…" to keep backslashes'
-        raise Fault(f"this is not a pattern: {reason}", hint) from None
-    return search
+        pattern_of(pattern)
+    except Unusable as error:
+        raise Fault(error.reason, error.hint) from None
 
 
 FUNCTIONS: Mapping[str, Function] = {

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from runner.ground.errors import ExpressionError
 from runner.language.expression.evaluation import EvaluationScope, Fault
 from runner.language.expression.evaluator import closure
-from runner.language.expression.functions import MACRO_FORMS, function_of, misuse, search_of
+from runner.language.expression.functions import MACRO_FORMS, check_pattern, function_of, misuse
 from runner.language.expression.mistakes import RESERVED_WORDS, reserved
 from runner.language.expression.parser import fitting
 from runner.language.expression.tree import (
@@ -203,7 +203,7 @@ def _check_pattern(node: SyntaxNode) -> None:
     if isinstance(node, FunctionCall) and node.function == "matches" and node.arguments:
         pattern = node.arguments[-1]
         if isinstance(pattern, Constant) and type(pattern.value) is str:
-            search_of(pattern.value)
+            check_pattern(pattern.value)
 
 
 def _unwound(node: SyntaxNode) -> tuple[SyntaxNode, list[Step]]:

@@ -9,7 +9,7 @@ import msgspec
 from runner.ground.json_value import Json
 from runner.language.schema.fault import SchemaFault
 from runner.language.schema.fits import Check, compile_check
-from runner.language.schema.linked import MOST_EXPLAINED_REFERENCES, Link, Linked, LinkingBudget, TooComplex
+from runner.language.schema.linked import Link, Linked, LinkingBudget, TooComplex
 
 
 class Checker(msgspec.Struct, frozen=True):
@@ -37,12 +37,12 @@ class Checker(msgspec.Struct, frozen=True):
             return [SchemaFault("value", (), "nested too deeply to be checked")]
 
     def _reasons(self, value: Json) -> list[SchemaFault]:
-        self.budget.renew(MOST_EXPLAINED_REFERENCES)
-        found: list[SchemaFault] = import_module("runner.language.schema.explaining").find_faults(self.linked, value)
+        explaining = import_module("runner.language.schema.explaining")
+        found: list[SchemaFault] = explaining.find_faults(self.linked, value, self.budget)
         return found or [SchemaFault("value", (), "does not fit its schema")]
 
 
 def checker(linked: Link, part: Linked | None = None) -> Checker:
     """A checker of a linked schema, or of a part of it."""
     schema = linked.schema if part is None else part
-    return Checker(schema, linked.budget, compile_check(schema))
+    return Checker(schema, linked.budget, compile_check(schema, linked.budget))

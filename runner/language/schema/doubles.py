@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Callable, Iterator
+from itertools import chain, islice, repeat
 from typing import Any
 
 from runner.ground.json_value import Json, is_integer
@@ -23,19 +23,21 @@ def _is_double(schema: dict[str, Any]) -> bool:
     return types == "number" or (isinstance(types, list) and "number" in types and "integer" not in types)
 
 
-def with_doubles(schema: Linked, value: Json, is_valid: IsValid) -> Json:
-    """`value`, which fits `schema`, with doubles where they belong. What does not change is not copied."""
+def with_doubles(schema: Linked, value: Json, is_valid: IsValid, spend: Callable[[int], None]) -> Json:
+    """`value`, which fits `schema`, with doubles where they belong. Pays for every value that it looks at."""
     if isinstance(schema, bool):
         return value
+    spend(1)
     for inner in _applied(schema, value, is_valid):
-        value = with_doubles(inner, value, is_valid)
+        value = with_doubles(inner, value, is_valid, spend)
     if is_integer(value):
         return _double(value) if _is_double(schema) else value
     if isinstance(value, dict):
-        return {key: with_doubles(_of_key(schema, key), item, is_valid) for key, item in value.items()}
+        return {key: with_doubles(_of_key(schema, key), item, is_valid, spend) for key, item in value.items()}
     if isinstance(value, list):
         prefix, rest = schema.get("prefixItems", []), schema.get("items", True)
-        return [with_doubles(prefix[i] if i < len(prefix) else rest, item, is_valid) for i, item in enumerate(value)]
+        forms = chain(prefix, repeat(rest))
+        return [with_doubles(form, item, is_valid, spend) for form, item in zip(forms, value, strict=False)]
     return value
 
 

@@ -46,6 +46,7 @@ def _in_effect(schema: Linked, value: dict[str, Json], is_valid: IsValid) -> Ite
 
 def _applied(schema: dict[str, Any], value: dict[str, Json], is_valid: IsValid) -> Iterator[Linked]:
     if "$ref" in schema:
+        schema["$ref"].budget.spend()
         yield schema["$ref"].target
     yield from schema.get("allOf", ())
     for keyword in ("anyOf", "oneOf"):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
+from contextlib import suppress
+from functools import lru_cache
 from itertools import groupby, islice
 from typing import Any
 
@@ -17,9 +18,21 @@ from runner.language.schema import words
 from runner.language.schema.evaluated import additional_keys, evaluated_keys, known_keys
 from runner.language.schema.fault import SchemaFault
 from runner.language.schema.fits import compile_check, is_multiple
-from runner.language.schema.linked import Linked, Path, Pattern, SchemaReference, settled
+from runner.language.schema.linked import (
+    MOST_STEPS_EXPLAINED,
+    STEPS_OF_AN_EXPLANATION,
+    Linked,
+    LinkingBudget,
+    Path,
+    Pattern,
+    SchemaReference,
+    TooComplex,
+    settled,
+)
 
 Errors = Iterator[ValidationError]
+
+Keyword = Callable[[Any, Any, Any, Any], Errors | None]
 
 Error = Any
 """jsonschema's ValidationError, whose fields are typed as if they might be unset."""
@@ -30,17 +43,65 @@ MISSING = "missing key"
 WRONG_KEY = "wrong key"
 
 
-def find_faults(schema: Linked, value: Json) -> list[SchemaFault]:
-    """All that is wrong with `value`, up to a bound. Raises TooComplex, RecursionError."""
-    errors = _validator_class()(schema, registry=Registry()).iter_errors(value)
-    return [fault for error in islice(errors, MOST_FAULTS) for fault in _explain(error)]
+def find_faults(schema: Linked, value: Json, budget: LinkingBudget) -> list[SchemaFault]:
+    """What is wrong with `value`, as much as is found within the budget. Raises RecursionError.
+
+    Of a value that is too large for this the first part that does not fit is looked for, and explained alone.
+    """
+    place: Path = ()
+    found = _found(schema, value, budget)
+    if not found:
+        with suppress(TooComplex):
+            place, schema, value = _narrowed(schema, value, budget)
+    if place:
+        found = [fault._replace(path=(*place, *fault.path)) for fault in _found(schema, value, budget)]
+    return found
+
+
+def _found(schema: Linked, value: Json, budget: LinkingBudget) -> list[SchemaFault]:
+    budget.renew(MOST_STEPS_EXPLAINED)
+    errors = _validator_class(budget)(schema, registry=Registry()).iter_errors(value)
+    found: list[SchemaFault] = []
+    with suppress(TooComplex):
+        for error in islice(errors, MOST_FAULTS):
+            found += _explain(error)
+    return found
+
+
+def _narrowed(schema: Linked, value: Json, budget: LinkingBudget) -> tuple[Path, Linked, Json]:
+    """The first item, or value of a known key, that does not fit; of it the first, and so on. Raises TooComplex."""
+    budget.renew()
+    path: Path = ()
+    while True:
+        schema = settled(schema)
+        misfits = (part for part in _parts(schema, value) if not compile_check(part[1], budget)(part[2]))
+        found = next(misfits, None)
+        if found is None:
+            return path, schema, value
+        step, schema, value = found
+        path = (*path, step)
+
+
+def _parts(schema: Linked, value: Json) -> Iterator[tuple[str | int, Linked, Json]]:
+    if isinstance(value, dict) and isinstance(schema, dict):
+        properties = schema.get("properties", {})
+        yield from ((name, properties[name], value[name]) for name in properties if name in value)
+    if isinstance(value, list) and isinstance(schema, dict):
+        start = len(schema.get("prefixItems", ()))
+        yield from ((start + i, schema.get("items", True), item) for i, item in enumerate(value[start:]))
 
 
 # The keywords that need other rules, or that must say more, than jsonschema's own.
 
 
-def _is_valid(schema: Linked, value: Json) -> bool:
-    return compile_check(schema)(value)
+def _paid(keyword: Keyword, budget: LinkingBudget) -> Keyword:
+    """A keyword that pays for being asked: whoever sends the value must not be able to make this one wait."""
+
+    def ask(validator: Any, said: Any, value: Json, schema: Any) -> Errors:
+        budget.spend(STEPS_OF_AN_EXPLANATION)
+        yield from keyword(validator, said, value, schema) or ()  # a keyword of jsonschema's may give None
+
+    return ask
 
 
 def _reference(validator: Any, reference: SchemaReference, value: Json, schema: dict[str, Any]) -> Errors:
@@ -105,12 +166,18 @@ def _additional(validator: Any, inner: Linked, value: Json, schema: dict[str, An
         yield from _extra(validator, inner, value, additional_keys(schema, value), list(schema.get("properties", ())))
 
 
-def _unevaluated(validator: Any, inner: Linked, value: Json, schema: dict[str, Any]) -> Errors:
-    if isinstance(value, dict):
-        evaluated = evaluated_keys(schema, value, _is_valid)
-        extra = [key for key in value if key not in evaluated]
-        known = known_keys(schema, value, _is_valid) if extra else []
-        yield from _extra(validator, inner, value, extra, known)
+def _unevaluated(budget: LinkingBudget) -> Keyword:
+    def is_valid(schema: Linked, value: Json) -> bool:
+        return compile_check(schema, budget)(value)
+
+    def explain(validator: Any, inner: Linked, value: Json, schema: dict[str, Any]) -> Errors:
+        if isinstance(value, dict):
+            evaluated = evaluated_keys(schema, value, is_valid)
+            extra = [key for key in value if key not in evaluated]
+            known = known_keys(schema, value, is_valid) if extra else []
+            yield from _extra(validator, inner, value, extra, known)
+
+    return explain
 
 
 def _extra(validator: Any, inner: Linked, value: dict[str, Json], extra: list[str], known: list[str]) -> Errors:
@@ -121,23 +188,13 @@ def _extra(validator: Any, inner: Linked, value: dict[str, Json], extra: list[st
             yield from validator.descend(value[key], inner, path=key)
 
 
-@cache
-def _validator_class() -> Any:
+@lru_cache(maxsize=16)
+def _validator_class(budget: LinkingBudget) -> Any:
     """Made when first needed: a file without a mistake does without."""
+    keywords = {**Draft202012Validator.VALIDATORS, **_KEYWORDS, "unevaluatedProperties": _unevaluated(budget)}
     return extend(  # type: ignore[no-untyped-call]
         Draft202012Validator,
-        {
-            "$ref": _reference,
-            "multipleOf": _multiple,
-            "pattern": _pattern,
-            "uniqueItems": _unique,
-            "required": _required,
-            "dependentRequired": _dependent,
-            "patternProperties": _pattern_properties,
-            "propertyNames": _names,
-            "additionalProperties": _additional,
-            "unevaluatedProperties": _unevaluated,
-        },
+        {name: _paid(keyword, budget) for name, keyword in keywords.items()},
         type_checker=Draft202012Validator.TYPE_CHECKER.redefine_many(
             {
                 "integer": lambda _checker, value: is_integer(value),
@@ -145,6 +202,19 @@ def _validator_class() -> Any:
             }
         ),
     )
+
+
+_KEYWORDS: Mapping[str, Keyword] = {
+    "$ref": _reference,
+    "multipleOf": _multiple,
+    "pattern": _pattern,
+    "uniqueItems": _unique,
+    "required": _required,
+    "dependentRequired": _dependent,
+    "patternProperties": _pattern_properties,
+    "propertyNames": _names,
+    "additionalProperties": _additional,
+}
 
 
 # Errors in words.

@@ -6,11 +6,23 @@ import math
 import operator
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from runner.ground.json_value import Json, equality_key, is_integer, is_number, same_json
 from runner.language.schema.evaluated import additional_keys, evaluated_keys
-from runner.language.schema.linked import LISTS, MAPPINGS, PATTERNS, SINGLE, Linked, Pattern, SchemaReference
+from runner.language.schema.linked import (
+    LISTS,
+    MAPPINGS,
+    PATTERNS,
+    SINGLE,
+    STEPS_OF_A_REFERENCE,
+    Linked,
+    LinkingBudget,
+    Pattern,
+    SchemaReference,
+    weight,
+)
 
 Check = Callable[[Json], bool]
 
@@ -25,14 +37,29 @@ _OF_TYPE: dict[str, Check] = {
 }
 
 
-def compile_check(schema: Linked) -> Check:
+def compile_check(schema: Linked, budget: LinkingBudget) -> Check:
     """A function that says whether a value fits; it may raise TooComplex, RecursionError."""
-    return _Compiler().check(schema)
+    return _Compiler(budget).whole(schema)
 
 
 class _Compiler:
-    def __init__(self) -> None:
+    """Whatever is asked for each item or key of a value, or again, is paid for when it is asked."""
+
+    def __init__(self, budget: LinkingBudget) -> None:
+        self.budget = budget
         self._known: dict[int, Check] = {}
+        self._whole: dict[int, Check] = {}
+
+    def whole(self, schema: Linked) -> Check:
+        """A check that pays for itself."""
+        if id(schema) not in self._whole:
+            check, price = self.check(schema), weight(schema)
+            self._whole[id(schema)] = lambda value: self._paid(check, price, value)
+        return self._whole[id(schema)]
+
+    def _paid(self, check: Check, price: int, value: Json) -> bool:
+        self.budget.spend(price)
+        return check(value)
 
     def check(self, schema: Linked) -> Check:
         if isinstance(schema, bool):
@@ -83,8 +110,24 @@ def _type(_compiler: _Compiler, wanted: str | list[str], _schema: dict[str, Any]
 
 
 def _enum(_compiler: _Compiler, values: list[Json], _schema: dict[str, Any]) -> Check:
-    allowed = {equality_key(value) for value in values}
-    return lambda value: equality_key(value) in allowed
+    """Only what may be equal is compared: of a large value no more is read than of the one that it is compared with."""
+    plain = {equality_key(value) for value in values if not isinstance(value, list | dict)}
+    nested = [value for value in values if isinstance(value, list | dict)]
+
+    def fits(value: Json) -> bool:
+        if isinstance(value, list | dict):
+            return any(_is_same(one, value) for one in nested)
+        return equality_key(value) in plain
+
+    return fits
+
+
+def _is_same(one: Json, other: Json) -> bool:
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_is_same, one, other))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_is_same(item, other[key]) for key, item in one.items())
+    return not isinstance(other, list | dict) and same_json(one, other)
 
 
 def is_multiple(of: float, value: float) -> bool:
@@ -107,14 +150,50 @@ def _is_as_short(most: int, value: Any) -> bool:
     return len(value) <= most
 
 
-def _items(_compiler: _Compiler, check: Check, schema: dict[str, Any]) -> Check:
-    start = len(schema.get("prefixItems", ()))
-    return lambda value: all(check(item) for item in value[start:])
+def _items(compiler: _Compiler, check: Check, schema: dict[str, Any]) -> Check:
+    start, price, spend = len(schema.get("prefixItems", ())), weight(schema["items"]), compiler.budget.spend
+
+    def fit(value: list[Json]) -> bool:
+        spend(price * len(value))
+        return all(map(check, islice(value, start, None)))
+
+    return fit
 
 
-def _contains(_compiler: _Compiler, check: Check, schema: dict[str, Any]) -> Check:
+def _contains(compiler: _Compiler, check: Check, schema: dict[str, Any]) -> Check:
     least, most = schema.get("minContains", 1), schema.get("maxContains", math.inf)
-    return lambda value: least <= sum(map(check, value)) <= most
+    price, spend = weight(schema["contains"]), compiler.budget.spend
+
+    def fits(value: list[Json]) -> bool:
+        spend(price * len(value))
+        return bool(least <= sum(map(check, value)) <= most)
+
+    return fits
+
+
+def _unique(compiler: _Compiler, wanted: bool, _schema: dict[str, Any]) -> Check:
+    def fits(value: list[Json]) -> bool:
+        compiler.budget.spend(_parts(value))
+        return len({*map(equality_key, value)}) == len(value)
+
+    return fits if wanted else lambda _value: True
+
+
+def _parts(value: Json) -> int:
+    """How many values a value is made of, itself one of them."""
+    if isinstance(value, dict):
+        return 1 + len(value) + sum(map(_parts, value.values()))
+    return 1 + sum(map(_parts, value)) if isinstance(value, list) else 1
+
+
+def _names(compiler: _Compiler, check: Check, schema: dict[str, Any]) -> Check:
+    price, spend = weight(schema["propertyNames"]), compiler.budget.spend
+
+    def fit(value: dict[str, Json]) -> bool:
+        spend(price * len(value))
+        return all(map(check, value))
+
+    return fit
 
 
 def _required(_compiler: _Compiler, names: list[str], _schema: dict[str, Any]) -> Check:
@@ -130,19 +209,34 @@ def _properties(_compiler: _Compiler, checks: list[tuple[str, Check]], _schema: 
     return lambda value: all(name not in value or check(value[name]) for name, check in checks)
 
 
-def _patterns(checks: list[tuple[Pattern, Check]], value: dict[str, Json]) -> bool:
-    return all(check(value[name]) for pattern, check in checks for name in value if pattern.found_in(name))
+def _patterns(compiler: _Compiler, _checks: Any, schema: dict[str, Any]) -> Check:
+    checks = [(pattern, compiler.whole(inner)) for pattern, inner in schema[PATTERNS]]
+    return lambda value: all(
+        check(value[name]) for pattern, check in checks for name in value if pattern.found_in(name)
+    )
 
 
-def _additional(_compiler: _Compiler, check: Check, schema: dict[str, Any]) -> Check:
-    return lambda value: all(check(value[name]) for name in additional_keys(schema, value))
+def _additional(compiler: _Compiler, _check: Check, schema: dict[str, Any]) -> Check:
+    check, spend = compiler.whole(schema["additionalProperties"]), compiler.budget.spend
+
+    def fit(value: dict[str, Json]) -> bool:
+        spend(len(value))
+        return all(check(value[name]) for name in additional_keys(schema, value))
+
+    return fit
 
 
-def _unevaluated(compiler: _Compiler, check: Check, schema: dict[str, Any]) -> Check:
+def _unevaluated(compiler: _Compiler, _check: Check, schema: dict[str, Any]) -> Check:
+    check, spend = compiler.whole(schema["unevaluatedProperties"]), compiler.budget.spend
+
     def is_valid(schema: Linked, value: Json) -> bool:
-        return compiler.check(schema)(value)
+        return compiler.whole(schema)(value)
 
-    return lambda value: all(check(value[name]) for name in value.keys() - evaluated_keys(schema, value, is_valid))
+    def fit(value: dict[str, Json]) -> bool:
+        spend(len(value))
+        return all(check(value[name]) for name in value.keys() - evaluated_keys(schema, value, is_valid))
+
+    return fit
 
 
 def _if(compiler: _Compiler, condition: Check, schema: dict[str, Any]) -> Check:
@@ -153,8 +247,8 @@ def _if(compiler: _Compiler, condition: Check, schema: dict[str, Any]) -> Check:
 def _reference(compiler: _Compiler, reference: SchemaReference, _schema: dict[str, Any]) -> Check:
     def follow(value: Json) -> bool:
         """Compiles what is referred to when it is first needed: it may be what is being compiled."""
-        reference.budget.spend()
-        return compiler.check(reference.target)(value)
+        reference.budget.spend(STEPS_OF_A_REFERENCE)
+        return compiler.whole(reference.target)(value)
 
     return follow
 
@@ -169,7 +263,7 @@ _ANY = ""
 _KEYWORDS: dict[str, tuple[str, Callable[..., Check]]] = {
     "type": (_ANY, _type),
     "enum": (_ANY, _enum),
-    "const": (_ANY, _asks(same_json)),
+    "const": (_ANY, _asks(_is_same)),
     "minimum": ("number", _asks(operator.le)),
     "maximum": ("number", _asks(operator.ge)),
     "exclusiveMinimum": ("number", _asks(operator.lt)),
@@ -180,7 +274,7 @@ _KEYWORDS: dict[str, tuple[str, Callable[..., Check]]] = {
     "pattern": ("string", _asks(Pattern.found_in)),
     "minItems": ("array", _asks(_is_as_long)),
     "maxItems": ("array", _asks(_is_as_short)),
-    "uniqueItems": ("array", _asks(lambda wanted, value: not wanted or len({*map(equality_key, value)}) == len(value))),
+    "uniqueItems": ("array", _unique),
     "prefixItems": ("array", _asks(lambda checks, value: all(map(operator.call, checks, value)))),
     "items": ("array", _items),
     "contains": ("array", _contains),
@@ -189,9 +283,9 @@ _KEYWORDS: dict[str, tuple[str, Callable[..., Check]]] = {
     "required": ("object", _required),
     "dependentRequired": ("object", _asks(_required_with)),
     "properties": ("object", _properties),
-    "patternProperties": ("object", _asks(_patterns)),
+    "patternProperties": ("object", _patterns),
     "additionalProperties": ("object", _additional),
-    "propertyNames": ("object", _asks(lambda check, value: all(map(check, value)))),
+    "propertyNames": ("object", _names),
     "$ref": (_ANY, _reference),
     "allOf": (_ANY, lambda _compiler, checks, _schema: _all(checks)),
     "anyOf": (_ANY, _asks(lambda checks, value: any(check(value) for check in checks))),

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 import msgspec
-import re2
 
 from runner.ground.json_value import Json
+from runner.language.pattern import CompiledPattern, TooSlow, Unusable, pattern_of
 
 Path = tuple[str | int, ...]
 Linked = dict[str, Any] | bool
@@ -19,31 +19,39 @@ _SHUTTING = frozenset({"items", "additionalProperties", "unevaluatedProperties"}
 SINGLE = _SHUTTING | {"contains", "propertyNames", "not", "if", "then", "else"}
 LISTS = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
 MAPPINGS = frozenset({"properties", "$defs", "definitions", "dependentSchemas"})
+_MAPPINGS_ASKED = frozenset({"properties", "dependentSchemas"})
 PATTERNS = "patternProperties"
 
-MOST_REFERENCES = 100_000
-MOST_EXPLAINED_REFERENCES = 10_000
-"""jsonschema, which explains, is a hundred times slower than our own check."""
+MOST_STEPS = 4_000_000
+"""Steps of one check, well under a second: one for each keyword that is asked of a value, and what patterns cost."""
 
-_LONGEST_PATTERN = 1000
-_LONGEST_REASON = 80
+MOST_STEPS_EXPLAINED = 200_000
+STEPS_OF_AN_EXPLANATION = 10
+"""jsonschema, which explains, is a hundred times slower than our own check: what each keyword costs there."""
+
+STEPS_OF_A_REFERENCE = 4
+_STEPS_OF_A_SEARCH = 16
+_NAMES_A_STEP = 8
+
+_LONGEST_REASON = 120
 
 
 class TooComplex(Exception):
-    """A check followed so many references that it was given up."""
+    """A check took so many steps that it was given up."""
 
 
-class LinkingBudget(msgspec.Struct):
-    """How many references one check may still follow: schemas that refer to themselves twice grow exponentially."""
+class LinkingBudget(msgspec.Struct, eq=False):
+    """How many steps one check may still take, whatever the schema and the value are."""
 
-    left: int = MOST_REFERENCES
+    left: int = MOST_STEPS
 
-    def spend(self) -> None:
-        self.left -= 1
+    def spend(self, steps: int = 1) -> None:
+        """Take so many steps. Raises TooComplex."""
+        self.left -= steps
         if self.left < 0:
             raise TooComplex
 
-    def renew(self, most: int = MOST_REFERENCES) -> None:
+    def renew(self, most: int = MOST_STEPS) -> None:
         self.left = most
 
 
@@ -56,14 +64,21 @@ class SchemaReference(msgspec.Struct, eq=False):
 
 
 class Pattern(NamedTuple):
-    """A regular expression; RE2 searches in linear time whatever it is."""
+    """A regular expression of a schema; what it costs is paid by the check that asks it."""
 
     text: str
-    compiled: Any
+    compiled: CompiledPattern | None
+    budget: LinkingBudget
 
     def found_in(self, text: str) -> bool:
+        """Whether a part of the text fits. Raises TooComplex."""
+        if self.compiled is None:
+            return False
+        self.budget.spend(_STEPS_OF_A_SEARCH + self.compiled.price(text))
         try:
-            return self.compiled.search(text) is not None
+            return self.compiled.found_in(text)
+        except TooSlow as error:
+            raise TooComplex from error
         except UnicodeEncodeError:  # half a surrogate pair, which no pattern can mean
             return False
 
@@ -131,17 +146,11 @@ class _Linker:
         return reference
 
     def _pattern(self, text: str, path: Path, _pointer: str) -> Pattern:
-        if len(text) > _LONGEST_PATTERN:
-            self.problems.append((path, f"a pattern has at most {_LONGEST_PATTERN} characters"))
-            return Pattern(text, None)
-        options = re2.Options()
-        options.log_errors = False
         try:
-            return Pattern(text, re2.compile(text, options=options))
-        except (re2.error, UnicodeEncodeError) as error:
-            reason = str(error.args[0].decode() if isinstance(error.args[0], bytes) else error.args[0])
-            self.problems.append((path, f"RE2 can't take this pattern: {reason[:_LONGEST_REASON]}"))
-            return Pattern(text, None)
+            return Pattern(text, pattern_of(text), self.budget)
+        except Unusable as error:
+            self.problems.append((path, f"{error.reason[:_LONGEST_REASON]}{f'; {error.hint}' if error.hint else ''}"))
+            return Pattern(text, None, self.budget)
 
     def resolve(self) -> None:
         for path, reference in self._references:
@@ -182,6 +191,17 @@ def settled(schema: Linked) -> Linked:
     while isinstance(schema, dict) and "$ref" in schema and "type" not in schema:
         schema = schema["$ref"].target
     return schema
+
+
+def weight(schema: Linked) -> int:
+    """The steps of one check, without those for each item or key of a value, and those behind references."""
+    if isinstance(schema, bool):
+        return 1
+    own = 1 + len(schema) + len(schema.get("required", ())) // _NAMES_A_STEP
+    once = [schema[keyword] for keyword in ("not", "if", "then", "else") if keyword in schema]
+    once += [inner for keyword in LISTS & schema.keys() for inner in schema[keyword]]
+    once += [inner for keyword in _MAPPINGS_ASKED & schema.keys() for inner in schema[keyword].values()]
+    return own + sum(map(weight, once))
 
 
 def in_place(schema: dict[str, Any]) -> Iterator[Linked]:

@@ -65,7 +65,7 @@ class CompiledSchema(msgspec.Struct, frozen=True):
             return self.fits(value)
         items = form.get("items", True)
         new = value[len(value) - added :]
-        return self._frame.fits(value) and (items is True or all(self._form_fits(items, item) for item in new))
+        return self._frame.fits(value) and (items is True or all(self._form(items).fits(item) for item in new))
 
     def errors(self, value: Json, *, secret: bool = False) -> list[SchemaError]:
         """All that is wrong with the value, up to a bound; of a secret one, without showing it."""
@@ -75,16 +75,21 @@ class CompiledSchema(msgspec.Struct, frozen=True):
         """A value that fits, with each whole number under `type: number` as a double."""
         if not self._has_doubles:
             return value
-        self._link.budget.renew()
+        budget = self._link.budget
+        budget.renew()
         try:
-            return with_doubles(self._link.schema, value, self._form_fits)
+            return with_doubles(self._link.schema, value, self._is_of_form, budget.spend)
         except (TooComplex, RecursionError):
             return value
 
-    def _form_fits(self, form: Linked, value: Json) -> bool:
+    def _is_of_form(self, form: Linked, value: Json) -> bool:
+        """Within the steps that are left. Raises TooComplex, RecursionError."""
+        return self._form(form).check(value)
+
+    def _form(self, form: Linked) -> Checker:
         if id(form) not in self._forms:
             self._forms[id(form)] = checker(self._link, form)
-        return self._forms[id(form)].fits(value)
+        return self._forms[id(form)]
 
 
 def _as_error(fault: SchemaFault, secret: bool) -> SchemaError:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import stat
 import unicodedata
 from itertools import islice
 from pathlib import Path
@@ -14,12 +12,13 @@ import msgspec
 from ruamel.yaml.error import MarkedYAMLError
 
 from runner.ground.errors import InvalidWorkflow, Place, Problem, did_you_mean
+from runner.ground.plain_file import LARGEST_TEXT, read_plain
 from runner.language.source import scalars, syntax
 from runner.language.source.events import Events
 from runner.language.source.text import RULE, Text, showable
 from runner.language.source.tree import Unreadable, YamlNode, YamlTree
 
-LARGEST_FILE = 1024 * 1024
+LARGEST_FILE = LARGEST_TEXT
 MOST_NEIGHBOURS = 1000
 
 # Characters that YAML does not allow unescaped, or that count as line breaks in some of its versions only.
@@ -88,7 +87,7 @@ def read(path: Path, shown: str | None = None) -> Source:
     """The YAML file at `path`, called `shown` in messages. Raises InvalidWorkflow."""
     name = shown or str(path)
     try:
-        content = _content(path)
+        content = read_plain(path)
     except FileNotFoundError:
         reason = f"there is no such file{_near_name(path)}"
     except OSError as error:
@@ -103,24 +102,6 @@ def read(path: Path, shown: str | None = None) -> Source:
 def place_in_text(file: str, text: str, offset: int, width: int) -> Place:
     """The place of the characters at `offset` in a text file called `file`."""
     return Text(file, text).place(offset, offset + width)
-
-
-def _content(path: Path) -> bytes:
-    """A regular file's bytes; opening never waits (as a FIFO would), reading never goes on without end."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        mode = os.fstat(descriptor).st_mode
-        if stat.S_ISDIR(mode):
-            raise ValueError("it is a folder")
-        if not stat.S_ISREG(mode):
-            raise ValueError("it is not a regular file")
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            content = file.read(LARGEST_FILE + 1)
-    finally:
-        os.close(descriptor)
-    if len(content) > LARGEST_FILE:
-        raise ValueError("it is larger than 1 MiB")
-    return content
 
 
 def _near_name(path: Path) -> str:

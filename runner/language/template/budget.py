@@ -14,7 +14,7 @@ MAX_WORK = 1_000_000
 
 MAX_TEXT = 4 * 1024 * 1024
 MAX_DEPTH = 40
-MAX_SECONDS = 2.0
+MAX_SECONDS = 1.0
 TEXT_PER_UNIT = 16
 
 _WORK_BETWEEN_LOOKS_AT_THE_CLOCK = 2_000
@@ -75,7 +75,7 @@ class Budget:
 
 def out_of_time() -> TemplateError:
     """The error of a rendering that took too long."""
-    return TemplateError(f"the template took more than {MAX_SECONDS:g} seconds", hint="loop over fewer items")
+    return TemplateError(f"the template took more than {MAX_SECONDS:g} second", hint="loop over fewer items")
 
 
 def bounded(pieces: Iterable[str]) -> str:

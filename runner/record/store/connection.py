@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from runner.ground.errors import StoreError
 from runner.record.store.driver import sqlite3
 from runner.record.store.faults import explained
 from runner.record.store.migrations import APPLICATION_ID, MIGRATIONS
+from runner.record.store.shape import misfit
 
 Durability = Literal["full", "normal"]
 
@@ -23,6 +25,9 @@ OLDEST_SQLITE = (3, 51, 3)
 
 BUSY_SECONDS = 10.0
 """How long a statement waits for another process's write to end."""
+
+OPERATIONS = 1_000_000
+"""SQLite's own steps between two moments at which Python looks for signals: some hundredths of a second."""
 
 STILL = "mode=ro&immutable=1"
 """How a file is opened that nobody can be writing."""
@@ -121,6 +126,9 @@ def _refuse_odd_file(path: Path, *, create: bool) -> None:
     """
     if path.exists() and not path.is_file():
         raise StoreError(f"{path} is no file", "name a file by --db; nothing was changed")
+    for beside in (Path(f"{os.path.realpath(path)}{suffix}") for suffix in ("-wal", "-shm", "-journal")):
+        if os.path.lexists(beside) and not stat.S_ISREG(beside.lstat().st_mode):  # a pipe would make SQLite wait
+            raise StoreError(f"{beside} is no file of its own", "remove it; nothing was changed")
     log = Path(f"{path}-wal")
     if _size(log) and not _size(path):
         raise StoreError(f"{path} is empty or missing, but {log.name} is not", f"put both back, or remove {log.name}")
@@ -153,6 +161,13 @@ def _refuse_newer(path: Path, version: int) -> None:
             f"{path} was written by a newer wf (its version is {version}, this wf knows {len(MIGRATIONS)})",
             "update wf",
         )
+
+
+def _refuse_changed(database: Database, path: Path, version: int) -> None:
+    """Views, triggers and the like would be run by what we read and write: nothing of foreign make may be there."""
+    if why := misfit(database, version, MIGRATIONS):
+        hint = "who changed it may make it do anything: put it back from a copy, or go on with another by --db"
+        raise StoreError(f"{path} is not as wf made it: {why}", hint)
 
 
 def _make_private(path: Path) -> None:
@@ -195,6 +210,7 @@ def _address(path: Path, how: str) -> str:
 def _opened(address: str) -> Iterator[Database]:
     """The database, which stays open unless what is done inside fails."""
     connection = sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    connection.set_progress_handler(lambda: 0, OPERATIONS)
     database = Database(connection, recursive_triggers=False, execute_plugins=False)
     try:
         yield database
@@ -227,6 +243,7 @@ def _version(database: Database, path: Path, *, create: bool) -> int:
         return 0
     _refuse_foreign(path, application_id)
     _refuse_newer(path, version)
+    _refuse_changed(database, path, version)
     return int(version)
 
 

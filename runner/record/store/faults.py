@@ -38,7 +38,7 @@ _WORDS: dict[int, tuple[str, str]] = {
 
 
 def explain(error: Exception, where: str) -> StoreError:
-    """What went wrong with the database `where`, and what to do."""
+    """What went wrong with the database `where`, and what to do. Raises KeyboardInterrupt when Ctrl-C ended it."""
     if isinstance(error, UnicodeError):
         return _undecodable(error, where)
     if isinstance(error, OSError):
@@ -48,6 +48,8 @@ def explain(error: Exception, where: str) -> StoreError:
         return StoreError(f"{where} is damaged: it holds what is no text", DOCTOR)
     if code is None:
         return StoreError(f"{where} can't be used: {error}", _ASK_DOCTOR)
+    if code == sqlite3.SQLITE_INTERRUPT:
+        raise KeyboardInterrupt from error
     words, hint = _WORDS.get(code & 0xFF, (f"can't be used: {error}", _ASK_DOCTOR))
     return StoreError(f"{where} {words}", hint)
 

@@ -6,6 +6,7 @@ import contextlib
 
 from runner.ground.errors import Problem, TooManyProblems
 from runner.workflow.analysis.calls import check_calls
+from runner.workflow.analysis.constants import check_constants
 from runner.workflow.analysis.findings import Findings
 from runner.workflow.analysis.flow import check_flow
 from runner.workflow.analysis.names import check_names
@@ -25,6 +26,7 @@ def analyse(loaded: Loaded) -> list[Problem]:
     with contextlib.suppress(TooManyProblems):
         for of_one in findings.values():
             check_names(of_one)
+            check_constants(of_one)
             check_calls(of_one)
             check_flow(of_one)
             check_races(of_one)

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from runner.ground.errors import InvalidWorkflow, Problem
+from runner.ground.plain_file import read_plain
 from runner.ground.resources import data
-from runner.language.source import LARGEST_FILE, Source, parse, read
+from runner.language.source import Source, parse, read
 
 PATTERN = "pattern:"
 
@@ -82,16 +83,13 @@ class DiskFiles:
 
 def _read_text(path: str) -> str:
     try:
-        if not Path(path).is_file():
-            raise FileNotFoundError(path)
-        raw = Path(path).read_bytes()
-        if len(raw) > LARGEST_FILE:
-            raise InvalidWorkflow([Problem(f"{shown_as(path)} is larger than {LARGEST_FILE} bytes")])
-        return raw.decode()
+        return read_plain(Path(path)).decode()
     except UnicodeDecodeError as error:
         raise InvalidWorkflow([Problem(f"{shown_as(path)} is not UTF-8 text")]) from error
+    except ValueError as error:  # a NUL in its name is none either
+        raise InvalidWorkflow([Problem(f"can't read {shown_as(path)}: {error}")]) from error
     except OSError as error:
-        raise InvalidWorkflow([Problem(f"can't read {shown_as(path)}: {error.strerror or 'no such file'}")]) from error
+        raise InvalidWorkflow([Problem(f"can't read {shown_as(path)}: {error.strerror or error}")]) from error
 
 
 class RecordedFiles:

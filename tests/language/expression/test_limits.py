@@ -102,6 +102,9 @@ def test_with_little_of_the_stack_left() -> None:
         "x.exists(a, s.contains(a + 'b'))",
         "x.exists(a, s.matches('(a|aa)*z'))",
         "x.all(a, size(bytes(s)) > 0)",
+        "x.exists(a, s.matches('a.{50}z'))",
+        "y.exists(b, 'a'.matches('[^0-9]{' + b + '}x' + b))",
+        "x.all(a, y.exists(b, 'a'.matches('(' + b)) || true)",
         "x.exists(a, x.exists(b, b.nothing))",
         "x.all(a, x.all(b, b.nothing || true))",
         "x.map(a, x + x)",
@@ -109,7 +112,7 @@ def test_with_little_of_the_stack_left() -> None:
     ],
 )
 def test_work_that_multiplies_ends(source: str) -> None:
-    error = error_of(source, x=["a"] * 3000, s="a" * 300_000)
+    error = error_of(source, x=["a"] * 3000, s="a" * 300_000, y=[str(i) for i in range(400, 900)])
     assert error.message == "the expression takes more than 1000000 steps"
     assert error.hint == "filter the data in a node first, or use less of it"
 
@@ -128,10 +131,23 @@ def test_ordinary_work_is_far_from_the_limit() -> None:
         ("(?=a)", "this is not a pattern"),
         ("(a)\\1", "this is not a pattern"),
         ("[", "this is not a pattern"),
+        ("x.{800}|y.{801}", "could cost too much"),
     ],
 )
 def test_patterns_are_bounded(pattern: str, message: str) -> None:
     assert message in error_of("'a'.matches(p)", p=pattern).message
+
+
+def test_a_pattern_that_costs_too_much_is_told_before_anything_runs() -> None:
+    compiled = compile_expression("text.matches('x.{800}|y.{801}')")
+    assert [fault.message for fault in compiled.faults] == [
+        "this pattern could cost too much: RE2 makes more than 10,000 instructions of it"
+    ]
+
+
+def test_a_pattern_that_takes_too_long_is_given_up() -> None:
+    error = error_of("s.matches('a.{900}z')", s="a" * 4_000_000)
+    assert error.message == "the pattern takes too long on a text of this length"
 
 
 def test_a_pattern_takes_time_in_proportion() -> None:

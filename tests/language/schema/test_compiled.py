@@ -57,6 +57,10 @@ SAID: list[tuple[Any, list[str]]] = [
     ({"name": "A", "agee": 5}, ["person: unknown key 'agee'; did you mean 'age'?"]),
 ]  # fmt: skip
 
+PATTERNS_OF_RE2 = r"; patterns are those of RE2: no look-around, no \1"
+
+PATTERNS_OF_RE2 = r"; patterns are those of RE2: no look-around, no \1"
+
 REFUSED: list[tuple[Any, list[tuple[tuple[str | int, ...], str]]]] = [
     (5, [((), "expected a JSON Schema: a mapping of its keywords, got the number 5")]),
     ({"typ": "string"}, [(("typ",), "unknown key 'typ'; did you mean 'type'?")]),
@@ -90,9 +94,22 @@ REFUSED: list[tuple[Any, list[tuple[tuple[str | int, ...], str]]]] = [
         {"$ref": "#/$defs/a", "$defs": {"a": {"anyOf": [{"not": {"$ref": "#/$defs/a"}}]}}},
         [(("$ref",), "'#/$defs/a' leads back to itself without going into the value")],
     ),
-    ({"pattern": "(?=a)b"}, [(("pattern",), "RE2 can't take this pattern: invalid perl operator: (?=")]),
-    ({"patternProperties": {"(": {}}}, [(("patternProperties", "("), "RE2 can't take this pattern: missing ): (")]),
-    ({"pattern": "a" * 1001}, [(("pattern",), "a pattern has at most 1000 characters")]),
+    ({"pattern": "(?=a)b"}, [(("pattern",), f"this is not a pattern: invalid perl operator: (?={PATTERNS_OF_RE2}")]),
+    (
+        {"patternProperties": {"(": {}}},
+        [(("patternProperties", "("), f"this is not a pattern: missing ): ({PATTERNS_OF_RE2}")],
+    ),
+    ({"pattern": "a" * 1001}, [(("pattern",), "a pattern may have 1000 characters at most")]),
+    (
+        {"patternProperties": {"x.{800}y.{800}z": True}},
+        [
+            (
+                ("patternProperties", "x.{800}y.{800}z"),
+                "this pattern could cost too much: RE2 makes more than 10,000 instructions of it; repeat less, and "
+                "fewer kinds of characters; a text's length is better asked for by itself",
+            )
+        ],
+    ),
 ]
 
 
@@ -255,29 +272,111 @@ def test_a_schema_of_itself_takes_trees() -> None:
     ]
 
 
+TOO_LARGE = "too large to be checked against this schema"
+
+
 @pytest.mark.parametrize(
-    "schema",
+    ("schema", "said"),
     [
-        {"$defs": {"a": {"properties": {"x": {"allOf": [{"$ref": "#/$defs/a"}] * 2}}}}, "$ref": "#/$defs/a"},
-        {
-            "$ref": "#/$defs/a0",
-            "$defs": {
-                **{f"a{i}": {"allOf": [{"$ref": f"#/$defs/a{i + 1}"}] * 2} for i in range(60)},
-                "a60": {"type": "object"},
+        (
+            {"$defs": {"a": {"properties": {"x": {"allOf": [{"$ref": "#/$defs/a"}] * 2}}}}, "$ref": "#/$defs/a"},
+            TOO_LARGE,
+        ),
+        (
+            {
+                "$ref": "#/$defs/a0",
+                "$defs": {
+                    **{f"a{i}": {"allOf": [{"$ref": f"#/$defs/a{i + 1}"}] * 2} for i in range(60)},
+                    "a60": {"type": "object"},
+                },
             },
-        },
-        {"multipleOf": 1, "properties": {"x": {"anyOf": [{"$ref": "#"}, {"$ref": "#"}]}}, "required": ["y"]},
+            TOO_LARGE,
+        ),
+        (
+            {"multipleOf": 1, "properties": {"x": {"anyOf": [{"$ref": "#"}, {"$ref": "#"}]}}, "required": ["y"]},
+            "does not fit its schema",
+        ),
     ],
     ids=["branching", "layered", "while it is explained"],
 )
-def test_a_check_that_would_take_for_ever_is_given_up(schema: Any) -> None:
+def test_a_check_that_would_take_for_ever_is_given_up(schema: Any, said: str) -> None:
     value: Any = {}
     for _ in range(60):
         value = {"x": value}
     started = time.perf_counter()
     [error] = compile_schema(schema).errors(value)
-    assert error.message == "too large to be checked against this schema"
+    assert error.message == said
     assert time.perf_counter() - started < 20
+
+
+def _nested(keyword: str, depth: int) -> dict[str, Any]:
+    """Schemas one inside the other, each of which asks twice what the one inside it says."""
+    schema: dict[str, Any] = {"properties": {"b": True}}
+    for _ in range(depth):
+        schema = {keyword: [schema, {"not": True}], "unevaluatedProperties": True}
+    return schema
+
+
+KEYS = {f"key{i}": [i] for i in range(30_000)}
+NUMBERS = [{"n": i} for i in range(300_000)]
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        ({"items": {"allOf": [{"minProperties": i} for i in range(30)]}}, NUMBERS),
+        ({"contains": {"anyOf": [{"minProperties": i + 2} for i in range(30)]}}, NUMBERS),
+        ({"uniqueItems": True}, [NUMBERS] * 6),
+        ({"propertyNames": {"allOf": [{"minLength": i % 3} for i in range(200)]}}, KEYS),
+        ({"additionalProperties": {"allOf": [{"minItems": i % 2} for i in range(200)]}}, KEYS),
+        ({"unevaluatedProperties": {"allOf": [{"minItems": i % 2} for i in range(200)]}}, KEYS),
+        ({"patternProperties": {f"^[k-{letter}]{{3}}": True for letter in "lmnopqrstuvwxyz"}}, KEYS),
+        ({"items": {"pattern": "(?:a.{90}){8}"}}, ["a" * 5_000] * 1_000),
+        ({"pattern": "a.{900}b"}, "a" * 5_000_000),
+        (_nested("anyOf", 40), {"b": 1}),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_a_check_costs_what_it_reads(schema: Any, value: Any) -> None:
+    """Each of these would take seconds, or for ever: they are given up after a number of steps."""
+    started = time.perf_counter()
+    assert not compile_schema(schema).fits(value)
+    [error] = compile_schema(schema).errors(value)
+    assert error.message == TOO_LARGE
+    assert time.perf_counter() - started < 20
+
+
+def test_large_values_of_ordinary_schemas_are_checked() -> None:
+    number = {"type": "object", "required": ["n"], "properties": {"n": {"type": "integer", "minimum": 0}}}
+    assert compile_schema({"type": "array", "items": number}).fits(NUMBERS)
+    assert compile_schema({"type": "string", "pattern": r"^[^\0]+$"}).fits("word " * 1_600_000)
+    assert compile_schema({"type": "object", "additionalProperties": {"type": "array"}}).fits(KEYS)
+
+
+def test_what_is_wrong_with_a_large_value_is_found_and_told_where() -> None:
+    items = {"type": "array", "items": {"properties": {"n": {"type": "integer"}}}}
+    value = {"found": [*NUMBERS[:100_000], {"n": "x"}]}
+    [error] = compile_schema({"properties": {"found": items}}).errors(value)
+    assert error.message == 'found[100000].n: expected a whole number, got "x"'
+
+
+def test_a_value_is_compared_with_no_more_than_is_named() -> None:
+    """However large it is: a deep one would not even fit the stack."""
+    deep: Any = []
+    for _ in range(5000):
+        deep = [deep]
+    named: list[Any] = [{"enum": [[], 1, "a"]}, {"const": [[]]}, {"enum": [{"a": [1]}]}]
+    for schema in named:
+        assert not compile_schema(schema).fits([deep])
+
+
+def test_doubles_are_made_within_the_steps_that_are_left() -> None:
+    form = {"anyOf": [{"type": "object", "properties": {"next": {"$ref": "#"}}}, {"type": "number"}]}
+    value: Any = 1
+    for _ in range(90):
+        value = {"next": value}
+    assert compile_schema(form).normalise(value) == value
+    assert compile_schema({"type": "array", "items": {"type": "number"}}).normalise([1] * 1000) == [1.0] * 1000
 
 
 def test_a_value_too_deep_is_told() -> None:

@@ -127,7 +127,8 @@ def test_our_verdict_is_that_of_jsonschema(schema: Any, value: Any) -> None:
     expected = Stock(schema, registry=Registry()).is_valid(value)
     compiled = compile_schema(schema)
     assert compiled.fits(value) == expected
-    assert (find_faults(link(schema).schema, value) == []) == expected
+    linked = link(schema)
+    assert (find_faults(linked.schema, value, linked.budget) == []) == expected
     assert (compiled.errors(value) == []) == expected
 
 
