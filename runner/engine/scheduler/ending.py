@@ -102,7 +102,7 @@ def end_call(live: Live, step: Step, status: EndStatus, done: Done, error: dict[
     live.emit(
         StepEnded(step.path, status, step.node, None, step.verb, output=done.output, error=error, usage=done.usage)
     )
-    live.calls.pop(step.path, None)
+    live.forget(step.path)
     live.ended(live.state.steps[step.owner], step.key)
 
 
@@ -133,7 +133,7 @@ def _emit_ended(
             done.leave,
         )
     )
-    live.calls.pop(at.step, None)
+    live.forget(at.step)
     live.moved.add(at.frame.path)
 
 
