@@ -9,7 +9,7 @@ import gc
 import sys
 from collections.abc import Callable, Iterable
 
-from benchmarks import command, crowd, expressions, fan, history, parts, startup, state, steps
+from benchmarks import command, crowd, expressions, fan, growth, history, parts, startup, state, steps
 from benchmarks.measuring import HEAD, Row
 from benchmarks.table import keep
 
@@ -19,6 +19,7 @@ TOPICS: dict[str, Callable[[], Iterable[Row]]] = {
     "fan": fan.rows,
     "state": state.rows,
     "history": history.rows,
+    "growth": growth.rows,
     "command": command.rows,
     "expressions": expressions.rows,
     "crowd": crowd.rows,

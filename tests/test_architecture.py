@@ -40,7 +40,7 @@ FLOORS = {
 A module imports from lower floors, or from its left on its own. `runner` itself is the package's own door."""
 
 IMPORTED_LATE = {
-    "ctypes": "slow to load; only a template over its time, a run that listens for signals or starts a program, need it",
+    "ctypes": "slow to load; only a template over its time, and a run that hears signals or starts a program, need it",
     "litellm": "takes seconds; only a live model call needs it",
     "re2": "a C++ library that most files have no use for",
     "runner.seeing.subscribers.terminal": "draws with rich, which only a terminal needs",

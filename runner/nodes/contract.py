@@ -214,6 +214,14 @@ class View(Protocol):
     @property
     def tally(self) -> Mapping[str, int]: ...
     @property
+    def notes(self) -> dict[str, Any]:
+        """What the kind has worked out for itself from what is recorded, to go on from at the next child's end.
+
+        They are gone when another process takes the run up: they begin empty then, and as the step opens.
+        """
+        ...
+
+    @property
     def times(self) -> Mapping[str, float]:
         """The times that a waiting step waits for, by name (epoch s)."""
         ...

@@ -155,7 +155,16 @@ def _branch_frame(run: RunState, owner: Step, event: FrameOpened) -> Frame:
     nodes = Nodes((), nodes_around(owner, event.after, outer.nodes), event.body)
     variables = {**outer.variables, **event.variables}
     return Frame(
-        event.frame, owner.path, event.key, event.body, outer.home, state, nodes, variables=variables, writes={}
+        event.frame,
+        owner.path,
+        event.key,
+        event.body,
+        outer.home,
+        state,
+        nodes,
+        variables=variables,
+        writes={},
+        follows=event.follows,
     )
 
 
@@ -168,6 +177,8 @@ def _frame_ended(run: RunState, event: FrameEnded) -> None:
     del owner.open[frame.key]
     output = frame.output if event.status == "completed" else None
     final = frame.state if frame.writes is not None and event.status == "completed" else None
+    if final is not None and frame.follows:
+        owner.children[frame.follows].final = None
     _settle_child(owner, frame.key, Child(event.status, output, event.error, frame.writes or {}, final, event.by))
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import partial
-from typing import Any
+from itertools import chain
+from operator import is_
 
 from runner.ground.json_value import Json, equality_key, same_json
 
 KEYED = ("max_by", "min_by")
+_GROWING = frozenset({"append", "extend", "union", "merge"})
 _WHOLE = frozenset({"set", "first", "last", "min", "max"})
 
 
@@ -17,16 +19,40 @@ class ReducerError(Exception):
     """A contribution that its reducer can't take; the message says what was expected and what came."""
 
 
+class _Growth:
+    """How a key's value last grew: from `old`, by `values`, to `new`; of a union also what is in it, by identity."""
+
+    __slots__ = ("new", "old", "seen", "values")
+
+    def __init__(self, old: Json, values: list[Json], new: Json, seen: set[Hashable] | None) -> None:
+        self.old = old
+        self.values = values
+        self.new = new
+        self.seen = seen
+
+    def is_of(self, old: Json, values: list[Json]) -> bool:
+        """Whether these very values grew from this very one."""
+        return self.old is old and len(self.values) == len(values) and all(map(is_, self.values, values))
+
+
 class State(dict[str, Json]):
-    """A run's or a branch's values. `written` holds the keys of `first` reducers that already have their value."""
+    """A run's or a branch's values. `written` holds the keys of `first` reducers that already have their value.
+
+    `growths` spares work where a value grows step by step: a step's writes are tried on a copy before they are
+    recorded and folded in, and a union would look at all that it holds again. States that were copied share it.
+    """
 
     written: frozenset[str] = frozenset()
+    growths: dict[str, _Growth] | None = None
 
     def branch(self) -> State:
         """A copy whose writes stay its own; the values themselves are shared, and never changed in place."""
         copy = State(self)
         if self.written:
             copy.written = self.written
+        if self.growths is None:
+            self.growths = {}
+        copy.growths = self.growths
         return copy
 
     def reset(self, key: str, default: Json) -> None:
@@ -74,16 +100,23 @@ def _extend(old: Json, values: list[Json]) -> Json:
 
 
 def _union(old: Json, values: list[Json]) -> Json:
+    return _united(old, values, None)[0]
+
+
+def _united(old: Json, values: list[Json], seen: set[Hashable] | None) -> tuple[list[Json], set[Hashable]]:
+    """The union, and what is in it, by identity. `seen` is what is in `old`, if that is known; it is added to."""
     for value in (old, *values):
         _need(value, "a list", "union")
-    return _distinct(_extend(old, values))
+    known: set[Hashable] = set() if seen is None else seen
+    kept = old if seen is not None else [item for item in old if _is_new(item, known)]
+    return [*kept, *(item for item in chain.from_iterable(values) if _is_new(item, known))], known
 
 
-def _distinct(items: list[Json]) -> list[Json]:
-    seen: dict[Any, Json] = {}
-    for item in items:
-        seen.setdefault(equality_key(item), item)
-    return list(seen.values())
+def _is_new(item: Json, seen: set[Hashable]) -> bool:
+    """Whether nothing equal was seen yet; from now on it was."""
+    before = len(seen)
+    seen.add(equality_key(item))
+    return len(seen) > before
 
 
 def _merge(old: Json, values: list[Json]) -> Json:
@@ -159,9 +192,25 @@ def contribute(state: State, key: str, how: str, values: list[Json]) -> None:
         return
     if how == "first" and key in state.written:
         return
-    state[key] = reduce(how, state.get(key), values)
+    state[key] = _grown(state, key, how, values) if how in _GROWING else reduce(how, state.get(key), values)
     if how == "first":
         state.written |= {key}
+
+
+def _grown(state: State, key: str, how: str, values: list[Json]) -> Json:
+    """As `reduce`, but what was worked out when the value last grew is not worked out again."""
+    old = state.get(key)
+    last = None if state.growths is None else state.growths.get(key)
+    if last is not None and last.is_of(old, values):
+        return last.new
+    seen = None
+    if how == "union":
+        new, seen = _united(old, values, last.seen if last is not None and last.new is old else None)
+    else:
+        new = reduce(how, old, values)
+    if state.growths is not None:
+        state.growths[key] = _Growth(old, values, new, seen)
+    return new
 
 
 def needed_contributions(start: State, key: str, how: str, value: Json) -> list[Json] | None:

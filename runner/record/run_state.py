@@ -63,7 +63,10 @@ class Invocation(msgspec.Struct):
 
 
 class Frame(msgspec.Struct):
-    """A body being executed: a cursor (`at`), the state it works on, what its nodes have given."""
+    """A body being executed: a cursor (`at`), the state it works on, what its nodes have given.
+
+    `follows` is the sibling whose final state it began with.
+    """
 
     path: str
     owner: str
@@ -77,6 +80,7 @@ class Frame(msgspec.Struct):
     variables: dict[str, Json] = {}
     writes: dict[str, list[Write]] | None = None
     output: Json = None
+    follows: str = ""
 
 
 class Tally(msgspec.Struct, frozen=True):

@@ -169,11 +169,14 @@ def _left(live: Live) -> Iterator[Misfit]:
 
 
 def _left_in(step: Step, declared: Mapping[str, StateKey]) -> Iterator[Misfit]:
+    finals = (child.final for child in reversed(step.children.values()) if child.final is not None)
+    last = next(finals, None)
     for name, child in step.children.items():
+        final = child.final if child.final is not None else last  # a sequential branch has taken over the one before
+        if child.status != "completed" or final is None:
+            continue  # it leaves nothing
         for key, writes in child.writes.items():
-            if child.final is None:
-                continue  # it did not complete, and so leaves nothing
-            words = _by_another(writes, declared[key]) or _misfit(declared[key], child.final[key])
+            words = _by_another(writes, declared[key]) or _misfit(declared[key], final[key])
             if words:
                 yield Misfit(place_of(branch_of(step, name), key), words, mended=False)
 

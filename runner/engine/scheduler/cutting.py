@@ -38,7 +38,7 @@ def _cut_step(live: Live, step: Step, frame: Frame | None) -> None:
     place = None if frame is None else frame.path
     leave = _has_to_finish(live, step)
     live.emit(StepEnded(step.path, "cancelled", step.node, place, step.verb, step.visit, leave=leave))
-    live.calls.pop(step.path, None)
+    live.forget(step.path)
     if leave and BODY in step.children:
         live.ended(step, BODY)
 

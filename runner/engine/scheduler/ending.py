@@ -112,7 +112,7 @@ def end_call(live: Live, step: Step, status: EndStatus, done: Done, error: dict[
             left=done.left,
         )
     )
-    live.calls.pop(step.path, None)
+    live.forget(step.path)
     live.ended(live.state.steps[step.owner], step.key)
 
 
@@ -144,7 +144,7 @@ def _emit_ended(
             done.left,
         )
     )
-    live.calls.pop(at.step, None)
+    live.forget(at.step)
     live.moved.add(at.frame.path)
 
 

@@ -34,6 +34,7 @@ class Live:
         self.taken: list[int] = []
         self.calls: dict[str, AnyCall] = {}
         self.time_limits: dict[tuple[str, int], float | None] = {}
+        self.notes: dict[str, dict[str, Any]] = {}
         self.unsettled: deque[tuple[Step, str]] = deque()
         self.on_paper: Callable[[Json], Json] = lambda value: value
         """Gives a value as it is recorded: without this process's own references to secrets."""
@@ -42,6 +43,15 @@ class Live:
         """Record a fact, and fold it into the state at once."""
         self.events.append(event)
         apply(self.state, event)
+
+    def notes_of(self, step: Step) -> dict[str, Any]:
+        """What the kind of a composite has worked out for itself."""
+        return self.notes.setdefault(step.path, {})
+
+    def forget(self, path: str) -> None:
+        """Drop what was kept beside the state for a step that has ended, or begins anew."""
+        self.calls.pop(path, None)
+        self.notes.pop(path, None)
 
     def ended(self, step: Step, key: str) -> None:
         """Note that child `key` of a composite has ended: the composite is to settle."""

@@ -113,6 +113,7 @@ def _settle_detached(live: Live, step: Step, answer: Left) -> None:
         return
     home = live.state.steps[step.home]
     live.emit(StepClosed(step.path))
+    live.forget(step.path)
     if live.is_over(home):
         live.ended(home, BODY)
 

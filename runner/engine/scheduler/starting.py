@@ -76,6 +76,7 @@ def _start_due(live: Live) -> None:
         if step.retry_at is None or step.retry_at > live.state.at:
             continue
         if step.composite:
+            live.forget(path)
             _open(live, arrival_of(live, step), step)
             settle_all(live)
         elif _has_room(live, step):
@@ -83,12 +84,12 @@ def _start_due(live: Live) -> None:
 
 
 def _start_queued(live: Live) -> None:
-    for path in tuple(live.state.queued):
-        step = live.state.steps[path]
-        if _has_room(live, step):
-            live.emit(AttemptStarted(path, 1))
-        elif len(live.state.running) >= live.most:
+    state = live.state
+    while len(state.running) < live.most:
+        path = next((path for path in state.queued if _has_room(live, state.steps[path])), None)
+        if path is None:
             return
+        live.emit(AttemptStarted(path, 1))
 
 
 def _has_room(live: Live, place: Frame | Step) -> bool:

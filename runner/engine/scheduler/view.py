@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from runner.engine.scheduler.live import Live
+from runner.engine.scheduler.results import Results
 from runner.ground.errors import ExpressionError, Failure, TemplateError
 from runner.ground.json_value import Json
 from runner.language.expression import Expression
@@ -15,7 +16,7 @@ from runner.language.template import Template, ValueTemplate
 from runner.nodes.contract import AgentUse, ResolvedAgent, StepFailed
 from runner.record.events import Ending, Scope
 from runner.record.merging import contributions, merge
-from runner.record.node_records import nodes_around, results_of
+from runner.record.node_records import nodes_around
 from runner.record.run_state import PENDING, Child, Frame, Nodes, Step, Tally
 from runner.workflow.compiler import parse_duration
 from runner.workflow.inputs import InputsInvalid, check_inputs
@@ -209,6 +210,10 @@ class StepView:
         return self._step.tally if self._step else {}
 
     @property
+    def notes(self) -> dict[str, Any]:
+        return self._live.notes_of(self._step) if self._step else {}
+
+    @property
     def times(self) -> Mapping[str, float]:
         return self._step.waiting.times if self._step and self._step.waiting else {}
 
@@ -243,7 +248,11 @@ class StepView:
         return holds(condition, self.scope(**extra))
 
     def results(self) -> Json:
-        return results_of(self._step) if self._step else {}
+        if self._step is None:
+            return {}
+        if "results" not in (notes := self.notes):
+            notes["results"] = Results(self._step)
+        return notes["results"].of(self._step)
 
     def seconds(self, duration: Duration) -> float:
         return duration.seconds if duration.seconds is not None else seconds(duration, self.scope())

@@ -107,8 +107,12 @@ def _next(spec: ForEachSpec, view: View, items: list[Json]) -> Spawn:
 
 
 def _last_completed(view: View, begun: int) -> str:
-    completed = (str(index) for index in range(begun - 1, -1, -1) if view.children[str(index)].status == "completed")
-    return next(completed, "")
+    """The last item that completed; only those that have ended since it was last looked for are looked at."""
+    last, seen = view.notes.get("last completed", ("", 0))
+    ended = map(str, range(begun - 1, seen - 1, -1))
+    last = next((key for key in ended if view.children[key].status == "completed"), last)
+    view.notes["last completed"] = last, begun
+    return last
 
 
 def traits(spec: ForEachSpec) -> Traits:

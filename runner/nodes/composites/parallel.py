@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
+from collections.abc import Mapping, Sequence
+from heapq import heappop, heappush
 
 import msgspec
 from msgspec.structs import replace
@@ -33,10 +33,15 @@ from runner.workflow.model import Branching, Node, Traits
 
 
 class ParallelSpec(msgspec.Struct, frozen=True):
-    """The branches in file order: what each needs, all that it needs transitively (in merge order), and its `if`."""
+    """The branches in file order: what each needs, all that it needs transitively (in merge order), and its `if`.
 
+    `places` are those of the names in the file.
+    """
+
+    names: tuple[str, ...]
+    places: Mapping[str, int]
     needs: Mapping[str, tuple[str, ...]]
-    needed_by: Mapping[str, tuple[str, ...]]
+    needed_by: Mapping[str, Sequence[str]]
     after: Mapping[str, tuple[str, ...]]
     conditions: Mapping[str, Expression]
     order: tuple[str, ...]
@@ -56,9 +61,25 @@ def build(reader: NodeReader) -> ParallelSpec:
         ):
             conditions[name] = condition
     after = all_before(needs, order)
-    needed = frozenset(chain.from_iterable(needs.values()))
-    needed_by = {name: tuple(other for other in branches if name in needs[other]) for name in needed}
-    return ParallelSpec(needs, needed_by, after, conditions, order, build_joining(reader, len(needs)))
+    return ParallelSpec(
+        names=tuple(needs),
+        places={name: place for place, name in enumerate(needs)},
+        needs=needs,
+        needed_by=_needed_by(needs),
+        after=after,
+        conditions=conditions,
+        order=order,
+        joining=build_joining(reader, len(needs)),
+    )
+
+
+def _needed_by(needs: Mapping[str, tuple[str, ...]]) -> dict[str, list[str]]:
+    """The branches that need each, in file order."""
+    found: dict[str, list[str]] = {}
+    for name, needed in needs.items():
+        for other in dict.fromkeys(needed):
+            found.setdefault(other, []).append(name)
+    return found
 
 
 def _check_needs(reader: NodeReader, needs: Mapping[str, tuple[str, ...]]) -> None:
@@ -76,7 +97,7 @@ def _check_needs(reader: NodeReader, needs: Mapping[str, tuple[str, ...]]) -> No
 def open_(node: Node, view: View) -> Opened:
     spec: ParallelSpec = node.spec
     done = Done({}, leave=True) if spec.joining.join == "none" else None
-    return replace(_next(spec, view, spec.needs), branches=tuple(spec.needs), done=done)
+    return replace(_next(spec, view, None), branches=spec.names, done=done)
 
 
 def settle(node: Node, view: View, ended: Ended) -> Settled:
@@ -86,13 +107,13 @@ def settle(node: Node, view: View, ended: Ended) -> Settled:
         return verdict
     if verdict == "met":
         return finished(spec.joining, view, _output(spec, view), spec.order)
-    return _next(spec, view, _concerned(spec, ended))
+    return _next(spec, view, ended)
 
 
 def detached(node: Node, view: View, ended: Ended) -> Left:
     """With `join: none` the branches still to come open as before, though the node has ended."""
     spec: ParallelSpec = node.spec
-    return _next(spec, view, _concerned(spec, ended)) if spec.joining.join == "none" else Stay()
+    return _next(spec, view, ended) if spec.joining.join == "none" else Stay()
 
 
 def _output(spec: ParallelSpec, view: View) -> dict[str, Json]:
@@ -100,26 +121,58 @@ def _output(spec: ParallelSpec, view: View) -> dict[str, Json]:
     return {name: ended[name].output for name in spec.needs if name in ended and ended[name].status == "completed"}
 
 
-def _concerned(spec: ParallelSpec, ended: Ended) -> Iterable[str]:
-    """The branches that may open now that one has ended: those that need it; if they waited for room, any."""
-    return spec.needed_by.get(ended.key, ()) if spec.joining.max_concurrency is None else spec.needs
-
-
-def _next(spec: ParallelSpec, view: View, names: Iterable[str]) -> Spawn:
-    children, running = view.children, view.open
-    if len(children) + len(running) == len(spec.needs):
+def _next(spec: ParallelSpec, view: View, ended: Ended | None) -> Spawn:
+    """What opens now that `ended` has, or as the step opens: in file order, as far as there is room."""
+    if len(view.children) + len(view.open) == len(spec.needs):
         return Spawn()
-    room = (spec.joining.max_concurrency or len(spec.needs)) - len(running)
+    ready, passed = _ready(spec, view, ended)
+    room = (spec.joining.max_concurrency or len(spec.needs)) - len(view.open)
     opened: list[Branch] = []
-    passed: list[Passed] = []
-    for name in names:
-        if name in children or name in running or not all(other in children for other in spec.needs[name]):
+    while ready and len(opened) < room:
+        name = spec.names[heappop(ready)]
+        if _has_begun(view, name):
             continue
         if (passing := _passing(spec, view, name)) is not None:
             passed.append(passing)
-        elif len(opened) < room:
+        else:
             opened.append(Branch(name, name, after=spec.after[name]))
     return Spawn(tuple(opened), tuple(passed))
+
+
+def _ready(spec: ParallelSpec, view: View, ended: Ended | None) -> tuple[list[int], list[Passed]]:
+    """The branches that have all that they need, by place, as a heap; and those found just now that never open.
+
+    The heap is noted: a branch waits in it for room. Some in it may have begun since.
+    """
+    is_noted = ended is not None and "ready" in view.notes
+    concerned = spec.needed_by.get(ended.key, ()) if ended is not None and is_noted else spec.names
+    ready: list[int] = view.notes.setdefault("ready", [])
+    passed: list[Passed] = []
+    for name in concerned:
+        if not _may_begin(spec, view, name):
+            continue
+        if (passing := _passing(spec, view, name)) is not None:
+            passed.append(passing)
+        else:
+            heappush(ready, spec.places[name])
+    return ready, passed
+
+
+def _has_begun(view: View, name: str) -> bool:
+    return name in view.children or name in view.open
+
+
+def _may_begin(spec: ParallelSpec, view: View, name: str) -> bool:
+    """Whether a branch is yet to begin, and all that it needs has ended; what was found ended is noted."""
+    if _has_begun(view, name):
+        return False
+    needs = spec.needs[name]
+    ended: dict[str, int] = view.notes.setdefault("ended", {}) if needs else {}
+    count = ended.get(name, 0)
+    while count < len(needs) and needs[count] in view.children:
+        count += 1
+    ended[name] = count
+    return count == len(needs)
 
 
 def _passing(spec: ParallelSpec, view: View, name: str) -> Passed | None:
@@ -141,7 +194,8 @@ def traits(spec: ParallelSpec) -> Traits:
 
 def merged(node: Node, keys: Sequence[str]) -> list[str]:
     spec: ParallelSpec = node.spec
-    return [name for name in spec.order if name in keys]
+    wanted = frozenset(keys)
+    return [name for name in spec.order if name in wanted]
 
 
 KIND = Kind(

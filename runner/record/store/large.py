@@ -21,6 +21,9 @@ LONGEST = 1_000_000_000
 MARK = b"\x1a"
 """What a reference begins with in JSON text (SUB). JSON writes it as \\u001a, so that no value can imitate one."""
 
+_SMALL = frozenset({int, float, bool, type(None)})
+"""Types whose values are never large: a long list of numbers is passed over quickly."""
+
 _REFERENCE = re.compile(MARK + rb"([0-9a-f]{64})")
 
 Fetch = Callable[[str], bytes]
@@ -64,7 +67,7 @@ def take_apart(value: Any, apart: dict[str, bytes], deepest: int = DEEPEST) -> A
     if isinstance(value, dict):
         return {key: lightened(inner, apart, deepest) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [lightened(inner, apart, deepest) for inner in value]
+        return [inner if type(inner) in _SMALL else lightened(inner, apart, deepest) for inner in value]
     return value
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -27,14 +27,35 @@ _ELSEWHERE = {
 
 
 class _Sight(msgspec.Struct, frozen=True):
-    """What a place sees: the nodes of its body and of those around it, and why others are hidden.
+    """What a place sees: `nodes`, and what the place around it does, `outer`; and why others are hidden.
 
-    `siblings` are branches that run beside it, `inside` nodes within another.
+    Where it is the branch `branch`, `siblings` are all branches of its node. `inside` are nodes within another.
     """
 
     nodes: Mapping[str, Node]
-    siblings: frozenset[str] = frozenset()
-    inside: frozenset[str] = frozenset()
+    outer: _Sight | None = None
+    branch: str = ""
+    siblings: Collection[str] = ()
+    inside: Collection[str] = ()
+
+    def levels(self) -> Iterator[_Sight]:
+        """This place and those around it, the innermost first."""
+        level: _Sight | None = self
+        while level is not None:
+            yield level
+            level = level.outer
+
+    def find(self, name: str) -> Node | None:
+        """The node that a name stands for here."""
+        return next((level.nodes[name] for level in self.levels() if name in level.nodes), None)
+
+    def names(self) -> list[str]:
+        """The names of all nodes that are seen, the outermost first."""
+        return list(dict.fromkeys(name for level in reversed([*self.levels()]) for name in level.nodes))
+
+    def hides_sibling(self, name: str) -> bool:
+        """Whether the name, which is not seen, is that of a branch beside this place or one around it."""
+        return any(name in level.siblings and name != level.branch for level in self.levels())
 
 
 def check_names(findings: Findings) -> None:
@@ -57,16 +78,16 @@ def check_names(findings: Findings) -> None:
 
 
 def _body(body: Body, sight: _Sight, findings: Findings) -> None:
-    own = {} if body.single else dict(body.nodes)
-    inner = _Sight({**sight.nodes, **own}, sight.siblings - set(own))
+    inner = sight if body.single else _Sight(body.nodes, sight)
     for node in body.nodes.values():
         _node(node, inner, findings)
 
 
 def _node(node: Node, sight: _Sight, findings: Findings) -> None:
-    own = sight if sight.nodes.get(node.id) is node else _Sight({**sight.nodes, node.id: node}, sight.siblings)
+    own = sight if sight.find(node.id) is node else _Sight({node.id: node}, sight)
+    branches = {body.at: key for key, body in node.bodies.items()}
     for use in (*node.uses, *_agent_uses(findings.workflow, node)):
-        _use(use, _sight_of(node, use, own), findings)
+        _use(use, _sight_of(node, use, branches, own), findings)
     for key, _ in node.set:
         _state_key(key, (*node.at, "set", key), findings)
     for position, key in enumerate(node.reset):
@@ -75,9 +96,9 @@ def _node(node: Node, sight: _Sight, findings: Findings) -> None:
         _body(body, _branch_sight(node, key, own), findings)
 
 
-def _sight_of(node: Node, use: Use, own: _Sight) -> _Sight:
-    """What a part of a node sees; the `if` of a branch sees what the branch does."""
-    inside = (key for key, body in node.bodies.items() if use.at[: len(body.at)] == body.at)
+def _sight_of(node: Node, use: Use, branches: Mapping[JsonPath, str], own: _Sight) -> _Sight:
+    """What a part of a node sees; the `if` of a branch sees what the branch does. `branches` are the keys by place."""
+    inside = (branches[use.at[:length]] for length in range(len(use.at) + 1) if use.at[:length] in branches)
     return next((_branch_sight(node, key, own) for key in inside), own)
 
 
@@ -93,7 +114,7 @@ def _branch_sight(node: Node, key: str, sight: _Sight) -> _Sight:
     if key not in after:
         return sight
     needed = {name: node.bodies[name].only if node.bodies[name].single else node for name in after[key]}
-    return _Sight({**sight.nodes, **needed}, sight.siblings | (set(node.bodies) - set(needed) - {key}))
+    return _Sight(needed, sight, key, node.bodies)
 
 
 def _state_key(key: str, at: JsonPath, findings: Findings) -> None:
@@ -140,8 +161,8 @@ def _node_trouble(rest: Sequence[str], sight: _Sight) -> tuple[str, str] | None:
     if not rest:
         return "'nodes' needs the name of a node", "write nodes.NAME.output"
     name, *key = rest
-    if name not in sight.nodes:
-        if name in sight.siblings:
+    if sight.find(name) is None:
+        if sight.hides_sibling(name):
             return (
                 f"branch '{name}' is not seen from here",
                 f"branches run side by side; say needs: [{name}] to come after it",
@@ -151,7 +172,7 @@ def _node_trouble(rest: Sequence[str], sight: _Sight) -> tuple[str, str] | None:
                 f"node '{name}' is not seen from here: it is inside another",
                 "write nodes.OUTER.output, or a state key",
             )
-        return f"node '{name}' does not exist here{did_you_mean(name, list(sight.nodes))}", ""
+        return f"node '{name}' does not exist here{did_you_mean(name, sight.names())}", ""
     if key and key[0] not in NODE_KEYS:
         return f"a node has no '{key[0]}'{did_you_mean(key[0], NODE_KEYS)}", f"it has: {', '.join(NODE_KEYS)}"
     return None
