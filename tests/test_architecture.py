@@ -24,7 +24,7 @@ FLOORS = {
             permission_hints analysis""",
         "record": """events event_schema address reducers run_state open_states edits node_records rewriting rewinding
             answers
-            merging fold store projection snapshot history retention definitions soundness""",
+            merging frames fold store projection snapshot history retention definitions soundness""",
         "world": "processes calls program_exits secrets providers tools",
         "nodes": "contract leaves conversation composites",
         "engine": """loading run_options takeover surroundings recorder scheduler executor stop tasks inbox timers

@@ -35,8 +35,9 @@ from runner.record.events import (
     Write,
     branches_of,
 )
-from runner.record.merging import contributions, starting_state
-from runner.record.node_records import arrived, ended, nodes_around
+from runner.record.frames import branch_frame, shared_frame
+from runner.record.merging import contributions
+from runner.record.node_records import arrived, ended
 from runner.record.reducers import ReducerError, State, contribute
 from runner.record.rewinding import rewind
 from runner.record.rewriting import hide
@@ -125,47 +126,10 @@ def _run_ended(run: RunState, event: RunEnded) -> None:
 
 def _frame_opened(run: RunState, event: FrameOpened) -> None:
     owner = run.steps[event.owner]
-    frame = _shared_frame(run, owner, event) if event.shared else _branch_frame(run, owner, event)
+    frame = shared_frame(run, owner, event) if event.shared else branch_frame(run, owner, event)
     run.frames[event.frame] = frame
     run.ready[event.frame] = None
     owner.open[event.key] = event.frame
-
-
-def _shared_frame(run: RunState, owner: Step, event: FrameOpened) -> Frame:
-    invocation = owner.invocation
-    assert invocation is not None, "only a workflow's own bodies share its state"
-    if event.key == "body":
-        invocation.nodes.body = event.body
-        return Frame(event.frame, owner.path, event.key, event.body, owner.path, invocation.state, invocation.nodes)
-    invocation.steps = 0
-    invocation.active_since = run.active
-    invocation.ending = event.ending
-    if event.ending is not None:
-        owner.due = None
-    nodes = Nodes(outer=invocation.nodes, body=event.body)
-    variables = event.variables
-    return Frame(
-        event.frame, owner.path, event.key, event.body, owner.path, invocation.state, nodes, variables=variables
-    )
-
-
-def _branch_frame(run: RunState, owner: Step, event: FrameOpened) -> Frame:
-    outer = owner.base or run.frames[owner.frame or ROOT]
-    state = starting_state(owner, outer, event)
-    nodes = Nodes((), nodes_around(owner, event.after, outer.nodes), event.body)
-    variables = {**outer.variables, **event.variables}
-    return Frame(
-        event.frame,
-        owner.path,
-        event.key,
-        event.body,
-        outer.home,
-        state,
-        nodes,
-        variables=variables,
-        writes={},
-        follows=event.follows,
-    )
 
 
 def _frame_ended(run: RunState, event: FrameEnded) -> None:

@@ -1,0 +1,48 @@
+"""The frames that open: from which state, and with which names in scope."""
+
+from __future__ import annotations
+
+from runner.record.address import ROOT
+from runner.record.events import FrameOpened
+from runner.record.merging import starting_state
+from runner.record.node_records import nodes_around
+from runner.record.run_state import Frame, Nodes, RunState, Step
+
+
+def shared_frame(run: RunState, owner: Step, event: FrameOpened) -> Frame:
+    """The frame of a workflow's own body, which works on the workflow's state."""
+    invocation = owner.invocation
+    assert invocation is not None, "only a workflow's own bodies share its state"
+    if event.key == "body":
+        invocation.nodes.body = event.body
+        return Frame(event.frame, owner.path, event.key, event.body, owner.path, invocation.state, invocation.nodes)
+    invocation.steps = 0
+    invocation.active_since = run.active
+    invocation.ending = event.ending
+    if event.ending is not None:
+        owner.due = None
+    nodes = Nodes(outer=invocation.nodes, body=event.body)
+    variables = event.variables
+    return Frame(
+        event.frame, owner.path, event.key, event.body, owner.path, invocation.state, nodes, variables=variables
+    )
+
+
+def branch_frame(run: RunState, owner: Step, event: FrameOpened) -> Frame:
+    """The frame of a branch, which begins with a state of its own."""
+    outer = owner.base or run.frames[owner.frame or ROOT]
+    state = starting_state(owner, outer, event)
+    nodes = Nodes((), nodes_around(owner, event.after, outer.nodes), event.body)
+    variables = {**outer.variables, **event.variables}
+    return Frame(
+        event.frame,
+        owner.path,
+        event.key,
+        event.body,
+        outer.home,
+        state,
+        nodes,
+        variables=variables,
+        writes={},
+        follows=event.follows,
+    )
