@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
+import runner
 from runner.workflow.model import Permissions
 from runner.workflow.programs import find_program
 from runner.workflow.python_files import installed_folders
@@ -147,7 +148,8 @@ def test_what_would_complete_a_repository_is_refused(folder: Path, missing: str)
 @pytest.mark.parametrize("name", ["usercustomize.py", "late.pth", "pack/data.json"])
 def test_what_is_installed_is_never_written(folder: Path, name: str) -> None:
     said = "it belongs to wf, or to the Python that runs it"
-    assert {why(f"{place}/{name}", folder, Protected()) for place in installed_folders()} == {said}
+    places = (*installed_folders(), str(Path(runner.__file__).resolve().parent))
+    assert {why(f"{place}/{name}", folder, Protected()) for place in places} == {said}
     assert why(f"other/lib/python3/site-packages/{name}", folder, Protected()) == said
 
 
