@@ -141,6 +141,12 @@ ROWS = {
             "a run is exported, and its database copied by SQLite's backup, at any moment while it goes on",
             "every copy is whole and holds the run up to a commit; an export can be imported and gone on with",
         ),
+        Row(
+            "R27",
+            "`SIGKILL` of `wf` alone, at any moment, while its programs escape: sessions and groups of their own, no "
+            "parent, no environment, limits of their own, deaf to signals, starting others again and again",
+            "five seconds later none of them is left",
+        ),
     )
 }
 
