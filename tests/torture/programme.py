@@ -142,6 +142,12 @@ ROWS = {
             "every copy is whole and holds the run up to a commit; an export can be imported and gone on with",
         ),
         Row(
+            "R27",
+            "`SIGKILL` of `wf` alone, at any moment, while its programs escape: sessions and groups of their own, no "
+            "parent, no environment, limits of their own, deaf to signals, starting others again and again",
+            "five seconds later none of them is left",
+        ),
+        Row(
             "R28",
             "`SIGKILL` at every write of `wf gc`, which removes a run and its fork, and gives the space back",
             "what was to stay is whole, a run is there whole or not at all, and another `wf gc` does the rest",

@@ -5,7 +5,6 @@ It runs apart, with nothing but the standard library, and holds nothing of the o
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import sys
@@ -44,7 +43,6 @@ def main(wire_number: str, bits: str, value: str, variable: str) -> None:
 
 def _was_dismissed(wire: socket.socket) -> bool:
     try:
-        wire.sendall(str(os.getpid()).encode())
         return bool(wire.recv(1))
     except OSError:
         return False

@@ -14,7 +14,7 @@ GOODBYE = b"."
 _SHELL = "/bin/sh"
 _IN_BACKGROUND = 'trap "" INT TERM HUP QUIT; "$@" &'
 _PATIENCE = 1.0
-"""Seconds for which the guardian is waited for: to say who it is, and to be gone."""
+"""Seconds for which the guardian is waited for to be gone."""
 
 
 class Guardian:
@@ -26,7 +26,6 @@ class Guardian:
 
     def __init__(self, wire: socket.socket) -> None:
         self._wire = wire
-        self._process = 0
 
     @classmethod
     def start(cls, bits: int, value: int, variable: str) -> Guardian | None:
@@ -56,18 +55,9 @@ class Guardian:
         ours.settimeout(_PATIENCE)
         return cls(ours)
 
-    @property
-    def process(self) -> int:
-        """Its process, which it says as soon as it is there; 0 if it never does."""
-        if not self._process:
-            with suppress(OSError, ValueError):
-                self._process = int(self._wire.recv(32))
-        return self._process
-
     def dismiss(self) -> None:
         """Let it go, and wait until it has."""
         with suppress(OSError):
             self._wire.sendall(GOODBYE)
-            while self._wire.recv(32):
-                pass
+            self._wire.recv(1)  # nothing, as soon as it has ended
         self._wire.close()

@@ -99,7 +99,7 @@ class Supervisor:
             self._guardian = Guardian.start(
                 *limit_marks.whole_epoch(self._run, self._epoch), f"{VARIABLE}={self._run}.{self._epoch}."
             )
-        if self._whole:
+        if self._whole:  # the guardian is among those: it is none of what is left
             self._before = {entry.process for entry in children_of(os.getpid())}
             self._whole = adopt_orphans()
 
@@ -118,16 +118,17 @@ class Supervisor:
         return ProcessTree(marks, None, self._is_orphan if self._whole else _nothing)
 
     def _is_orphan(self, entry: ProcessEntry) -> bool:
-        """Whether a child of this process was handed to it when its own parent ended: it has a session of its own."""
-        mine = os.getpid()
-        if entry.parent != mine or entry.process in self._before or entry.session == os.getsid(0):
-            return False
-        return not self._is_known(entry.process)
+        """Whether a child of this process was handed to it, and nobody knows yet what left it."""
+        return self._was_adopted(entry) and not any(entry.process in program.seen for program in self._left)
 
-    def _is_known(self, process: Process) -> bool:
-        guardian = self._guardian.process if self._guardian else 0
-        own = process.id == guardian or any(program.leader == process.id for program in self._under_way)
-        return own or any(process in program.seen for program in self._left)
+    def _was_adopted(self, entry: ProcessEntry) -> bool:
+        """Whether a child was handed to this process when its own parent ended: it has a session of its own."""
+        if entry.parent != os.getpid() or entry.process in self._before or entry.session == os.getsid(0):
+            return False
+        return not self._is_leader(entry.process.id)
+
+    def _is_leader(self, process: int) -> bool:
+        return any(program.leader == process for program in self._under_way)
 
     def is_over(self, program: Program) -> bool:
         """Whether it is sure, at little cost, that nothing is left of a program whose own process was reaped.
@@ -142,7 +143,7 @@ class Supervisor:
             os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         except ChildProcessError:
             return True
-        return all(child.has_ended for child in self._orphans() if child.process.id != program.leader)
+        return all(child.has_ended for child in children_of(os.getpid()) if self._is_orphan(child))
 
     def forget(self, program: Program) -> None:
         """Nothing is left of a program."""
@@ -159,18 +160,16 @@ class Supervisor:
         self._left.append(program)
         return self._named(program.seen)
 
-    def _orphans(self) -> list[ProcessEntry]:
-        return [child for child in children_of(os.getpid()) if self._is_orphan(child)]
-
     def reap(self) -> None:
         """Let orphans go that have ended: who started them will not ask."""
         if not (self._whole and self._count):
             return
         with suppress(ChildProcessError):
-            if os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            if ended is None or self._is_leader(ended.si_pid):  # whoever started that one asks how it ended
                 return
-            for child in self._orphans():
-                if child.has_ended:
+            for child in children_of(os.getpid()):
+                if child.has_ended and self._was_adopted(child):
                     os.waitpid(child.process.id, os.WNOHANG)
 
     @property
