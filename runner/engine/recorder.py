@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 
+from runner.engine.heartbeat import Heartbeat
 from runner.ground.clock import Clock
 from runner.ground.errors import StoreError
 from runner.record.events import AnyEvent, Commit, RunForked, RunStarted
@@ -29,7 +30,12 @@ class Recorder:
         self._clock = clock
         self._past = reopened
         self._taken: list[int] = []
-        self._next_beat = clock.monotonic() + beat_seconds(owner)
+        self.last_beat = clock.monotonic()
+
+    def heartbeat(self) -> Heartbeat:
+        """What keeps the lease while the loop can't."""
+        every = beat_seconds(self._owner)
+        return Heartbeat(self._store, self._run, self._epoch, self._clock, every=every, last=lambda: self.last_beat)
 
     def record(self, events: tuple[AnyEvent, ...], state: RunState, taken: Sequence[int]) -> Commit:
         """Commit what a decision made; `state` has it folded in. `taken` messages leave the store with it.
@@ -60,9 +66,9 @@ class Recorder:
         Raises StoreError, Fenced when the run has passed to another.
         """
         moment = self._clock.monotonic()
-        if moment >= self._next_beat:
+        if moment >= self.last_beat + beat_seconds(self._owner):
             self._store.heartbeat(self._run, self._epoch, self._clock.now())
-            self._next_beat = moment + beat_seconds(self._owner)
+            self.last_beat = moment
         return moment
 
     def messages(self) -> list[Message]:
