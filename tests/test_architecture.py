@@ -27,8 +27,8 @@ FLOORS = {
             merging frames fold store projection snapshot history retention definitions soundness""",
         "world": "processes calls program_exits secrets providers tools",
         "nodes": "contract leaves conversation composites",
-        "engine": """loading run_options takeover surroundings recorder scheduler executor stop tasks inbox timers
-            attempts questions loop runs""",
+        "engine": """loading run_options takeover surroundings heartbeat recorder scheduler executor stop tasks inbox
+            timers attempts questions loop runs""",
         "travel": "differences given_edits misfits verdicts resuming forks exports imports",
         "seeing": "diagram subscribers",
         "api": "",

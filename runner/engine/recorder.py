@@ -7,6 +7,7 @@ from contextlib import suppress
 
 import msgspec
 
+from runner.engine.heartbeat import Heartbeat
 from runner.ground.clock import Clock
 from runner.ground.errors import StoreError
 from runner.record.events import AnyEvent, Commit, RunForked, RunStarted
@@ -36,7 +37,12 @@ class Recorder:
         self._clock = clock
         self._past = reopened
         self._taken: list[int] = []
-        self._next_beat = clock.monotonic() + beat_seconds(owner)
+        self.last_beat = clock.monotonic()
+
+    def heartbeat(self) -> Heartbeat:
+        """What keeps the lease while the loop can't."""
+        every = beat_seconds(self._owner)
+        return Heartbeat(self._store, self._run, self._epoch, self._clock, every=every, last=lambda: self.last_beat)
 
     def commit_of(self, events: tuple[AnyEvent, ...], state: RunState) -> Commit:
         """What a decision made, ready to be recorded, as it is on paper; `state` has it folded in."""
@@ -81,9 +87,9 @@ class Recorder:
         Raises StoreError, Fenced when the run has passed to another.
         """
         moment = self._clock.monotonic()
-        if moment >= self._next_beat:
+        if moment >= self.last_beat + beat_seconds(self._owner):
             self._store.heartbeat(self._run, self._epoch, self._clock.now())
-            self._next_beat = moment + beat_seconds(self._owner)
+            self.last_beat = moment
         return moment
 
     def messages(self) -> list[Message]:

@@ -286,7 +286,8 @@ async def run_engine(
     engine = Engine(live, recorder, _executor(live, epoch, options, secrets, around), around)
     around.audience.engaged(engine.stop)
     try:
-        await engine.drive(first)
+        with recorder.heartbeat():
+            await engine.drive(first)
     except IMPOSSIBLE as error:
         if isinstance(first, RunStarted):
             raise  # a mistake of ours: nothing that was recorded elsewhere is the reason

@@ -269,6 +269,9 @@ class Store(Protocol):
     def heartbeat(self, run: str, epoch: int, at: float) -> None:
         """Say that the owner lives. Raises Fenced."""
 
+    def apart(self) -> Store | None:
+        """The same store on a connection of its own, for another thread; None where no other process can reach it."""
+
     def release(self, run: str, epoch: int) -> None:
         """Give the lease back; no effect if it has passed on."""
 

@@ -26,8 +26,8 @@ class Session:
     def __init__(self, database: Database, path: Path | None) -> None:
         """`path` is None for a database in memory."""
         self._database = database
-        self.file = str(path or "")
-        self.where = self.file or "memory"
+        self.path = path
+        self.where = str(path or "memory")
         self._turns = Turns(path)
         self._files = [Path(f"{path}{suffix}") for suffix in FILES] if path else []
         self._opened = {file: _device_and_inode(file) for file in self._files[:1]}

@@ -323,6 +323,10 @@ class SqliteStore(Store):
         if not self._session.write(statements.HEARTBEAT, (at, self._number(run), epoch)):
             raise rules.fenced(self.run(run), epoch)
 
+    def apart(self) -> Store | None:
+        path = self._session.path
+        return None if path is None else _for_a_moment(path, self._form)
+
     def release(self, run: str, epoch: int) -> None:
         self._session.write(statements.RELEASE, (self._number(run), epoch))
 
@@ -346,7 +350,7 @@ class SqliteStore(Store):
 
     @property
     def file(self) -> str:
-        return self._session.file
+        return str(self._session.path or "")
 
     @property
     def upkeep(self) -> SqliteUpkeep:
@@ -369,6 +373,13 @@ class SqliteStore(Store):
         if run in known:  # the index by which it was looked up says otherwise
             return damaged("the list of runs", self._session.where)
         return rules.unknown(run, known, f"there are no runs in {self._session.where}")
+
+
+def _for_a_moment(path: Path, form: Form) -> Store:
+    """A store that does not wait long for others to write."""
+    session = Session(connect(path, "normal", create=False), path)
+    session.execute("PRAGMA busy_timeout=1000")
+    return SqliteStore(session, form)
 
 
 class _NoStore(SqliteStore):
