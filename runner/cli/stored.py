@@ -10,6 +10,7 @@ from click.shell_completion import CompletionItem
 from runner.cli.settings import Durability, database, form
 from runner.ground.clock import SystemClock
 from runner.ground.errors import UsageError, WorkflowError
+from runner.ground.plain import one_line
 from runner.record.history import load_state
 from runner.record.store.contract import RunRow, RunUnknown, Store
 from runner.record.store.lease import may_take_over
@@ -111,7 +112,11 @@ def offer_steps(context: click.Context, _parameter: click.Parameter, incomplete:
     except WorkflowError:
         return []
     waiting = [step.waiting for step in state.steps.values() if step.waiting and step.waiting.kind == "person"]
-    return [CompletionItem(asked.step, help=asked.prompt) for asked in waiting if asked.step.startswith(incomplete)]
+    return [
+        CompletionItem(asked.step, help=one_line(asked.prompt))
+        for asked in waiting
+        if asked.step.startswith(incomplete)
+    ]
 
 
 run_argument = click.argument("run", shell_complete=offer_runs)
