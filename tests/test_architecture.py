@@ -66,6 +66,8 @@ LONG_FOR_MOST = 14
 NO_NOUNS = {"base", "common", "data", "helper", "helpers", "info", "manager", "managers", "misc", "util", "utils"}
 UNSAFE_MODULES = {"cloudpickle", "dill", "marshal", "pickle", "shelve", "yaml"}
 UNSAFE_CALLS = {"eval", "exec", "os.popen", "os.system", "yaml.load"}
+WRITERS = {"cli.speaking": {"click.echo"}, "seeing.subscribers.terminal": {"Console", "self._console.print"}}
+"""The modules that may write to the terminal, and how: what passes by them steers nothing."""
 UNFINISHED = "TO~DO FIX~ME XX~X NotImplemented~Error"
 UNMENTIONABLE = "/wo~rk/ /.lib~rary pypi~.org pythonhosted~.org npmjs~.org crates~.io"
 OUTSIDE = "../sha~red"
@@ -262,6 +264,15 @@ def sleeps(module: Module) -> Iterator[str]:
             yield f"{module.path}:{getattr(node, 'lineno', 0)}: {ast.unparse(node)}"
 
 
+def other_output(module: Module) -> Iterator[str]:
+    allowed = next((calls for name, calls in WRITERS.items() if module.name.endswith(name)), set())
+    for node in ast.walk(module.tree):
+        call = called(node)
+        writes = re.search(r"\bprint$|\becho|\bConsole$|click\.(prompt|confirm|pause)|\bstd(out|err)\.write", call)
+        if writes and call not in allowed:
+            yield f"{module.path}:{getattr(node, 'lineno', 0)}: {ast.unparse(node)}"
+
+
 def lines_with(spelled: str, paths: Iterable[Path]) -> Iterator[str]:
     words = spelled.replace("~", "").split()
     for path in paths:
@@ -280,6 +291,7 @@ RULES: dict[Rule, tuple[list[Module], str]] = {
     purposeless: (ALL, "import json\n'''Too late.'''"),
     nameless: (RUNNER, "pass"),
     unsafe_code: (ALL, "run(command, shell=True)"),
+    other_output: (RUNNER, "click.echo(foreign)"),
     sleeps: ([module for module in ALL if module.path.startswith("tests")], "time.sleep(1)"),
 }
 """Each rule, where it holds, and code that breaks it once."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from io import StringIO
 
 import click
 
@@ -17,7 +18,9 @@ def complain(error: Exception, *, as_document: bool) -> int:
     """Say what is wrong: in words on stderr, and as a document on stdout if one was asked for; the exit code."""
     code = EXIT_FAILED
     if isinstance(error, click.ClickException):
-        error.show()
+        said = StringIO()
+        error.show(said)
+        say(said.getvalue().rstrip("\n"))
         code = error.exit_code
     elif isinstance(error, WorkflowError):
         say(str(error) if isinstance(error, InvalidWorkflow) else f"error: {error}")

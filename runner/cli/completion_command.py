@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 from click.shell_completion import BashComplete, FishComplete, ZshComplete
 
+from runner.cli.speaking import tell_script
+
 SHELLS = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
 
 EPILOG = """\b
@@ -20,4 +22,4 @@ Examples:
 @click.pass_context
 def wf_completion(context: click.Context, shell: str) -> None:
     """Print the script that completes `wf` in SHELL."""
-    click.echo(SHELLS[shell](context.find_root().command, {}, "wf", "_WF_COMPLETE").source())
+    tell_script(SHELLS[shell](context.find_root().command, {}, "wf", "_WF_COMPLETE").source())

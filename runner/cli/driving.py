@@ -16,7 +16,7 @@ from runner.cli.options import parse_pairs
 from runner.cli.printing import EXITS, document, say_takeover, say_warning, tell_result
 from runner.cli.settings import concurrency, lease, wait_limit
 from runner.cli.signals import GRACE, Signals
-from runner.cli.speaking import in_actions, say, tell_json
+from runner.cli.speaking import in_actions, say, say_or_fail, tell, tell_json
 from runner.engine.runs import RunResult
 from runner.engine.surroundings import Audience, Listener, Surroundings
 from runner.ground.clock import SystemClock
@@ -97,9 +97,9 @@ def _surroundings(store: Store, manner: Manner, signals: Signals) -> Surrounding
 def _listeners(store: Store, manner: Manner) -> tuple[Listener, ...]:
     listeners: list[Listener] = [JobSummary(store)] if in_actions() else []
     if manner.events:
-        listeners.append(Lines(sys.stdout, event_lines))
+        listeners.append(Lines(tell, event_lines))
     elif not (manner.as_document or manner.quiet):
-        listeners.append(Lines(sys.stderr, Teller().lines))
+        listeners.append(Lines(say_or_fail, Teller().lines))
     return tuple(listeners)
 
 

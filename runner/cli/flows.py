@@ -8,10 +8,9 @@ import click
 
 from runner.cli.complaining import problem_json
 from runner.cli.options import offer_flows, parse_allowed
-from runner.cli.speaking import annotate, tell, tell_json
+from runner.cli.speaking import annotate, say, tell, tell_json
 from runner.engine.loading import load_workflow
 from runner.ground.errors import EXIT_COMPLETED, EXIT_USAGE, InvalidWorkflow, Problem
-from runner.ground.plain import plain
 from runner.ground.resources import data
 from runner.seeing.diagram import mermaid, sketch
 from runner.workflow.model import Input
@@ -65,10 +64,10 @@ def _print(found: dict[str, tuple[Problem, ...]], form: str) -> None:
 def _print_text(found: dict[str, tuple[Problem, ...]]) -> None:
     for flow, problems in found.items():
         for problem in problems:
-            click.echo(plain(str(problem)), err=True)
+            say(str(problem))
         errors = sum(problem.severity == "error" for problem in problems)
         if not errors:
-            click.echo(plain(f"{flow}: valid" + (f", {len(problems)} warnings" if problems else "")))
+            tell(f"{flow}: valid" + (f", {len(problems)} warnings" if problems else ""))
 
 
 @click.command("patterns", epilog=PATTERNS)

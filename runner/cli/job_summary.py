@@ -59,16 +59,21 @@ def _failure(loaded: Loaded, error: Mapping[str, Json]) -> Problem:
 
 def _summary(result: RunResult, picture: str) -> str:
     used = f", {result.tokens} tokens, {dollars(result.cost_usd)}" if result.tokens else ""
-    lines = [f"### {_literal(result.workflow)}: {result.status}", "", f"Run {result.run}: {result.steps} steps{used}."]
+    lines = [
+        f"### {_literal(result.workflow)}: {result.status}",
+        "",
+        f"Run {result.run}: {result.steps} steps{used}.",
+    ]
     if result.error is not None:
-        lines += ["", f"{result.error['type']}: {_literal(one_line(result.error['message'], LONGEST_VALUE))}"]
+        lines += ["", f"{result.error['type']}: {_literal(result.error['message'])}"]
     if result.outputs:
         lines += ["", "| output | value |", "|---|---|"]
     for name, value in result.outputs.items():
-        lines.append(f"| {_literal(name)} | {_literal(one_line(as_typed(value), LONGEST_VALUE))} |")
+        lines.append(f"| {_literal(name)} | {_literal(as_typed(value))} |")
     return "\n".join([*lines, "", "```mermaid", picture.rstrip(), "```", "", ""])
 
 
 def _literal(text: str) -> str:
-    """Text in Markdown that stays what it is: all that could be markup as an entity."""
-    return _MARKUP.sub(lambda found: f"&#{ord(found.group())};" if found.group().isascii() else found.group(), text)
+    """Text on one line of Markdown that stays what it is: all that could be markup as an entity."""
+    shown = one_line(text, LONGEST_VALUE)
+    return _MARKUP.sub(lambda found: f"&#{ord(found.group())};" if found.group().isascii() else found.group(), shown)

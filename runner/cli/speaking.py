@@ -15,13 +15,9 @@ import msgspec
 
 from runner.ground.errors import Problem
 from runner.ground.json_value import Json
-from runner.ground.plain import harmless_json, plain
+from runner.ground.plain import commanding_nothing, harmless_json, plain
 
 Row = TypeVar("Row", bound=msgspec.Struct)
-
-_COMMAND = re.compile(r"^\s*:(?=:)|#(?=#\[)", re.MULTILINE)
-"""How lines begin that the runner of GitHub Actions takes for commands of its own."""
-
 
 _NUMBER = re.compile(r"(\d+)")
 
@@ -29,18 +25,28 @@ _NUMBER = re.compile(r"(\d+)")
 def say(text: str = "") -> None:
     """A line for people, on stderr; where nobody listens any more it is lost."""
     with suppress(OSError):
-        click.echo(_harmless(text), err=True)
+        say_or_fail(text)
+
+
+def say_or_fail(text: str) -> None:
+    """As `say`. Raises OSError where nobody listens any more."""
+    _write(_harmless(text), err=True)
 
 
 def tell(text: str = "") -> None:
     """A line of the command's own output."""
-    click.echo(_harmless(text))
+    _write(_harmless(text))
+
+
+def tell_script(text: str) -> None:
+    """A script of our own making, as the command's output: nothing in it is foreign."""
+    _write(text)
 
 
 def tell_json(value: Json) -> None:
     """A JSON document that a person can read, as the command's output. A struct in it becomes an object."""
     text = json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False, default=msgspec.to_builtins)
-    click.echo(harmless_json(text))
+    _write(harmless_json(text))
 
 
 def tell_rows(rows: Sequence[Row], line: Callable[[Row], str], *, as_document: bool, none: str = "") -> None:
@@ -78,11 +84,17 @@ def annotate(problems: Iterable[Problem], *, err: bool = False) -> None:
         place = problem.place
         where = f"file={_property(place.file)},line={place.line},col={place.column}," if place else ""
         words = f"{problem.message}. {problem.hint}" if problem.hint else problem.message
-        click.echo(f"::{problem.severity} {where}title=wf::{_message(plain(words))}", err=err)
+        _write(f"::{problem.severity} {where}title=wf::{_message(words)}", err=err)
+
+
+def _write(text: str, *, err: bool = False) -> None:
+    """The one place that writes to stdout and stderr, but for what draws in a terminal. The text is harmless here."""
+    click.echo(text, err=err)
 
 
 def _message(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    """Foreign text as data of an annotation: on one line, and no command itself."""
+    return commanding_nothing(plain(text)).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:
@@ -92,4 +104,4 @@ def _property(text: str) -> str:
 def _harmless(text: str) -> str:
     """The text without what steers a terminal, or the runner of GitHub Actions."""
     shown = plain(text)
-    return _COMMAND.sub("\\g<0>\u200b", shown) if in_actions() else shown
+    return commanding_nothing(shown) if in_actions() else shown

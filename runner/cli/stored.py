@@ -120,7 +120,11 @@ def offer_steps(context: click.Context, _parameter: click.Parameter, incomplete:
     except WorkflowError:
         return []
     waiting = [step.waiting for step in state.steps.values() if step.waiting and step.waiting.kind == "person"]
-    return [CompletionItem(asked.step, help=asked.prompt) for asked in waiting if asked.step.startswith(incomplete)]
+    return [
+        CompletionItem(asked.step, help=one_line(asked.prompt))
+        for asked in waiting
+        if asked.step.startswith(incomplete)
+    ]
 
 
 run_argument = click.argument("run", shell_complete=offer_runs)

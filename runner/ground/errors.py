@@ -42,7 +42,8 @@ class Place:
     shown: int = 0
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
+        file = self.file.replace("\n", "\\n")  # or a name could pretend to be a line of its own
+        return f"{file}:{self.line}:{self.column}"
 
     def caret(self) -> str:
         """The snippet with a caret line under it, or nothing when the snippet is not known."""

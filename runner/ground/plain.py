@@ -2,19 +2,51 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 _LINE_END = "\n"
 _SEQUENCE = re.compile(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|(?:\x1b\]|\x9d)[^\x07\x1b\x9c]{0,4096}(?:\x07|\x1b\\|\x9c)")
 """A whole control sequence: what colours, moves the cursor, sets the title."""
 
-_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-"""C0 but newline and tab, DEL, C1, and the bidirectional controls."""
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+"""C0 but newline and tab, DEL, C1."""
+
+_UNSEEN = (
+    r"\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
+    r"\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+"""What is not seen: of no width, tags, selectors of variants, what turns the direction, separators of lines."""
+
+_INVISIBLE = re.compile(
+    rf"(?<=[^\x00-\x7f{_UNSEEN}])\ufe0f?\u200d(?=[^\x00-\x7f{_UNSEEN}])"  # joins an emoji, or letters
+    rf"|(?<=[^\x00-\x7f{_UNSEEN}])\u200c(?=[^\x00-\x7f{_UNSEEN}])"  # parts letters, as Persian has to
+    rf"|(?<=[^\x00-\x7f{_UNSEEN}])[\ufe0e\ufe0f]|(?<=[0-9#*])\ufe0f(?=\u20e3)"  # an emoji's form, a key's
+    rf"|(?P<unseen>[{_UNSEEN}])"
+)
+"""Invisible characters: those that writing needs, where it needs them, and all others."""
+
+_IN_JSON = re.compile(rf"[\x00-\x08\x0b-\x1f\x7f-\x9f{_UNSEEN}]")
+
+_COMMAND = re.compile(r"^(\s*:)(?=:)|(#)(?=#(?:vso)?\[)", re.MULTILINE)
+"""Where lines become commands of a CI's runner: `::` at the beginning after blanks, `##[` and `##vso[` anywhere."""
 
 
 def plain(text: str) -> str:
-    """The text without control characters; newlines and tabs stay."""
-    return _STEERING.sub("", _SEQUENCE.sub("", text).replace("\r\n", "\n"))
+    """The text without control characters, and with invisible ones as `<U+200B>`; newlines and tabs stay.
+
+    Joiners and selectors stay where emoji and scripts need them.
+    """
+    return _INVISIBLE.sub(_made_visible, _CONTROLS.sub("", _SEQUENCE.sub("", text).replace("\r\n", "\n")))
+
+
+def _made_visible(found: re.Match[str]) -> str:
+    return f"<U+{ord(found.group()):04X}>" if found["unseen"] else found.group()
+
+
+def commanding_nothing(text: str) -> str:
+    """The text with a blank in what the runner of GitHub Actions, or of Azure, would take for a command of its own."""
+    return _COMMAND.sub(r"\g<0> ", text)
 
 
 def one_line(text: str, longest: int = 100) -> str:
@@ -43,8 +75,9 @@ def _without_last_word(text: str) -> str:
 
 
 def harmless_json(text: str) -> str:
-    """JSON text whose strings have such characters as escapes, so that it means the same and steers nothing."""
-    return _STEERING.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
+    """JSON text that means the same and steers nothing: its strings have such characters, and `##[`, as escapes."""
+    escaped = _IN_JSON.sub(lambda found: json.dumps(found.group())[1:-1], text)
+    return _COMMAND.sub(lambda found: "\\u0023" if found[2] else found.group(), escaped)
 
 
 def is_text(text: str) -> bool:

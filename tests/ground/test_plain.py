@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import re
+import unicodedata
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from runner.ground.plain import head, last_line, tail
+from runner.ground.plain import commanding_nothing, harmless_json, head, last_line, plain, tail
+
+HOSTILE = some.text(
+    some.sampled_from(
+        [*"a0 :#[]\n\t\r\x1b\x07\x9b\x9d\x7f;mK\\", *"\u200b\u200c\u200d\u2028\u202e\ufe0f\u00ad", *"\U000e0041é😀語"]
+    )
+    | some.characters(exclude_categories=["Cs"]),
+    max_size=60,
+)
+COMMAND = re.compile(r"^\s*::|##(?:vso)?\[", re.MULTILINE)
+KEPT = "\u200c\u200d"
 
 TEXTS = some.text("ab \n", max_size=40)
 
@@ -21,3 +36,48 @@ def test_the_last_line_is_the_last_that_says_something() -> None:
     assert last_line("one\ntwo \n \n\n") == "two"
     assert last_line("\n \n") == ""
     assert last_line("") == ""
+
+
+def _steers(text: str) -> bool:
+    return any(unicodedata.category(sign) in {"Cc", "Cf", "Zl", "Zp"} for sign in text if sign not in f"\n\t{KEPT}")
+
+
+@given(HOSTILE)
+def test_plain_text_steers_nothing_and_stays_so(text: str) -> None:
+    shown = plain(text)
+    visible = {sign for sign in shown if sign in "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2"}
+    assert not _steers("".join(sign for sign in shown if sign not in visible and ord(sign) < 0x11000))
+    assert plain(shown) == shown
+
+
+@given(HOSTILE)
+def test_no_line_of_a_text_is_a_command(text: str) -> None:
+    assert COMMAND.search(commanding_nothing(plain(text))) is None
+
+
+@given(HOSTILE)
+def test_harmless_json_means_the_same(text: str) -> None:
+    written = harmless_json(json.dumps({text: [text]}, ensure_ascii=False, indent=1))
+    assert json.loads(written) == {text: [text]}
+    assert COMMAND.search(written) is None
+    assert not set(written) & {*KEPT, "\x7f", "\u202e", "\U000e0041", "\u200b"}
+
+
+@pytest.mark.parametrize("text", ["👩‍👩‍👧", "❤️‍🔥", "1️⃣", "نامه‌ای", "क्‍ष", "é", "🇩🇪"])
+def test_what_scripts_and_emoji_need_stays(text: str) -> None:
+    assert plain(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("rm\u200b -rf", "rm<U+200B> -rf"),
+        ("a\u200db", "a<U+200D>b"),
+        ("é\u200d\u200dé", "é<U+200D><U+200D>é"),
+        ("x\ufe0fy", "x<U+FE0F>y"),
+        ("ok\U000e0041\ufeff", "ok<U+E0041><U+FEFF>"),
+        ("abc\u202e", "abc<U+202E>"),
+    ],
+)
+def test_what_is_not_seen_is_shown(text: str, shown: str) -> None:
+    assert plain(text) == shown

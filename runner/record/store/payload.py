@@ -172,3 +172,8 @@ def run_row(row: Sequence[Json]) -> RunRow:
     owner = None if host is None else named
     whole = dict(zip(RunRow.__struct_fields__, (*plain, owner, heartbeat, parent, fork), strict=True))
     return msgspec.convert(whole, RunRow)
+
+
+def sealed(run: str, seq: int, state: bytes) -> int:
+    """A snapshot's checksum. It covers whose it is: a damaged index may lead to another one, itself whole."""
+    return crc32(state, crc32(f"{run}@{seq}".encode()))

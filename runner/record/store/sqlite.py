@@ -40,6 +40,7 @@ from runner.record.store.payload import (
     pack_value,
     projected_row,
     run_row,
+    sealed,
     to_json,
     unpack,
     unpack_value,
@@ -237,7 +238,7 @@ class SqliteStore(Store):
         number = self._number(snapshot.run)
         what = f"the snapshot of run '{snapshot.run}'"
         format_, data, large, size = pack_value(snapshot.state, what, self._form)
-        kept = (number, snapshot.seq, snapshot.at, _sealed(snapshot.run, snapshot.seq, data), format_, data, epoch)
+        kept = (number, snapshot.seq, snapshot.at, sealed(snapshot.run, snapshot.seq, data), format_, data, epoch)
         apart = dict(large)
         changed = [upserts(PROJECTED[name], snapshot.run, table, apart) for name, table in rows.items()]
         with self._session.transaction():
@@ -263,7 +264,7 @@ class SqliteStore(Store):
     def _snapshot(self, run: str, row: Sequence[Json]) -> Snapshot:
         seq, at, checksum, format_, written = row
         with self._session.sound(f"the snapshot of run '{run}' after event {seq}") as what:
-            if checksum not in {_sealed(run, seq, written), crc32(written)}:  # the latter is an older wf's
+            if checksum not in {sealed(run, seq, written), crc32(written)}:  # the latter is an older wf's
                 raise damaged(what, self._session.where)
             state = unpack_value(format_, written, self._blobs.fetch)
             return msgspec.convert({"run": run, "seq": seq, "at": at, "state": state}, Snapshot)
@@ -395,8 +396,3 @@ class _NoStore(SqliteStore):
 
     def _unknown(self, run: str) -> StoreError:
         return rules.unknown(run, (), f"there are no runs: {self._path} does not exist")
-
-
-def _sealed(run: str, seq: int, state: bytes) -> int:
-    """A snapshot's checksum. It covers whose it is: a damaged index may lead to another one, itself whole."""
-    return crc32(state, crc32(f"{run}@{seq}".encode()))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import IO
 
 import msgspec
 
@@ -31,20 +30,19 @@ SHORTEST = 0.05
 class Lines:
     """Writes the lines of each commit: a listener. A reader that has gone away takes nothing from the run."""
 
-    def __init__(self, out: IO[str] | None, lines_of: Callable[[Commit], Iterable[str]]) -> None:
-        self._out = out
+    def __init__(self, write: Callable[[str], None], lines_of: Callable[[Commit], Iterable[str]]) -> None:
+        self._write: Callable[[str], None] | None = write
         self._lines_of = lines_of
 
     def heard(self, commit: Commit, _state: RunState) -> None:
         """Write, at once. After a write that failed, what follows is lost, and nobody is told so."""
-        if self._out is None:
+        lines = "\n".join(self._lines_of(commit))
+        if self._write is None or not lines:
             return
-        lines = [f"{line}\n" for line in self._lines_of(commit)]
         try:
-            self._out.writelines(lines)
-            self._out.flush()
+            self._write(lines)
         except (OSError, ValueError):
-            self._out = None
+            self._write = None
 
     def close(self) -> None:
         """Nothing is held."""

@@ -56,7 +56,7 @@ class Terminal:
             if isinstance(event, StepEnded):
                 self._said.pop(event.step, None)
         for position, words in self._teller.tell(commit):
-            self._print(Text(words, style=_style(commit.events[position], words)))
+            self._print(Text(plain(words), style=_style(commit.events[position], words)))
         self._figures = self._count(state)
         self._draw()
 
@@ -85,7 +85,7 @@ class Terminal:
 
     def say(self, words: str, style: str = "", end: str = "\n") -> None:
         """Print something at once."""
-        self._console.print(Text(words, style=style), end=end, soft_wrap=True)
+        self._console.print(Text(plain(words), style=style), end=end, soft_wrap=True)
 
     def warn(self, words: str) -> None:
         """Print a warning, once nobody types."""
