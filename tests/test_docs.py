@@ -190,6 +190,18 @@ def test_every_command_prints_what_is_shown(document: Document, folder: Path) ->
         assert shows(command.shown, output), f"$ {command.text}\n{output}"
 
 
+def test_every_line_of_security_names_a_test_that_there_is() -> None:
+    lines = [line for line in DOCUMENTS["docs/security.md"].text.splitlines() if line.startswith("| ")]
+    promises = [line for line in lines if line != "| what holds | held by |"]
+    assert len(promises) > 20
+    for promise in promises:
+        named = re.fullmatch(r"\| .+ \| `(?P<file>tests/[\w/]+\.py)::(?P<test>test_\w+)` \|", promise)
+        assert named, f"no test is named: {promise}"
+        assert re.search(
+            rf"^(async )?def {named['test']}\(", (ROOT / named["file"]).read_text("utf-8"), re.MULTILINE
+        ), promise
+
+
 @every_document
 def test_every_python_block_runs(document: Document, folder: Path) -> None:
     for block in document.blocks:
