@@ -115,6 +115,7 @@ def written_forms(secret: str) -> list[str]:
         b64encode(b"me:" + raw).decode()[4:-4],
         b64encode(raw).decode()[:12],
         raw.hex(" "),
+        json.dumps(secret)[1:-1],
         json.dumps(json.dumps(secret))[3:-3],
         "".join(f"%{byte:02x}" for byte in raw),
         html.escape(secret),
