@@ -115,6 +115,7 @@ def written_forms(secret: str) -> list[str]:
         b64encode(b"me:" + raw).decode()[4:-4],
         b64encode(raw).decode()[:12],
         raw.hex(" "),
+        json.dumps(secret)[1:-1],
         json.dumps(json.dumps(secret))[3:-3],
         "".join(f"%{byte:02x}" for byte in raw),
         html.escape(secret),
@@ -128,7 +129,9 @@ def test_no_form_of_a_secret_is_in_any_sink(tmp_path: Path) -> None:
     (tmp_path / "forms.py").write_text(FORMS, encoding="utf-8")
     given = ("-i", f"token={secret}")
     summary = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md")}
-    shown = [wf(tmp_path, "run", "flow.yaml", *given, "--no-input", "--events", "--run-id", "r", code=3)]
+    shown = [
+        wf(tmp_path, "run", "flow.yaml", *given, "--no-input", "--events", "--run-id", "r", "--name", secret, code=3)
+    ]
     shown += [wf(tmp_path, "signal", "r", "go", json.dumps({"seen": "nothing"}))]
     shown += [wf(tmp_path, "resume", "r", *given, "--no-input", "--json", code=3, environment=summary)]
     shown += [wf(tmp_path, "resume", "r", *given, "--answer", f"ask=it is {secret}", "--no-input", environment=summary)]
@@ -292,6 +295,51 @@ def test_an_input_that_becomes_secret_is_masked_from_there_on(tmp_path: Path) ->
     assert done.stdout.count("⟦secret:token:") == 2
     assert HIDDEN not in done.stdout + done.stderr
     wf(tmp_path, "doctor")
+
+
+def test_what_was_recorded_before_an_input_became_secret_is_no_reference(tmp_path: Path) -> None:
+    (tmp_path / "flow.yaml").write_text(BECOMING, encoding="utf-8")
+    later = BECOMING.replace("token: {type: string}", "token: {type: string, secret: true}")
+    later = re.sub("last: .*", """last: {write: o, content: "{{ state.seen }}"}""", later)
+    later = later.replace("outputs:", "permissions: {write: [.]}\noutputs:")
+    (tmp_path / "later.yaml").write_text(later, encoding="utf-8")
+    wf(tmp_path, "run", "flow.yaml", "-i", f"token={HIDDEN}", "--no-input", "--run-id", "r", code=3)
+    nonce = re.search('"nonce": ?"([^"]+)"', wf(tmp_path, "logs", "r", "--json").stdout)
+    assert nonce is not None
+    forged = f"⟦secret:token:{nonce[1]}⟧"
+    point = wf(tmp_path, "checkpoints", "r", "--json").document[-1]["seq"]
+    wf(tmp_path, "fork", f"r@{point}", "--set", f"state.seen={forged}", "--no-input", "--run-id", "f", code=3)
+    wf(tmp_path, "resume", "f", "--workflow", "later.yaml", "--answer", "ask=x", "--no-input")
+    assert (tmp_path / "o").read_text(encoding="utf-8") == forged
+
+
+def test_an_edit_that_holds_a_secret_is_recorded_as_a_reference(tmp_path: Path) -> None:
+    later = BECOMING.replace("token: {type: string}", "token: {type: string, secret: true}")
+    (tmp_path / "flow.yaml").write_text(later, encoding="utf-8")
+    given = ("-i", f"token={HIDDEN}", "--no-input")
+    wf(tmp_path, "run", "flow.yaml", *given, "--run-id", "r", code=3)
+    point = wf(tmp_path, "checkpoints", "r", "--json").document[-1]["seq"]
+    wf(tmp_path, "fork", f"r@{point}", "--set", f"state.seen=is {HIDDEN}", *given, code=3)
+    assert HIDDEN.encode() not in b"".join(path.read_bytes() for path in (tmp_path / ".wf").iterdir())
+
+
+def test_what_a_call_was_given_has_one_hash_in_every_process(tmp_path: Path) -> None:
+    flow = """
+wf: 1
+name: again
+inputs: {token: {type: string, secret: true}}
+permissions: {commands: [sh]}
+nodes:
+  call: {script: ":", env: {T: "{{ inputs.token }}"}, next: ask}
+  ask: {human: {prompt: "again?", choices: ["yes", "no"]}, next: [{when: "output == 'yes'", to: call}, {to: exit}]}
+"""
+    (tmp_path / "flow.yaml").write_text(flow, encoding="utf-8")
+    given = ("-i", f"token={HIDDEN}", "--no-input")
+    wf(tmp_path, "run", "flow.yaml", *given, "--run-id", "r", code=3)
+    wf(tmp_path, "resume", "r", *given, "--answer", "ask=yes", "--answer", "ask#2=no")
+    hashes = re.findall(r'"input_hash": ?"(\w+)"', wf(tmp_path, "logs", "r", "--json").stdout)
+    assert len(hashes) == 2
+    assert len(set(hashes)) == 1
 
 
 def test_a_fork_takes_the_secrets_that_its_workflow_adds(tmp_path: Path) -> None:

@@ -55,6 +55,12 @@ def test_a_mistake_of_ours_fails_the_step_and_shows_no_secret() -> None:
     assert outcome.failure.message == f"RuntimeError: a mistake of ours with ('echo', '{KEY}')"
 
 
+def test_a_message_that_was_cut_within_a_secret_shows_nothing_of_it() -> None:
+    outcome = performed(replace(ATTEMPT, call=CommandCall((f"no {HIDDEN[:9]}…",), "/")))
+    assert isinstance(outcome, CallFailed)
+    assert outcome.failure.message == f"RuntimeError: a mistake of ours with ('no {KEY}…',)"
+
+
 def test_a_secret_is_passed_on_whole_or_not_at_all() -> None:
     for cut in (
         KEY[:-1],

@@ -195,6 +195,7 @@ def test_the_next_process_finds_a_reference_again_and_foreign_text_beside_it() -
     assert written == "⟦secret:tok:n⟧ ⟦=secret:tok:n⟧ ⟦===secret:tok.hex:n⟧"
     assert second.reveal(second.from_paper(written)) == "open-sesame ⟦secret:tok:n⟧ ⟦==secret:tok.hex:n⟧"
     assert second.reveal(mixed) == mixed
+    assert second.to_paper(first.reference("tok")) == first.reference("tok")
 
 
 def test_nothing_of_a_cut_reference_is_recorded_or_passed_on() -> None:
