@@ -9,6 +9,7 @@ from runner.world.calls import Attempt, CommandCall, Context, Outcome
 from runner.world.program_exits import judged
 from runner.world.tools.child_process import Launch, run
 from runner.world.tools.environment import check_argument, child_environment, encoded, passed, search_path
+from runner.world.tools.large import beside
 from runner.world.tools.paths import check_text
 from runner.world.tools.refusal import Refusal
 
@@ -16,7 +17,8 @@ from runner.world.tools.refusal import Refusal
 async def perform_command(call: CommandCall, attempt: Attempt, context: Context) -> Outcome:
     """Run a program; its output is `{stdout, stderr, text, exit_code}`, and what was parsed. Raises Refusal."""
     finished = await run(_permitted(call, attempt, context), context.grace)
-    return judged(call, finished.written["stdout"], finished.written["stderr"], finished.code)
+    stdout, stderr = finished.written["stdout"], finished.written["stderr"]
+    return await beside(len(stdout), judged, call, stdout, stderr, finished.code)
 
 
 def _permitted(call: CommandCall, attempt: Attempt, context: Context) -> Launch:

@@ -12,6 +12,7 @@ from runner.world.calls import Attempt, CallDone, Context, Outcome, PythonCall
 from runner.world.program_exits import decoded, details, how_ended
 from runner.world.tools.child_process import Finished, Launch, run
 from runner.world.tools.environment import child_environment, passed
+from runner.world.tools.large import beside
 from runner.world.tools.paths import check_text, near_names
 from runner.world.tools.refusal import Refusal
 
@@ -27,7 +28,8 @@ async def perform_python(call: PythonCall, attempt: Attempt, context: Context) -
 
     The file needs no permission (the workflow names it); the environment does.
     """
-    return _judged(call, await run(_permitted(call, attempt, context), context.grace))
+    finished = await run(_permitted(call, attempt, context), context.grace)
+    return await beside(len(finished.written["result"]), _judged, call, finished)
 
 
 def _permitted(call: PythonCall, attempt: Attempt, context: Context) -> Launch:
