@@ -23,6 +23,11 @@ from runner.language.expression.values import (
 
 ORDERED = frozenset({bool, int, Uint, float, str, bytes, Timestamp, CelDuration})
 
+TEXTS = frozenset({str, bytes})
+
+TEXT_A_STEP = 1024
+"""Characters of texts that are compared for one step."""
+
 ORDERS: Mapping[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
@@ -36,6 +41,7 @@ def equal(left: Any, right: Any, scope: EvaluationScope) -> bool:
     kind, other = type(left), type(right)
     if kind in SCALARS and other in SCALARS:
         if kind is other:
+            pay_for_text(left, right, scope)
             return bool(left == right)
         return kind in NUMBERS and other in NUMBERS and bool(operator.eq(*_aligned(left, right)))
     if is_map(left) and is_map(right):
@@ -46,6 +52,12 @@ def equal(left: Any, right: Any, scope: EvaluationScope) -> bool:
     return (one is not left or another is not right) and equal(one, another, scope)
 
 
+def pay_for_text(left: Any, right: Any, scope: EvaluationScope) -> None:
+    """Two texts of one length are compared to their end where they are alike."""
+    if type(left) in TEXTS and len(left) >= TEXT_A_STEP and left is not right:
+        scope.spend(min(len(left), len(right)) // TEXT_A_STEP)
+
+
 def _equal_lists(left: Sequence[Any], right: Sequence[Any], scope: EvaluationScope) -> bool:
     scope.spend(1 + min(len(left), len(right)) // COMPARED_A_STEP)
     if len(left) != len(right):
@@ -53,6 +65,8 @@ def _equal_lists(left: Sequence[Any], right: Sequence[Any], scope: EvaluationSco
     for one, other in zip(left, right, strict=True):
         kind = type(one)
         plain = kind is type(other) and kind in SCALARS
+        if plain and kind in TEXTS:
+            pay_for_text(one, other, scope)
         if not (one == other if plain else equal(one, other, scope)):
             return False
     return True
@@ -90,12 +104,22 @@ def _advice(left: Any, right: Any) -> str:
     return "compare values of one type"
 
 
+def pay_for_key(key: Any, scope: EvaluationScope) -> None:
+    """A key is compared with the one that is found."""
+    if type(key) is str and len(key) >= TEXT_A_STEP:
+        scope.spend(len(key) // TEXT_A_STEP)
+
+
 def contains(item: Any, container: Any, scope: EvaluationScope) -> bool:
     """`item in container`: an element of a list, or a key of a map."""
     if is_map(container):
+        pay_for_key(item, scope)
         return holds_key(container, item)
     if is_list(container):
         scope.spend(1 + len(container) // COMPARED_A_STEP)
+        if type(item) in TEXTS and len(item) >= TEXT_A_STEP:
+            alike = sum(type(element) is type(item) and len(element) == len(item) for element in container)
+            scope.spend(alike * len(item) // TEXT_A_STEP)
         if type(item) is str and type(container) is list:
             return item in container  # Python's own search is right for text, which equals nothing but text
         return any(equal(item, element, scope) for element in container)

@@ -144,6 +144,7 @@ def _index(node: Index) -> Evaluate:
     def evaluate(scope: EvaluationScope) -> Any:
         container, wanted = operand(scope), key(scope)
         try:
+            comparison.pay_for_key(wanted, scope)
             return admit(look_up(container, wanted) if is_map(container) else _element(container, wanted))
         except KeyError:
             raise _missing(node, wanted, container) from None
@@ -235,9 +236,11 @@ def _equality(node: Binary, left: Evaluate, right: Evaluate) -> Evaluate:
     def evaluate(scope: EvaluationScope) -> bool:
         one, other = left(scope), right(scope)
         kind = type(one)
-        if kind is type(other) and kind in SCALARS:
-            return (one == other) is wanted
         try:
+            if kind is type(other) and kind in SCALARS:
+                if kind in comparison.TEXTS:
+                    comparison.pay_for_text(one, other, scope)
+                return (one == other) is wanted
             return comparison.equal(one, other, scope) is wanted
         except Fault as fault:
             raise fault.at(node) from None
@@ -251,9 +254,10 @@ def _order(node: Binary, left: Evaluate, right: Evaluate) -> Evaluate:
     def evaluate(scope: EvaluationScope) -> bool:
         one, other = left(scope), right(scope)
         kind = type(one)
-        if kind is type(other) and kind in comparison.ORDERED:
-            return holds(one, other)
         try:
+            if kind is type(other) and kind in comparison.ORDERED:
+                comparison.pay_for_text(one, other, scope)
+                return holds(one, other)
             return comparison.compare(symbol, one, other)
         except Fault as fault:
             raise fault.at(node) from None

@@ -20,6 +20,7 @@ from runner.world.calls import CallDone, Context, Outcome
 from runner.world.processes.process_tree import Process, ProcessTree, alive, signal_all
 from runner.world.processes.supervisor import VARIABLE, Program, Supervisor, run_marks
 from runner.world.program_exits import KEPT, MARGIN, kept, last_words
+from runner.world.tools.large import beside
 from runner.world.tools.refusal import Refusal
 
 MAX_OUTPUT = 8 * 1024 * 1024
@@ -229,7 +230,8 @@ async def run(launch: Launch, context: Context, judge: Callable[[Finished], Outc
     outcome: Outcome | None = None
     try:
         await child.ended
-        outcome = judge(child.finished())
+        finished = child.finished()
+        outcome = await beside(sum(map(len, finished.written.values())), judge, finished)
     except asyncio.CancelledError:
         printed = child.printed()
         context.printout.said = last_words(printed.stdout, printed.stderr)

@@ -105,6 +105,13 @@ def test_with_little_of_the_stack_left() -> None:
         "x.exists(a, s.matches('a.{50}z'))",
         "y.exists(b, 'a'.matches('[^0-9]{' + b + '}x' + b))",
         "x.all(a, y.exists(b, 'a'.matches('(' + b)) || true)",
+        "x.all(a, s == t)",
+        "x.all(a, s <= t)",
+        "x.all(a, [s] == [t])",
+        "x.all(a, {'k': s} == {'k': t})",
+        "x.all(a, s in [t, a])",
+        "x.all(a, s in m)",
+        "x.all(a, m[s] == 1)",
         "x.exists(a, x.exists(b, b.nothing))",
         "x.all(a, x.all(b, b.nothing || true))",
         "x.map(a, x + x)",
@@ -112,7 +119,9 @@ def test_with_little_of_the_stack_left() -> None:
     ],
 )
 def test_work_that_multiplies_ends(source: str) -> None:
-    error = error_of(source, x=["a"] * 3000, s="a" * 300_000, y=[str(i) for i in range(400, 900)])
+    t = "".join(["a"] * 300_000)  # another text that is the same
+    others = {"t": t, "m": {t: 1}, "y": [str(i) for i in range(400, 900)]}
+    error = error_of(source, x=["a"] * 4000, s="a" * 300_000, **others)
     assert error.message == "the expression takes more than 1000000 steps"
     assert error.hint == "filter the data in a node first, or use less of it"
 
