@@ -107,7 +107,6 @@ async def fork(run: str, at: int, changes: Changes, around: Surroundings, retrie
     )
     workflow = loaded.workflow
     refuse_unknown_models(workflow, changes.choices.models)
-    options |= {"programs": {}} if "programs" in state.options else {}
     options |= programs_of(workflow, around)
     supplied = secrets_again(workflow, state, changes.secrets, around)
     anew = _begun_anew(run, state, before, loaded, _calls_for(state, retried))

@@ -22,7 +22,7 @@ GREEDY = Flow(
         "flow.yaml": f"""
 wf: 1
 name: greedy
-permissions: {{commands: [sh]}}
+permissions: {{commands: [sh], env: [PATH]}}
 steps:
   - {{id: first, script: {MARK}}}
   - id: hungry

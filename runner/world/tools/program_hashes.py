@@ -32,7 +32,7 @@ def refuse_another(program: str, executable: str, search: str, cwd: str, known: 
     """Raises Refusal (`permission_denied`) if a program is another than when the run began."""
     place = place_of(program, search, cwd)
     for entry, hash_ in known.items():
-        if (entry == program or place_of(entry, search, "") == place) and _hash(executable) != hash_:
+        if place_of(entry, search, "") == place and _hash(executable) != hash_:
             message = (
                 f"program '{program}' ({executable}) is another than when the run began: it lies where the run may "
                 "write; if that is as it should be, `wf retry` and `wf fork` begin runs that take it as it is now"
