@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from runner.world.processes.process_tree import ids, look_up, words_of
+from runner.world.processes.process_tree import children_of, ids, look_up, words_of
 from tests.acceptance.command_line import ended, process, started, wf, write
+from tests.torture.trial import until
 
 SOON = 5.0
 """Seconds within which nothing may be left after a kill."""
@@ -200,9 +200,10 @@ def test_orphans_that_have_ended_do_not_stay_as_zombies(tmp_path: Path) -> None:
         next_one()
         parent = int((tmp_path / "parent").read_text(encoding="utf-8"))
         assert parent == run.pid
-        while subprocess.run(
-            ["ps", "--ppid", str(parent), "-o", "stat="], capture_output=True, check=True, text=True
-        ).stdout.count("Z"):
-            pass
+        until(lambda: not zombies_of(run.pid))
         (tmp_path / "gate").write_text("go\n", encoding="utf-8")
         assert ended(run).code == 0
+
+
+def zombies_of(parent: int) -> list[int]:
+    return [entry.process.id for entry in children_of(parent) if entry.has_ended]

@@ -15,7 +15,7 @@ import pytest
 from runner.world.calls import CallDone, Outcome
 from runner.world.processes import process_tree
 from runner.world.processes.process_tree import look_up
-from runner.world.tools.child_process import MAX_OUTPUT, kill_leftovers
+from runner.world.tools.child_process import MAX_OUTPUT, ChildProcess, kill_leftovers
 from tests.world.tools.performing import MARK, Notices, done, failed, in_time, perform, python, script, starting
 
 DEAF = 'trap "" TERM; echo $$ > {notices}; while :; do sleep 1000; done'
@@ -147,9 +147,18 @@ def test_what_it_left_running_may_go_on_printing_without_end(notices: Notices, t
         writes = f"read go < {gate}; head -c 20000000 /dev/zero; echo $$ > {notices.path}; exec sleep 1000"
         assert done(await starting(script(f"sh -c '{writes}' & echo up")))["text"] == "up"
         gate.write_text("go\n")
-        await ended_leftovers(await notices.process())
+        process = await notices.process()
+        assert kept_by_children() < 100
+        await ended_leftovers(process)
 
     in_time(scenario())
+
+
+def kept_by_children() -> int:
+    """Bytes that children hold of what was written to them."""
+    gc.collect()
+    children = [thing for thing in gc.get_objects() if isinstance(thing, ChildProcess)]
+    return sum(len(written) for child in children for written in child._written.values())
 
 
 def test_a_process_in_the_background_that_holds_nothing_lives_on_until_the_run_is_cleared(notices: Notices) -> None:
