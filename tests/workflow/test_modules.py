@@ -94,12 +94,20 @@ def test_a_listed_file_is_recorded_with_the_packages_around_it(made: Callable[..
     folder = made(tool="")
     (folder / "deep").mkdir()
     (folder / "deep" / "__init__.py").touch()
-    (folder / "deep" / "well.py").write_text("import deep.water")
+    (folder / "deep" / "well.py").write_text("from . import water")
     (folder / "deep" / "water.py").touch()
     found = modules_of(f"{folder}/tool.py", DiskFiles(), [f"{folder}/deep/well.py", f"{folder}/absent.py"])
     assert sorted(path.removeprefix(f"{folder}/") for path in found) == [
         "deep/__init__.py", "deep/water.py", "deep/well.py", "tool.py"
     ]  # fmt: skip
+
+
+def test_a_package_says_what_a_star_imports(made: Callable[..., Path]) -> None:
+    folder = made(tool="from deep import *")
+    (folder / "deep").mkdir()
+    (folder / "deep" / "__init__.py").write_text("__all__ = ['well']")
+    (folder / "deep" / "well.py").touch()
+    assert f"{folder}/deep/well.py" in modules_of(f"{folder}/tool.py", DiskFiles(), ())
 
 
 def test_a_link_that_leads_out_of_the_definitions_folders_is_refused(made: Callable[..., Path], tmp_path: Path) -> None:
