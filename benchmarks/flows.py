@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -149,6 +150,8 @@ def taken(text: str, durability: Durability, folder: Path | None = None, until: 
         watch = Watch(until)
         around = Surroundings(store, Audience(listeners=[watch]))
         prepared = prepare(loaded, {}, RunOptions(run=RUN), around.environment, around.clock)
+        if tracemalloc.is_tracing():
+            tracemalloc.reset_peak()  # what the reading of the file took is no part of the run
         began, began_cpu = perf_counter(), process_time()
         with suppress(KeyboardInterrupt):
             asyncio.run(start(prepared, around))
@@ -165,3 +168,29 @@ def seconds(text: str, durability: Durability, folder: Path | None = None, until
 def cpu_seconds(text: str) -> float:
     """The CPU time of `taken`, with the safety that leaves the disk the least to do."""
     return taken(text, "normal").cpu
+
+
+def large_items(items: int, size: int) -> str:
+    """A branch per item, each of which gives a text of so many bytes."""
+    return f"""\
+wf: 1
+name: large
+limits: {{max_steps: {items + 10}}}
+state: {{given: {{type: array, default: [], reducer: append}}}}
+nodes:
+  each:
+    for_each: {list(range(items))}
+    do:
+      set: {{given: "{{{{ index }}}} {{{{ 'x' * {size} }}}}"}}
+"""
+
+
+def most_memory(text: str) -> int:
+    """The most bytes that Python's objects take while a run goes on, beyond what they took before it."""
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        seconds(text, "normal")
+        return tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()

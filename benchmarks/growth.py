@@ -16,6 +16,7 @@ from runner.engine.loading import load_workflow
 
 ROUNDS = 5
 FEW, MANY = 1_000, 5_000
+ITEMS, EACH = 1_000, 10_000
 EXPONENT = Target(most=1.1)
 NEVER = "complete_when: 'size(results) > 1000000'"
 
@@ -40,6 +41,9 @@ def rows() -> Iterator[Row]:
         yield _row(f"growth of a run: {what}", flow, flows.cpu_seconds)
     for what, flow in FILES.items():
         yield _row(f"growth of a validation: {what}", flow, _validating)
+    used, given = flows.most_memory(flows.large_items(ITEMS, EACH)) / 1e6, ITEMS * EACH / 1e6
+    what = "memory of a for_each whose items give 10 kB each"
+    yield Row(what, f"{used:,.1f} MB", f"they give {given:,.1f} MB", used / given, Target(most=2))
 
 
 def _row(what: str, flow: Callable[[int], str], cost: Callable[[str], float]) -> Row:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from hashlib import sha256
+from typing import Any
 
 from runner.record.store import statements
 from runner.record.store.form import JSON, UNREADABLE, Form, compressed, expanded
-from runner.record.store.large import Lost
+from runner.record.store.large import Lost, encode
 from runner.record.store.session import Session
 
 
@@ -24,10 +25,11 @@ class Blobs:
             added, data = compressed(content, self._form)
             self._session.write(statements.INSERT_BLOB, (hash_, JSON + added, data))
 
-    def keep_for(self, number: int, apart: Mapping[str, bytes]) -> None:
-        """Keep the large values of a run, by its number."""
-        for hash_, content in apart.items():
-            self.keep(hash_, content)
+    def keep_for(self, number: int, apart: Mapping[str, Any]) -> None:
+        """Keep the large values of a run, by its number. Each becomes text only now, and only if it is not there."""
+        for hash_, value in apart.items():
+            if not self._session.read(statements.HAS_BLOB, (hash_,)):
+                self.keep(hash_, encode(value))
             self._session.write(statements.INSERT_RUN_BLOB, (number, hash_))
 
     def fetch(self, hash_: str) -> bytes:

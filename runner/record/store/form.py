@@ -9,7 +9,18 @@ from typing import Any, Literal
 import msgspec
 
 from runner.ground.errors import StoreError
-from runner.record.store.large import LARGE, LONGEST, BlobReference, Fetch, encode, put_together, referred, take_apart
+from runner.record.store.large import (
+    LARGE,
+    LONGEST,
+    BlobReference,
+    Fetch,
+    encode,
+    measured,
+    outweighs,
+    put_together,
+    referred,
+    take_apart,
+)
 
 Codec = Literal["json", "msgpack"]
 Compression = Literal["none", "zlib"]
@@ -41,30 +52,38 @@ class Form(msgspec.Struct, frozen=True):
     compression: Compression = "none"
 
 
-Written = tuple[int, bytes, Mapping[str, bytes], int]
+Written = tuple[int, bytes, Mapping[str, Any], int]
 """A value written: the number of its format, bytes, its large values by hash, how many bytes it is in one piece."""
 
-_NONE: Mapping[str, bytes] = {}
+_NONE: Mapping[str, Any] = {}
+
+HEAVY = 256 * 1024
+"""Bytes from which on a value is not first written in one piece, to learn its size."""
 
 
-def write(value: Any, form: Form) -> Written:
+def write(value: Any, form: Form, *, may_be_heavy: bool = True) -> Written:
     """A value in a form. Raises what UNRECORDABLE lists, and StoreError when it is too large to be read again."""
+    if may_be_heavy and outweighs(value, HEAVY):
+        return _write_large(value, form)
     format_, data = (JSON, encode(value)) if form.codec == "json" else _messagepack(value)
     size = len(data)
     if size >= LARGE:
-        return _write_large(value, size, form)
+        del data
+        return _write_large(value, form)
     if form.compression == "none":
         return format_, data, _NONE, size
     added, data = compressed(data, form)
     return format_ + added, data, _NONE, size
 
 
-def _write_large(value: Any, size: int, form: Form) -> Written:
+def _write_large(value: Any, form: Form) -> Written:
+    apart: dict[str, Any] = {}
+    rest = take_apart(value, apart)
+    format_, (data, size) = JSON, measured(rest)
     if size > LONGEST:
         raise StoreError(f"{size} bytes are too large a value", "let the step write it to a file, and keep its path")
-    apart: dict[str, bytes] = {}
-    rest = take_apart(value, apart)
-    format_, data = (JSON, encode(rest)) if form.codec == "json" else _messagepack(rest)
+    if form.codec != "json":
+        format_, data = _messagepack(rest)
     added, data = compressed(data, form)
     return format_ + added, data, apart, size
 

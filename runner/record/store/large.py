@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from hashlib import sha256
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -38,12 +39,13 @@ class Lost(LookupError):
 
 
 class BlobReference:
-    """Stands in the place of a value that is kept apart."""
+    """Stands in the place of a value that is kept apart, and whose JSON text has `size` bytes in one piece."""
 
-    __slots__ = ("hash",)
+    __slots__ = ("hash", "size")
 
-    def __init__(self, hash_: str) -> None:
+    def __init__(self, hash_: str, size: int = 0) -> None:
         self.hash = hash_
+        self.size = size
 
 
 def _marked(thing: object) -> msgspec.Raw:
@@ -56,8 +58,23 @@ encode: Callable[[Any], bytes] = msgspec.json.Encoder(enc_hook=_marked).encode
 """A value that may hold references, as JSON text with marks."""
 
 
-def take_apart(value: Any, apart: dict[str, bytes], deepest: int = DEEPEST) -> Any:
-    """The value with references in the place of the large ones in it; their JSON text goes to `apart`, by hash.
+def measured(value: Any) -> tuple[bytes, int]:
+    """As `encode`, and how many bytes it would be with the values in the place of the references."""
+    more = 0
+
+    def marked(thing: object) -> msgspec.Raw:
+        nonlocal more
+        raw = _marked(thing)
+        more += thing.size - len(bytes(raw)) if isinstance(thing, BlobReference) else 0
+        return raw
+
+    text = msgspec.json.Encoder(enc_hook=marked).encode(value)
+    return text, len(text) + more
+
+
+def take_apart(value: Any, apart: dict[str, Any], deepest: int = DEEPEST) -> Any:
+    """The value with references in the place of the large ones in it; those go to `apart`, by hash, not yet as text:
+    all their texts at once would take as much memory again.
 
     What becomes of a value depends on nothing around it, so that the same one is always kept under the same hash. One
     that is large even without the large ones in it is kept apart itself, and refers to them.
@@ -71,23 +88,43 @@ def take_apart(value: Any, apart: dict[str, bytes], deepest: int = DEEPEST) -> A
     return value
 
 
-def lightened(value: Any, apart: dict[str, bytes], deepest: int = DEEPEST) -> Any:
+def lightened(value: Any, apart: dict[str, Any], deepest: int = DEEPEST) -> Any:
     """As `take_apart`, but a reference if the value is large itself."""
     if not _is_large(value):
         return value
     rest = take_apart(value, apart, deepest - 1) if deepest else value
-    text = encode(rest)
+    text, size = measured(rest)
     if len(text) < LARGE:
         return rest
     hash_ = sha256(text).hexdigest()
-    apart[hash_] = text
-    return BlobReference(hash_)
+    apart[hash_] = rest
+    return BlobReference(hash_, size)
 
 
 def _is_large(value: Any) -> bool:
     if isinstance(value, str):
         return len(value) >= LARGE
-    return isinstance(value, dict | list | tuple | msgspec.Struct) and len(encode(value)) >= LARGE
+    return isinstance(value, dict | list | tuple | msgspec.Struct) and (
+        outweighs(value, LARGE) or len(encode(value)) >= LARGE
+    )
+
+
+def outweighs(value: Any, bound: int) -> bool:
+    """Whether a value has surely more JSON text than `bound`. It is looked at no further than up to there."""
+    pending, weight = [value], 0
+    while pending and weight < bound:
+        inner = pending.pop()
+        weight += 1
+        if isinstance(inner, str):
+            weight += len(inner)
+        elif isinstance(inner, dict):
+            weight += len(inner) + sum(map(len, inner)) if len(inner) < bound else bound
+            pending.extend(inner.values())
+        elif isinstance(inner, list | tuple):
+            pending.extend(islice(inner, bound))
+        elif isinstance(inner, msgspec.Struct):
+            pending.extend(msgspec.structs.astuple(inner))
+    return weight >= bound
 
 
 def referred(text: bytes, fetch: Fetch) -> set[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zlib import crc32
 
 import msgspec
@@ -12,12 +12,12 @@ import msgspec
 from runner.ground.errors import StoreError
 from runner.ground.json_value import Json
 from runner.record.events import FORMAT as EVENT_FORMAT
-from runner.record.events import Commit, RunStarted, decode
+from runner.record.events import Commit, Event, RunEnded, RunStarted, StepEnded, decode
 from runner.record.store import statements
 from runner.record.store.contract import LEASE_SECONDS, Message, RunRow
 from runner.record.store.form import JSON as PLAIN
 from runner.record.store.form import NEWEST, UNREADABLE, UNRECORDABLE, Form, Written, read, write
-from runner.record.store.large import LARGE, Fetch, Lost, encode, lightened
+from runner.record.store.large import LARGE, Fetch, Lost, encode, lightened, outweighs
 from runner.record.store.tables import NUMBERS, Table
 
 DOCTOR = "`wf doctor` shows what is whole"
@@ -41,7 +41,7 @@ class Packed(NamedTuple):
     payload: bytes
 
 
-Packing = tuple[Packed, Mapping[str, bytes], int]
+Packing = tuple[Packed, Mapping[str, Any], int]
 """A commit packed: its row, its large values by hash, and how many bytes its events are in one piece."""
 
 
@@ -50,11 +50,16 @@ def pack(commit: Commit, form: Form) -> Packing:
     first, events, at, epoch = commit.first, commit.events, commit.at, commit.epoch
     last = first + len(events) - 1
     try:
-        format_, payload, apart, size = write(events, form)
+        format_, payload, apart, size = write(events, form, may_be_heavy=any(map(_gathers, events)))
     except UNRECORDABLE as error:
         raise unrecordable(f"the events of run '{commit.run}'", error) from error
     checksum = crc32(payload, crc32(_position(first, last, epoch, format_, at)))
     return Packed(first, last, at, epoch, format_, checksum, payload), apart, size
+
+
+def _gathers(event: Event) -> bool:
+    """Whether an event gives what many steps gave; that of a single one is bounded."""
+    return (isinstance(event, StepEnded) and isinstance(event.output, list | dict)) or isinstance(event, RunEnded)
 
 
 def bound(packed: Packed) -> Sequence[Json]:
@@ -94,7 +99,7 @@ def unpack_value(format_: int, data: bytes, fetch: Fetch) -> Json:
 
 
 def upserts(
-    table: Table, run: str, rows: Iterable[Mapping[str, Json]], apart: dict[str, bytes]
+    table: Table, run: str, rows: Iterable[Mapping[str, Json]], apart: dict[str, Any]
 ) -> dict[str, list[list[Json]]]:
     """The statements that write projected rows, each with its parameters; large values go to `apart`, by hash.
 
@@ -123,9 +128,11 @@ def projected_row(table: Table, values: Sequence[Json], fetch: Fetch) -> dict[st
     return row
 
 
-def _pack_column(value: Json, what: str, apart: dict[str, bytes]) -> str:
+def _pack_column(value: Json, what: str, apart: dict[str, Any]) -> str:
     """A value as text that SQL can read; large values in it, or it itself, go to `apart`. Raises StoreError."""
     try:
+        if outweighs(value, LARGE):
+            return encode(lightened(value, apart)).decode()
         text = encode(value)
         return (text if len(text) < LARGE else encode(lightened(value, apart))).decode()
     except UNRECORDABLE as error:

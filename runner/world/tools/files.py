@@ -83,7 +83,10 @@ def _file(real: str, name: str, permissions: Permissions) -> dict[str, Json]:
 
 def _content(real: str, name: str) -> bytes:
     with opened_file(real, name) as descriptor, os.fdopen(descriptor, "rb", closefd=False) as file:
-        content = file.read(MAX_FILE + 1)
+        size = os.fstat(descriptor).st_size  # a buffer for the longest file is not made for each short one
+        content = file.read(min(size, MAX_FILE) + 1)
+        if len(content) > size:
+            content += file.read(MAX_FILE + 1 - len(content))
     if len(content) > MAX_FILE:
         raise Refusal("file_io", f"'{name}' has more than {MAX_FILE >> 20} MiB; let a command read it", path=name)
     return content
