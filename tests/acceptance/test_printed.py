@@ -12,7 +12,7 @@ import pytest
 
 from tests.acceptance.command_line import ended, process, started, wf, write
 
-HEAD = "wf: 1\nname: flow\npermissions: {commands: [sh]}\n"
+HEAD = "wf: 1\nname: flow\npermissions: {commands: [sh], python: [tools.py]}\n"
 SAYS = "echo done 3 of 8; echo held by nobody >&2"
 DETAILS = {"program": "sh", "exit_code": None, "signal": None, "stdout": "done 3 of 8\n", "stderr": "held by nobody\n"}
 

@@ -342,7 +342,7 @@ def test_foreign_text_steers_no_terminal_and_json_says_it_all_the_same(folder: P
         'wf: 1\nname: said\ninputs: {text: {type: string}}\nnodes: {a: {}}\noutputs: {text: "{{ inputs.text }}"}\n',
     )
     done = wf(folder, "run", "said.yaml", "-i", f"text={hostile}")
-    assert done.stdout == "text: abcde\nf\n"
+    assert done.stdout == "text: abc<U+202E>de\nf\n"
     assert not set(done.stdout + done.stderr) & set("\x1b\x9b\u202e\x07\r")
     document = wf(folder, "run", "echo.yaml", "--json", "-i", f"text={hostile}")
     assert document.document["outputs"]["all"]["text"] == hostile

@@ -88,6 +88,8 @@ def _read_text(path: str) -> str:
         raise InvalidWorkflow([Problem(f"{shown_as(path)} is not UTF-8 text")]) from error
     except ValueError as error:  # a NUL in its name is none either
         raise InvalidWorkflow([Problem(f"can't read {shown_as(path)}: {error}")]) from error
+    except FileNotFoundError as error:
+        raise InvalidWorkflow([Problem(f"can't read {shown_as(path)}: no such file")]) from error
     except OSError as error:
         raise InvalidWorkflow([Problem(f"can't read {shown_as(path)}: {error.strerror or error}")]) from error
 
