@@ -23,7 +23,7 @@ from runner.record.run_state import RunState
 from runner.record.store.sqlite import memory_store
 
 OURS = str(Path(runner.__file__).parent)
-FEW, MANY = 60, 300
+FEW, MANY = 100, 500
 
 
 def _fan_in(branches: int) -> str:
@@ -78,7 +78,7 @@ def test_five_times_the_work_costs_five_times_as_much(what: str) -> None:
     flow = FLOWS[what]
     _lines(flow(FEW))  # what is made once in a process is made now
     few, many = _lines(flow(FEW)), _lines(flow(MANY))
-    assert many < few * MANY / FEW * 1.03, f"{many / few:.1f} times as many lines"
+    assert many < few * MANY / FEW * 1.12, f"{many / few:.1f} times as many lines"
 
 
 def test_of_sequential_items_only_the_last_keeps_its_state(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from runner.engine.loading import load_workflow
 from runner.engine.loop import TOGETHER
 from runner.engine.run_options import RunOptions
 from runner.engine.runs import RunResult, prepare, start
+from runner.engine.scheduler.starting import MOST_AT_ONCE
 from runner.engine.surroundings import Audience, Surroundings
 from runner.ground.errors import StoreError
 from runner.record.events import AttemptStarted, Commit, StepEnded, StepStarted, StepWaiting
@@ -175,3 +176,16 @@ def test_a_pause_that_was_sent_comes_between_two_commits(tmp_path: Path, store: 
     events = [event for row in store.commits("r") for event in row.events]
     assert len([event for event in events if isinstance(event, StepEnded)]) < 42
     assert not any(isinstance(event, StepWaiting) for event in events)
+
+
+def test_a_commit_is_no_larger_for_more_branches(tmp_path: Path, store: Watched) -> None:
+    items = "{for_each: 'lists.range(1000)', do: {set: {i: 1}}, next: last}"
+    text = LOOP.replace("default: 0}", "default: 0, reducer: add}").replace("AFTER", items)
+    (tmp_path / "flow.yaml").write_text(text.replace("{max", "{max"))
+    (tmp_path / "flow.yaml").write_text(text.replace("state: {i", "limits: {max_steps: 2000}\nstate: {i"))
+    around = Surroundings(store, clock=FixedClock())
+    loaded = load_workflow(str(tmp_path / "flow.yaml"))
+    result = asyncio.run(start(prepare(loaded, {}, RunOptions(run="r"), around.environment, around.clock), around))
+    assert result.status == "completed"
+    ends = [len([event for event in row.events if isinstance(event, StepEnded)]) for row in store.commits("r")]
+    assert max(ends) <= MOST_AT_ONCE + 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from functools import partial
+from itertools import islice
 from typing import Any, assert_never
 
 import msgspec
@@ -38,6 +39,9 @@ from runner.record.run_state import Frame, Step
 from runner.workflow.model import Node
 from runner.world.calls import AnyCall
 
+MOST_AT_ONCE = 256
+"""Frames that go on in one commit, so that a commit's size has a bound, however many branches are ready."""
+
 _AT_ONCE = (Done, Failed, End)
 """The answers that end a step without its having been open."""
 
@@ -46,14 +50,17 @@ def pump(live: Live) -> None:
     """Start whatever may start now.
 
     A step is one commit: a frame whose step has ended in this one may still start a step that does not end at once.
+    Those that find no room in this commit go on in the next.
     """
     state = live.state
     if state.retrying:
         _start_due(live)
     settled: set[str] = set()
-    while not settled.issuperset(state.ready):
-        for path in tuple(state.ready):
-            if path in state.ready and path not in settled:
+    room = MOST_AT_ONCE
+    while going_on := tuple(islice((path for path in state.ready if path not in settled), room)):
+        room -= len(going_on)
+        for path in going_on:
+            if path in state.ready:
                 _consider(live, state.frames[path], settled)
                 settle_all(live)
     if state.queued:

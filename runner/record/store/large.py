@@ -25,6 +25,9 @@ MARK = b"\x1a"
 _SMALL = frozenset({int, float, bool, type(None)})
 """Types whose values are never large: a long list of numbers is passed over quickly."""
 
+_LOOKS = 16
+"""Parts of a value that are looked at before it is written to learn how large it is."""
+
 _REFERENCE = re.compile(MARK + rb"([0-9a-f]{64})")
 
 Fetch = Callable[[str], bytes]
@@ -110,18 +113,20 @@ def _is_large(value: Any) -> bool:
 
 
 def outweighs(value: Any, bound: int) -> bool:
-    """Whether a value has surely more JSON text than `bound`. It is looked at no further than up to there."""
-    pending, weight = [value], 0
-    while pending and weight < bound:
+    """Whether a value has surely more JSON text than `bound`, as far as a look at a few parts of it tells."""
+    pending, weight, looks = [value], 0, _LOOKS
+    while pending and weight < bound and looks:
         inner = pending.pop()
         weight += 1
+        looks -= 1
         if isinstance(inner, str):
             weight += len(inner)
         elif isinstance(inner, dict):
-            weight += len(inner) + sum(map(len, inner)) if len(inner) < bound else bound
-            pending.extend(inner.values())
+            weight += 4 * len(inner)  # quotes, colon and comma
+            pending.extend(islice(inner.values(), looks))
         elif isinstance(inner, list | tuple):
-            pending.extend(islice(inner, bound))
+            weight += len(inner)  # commas
+            pending.extend(islice(inner, looks))
         elif isinstance(inner, msgspec.Struct):
             pending.extend(msgspec.structs.astuple(inner))
     return weight >= bound
