@@ -104,6 +104,6 @@ def test_of_sequential_items_only_the_last_keeps_its_state(tmp_path: Path) -> No
 
 
 def test_large_outputs_are_held_once() -> None:
-    given = 500 * 10_000
+    given = 1000 * 10_000
     flows.seconds(flows.items(5), "normal")
-    assert flows.most_memory(flows.large_items(500, 10_000)) < 2 * given
+    assert flows.most_memory(flows.large_items(1000, 10_000)) < 2 * given

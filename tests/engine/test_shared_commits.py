@@ -179,9 +179,8 @@ def test_a_pause_that_was_sent_comes_between_two_commits(tmp_path: Path, store: 
 
 
 def test_a_commit_is_no_larger_for_more_branches(tmp_path: Path, store: Watched) -> None:
-    items = "{for_each: 'lists.range(1000)', do: {set: {i: 1}}, next: last}"
+    items = f"{{for_each: {list(range(1000))}, do: {{set: {{i: 1}}}}, next: last}}"
     text = LOOP.replace("default: 0}", "default: 0, reducer: add}").replace("AFTER", items)
-    (tmp_path / "flow.yaml").write_text(text.replace("{max", "{max"))
     (tmp_path / "flow.yaml").write_text(text.replace("state: {i", "limits: {max_steps: 2000}\nstate: {i"))
     around = Surroundings(store, clock=FixedClock())
     loaded = load_workflow(str(tmp_path / "flow.yaml"))

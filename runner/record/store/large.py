@@ -25,8 +25,8 @@ MARK = b"\x1a"
 _SMALL = frozenset({int, float, bool, type(None)})
 """Types whose values are never large: a long list of numbers is passed over quickly."""
 
-_LOOKS = 16
-"""Parts of a value that are looked at before it is written to learn how large it is."""
+_FEW = 16
+"""Parts of a value inside others that are looked at before it is written to learn how large it is."""
 
 _REFERENCE = re.compile(MARK + rb"([0-9a-f]{64})")
 
@@ -108,13 +108,13 @@ def _is_large(value: Any) -> bool:
     if isinstance(value, str):
         return len(value) >= LARGE
     return isinstance(value, dict | list | tuple | msgspec.Struct) and (
-        outweighs(value, LARGE) or len(encode(value)) >= LARGE
+        outweighs(value, LARGE, _FEW) or len(encode(value)) >= LARGE
     )
 
 
-def outweighs(value: Any, bound: int) -> bool:
-    """Whether a value has surely more JSON text than `bound`, as far as a look at a few parts of it tells."""
-    pending, weight, looks = [value], 0, _LOOKS
+def outweighs(value: Any, bound: int, looks: int = 4000) -> bool:
+    """Whether a value has surely more JSON text than `bound`, as far as so many looks at parts of it tell."""
+    pending, weight = [value], 0
     while pending and weight < bound and looks:
         inner = pending.pop()
         weight += 1

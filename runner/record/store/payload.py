@@ -26,6 +26,9 @@ DOCTOR = "`wf doctor` shows what is whole"
 NOT_WHOLE = (*UNREADABLE, LookupError, struct.error)
 """What reading raises on a row that is damaged, or whose large values are lost."""
 
+FEW = 8
+"""Events of single steps that together have no more than a bounded size."""
+
 _position = struct.Struct("<qqqqd").pack
 
 
@@ -50,7 +53,8 @@ def pack(commit: Commit, form: Form) -> Packing:
     first, events, at, epoch = commit.first, commit.events, commit.at, commit.epoch
     last = first + len(events) - 1
     try:
-        format_, payload, apart, size = write(events, form, may_be_heavy=any(map(_gathers, events)))
+        may_be_heavy = len(events) > FEW or any(map(_gathers, events))
+        format_, payload, apart, size = write(events, form, may_be_heavy=may_be_heavy)
     except UNRECORDABLE as error:
         raise unrecordable(f"the events of run '{commit.run}'", error) from error
     checksum = crc32(payload, crc32(_position(first, last, epoch, format_, at)))
