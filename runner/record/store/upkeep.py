@@ -109,8 +109,10 @@ class SqliteUpkeep(Upkeep):
             self._session.execute("PRAGMA foreign_keys=ON")
 
     def _number(self, run: str) -> int:
-        self._run(run)
-        return self._count(statements.RUN_NUMBER, run)
+        if run not in self._numbers:
+            self._run(run)
+            self._numbers[run] = self._count(statements.RUN_NUMBER, run)
+        return self._numbers[run]
 
     def _count(self, statement: str, *values: object) -> int:
         return int(self._session.read(statement, values)[0][0])
