@@ -14,6 +14,7 @@ from runner.engine.runs import RunResult, pinned, result_of
 from runner.ground.errors import Problem
 from runner.ground.json_value import Json
 from runner.ground.plain import one_line
+from runner.ground.plain_file import open_to_append
 from runner.record.answers import as_typed
 from runner.record.events import Commit
 from runner.record.history import load_state
@@ -47,7 +48,7 @@ class JobSummary:
             annotate([_failure(loaded, result.error)], err=True)
         if path := os.environ.get("GITHUB_STEP_SUMMARY"):
             picture = mermaid_of_run(self._store, self._run, result.status, loaded)
-            with suppress(OSError), Path(path).open("a", encoding="utf-8") as summary:  # it is no part of the run
+            with suppress(OSError), open_to_append(Path(path)) as summary:  # it is no part of the run
                 summary.write(_summary(result, picture))
 
 

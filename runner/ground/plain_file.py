@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from typing import IO
 
 LARGEST_TEXT = 1024 * 1024
 """Bytes of a file that belongs to a workflow or a project: YAML, a prompt, settings."""
@@ -31,6 +32,16 @@ def read_plain(path: Path, longest: int = LARGEST_TEXT, *, piped: bool = False) 
             return bounded(file.read(longest + 1), longest)
     finally:
         os.close(descriptor)
+
+
+def open_to_append(path: Path) -> IO[str]:
+    """A regular file, made if it is not there, to be written on at its end. Raises OSError; never waits for a reader."""
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC
+    descriptor = os.open(path, flags, 0o666)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return os.fdopen(descriptor, "a", encoding="utf-8")
+    os.close(descriptor)
+    raise OSError(f"{path} is not a regular file")
 
 
 def bounded(content: bytes, longest: int) -> bytes:

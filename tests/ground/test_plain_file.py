@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.ground.plain_file import Unreadable, read_plain
+from runner.ground.plain_file import Unreadable, open_to_append, read_plain
 
 
 def test_a_file_is_read_up_to_its_bound(tmp_path: Path) -> None:
@@ -52,3 +52,25 @@ def test_a_pipe_that_was_named_is_read_to_its_end(tmp_path: Path) -> None:
     assert read_plain(Path(f"/dev/fd/{reader}"), piped=True) == b"x" * 500_000
     writing.join()
     os.close(reader)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "pipe that is read", "folder", "device"])
+def test_only_a_regular_file_is_written_on_and_nobody_is_waited_for(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "summary"
+    reader = -1
+    if kind.startswith("pipe"):
+        os.mkfifo(path)
+        reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK) if kind == "pipe that is read" else -1
+    if kind == "folder":
+        path.mkdir()
+    with pytest.raises(OSError, match="."):
+        open_to_append(Path("/dev/null") if kind == "device" else path)
+    if reader >= 0:
+        os.close(reader)
+
+
+def test_a_file_is_written_on_at_its_end(tmp_path: Path) -> None:
+    for text in ("one", "two"):
+        with open_to_append(tmp_path / "summary") as file:
+            file.write(text)
+    assert (tmp_path / "summary").read_text() == "onetwo"

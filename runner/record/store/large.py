@@ -26,7 +26,7 @@ _SMALL = frozenset({int, float, bool, type(None)})
 """Types whose values are never large: a long list of numbers is passed over quickly."""
 
 _FEW = 16
-"""Parts of a value inside others that are looked at before it is written to learn how large it is."""
+"""Parts of a value with more of them that are looked at before it is written to learn how large it is."""
 
 _REFERENCE = re.compile(MARK + rb"([0-9a-f]{64})")
 
@@ -107,9 +107,10 @@ def lightened(value: Any, apart: dict[str, Any], deepest: int = DEEPEST) -> Any:
 def _is_large(value: Any) -> bool:
     if isinstance(value, str):
         return len(value) >= LARGE
-    return isinstance(value, dict | list | tuple | msgspec.Struct) and (
-        outweighs(value, LARGE, _FEW) or len(encode(value)) >= LARGE
-    )
+    if not isinstance(value, dict | list | tuple | msgspec.Struct):
+        return False
+    has_many = not isinstance(value, msgspec.Struct) and len(value) > _FEW
+    return (has_many and outweighs(value, LARGE, _FEW)) or len(encode(value)) >= LARGE
 
 
 def outweighs(value: Any, bound: int, looks: int = 4000) -> bool:
