@@ -35,7 +35,7 @@ def read_plain(path: Path, longest: int = LARGEST_TEXT, *, piped: bool = False) 
 
 
 def open_to_append(path: Path) -> IO[str]:
-    """A regular file, made if it is not there, to be written on at its end. Raises OSError; never waits for a reader."""
+    """A regular file, made if it is not there, to write at its end. Raises OSError; waits for no reader of a pipe."""
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC
     descriptor = os.open(path, flags, 0o666)
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
