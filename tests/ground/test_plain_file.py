@@ -63,7 +63,7 @@ def test_only_a_regular_file_is_written_on_and_nobody_is_waited_for(tmp_path: Pa
         reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK) if kind == "pipe that is read" else -1
     if kind == "folder":
         path.mkdir()
-    with pytest.raises(OSError, match="regular file|No such device|Is a directory"):
+    with pytest.raises(OSError, match=r"regular file|No such device|Is a directory"):
         open_to_append(Path("/dev/null") if kind == "device" else path)
     if reader >= 0:
         os.close(reader)
