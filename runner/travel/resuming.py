@@ -33,7 +33,7 @@ from runner.record.history import Reopened, load_state, reopen
 from runner.record.rewriting import hide
 from runner.record.run_state import RunState
 from runner.record.store.contract import RunRow, Store
-from runner.record.store.lease import beat_seconds, current_owner, is_still_heard, may_take_over
+from runner.record.store.lease import beat_seconds, current_owner, is_alive, is_still_heard, may_take_over
 from runner.record.store.rules import busy
 from runner.travel.misfits import DROPPED, Misfit, adapted, gains, misfits, refuse_foreign, refuse_misfits
 from runner.travel.verdicts import compare_steps, refuse_changes
@@ -142,7 +142,8 @@ async def _taken_over(row: RunRow, nonce: str, around: Surroundings) -> tuple[in
     store, run, owner = around.store, row.id, current_owner(lease=around.lease)
     epoch = store.claim(run, owner, around.clock.now(), row.epoch)
     reopened = reopen(store, run)
-    ending = asyncio.gather(kill_leftovers(mark_of(run, nonce), _GRACE))
+    former = row.owner.pid if row.owner is not None and is_alive(row.owner) else None
+    ending = asyncio.gather(kill_leftovers(mark_of(run, nonce), _GRACE, former))
     await _meanwhile(beat_seconds(owner), lambda: store.heartbeat(run, epoch, around.clock.now()), ending)
     return epoch, reopened
 

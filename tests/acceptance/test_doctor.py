@@ -96,8 +96,11 @@ def test_a_run_that_was_cut_off_while_time_went_by_is_whole(folder: Path) -> Non
     write(folder, "held.yaml", HELD)
     with started(folder, "run", "held.yaml", "--run-id", "held", "--events") as run:
         lines_until(run, '"step":"hold"')
-        for _ in range(2):
-            run.send_signal(signal.SIGINT)
+        run.send_signal(signal.SIGINT)
+        assert run.stderr is not None
+        while "once more to stop at once" not in run.stderr.readline():
+            pass
+        run.send_signal(signal.SIGINT)
         assert ended(run).code == 130
     assert doctor(folder, code=0)[-1] == "ok     runs: 5, whole"
 

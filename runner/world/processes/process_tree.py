@@ -82,12 +82,14 @@ class ProcessTree(NamedTuple):
     """Processes that belong together: a program's group, all that bear its marks, what was known of it before.
 
     And those of which `adopts` says so; and the descendants of all these. Where the system has no /proc, the group is
-    all there is.
+    all there is. A process that only bears the marks is `spared`, by its id: an owner has them while it starts a
+    program.
     """
 
     marks: Marks
     leader: int | None = None
     adopts: Callable[[ProcessEntry], bool] = _no_orphan
+    spared: int | None = None
 
     def members(self) -> set[Process]:
         """Those that have not ended."""
@@ -95,7 +97,7 @@ class ProcessTree(NamedTuple):
             group = Process(0, -self.leader) if self.leader else None
             return {group} if group and group.is_alive else set()
         entries = list(living())
-        spared = _own_line(entries)
+        spared = _own_line(entries) | ({self.spared} if self.spared else set())
         roots = {entry.process.id for entry in entries if self._has(entry)}
         found = _with_descendants(roots - spared, entries) - spared
         return {entry.process for entry in entries if entry.process.id in found}

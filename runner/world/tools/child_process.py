@@ -263,9 +263,12 @@ async def end_left(supervisor: Supervisor, grace: float) -> None:
         await end(supervisor.whole_tree(), grace, supervisor.known_left())
 
 
-async def kill_leftovers(mark: str, grace: float) -> int:
-    """End what a dead owner of the run so marked has left, whatever step it belongs to; says how many."""
-    tree = ProcessTree(run_marks(mark))
+async def kill_leftovers(mark: str, grace: float, owner: int | None = None) -> int:
+    """End what a former owner of the run so marked has left, whatever step it belongs to; says how many.
+
+    The process `owner` is let be, if that one still lives: it finds out that the run is not its own any more.
+    """
+    tree = ProcessTree(run_marks(mark), spared=owner)
     found = len(tree.members())
     if found:
         await end(tree, grace)

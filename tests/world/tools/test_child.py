@@ -173,6 +173,16 @@ def test_a_process_in_the_background_that_holds_nothing_lives_on_until_the_run_i
     in_time(scenario())
 
 
+def test_a_former_owner_is_spared_that_bears_the_mark_while_it_starts_a_program(notices: Notices) -> None:
+    async def scenario() -> None:
+        await starting(script(f"setsid sleep 1000 > /dev/null 2>&1 & echo $! > {notices.path}"))
+        process = await notices.process()
+        assert await kill_leftovers(MARK, 5.0, process) == 0
+        await ended_leftovers(process)
+
+    in_time(scenario())
+
+
 def test_what_a_failed_program_left_running_is_ended_with_it(notices: Notices) -> None:
     async def scenario() -> None:
         text = f"sleep 1000 > /dev/null 2>&1 & echo $! > {notices.path}; exit 3"
