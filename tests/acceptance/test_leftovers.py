@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from runner.world.processes.process_tree import children_of, ids, look_up, words_of
-from tests.acceptance.command_line import ended, process, started, wf, write
+from tests.acceptance.command_line import WF, ended, process, started, wf, write
 from tests.torture.trial import until
 
 SOON = 5.0
@@ -207,3 +208,20 @@ def test_orphans_that_have_ended_do_not_stay_as_zombies(tmp_path: Path) -> None:
 
 def zombies_of(parent: int) -> list[int]:
     return [entry.process.id for entry in children_of(parent) if entry.has_ended]
+
+
+def test_what_the_users_shell_had_started_before_it_became_wf_is_let_be(tmp_path: Path) -> None:
+    """Its orphans become children of `wf`'s process as those of the run do; only marks tell them apart."""
+    write(tmp_path, "flow.yaml", flow(f"{ESCAPES['without a parent']}\nread line < up\necho go > gate; read line < up"))
+    for name in ("gate", "up"):
+        os.mkfifo(tmp_path / name)
+    own = "(read go < gate; setsid sh -c 'echo $$ > told; echo up > up; exec sleep 1000' &) &"
+    with told(tmp_path) as next_one:
+        command = f"{own} exec {WF} run flow.yaml --run-id r"
+        with subprocess.Popen(["sh", "-c", command], cwd=tmp_path, stderr=subprocess.DEVNULL) as run:
+            of_the_run = next_one()
+            (tmp_path / "up").write_text("up\n", encoding="utf-8")
+            of_the_user = next_one()
+            assert run.wait(60) == 0
+        assert has_ended(of_the_run)
+        assert not has_ended(of_the_user, 0)

@@ -56,8 +56,9 @@ class Supervisor:
     """Knows the programs of one run that this process drives.
 
     `run` marks them, with the `epoch` of its lease; `mask` hides secrets in their arguments. With `whole`,
-    this process has nothing to do but to drive the run: orphans become its children, so that none gets away. With
-    `guarded`, a guardian ends all if this process is killed.
+    this process has nothing to do but to drive the run: orphans become its children, so that none gets away; unless a
+    shell with children has become this process, whose orphans are the user's. With `guarded`, a guardian ends all if
+    this process is killed.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Supervisor:
         self._mask = mask
         self._epoch = epoch
         self._whole = whole
+        self._adopts = False
         self._guarded = guarded
         self._guardian: Guardian | None = None
         self._count = 0
@@ -95,13 +97,14 @@ class Supervisor:
         self._under_way.append(program)
 
     def _prepare(self) -> None:
+        has_strangers = self._whole and bool(children_of(os.getpid()))
         if self._guarded:
             self._guardian = Guardian.start(
                 *limit_marks.whole_epoch(self._run, self._epoch), f"{VARIABLE}={self._run}.{self._epoch}."
             )
-        if self._whole:  # the guardian is among those: it is none of what is left
+        if self._whole and not has_strangers:  # the guardian may be a child: it is none of what is left
             self._before = {entry.process for entry in children_of(os.getpid())}
-            self._whole = adopt_orphans()
+            self._adopts = adopt_orphans()
 
     def tree_of(self, program: Program) -> ProcessTree:
         """The program's own process, and all that it has started."""
@@ -110,12 +113,12 @@ class Supervisor:
         return ProcessTree(marks, program.leader or None, self._is_orphan if self._is_alone(program) else _nothing)
 
     def _is_alone(self, program: Program) -> bool:
-        return self._whole and self._under_way == [program] and not self._left
+        return self._adopts and self._under_way == [program] and not self._left
 
     def whole_tree(self) -> ProcessTree:
         """Everything of the run that is left."""
         marks = Marks(*limit_marks.whole_epoch(self._run, self._epoch), (f"{VARIABLE}={self._run}.{self._epoch}.",))
-        return ProcessTree(marks, None, self._is_orphan if self._whole else _nothing)
+        return ProcessTree(marks, None, self._is_orphan if self._adopts else _nothing)
 
     def _is_orphan(self, entry: ProcessEntry) -> bool:
         """Whether a child of this process was handed to it, and nobody knows yet what left it."""
@@ -137,8 +140,8 @@ class Supervisor:
         """
         if Process(0, -program.leader).is_alive:
             return False
-        if not self._whole:
-            return True
+        if not self._adopts:
+            return not (self._whole and self.tree_of(program).members())
         try:
             os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         except ChildProcessError:
@@ -162,7 +165,7 @@ class Supervisor:
 
     def reap(self) -> None:
         """Let orphans go that have ended: who started them will not ask."""
-        if not (self._whole and self._count):
+        if not (self._adopts and self._count):
             return
         with suppress(ChildProcessError):
             ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
