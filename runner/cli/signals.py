@@ -22,6 +22,12 @@ GRACE = 10.0
 PATIENCE = 1.0
 """Seconds that the event loop has to hear of a second signal; the process ends without it then."""
 
+PARTING = 5.0
+"""Seconds that a run has after a second signal to end what runs and to be recorded as paused; as above."""
+
+_AT_ONCE = 2
+"""How many signals stop a run at once."""
+
 _RESET_AT_NEXT = 0x8000_0000
 """SA_RESETHAND, sigaction(2): the kernel goes back to the default action as it delivers a signal."""
 
@@ -42,6 +48,7 @@ class Signals:
         self._stop_run: Callable[[], None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._arrived = self._heard = 0
+        self._is_over = False
 
     def heed(self) -> None:
         """Listen, from before the run is there: asyncio itself would cancel what is only about to drive it."""
@@ -59,6 +66,7 @@ class Signals:
 
     def pass_over(self) -> None:
         """Listen no more; pass over further signals, once a run that was to stop has stopped: it is only told of."""
+        self._is_over = True
         for number in SIGNALS:
             if self.exit_code is not None:
                 signal.signal(number, signal.SIG_IGN)
@@ -69,7 +77,8 @@ class Signals:
     def _arrive(self, number: int, _frame: FrameType | None) -> None:
         """Runs between two instructions of whatever the process is doing; the kernel would end it at the next signal.
 
-        The loop is told. Where it does not hear of a second signal in time, the process ends as it is.
+        The loop is told. Where it does not hear of a second signal in time, or the run does not stop in time, the
+        process ends as it is; with a third signal at once.
         """
         signal.signal(number, self._arrive)
         end_at_next(number)
@@ -77,10 +86,11 @@ class Signals:
         self._arrived += 1
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._hear, code)
-        if self._arrived > 1:
-            deaf = threading.Timer(PATIENCE, self._end_if_deaf, (self._arrived, code))
-            deaf.daemon = True
-            deaf.start()
+        if self._arrived > _AT_ONCE:
+            os._exit(code)
+        if self._arrived == _AT_ONCE:
+            _later(PATIENCE, self._end_if_deaf, code)
+            _later(PARTING, self._end_if_not_over, code)
 
     def _hear(self, code: int) -> None:
         self._heard += 1
@@ -90,9 +100,19 @@ class Signals:
         if self._stop_run is not None:
             self._stop_run()
 
-    def _end_if_deaf(self, arrived: int, code: int) -> None:
-        if self._heard < arrived:
+    def _end_if_deaf(self, code: int) -> None:
+        if self._heard < _AT_ONCE:
             os._exit(code)
+
+    def _end_if_not_over(self, code: int) -> None:
+        if not self._is_over:
+            os._exit(code)
+
+
+def _later(seconds: float, work: Callable[[int], None], code: int) -> None:
+    timer = threading.Timer(seconds, work, (code,))
+    timer.daemon = True
+    timer.start()
 
 
 def end_at_next(number: int) -> None:

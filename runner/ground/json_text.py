@@ -10,9 +10,14 @@ from runner.ground.json_value import Json
 from runner.ground.plain import one_line
 
 MAX_DEPTH = 100
+
+MAX_VALUES = 500_000
+"""Values that a text may hold: more would keep the interpreter busy for a second and longer, in whatever thread."""
+
 _SMALLEST, _LARGEST = -(2**63), 2**63 - 1
 _LONGEST_NUMBER = 30
 _LONGEST_KEY = 80
+_TEXTS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _HALF_A_PAIR = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 
 
@@ -23,8 +28,10 @@ class NotJson(ValueError):
 def parse_json(text: str) -> Json:
     """The value of a JSON text.
 
-    Raises NotJson, also for NaN, repeated keys, integers past 64 bits, half of a character pair, deep nesting.
+    Raises NotJson, also for NaN, repeated keys, integers past 64 bits, half of a character pair, deep nesting, and
+    more than MAX_VALUES values.
     """
+    _refuse_many(text)
     try:
         value = json.loads(
             text, parse_constant=_constant, parse_int=_integer, parse_float=_fraction, object_pairs_hook=_unique
@@ -38,6 +45,16 @@ def parse_json(text: str) -> Json:
     if text.count("[") + text.count("{") > MAX_DEPTH:
         check_depth(value)
     return value
+
+
+def _refuse_many(text: str) -> None:
+    """Count what begins a value, without reading any: within texts too, unless those make the difference."""
+    if _count(text) > MAX_VALUES and _count(_TEXTS.sub("", text)) > MAX_VALUES:
+        raise NotJson(f"it holds more than {MAX_VALUES:,} values; let the program that gives it give less, or text")
+
+
+def _count(text: str) -> int:
+    return text.count(",") + text.count("[") + text.count("{")
 
 
 def _check_characters(value: Json) -> None:

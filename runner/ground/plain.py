@@ -28,6 +28,8 @@ _INVISIBLE = re.compile(
 
 _IN_JSON = re.compile(rf"[\x00-\x08\x0b-\x1f\x7f-\x9f{_UNSEEN}]")
 
+_PRINTABLE = bytes(range(0x20, 0x7F)) + b"\n\t"
+
 _COMMAND = re.compile(r"^(\s*:)(?=:)|(#)(?=#(?:vso)?\[)", re.MULTILINE)
 """Where lines become commands of a CI's runner: `::` at the beginning after blanks, `##[` and `##vso[` anywhere."""
 
@@ -37,7 +39,14 @@ def plain(text: str) -> str:
 
     Joiners and selectors stay where emoji and scripts need them.
     """
+    if _is_printable(text):
+        return text
     return _INVISIBLE.sub(_made_visible, _CONTROLS.sub("", _SEQUENCE.sub("", text).replace("\r\n", "\n")))
+
+
+def _is_printable(text: str) -> bool:
+    """Whether all of it is printable ASCII, newlines and tabs: most text is, and the patterns take long with much."""
+    return text.isascii() and not text.encode().translate(None, _PRINTABLE)
 
 
 def _made_visible(found: re.Match[str]) -> str:
@@ -46,7 +55,11 @@ def _made_visible(found: re.Match[str]) -> str:
 
 def commanding_nothing(text: str) -> str:
     """The text with a blank in what the runner of GitHub Actions, or of Azure, would take for a command of its own."""
-    return _COMMAND.sub(r"\g<0> ", text)
+    return _COMMAND.sub(r"\g<0> ", text) if _may_command(text) else text
+
+
+def _may_command(text: str) -> bool:
+    return "::" in text or "##" in text
 
 
 def one_line(text: str, longest: int = 100) -> str:
@@ -76,7 +89,9 @@ def _without_last_word(text: str) -> str:
 
 def harmless_json(text: str) -> str:
     """JSON text that means the same and steers nothing: its strings have such characters, and `##[`, as escapes."""
-    escaped = _IN_JSON.sub(lambda found: json.dumps(found.group())[1:-1], text)
+    escaped = text if _is_printable(text) else _IN_JSON.sub(lambda found: json.dumps(found.group())[1:-1], text)
+    if not _may_command(escaped):
+        return escaped
     return _COMMAND.sub(lambda found: "\\u0023" if found[2] else found.group(), escaped)
 
 

@@ -29,9 +29,10 @@ def handlers() -> Iterator[None]:
 
 BUSY = """
 import asyncio, itertools
-from runner.cli.signals import Signals
+from runner.cli import signals as module
 
-signals = Signals()
+module.PARTING = {parting}
+signals = module.Signals()
 
 async def work():
     signals.heed()
@@ -50,6 +51,12 @@ IN_PYTHON = """
         pass
 """
 IN_C = "sum(itertools.repeat(0))"
+NEVER_OVER = """
+    for times in 1, 2, 3:
+        while signals._heard < times:
+            await asyncio.sleep(0)
+        print("heard", flush=True)
+"""
 NOT_BUSY = """
     for times in 1, 2:
         while signals._heard < times:
@@ -59,9 +66,9 @@ NOT_BUSY = """
 
 
 @contextmanager
-def at_work(busy: str) -> Iterator[subprocess.Popen[str]]:
+def at_work(busy: str, parting: float = 2.0) -> Iterator[subprocess.Popen[str]]:
     """A process that listens for signals, and whose event loop has something to do."""
-    argv = [sys.executable, "-c", BUSY.format(busy=busy)]
+    argv = [sys.executable, "-c", BUSY.format(busy=busy, parting=parting)]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT) as process:
         try:
             assert line_of(process) == "begun"
@@ -123,3 +130,23 @@ def test_a_signal_still_interrupts_a_command_whose_run_ended_by_itself() -> None
     Signals().pass_over()
     with pytest.raises(KeyboardInterrupt):
         signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_run_that_hears_the_second_signal_and_does_not_stop_is_ended(number: signal.Signals) -> None:
+    """A loop that hears may still have more to do than anybody waits for."""
+    with at_work(NEVER_OVER) as process:
+        for _ in range(2):
+            process.send_signal(number)
+            assert line_of(process) == "heard"
+        assert process.wait(PATIENCE) == SIGNALS[number]
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_the_third_signal_ends_a_process_at_once(number: signal.Signals) -> None:
+    with at_work(NEVER_OVER.replace("1, 2, 3", "1, 2, 3, 4"), parting=1e6) as process:
+        for _ in range(2):
+            process.send_signal(number)
+            assert line_of(process) == "heard"
+        process.send_signal(number)
+        assert process.wait(PATIENCE) == SIGNALS[number]

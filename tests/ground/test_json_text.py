@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from runner.ground.json_text import MAX_DEPTH, NotJson, _unique, parse_json
+from runner.ground.json_text import MAX_DEPTH, MAX_VALUES, NotJson, _unique, parse_json
 from runner.ground.plain import one_line
 
 VALUES = some.recursive(
@@ -102,3 +102,21 @@ def test_half_of_a_character_pair_is_refused(text: str) -> None:
 
 def test_a_whole_pair_is_one_character() -> None:
     assert parse_json('"\\ud83d\\ude00"') == "\N{GRINNING FACE}"
+
+
+@pytest.mark.parametrize(
+    "text", ["[" + "0," * MAX_VALUES + "0]", "[" + "[]," * MAX_VALUES + "0]", '[{"a":' * MAX_VALUES]
+)
+def test_more_values_than_anybody_waits_for_are_refused_before_they_are_read(text: str) -> None:
+    with pytest.raises(NotJson, match=f"it holds more than {MAX_VALUES:,} values; let the program"):
+        parse_json(text)
+
+
+@pytest.mark.parametrize("inner", [",", "[", "{", '\\",', "\\\\\\n[,"])
+def test_what_stands_in_a_text_is_no_value(inner: str) -> None:
+    text = inner * (MAX_VALUES + 1)
+    assert parse_json(f'["{text}", 1]')[1] == 1
+
+
+def test_as_many_values_as_are_taken() -> None:
+    assert len(parse_json("[" + "0," * (MAX_VALUES - 2) + "0]")) == MAX_VALUES - 1

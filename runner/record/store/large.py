@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from itertools import islice
 from typing import Any
@@ -26,7 +26,13 @@ _SMALL = frozenset({int, float, bool, type(None)})
 """Types whose values are never large: a long list of numbers is passed over quickly."""
 
 _FEW = 16
-"""Parts of a value with more of them that are looked at before it is written to learn how large it is."""
+"""Parts of a value that are looked at before it is written to learn how large it is, where it has more of them."""
+
+_TOGETHER = 400
+"""Parts of a value that are looked at in one piece: a million small ones would take seconds one by one."""
+
+_LOOKS = 64
+"""Parts of several values that are looked at before they are written."""
 
 _REFERENCE = re.compile(MARK + rb"([0-9a-f]{64})")
 
@@ -85,10 +91,24 @@ def take_apart(value: Any, apart: dict[str, Any], deepest: int = DEEPEST) -> Any
     if isinstance(value, msgspec.Struct):
         value = msgspec.to_builtins(value)
     if isinstance(value, dict):
-        return {key: lightened(inner, apart, deepest) for key, inner in value.items()}
+        return dict(zip(value, _all_lightened(list(value.values()), apart, deepest), strict=True))
     if isinstance(value, list | tuple):
-        return [inner if type(inner) in _SMALL else lightened(inner, apart, deepest) for inner in value]
+        return _all_lightened(value, apart, deepest)
     return value
+
+
+def _all_lightened(values: Sequence[Any], apart: dict[str, Any], deepest: int, together: int = _TOGETHER) -> list[Any]:
+    """Each as `lightened`; several that are small together are so each, and are looked at in one piece."""
+    light: list[Any] = []
+    for start in range(0, len(values), together):
+        several = values[start : start + together]
+        if not outweighs(several, LARGE, _LOOKS) and len(encode(several)) < LARGE:
+            light += several
+        elif together > _FEW:
+            light += _all_lightened(several, apart, deepest, _FEW)
+        else:
+            light += [inner if type(inner) in _SMALL else lightened(inner, apart, deepest) for inner in several]
+    return light
 
 
 def lightened(value: Any, apart: dict[str, Any], deepest: int = DEEPEST) -> Any:

@@ -51,8 +51,8 @@ class Lines:
 def event_lines(commit: Commit) -> Iterable[str]:
     """A commit's events as JSON, each with its number and its time: `{"seq", "at", "run", "type", …}`."""
     for seq, event in enumerate(commit.events, commit.first):
-        content = {"seq": seq, "at": commit.at, "run": commit.run, **msgspec.to_builtins(event)}
-        yield harmless_json(msgspec.json.encode(content).decode())
+        head = msgspec.json.encode({"seq": seq, "at": commit.at, "run": commit.run})
+        yield harmless_json((head[:-1] + b"," + msgspec.json.encode(event)[1:]).decode())
 
 
 class Teller:

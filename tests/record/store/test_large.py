@@ -20,7 +20,7 @@ from runner.record.history import read_table, states
 from runner.record.store import form, large, statements
 from runner.record.store.contract import Rows, Snapshot, Store
 from runner.record.store.form import JSON, NEWEST, UNREADABLE, ZLIB, Form, compressed, expanded, needed, read, write
-from runner.record.store.large import DEEPEST, LARGE, Fetch, encode, put_together, take_apart
+from runner.record.store.large import DEEPEST, LARGE, Fetch, encode, lightened, put_together, take_apart
 from runner.record.store.sqlite import SqliteStore, open_store
 from tests.record.store.conftest import FORMS, Opener
 from tests.record.store.samples import DEFINITION, OWNER, begin, first, record
@@ -307,3 +307,16 @@ def opened(path: Path, how: Form | None = None) -> SqliteStore:
     assert isinstance(store, SqliteStore)
     store.save_definition(DEFINITION)
     return store
+
+
+@given(st.lists(json_values, max_size=40), st.integers(0, 500))
+def test_what_becomes_of_a_value_depends_on_nothing_around_it(values: list[Json], more: int) -> None:
+    values += [0] * more
+    apart: dict[str, Json] = {}
+    one_by_one: dict[str, Json] = {}
+
+    together = take_apart(values, apart)
+    alone = [lightened(value, one_by_one) for value in values]
+
+    assert encode(together) == encode(alone)
+    assert apart.keys() == one_by_one.keys()
