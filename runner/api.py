@@ -17,7 +17,7 @@ from runner.ground.clock import SystemClock
 from runner.ground.json_value import Json
 from runner.record.store.sqlite import memory_store, open_store
 from runner.workflow.model import Loaded
-from runner.world.providers.scripted import read_script
+from runner.world.providers.scripted import Script, read_script, script_of
 
 __all__ = ["Loaded", "RunResult", "arun", "load", "run"]
 
@@ -38,7 +38,7 @@ async def arun(  # noqa: PLR0913 - what a command line may say, each by its name
     workflow: str | Path | Loaded,
     inputs: Mapping[str, Json] | None = None,
     *,
-    mock: str | Path | None = None,
+    mock: str | Path | Mapping[str, Json] | None = None,
     models: Mapping[str, str] | None = None,
     allow: Mapping[str, Sequence[str]] | None = None,
     answers: Mapping[str, str] | None = None,
@@ -48,14 +48,15 @@ async def arun(  # noqa: PLR0913 - what a command line may say, each by its name
 ) -> RunResult:
     """Run a workflow until it ends, or until only a person or a time beyond `wait_limit` (s) can go on: `paused`.
 
-    `mock` is a file of scripted replies, `models` other models by alias, `answers` those of people by step, as they
-    are typed. `allow` is for a workflow given by its path. Without `db`, a SQLite file, nothing is kept.
+    `mock` is a file of scripted replies, or what such a file holds; `models` other models by alias, `answers` those of
+    people by step, as they are typed. `allow` is for a workflow given by its path. Without `db`, a SQLite file, nothing
+    is kept.
     A run that fails is a result, no error. So is an answer that does not fit: the result's `refused` says why.
 
     Raises InvalidWorkflow; UsageError for inputs, models or answers that the workflow does not have (no run is made);
     StoreError.
     """
-    script = None if mock is None else read_script(Path(mock))
+    script = None if mock is None else _script(mock)
     prepared = _prepared(workflow, inputs or {}, RunOptions(models or {}, allow or {}, script, run=run_id))
     refuse_unknown_answers(prepared.loaded.workflow, answers or {})
     store = memory_store() if db is None else open_store(Path(db))
@@ -64,6 +65,10 @@ async def arun(  # noqa: PLR0913 - what a command line may say, each by its name
         return await start(prepared, Surroundings(store, audience, wait_limit=wait_limit))
     finally:
         store.close()
+
+
+def _script(mock: str | Path | Mapping[str, Json]) -> Script:
+    return read_script(Path(mock)) if isinstance(mock, str | Path) else script_of(mock)
 
 
 def _prepared(workflow: str | Path | Loaded, inputs: Mapping[str, Json], choices: RunOptions) -> Prepared:

@@ -22,9 +22,9 @@ FLOORS = {
         "language": "reference pattern expression template source schema",
         "workflow": """model signature fingerprint inputs programs python_files loader_variables compiler
             permission_hints analysis""",
-        "record": """events event_schema address reducers run_state open_states edits node_records rewriting rewinding
-            answers
-            merging frames fold store projection snapshot history retention definitions soundness""",
+        "record": """events event_schema address cues reducers run_state open_states edits node_records
+            rewriting rewinding answers merging frames fold store projection snapshot history retention
+            definitions soundness""",
         "world": "processes calls program_exits secrets providers tools",
         "nodes": "contract leaves conversation composites",
         "engine": """loading run_options takeover surroundings heartbeat recorder scheduler executor stop tasks inbox

@@ -21,7 +21,7 @@ from runner.ground.json_value import Json
 from runner.record.address import ROOT
 from runner.travel.forks import Changes, fork, retry
 from runner.travel.resuming import resume
-from runner.world.providers.scripted import read_script
+from runner.world.providers.scripted import Script, read_script
 
 WHOLE = "a key's whole value; wf state RUN@N lists the states there, and what they hold"
 
@@ -30,6 +30,7 @@ Examples:
   wf resume last
   wf resume 0mwsi --no-input --json
   wf resume last --model fast=ollama/llama3.2
+  wf resume last --mock more.yaml             # a scripted reply was missing
   wf resume last -i token=s3cret-w0rd         # a secret input is needed again
   wf resume last --workflow changed.yaml      # what has not begun yet may be different there
 """
@@ -76,16 +77,18 @@ _changing_options = together(
     "--workflow", "changed", metavar="FILE", help="Go on with this file, if all that has begun is the same there."
 )
 @click.option("--model", "models", multiple=True, metavar="ALIAS=MODEL", help="Another model from now on.")
+@click.option("--mock", metavar="FILE", help="Scripted replies from now on, in the place of models.")
 @click.option("--answer", "answers", multiple=True, metavar="STEP=VALUE", help="Answer a person's question beforehand.")
 @waiting_options
 @driving_options
 def wf_resume(run: str, changed: str | None, db: str | None, **given: Any) -> int:
     """Go on with RUN (its id, the beginning of it, or `last`) from its last recorded event."""
     manner = msgspec.convert(given, Manner)
-    secrets, models = _secrets(given), _models(given)
+    secrets, models, script = _secrets(given), _models(given), _script(given)
     with writing(db, durability(given["durable"])) as store:
         row = find_run(store, run)
-        return drive(store, partial(resume, row.id, secrets, changed=changed or "", models=models), manner)
+        work = partial(resume, row.id, secrets, changed=changed or "", models=models, script=script)
+        return drive(store, work, manner)
 
 
 @click.command("fork", epilog=FORK)
@@ -130,10 +133,14 @@ def _models(given: dict[str, Any]) -> dict[str, str]:
     return parse_pairs(given["models"], "--model ALIAS=MODEL")
 
 
+def _script(given: dict[str, Any]) -> Script | None:
+    return read_script(Path(given["mock"]), given["mock"]) if given["mock"] else None
+
+
 def _changes(given: dict[str, Any], edits: tuple[str, ...] = ()) -> Changes:
     """What the options change. Raises UsageError."""
     states, inputs = _edits(edits)
-    script = read_script(Path(given["mock"])) if given["mock"] else None
+    script = _script(given)
     run = checked_run_id(given["run_id"])
     choices = RunOptions(_models(given), parse_allowed(given["allowed"]), script, run=run)
     return Changes(states, inputs, given["changed"] or "", choices, _secrets(given))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import click
 
@@ -10,15 +11,18 @@ from runner.cli.complaining import problem_json
 from runner.cli.options import offer_flows, parse_allowed
 from runner.cli.speaking import annotate, say, tell, tell_json
 from runner.engine.loading import load_workflow
+from runner.engine.run_options import unused_replies
 from runner.ground.errors import EXIT_COMPLETED, EXIT_USAGE, InvalidWorkflow, Problem
 from runner.ground.resources import data
 from runner.seeing.diagram import mermaid, sketch
 from runner.workflow.model import Input
+from runner.world.providers.scripted import read_script
 
 VALIDATE = """\b
 Examples:
   wf validate flow.yaml
   wf validate flows/*.yaml --strict           # warnings count as errors
+  wf validate flow.yaml --mock flow.mock.yaml # its scripted replies too
   wf validate flow.yaml --format github       # annotations in GitHub Actions
 """
 
@@ -34,19 +38,23 @@ Examples:
 @click.argument("flows", nargs=-1, required=True, shell_complete=offer_flows)
 @click.option("--strict", is_flag=True, help="Warnings count as errors.")
 @click.option("--allow", "allowed", multiple=True, metavar="KIND:VALUE", help="As `wf run --allow`.")
+@click.option("--mock", metavar="FILE", help="Check this mock file too.")
 @click.option("--format", "form", type=click.Choice(["text", "json", "github"]), default="text", help="How to print.")
-def wf_validate(flows: tuple[str, ...], strict: bool, allowed: tuple[str, ...], form: str) -> int:
+def wf_validate(flows: tuple[str, ...], strict: bool, allowed: tuple[str, ...], mock: str | None, form: str) -> int:
     """Check FLOWS: exit 0 when all can run, 2 when one can't."""
-    found = {flow: _problems(flow, allowed) for flow in flows}
+    found = {flow: _problems(flow, allowed, mock) for flow in flows}
     _print(found, form)
     problems = [problem for several in found.values() for problem in several]
     wrong = any(problem.severity == "error" or strict for problem in problems)
     return EXIT_USAGE if wrong else EXIT_COMPLETED
 
 
-def _problems(flow: str, allowed: tuple[str, ...]) -> tuple[Problem, ...]:
+def _problems(flow: str, allowed: tuple[str, ...], mock: str | None) -> tuple[Problem, ...]:
     try:
-        return load_workflow(flow, parse_allowed(allowed)).warnings
+        loaded = load_workflow(flow, parse_allowed(allowed))
+        if mock is None:
+            return loaded.warnings
+        return (*loaded.warnings, *unused_replies(loaded.workflow, read_script(Path(mock), mock)))
     except InvalidWorkflow as error:
         return error.problems
 

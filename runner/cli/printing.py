@@ -28,8 +28,8 @@ from runner.travel.verdicts import table
 
 EXITS = {"completed": EXIT_COMPLETED, "failed": EXIT_FAILED, "paused": EXIT_PAUSED, "cancelled": EXIT_CANCELLED}
 
-KINDS = {"person": human.KIND.verb, "timer": wait.KIND.verb, "signal": "signal"}
-"""What a step waits for: a person (`human`), a time (`wait`), a signal."""
+KINDS = {"person": human.KIND.verb, "timer": wait.KIND.verb, "signal": "signal", "mock": "mock"}
+"""What a step waits for: a person (`human`), a time (`wait`), a signal, a scripted reply (`mock`)."""
 
 
 def command_for(run: str, waiting: StepWaiting, secrets: Sequence[str] = ()) -> str:
@@ -39,6 +39,8 @@ def command_for(run: str, waiting: StepWaiting, secrets: Sequence[str] = ()) -> 
     """
     if waiting.signals:
         return signal_command(run, next(iter(waiting.signals.values())), secrets)
+    if waiting.kind == "mock":
+        return mock_command(run, secrets)
     if waiting.kind != "person":
         return resume_command(run, secrets)
     value, options = example_answer(waiting), ["--resume", *_secret_words(secrets), *database_words()]
@@ -49,6 +51,11 @@ def command_for(run: str, waiting: StepWaiting, secrets: Sequence[str] = ()) -> 
 def signal_command(run: str, name: str, secrets: Sequence[str] = ()) -> str:
     """The command that sends a signal that a step waits for."""
     return shlex.join(["wf", "signal", run, name, "--resume", *_secret_words(secrets), *database_words()])
+
+
+def mock_command(run: str, secrets: Sequence[str] = ()) -> str:
+    """The command that goes on with a run once there are more scripted replies."""
+    return shlex.join(["wf", "resume", run, "--mock", "FILE", *_secret_words(secrets), *database_words()])
 
 
 def resume_command(run: str, secrets: Sequence[str] = ()) -> str:
@@ -131,6 +138,9 @@ def _say_waiting(result: RunResult) -> None:
             if waiting.choices:
                 say(f"  one of: {', '.join(map(as_typed, waiting.choices))}")
             say(f"  {command_for(result.run, waiting, result.secrets)}")
+        if waiting.kind == "mock":
+            say(f"{waiting.step} waits for a scripted reply: {one_line(waiting.prompt, 300)}")
+            say(f"  {mock_command(result.run, result.secrets)}")
         for name in waiting.signals.values():
             say(f"{waiting.step} waits for the signal '{name}'")
             say(f"  {signal_command(result.run, name, result.secrets)}")

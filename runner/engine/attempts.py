@@ -14,7 +14,7 @@ from runner.engine.scheduler.happenings import AttemptEnded, Happening
 from runner.engine.tasks import Tasks
 from runner.ground.errors import StoreError
 from runner.record.events import AnyEvent, Printed, RunEnded, RunPaused, StepEnded
-from runner.record.run_state import Step
+from runner.record.run_state import Step, cue_keys_of
 from runner.world.calls import Attempt, Printout
 from runner.world.program_exits import was_asked_to_end
 from runner.world.tools.child_process import end_left
@@ -45,9 +45,10 @@ class Attempts:
             node=step.node,
             agent=step.agent,
             number=step.attempt,
-            turn=step.turn,
             call=call_of(live, step),
             permissions=live.permissions(live.frame_of(step)),
+            cue=step.cue,
+            cue_keys=cue_keys_of(step) if self._executor.script is not None else (),
             timeout=attempt_timeout(live, step),
         )
         printout = self._printouts[step.path] = Printout()

@@ -16,6 +16,7 @@ from runner.world.calls import (
     CallFailed,
     Context,
     ModelCall,
+    NoReply,
     Outcome,
     Performer,
     Printout,
@@ -90,6 +91,8 @@ def _revealed(attempt: Attempt, secrets: Secrets) -> Attempt:
 def _masked(outcome: Outcome, secrets: Secrets) -> Outcome:
     if not secrets.any:
         return outcome
+    if isinstance(outcome, NoReply):
+        return NoReply(secrets.mask(outcome.message))
     output = secrets.mask(outcome.output)
     usage = outcome.usage and replace(outcome.usage, model=secrets.mask(outcome.usage.model))
     if isinstance(outcome, CallDone):

@@ -13,6 +13,8 @@ ROOT = ""
 """The address of the run itself: a step whose frames are the workflow's bodies, as a called workflow's are."""
 
 _ATTEMPT = re.compile(r"~\d+")
+_VISIT = re.compile(r"#\d+")
+_OWN_VISIT = re.compile(r"#\d+$")
 _BELOW = re.compile(r"(?<=.)[/\[]")
 _ITEM = re.compile(r"\[\d+\]")
 _SEGMENT = re.compile(r"(?P<name>[^#~\[\]]*)(?:#(?P<visit>\d+))?(?:~(?P<attempt>\d+))?(?P<items>(?:\[.*)?)")
@@ -81,6 +83,16 @@ def without_slash(address: str) -> str:
 def without_attempts(address: str) -> str:
     """An address as it is in the first attempt of the composites around it: `fan/scan` of `fan~2/scan`."""
     return _ATTEMPT.sub("", address)
+
+
+def first_visit(address: str) -> str:
+    """The address of the first visit of a step's own node, in the same frame: `p#2/ask` of `p#2/ask#3`."""
+    return _OWN_VISIT.sub("", address)
+
+
+def any_visit(address: str) -> str:
+    """The address of a step where every node in it is visited for the first time: `p/ask` of `p#2/ask#3`."""
+    return _VISIT.sub("", address)
 
 
 def is_inside(address: str, other: str) -> bool:

@@ -247,13 +247,14 @@ class StepRemembered(Event, frozen=True, tag="step_remembered"):
 
 
 class StepWaiting(Event, frozen=True, tag="step_waiting"):
-    """A step waits for a person, a time or a signal. `until` is in epoch seconds; None waits without end.
+    """A step waits for a person, a time, a signal, or a scripted reply that is missing (`mock`).
 
+    `until` is in epoch seconds; None waits without end. `prompt` is what a person is asked, or which reply is missing.
     `times` (epoch s) and `signals` (names) are what a wait is for, by the key that its output tells.
     """
 
     step: str
-    kind: Literal["person", "timer", "signal"]
+    kind: Literal["person", "timer", "signal", "mock"]
     until: float | None = None
     prompt: str = ""
     choices: tuple[Json, ...] = ()

@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 
 from runner.ground.json_value import Json
-from runner.record.address import ROOT, without_attempts
+from runner.record.address import ROOT
+from runner.record.cues import next_cue
 from runner.record.edits import adapt
 from runner.record.events import (
     TIMED_OUT,
@@ -41,7 +42,7 @@ from runner.record.node_records import arrived, ended
 from runner.record.reducers import ReducerError, State, contribute
 from runner.record.rewinding import rewind
 from runner.record.rewriting import hide
-from runner.record.run_state import Child, Frame, Invocation, Nodes, RunState, Step
+from runner.record.run_state import Child, Frame, Invocation, Nodes, RunState, Step, cue_keys_of
 
 IMPOSSIBLE = (LookupError, AssertionError, TypeError, AttributeError, ValueError, ReducerError, RecursionError)
 """What folding raises on events that do not follow from those before."""
@@ -225,25 +226,19 @@ def _begin(run: RunState, step: Step, attempt: int, *, again: bool) -> None:
     if step.path not in run.running:
         run.running[step.path] = None
         run.count_running(step, 1)
-    scripted = run.options.get("mock") is not None
-    if scripted and not again and (step.agent or step.frame is not None):
-        _take_turn(run, step)
-
-
-def _take_turn(run: RunState, step: Step) -> None:
-    """Which of the scripted replies an attempt is given: that of its step, its node, or its agent."""
-    asker = without_attempts(step.path if step.frame is not None else step.owner)
-    step.turn = (_count(run, f"step:{asker}"), _count(run, f"node:{step.node}"), _count(run, f"agent:{step.agent}"))
-
-
-def _count(run: RunState, key: str) -> int:
-    before = run.asked.get(key, 0)
-    run.asked[key] = before + 1
-    return before
+    mock = run.options.get("mock")
+    if mock is not None and not again:
+        step.cue = next_cue(cue_keys_of(step), mock["replies"], run.replies)
+        if step.cue is not None:
+            run.replies[step.cue.key] = step.cue.number + 1
 
 
 def _step_waiting(run: RunState, event: StepWaiting) -> None:
     step = run.steps[event.step]
+    if event.kind == "mock":
+        run.halt(step)
+        if step.cue is not None:  # what was not there was not given
+            run.replies[step.cue.key] -= 1
     step.waiting = event
     run.waiting[event.step] = None
     if step.frame is not None:

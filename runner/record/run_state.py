@@ -8,6 +8,7 @@ import msgspec
 
 from runner.ground.json_value import Json
 from runner.record.address import ROOT
+from runner.record.cues import Cue, cue_keys
 from runner.record.events import Branches, Ending, RunStarted, RunStatus, StepWaiting, Usage, Write
 from runner.record.reducers import State
 
@@ -107,7 +108,7 @@ class Step(msgspec.Struct):
     attempt: int = 0
     failures: int = 0
     agent: str = ""
-    turn: tuple[int, int, int] = (0, 0, 0)
+    cue: Cue | None = None
     waiting: StepWaiting | None = None
     retry_at: float | None = None
     retry_wait: float = 0.0
@@ -129,6 +130,11 @@ class Step(msgspec.Struct):
     def detached(self) -> bool:
         """The step has ended, and left children running: `base` is what further ones start from."""
         return self.base is not None
+
+
+def cue_keys_of(step: Step) -> tuple[str, ...]:
+    """The keys of a mock file that a step's call may have replies under."""
+    return cue_keys(step.path, step.node, step.agent, is_own=step.frame is not None)
 
 
 class RunState:
@@ -158,7 +164,7 @@ class RunState:
         self.retrying: dict[str, None] = {}
         self.waiting: dict[str, None] = {}
         self.homes: dict[str, None] = {}
-        self.asked: dict[str, int] = {}
+        self.replies: dict[str, int] = {}
         self.total_steps = 0
         self.active = 0.0
         self.tokens = 0

@@ -17,14 +17,20 @@ from runner.record.run_state import Child, Frame, Invocation, Nodes, RunState, S
 
 Thing = TypeVar("Thing")
 
-VERSION = 2
-"""The version of this format. Of version 1 steps did not say whether they are composites; a newer one is refused."""
+VERSION = 3
+"""The version of this format; a newer one is refused.
+
+Of version 1 steps did not say whether they are composites; of version 2 scripted replies were counted otherwise.
+"""
 
 FLOOR = 8 * 1024
 """Bytes of events below which no snapshot is worth its transaction."""
 
 _APART = ("steps", "frames", "started", "final")
 """What of a run is not plain JSON, or no longer wanted."""
+
+_OLD = "asked"
+"""How versions 1 and 2 counted scripted replies."""
 
 _UNREADABLE = (msgspec.MsgspecError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
 """What reading raises when the JSON is not what was written."""
@@ -80,7 +86,7 @@ def decode_state(written: Json, what: str = "a snapshot") -> RunState:
         if version > VERSION:
             raise StoreError(f"{what} was written by a newer wf", "update wf to read it")
         run = _read(msgspec.convert(written, _Written))
-        if version < VERSION:
+        if version == 1:
             _complete(run)
     except _UNREADABLE as error:
         raise StoreError(f"{what} is damaged", "`wf doctor` shows what is whole") from error
@@ -90,12 +96,16 @@ def decode_state(written: Json, what: str = "a snapshot") -> RunState:
 def is_complete(written: Json) -> bool:
     """Whether a snapshot says all that its run's events do; one that is damaged counts as complete.
 
-    One of version 1 does not where a node's step waits for its next attempt: a call, or a composite.
+    One of version 1 does not where a node's step waits for its next attempt: a call, or a composite. One of version 2
+    does not in a run with scripted replies.
     """
-    if not isinstance(written, dict) or written.get("version") != 1:
+    version = written.get("version") if isinstance(written, dict) else None
+    if not isinstance(version, int) or version >= VERSION:
         return True
     run = decode_state(written)
-    return all(run.steps[path].frame is None for path in run.retrying)
+    if run.options.get("mock") is not None:
+        return False
+    return version > 1 or all(run.steps[path].frame is None for path in run.retrying)
 
 
 def _complete(run: RunState) -> None:
@@ -196,7 +206,7 @@ def _each_value(writes: dict[str, list[Write]], change: Any) -> dict[str, list[W
 
 def _read(written: _Written) -> RunState:
     run = RunState()
-    vars(run).update(written.run)
+    vars(run).update((name, value) for name, value in written.run.items() if name != _OLD)
     run.started = written.started
     reader = _Reader(written)
     run.steps = {step.path: reader.step(step) for step in reader.things(written.steps, list[Step])}

@@ -39,6 +39,7 @@ from runner.travel.misfits import DROPPED, Misfit, adapted, gains, misfits, refu
 from runner.travel.verdicts import compare_steps, refuse_changes
 from runner.workflow.compiler.files import shown_as
 from runner.workflow.model import Loaded
+from runner.world.providers.scripted import Script
 from runner.world.tools.child_process import kill_leftovers
 
 _GRACE = 2.0
@@ -85,11 +86,14 @@ async def resume(
     around: Surroundings,
     changed: str = "",
     models: Mapping[str, str] | None = None,
+    script: Script | None = None,
 ) -> RunResult:
     """Take up a paused or killed run, under the definition in the file `changed` if one is named.
 
-    `models` are others from now on, by alias. Raises InvalidWorkflow, RunBusy, StoreError; UsageError when the run has
-    ended, what it has begun is not the same in that file, or it has no such models or answers.
+    `models` are others from now on, by alias; so are the replies of `script`.
+
+    Raises InvalidWorkflow, RunBusy, StoreError; UsageError when the run has ended, what it has begun is not the same in
+    that file, or it has no such models or answers.
     """
     store = around.store
     row = store.run(run)
@@ -102,6 +106,8 @@ async def resume(
     refuse_unknown_models(loaded.workflow, models or {})
     refuse_unknown_answers(loaded.workflow, around.audience.answers)
     options: dict[str, Json] = {"models": {**state.options.get("models", {}), **models}} if models else {}
+    if script is not None:
+        options["mock"] = script.data
     epoch, reopened = await _taken_over(row, nonce_of(state), around)
     into_memory(reopened.state, supplied.secrets)
     names = (loaded.hash, loaded.workflow.version) if changed else ("", "")

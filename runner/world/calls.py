@@ -9,6 +9,7 @@ import msgspec
 from runner.ground.clock import Clock
 from runner.ground.errors import Failure
 from runner.ground.json_value import Json
+from runner.record.cues import Cue
 from runner.record.events import LeftRunning, Printed, Usage
 from runner.workflow.model import Permissions
 from runner.world.processes.supervisor import Supervisor
@@ -98,13 +99,19 @@ class CallFailed(msgspec.Struct, frozen=True):
     usage: Usage | None = None
 
 
-Outcome = CallDone | CallFailed
+class NoReply(msgspec.Struct, frozen=True):
+    """Nothing was done: a scripted reply is missing. The message says which, and the run waits for it."""
+
+    message: str
+
+
+Outcome = CallDone | CallFailed | NoReply
 
 
 class Attempt(msgspec.Struct, frozen=True):
     """One try of one call: who asks, the how-manieth, and what it may reach.
 
-    `turn` counts the earlier attempts of this step, of its node, and of its agent (for scripted replies).
+    In a run with scripted replies, `cue_keys` are the keys that it may have one under, `cue` which it is given.
     `reveals` says whether the call holds a secret.
     `idempotency_key` is the same for every attempt of the step, also after a crash.
     """
@@ -114,9 +121,10 @@ class Attempt(msgspec.Struct, frozen=True):
     node: str
     agent: str
     number: int
-    turn: tuple[int, int, int]
     call: AnyCall
     permissions: Permissions
+    cue: Cue | None = None
+    cue_keys: tuple[str, ...] = ()
     timeout: float | None = None
     reveals: bool = False
 

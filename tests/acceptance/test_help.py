@@ -63,6 +63,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(folder / "flow.yaml", folder / "flows")
     write(folder, "inputs.json", '{"topic": "tea"}')
     write(folder, "context.json", '{"h": 1, "state": {"score": 0.9, "tags": ["a"]}}')
+    write(folder, "more.yaml", "writer: [Done.]\n")
     write(folder, "poet.yaml", "model: fast\ninstructions: Rhyme.\n")
     write(folder, "approval.yaml", APPROVAL)
     write(folder, "changed.yaml", APPROVAL.replace("prompt: x", "prompt: y"))

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from msgspec.structs import replace
 
 from runner.engine.executor import Executor
+from runner.record.cues import Cue
 from runner.workflow.model import Permissions
 from runner.world.calls import Attempt, CallDone, CallFailed, CommandCall, Context, ModelCall, Outcome
 from runner.world.providers.scripted import Script
@@ -16,7 +17,8 @@ from runner.world.secrets import Secrets
 from tests.clock import FixedClock
 
 HIDDEN = "s3cr3t-value"
-ATTEMPT = Attempt("run", "ask", "ask", "", 1, (0, 0, 0), ModelCall("", "some/model", ()), Permissions(), timeout=0.0)
+CALL = ModelCall("", "some/model", ())
+ATTEMPT = Attempt("run", "ask", "ask", "", 1, CALL, Permissions(), Cue("ask", 0), timeout=0.0)
 
 
 class Slow(Script, frozen=True):

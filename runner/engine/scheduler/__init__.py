@@ -39,7 +39,7 @@ from runner.record.events import (
     StepWaiting,
 )
 from runner.record.run_state import Step
-from runner.world.calls import CallDone
+from runner.world.calls import CallDone, NoReply
 
 __all__ = [
     "Decision",
@@ -87,6 +87,14 @@ def _fork(live: Live, forked: RunForked) -> None:
     live.emit(forked)
     for path in tuple(live.state.running):
         live.emit(AttemptStarted(path, live.state.steps[path].attempt + 1, again=path not in forked.anew))
+    _ask_again(live)
+
+
+def _ask_again(live: Live) -> None:
+    """Start what had no scripted reply: there may be one now."""
+    for step in [live.state.steps[path] for path in live.state.waiting]:
+        if step.waiting is not None and step.waiting.kind == "mock":
+            live.emit(AttemptStarted(step.path, step.attempt + 1))
 
 
 def _attempt_ended(live: Live, happening: AttemptEnded) -> None:
@@ -94,6 +102,9 @@ def _attempt_ended(live: Live, happening: AttemptEnded) -> None:
     if step is None or happening.step not in live.state.running or step.attempt != happening.attempt:
         return
     outcome = happening.outcome
+    if isinstance(outcome, NoReply):
+        live.emit(StepWaiting(step.path, "mock", prompt=outcome.message))
+        return
     if not isinstance(outcome, CallDone):
         _fail_attempt(live, step, Failed(outcome.failure, outcome.output, usage=outcome.usage))
         return
@@ -199,6 +210,7 @@ def _resume(live: Live, resumed: RunResumed) -> None:
             _fail_attempt(live, step, Failed(Failure("interrupted", words)))
         else:
             live.emit(AttemptStarted(path, step.attempt + 1, again=True))
+    _ask_again(live)
 
 
 HAPPENS: dict[type, Callable[[Live, Any], None]] = {

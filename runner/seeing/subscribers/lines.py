@@ -96,6 +96,8 @@ class Teller:
 def _awaited(event: StepWaiting) -> str:
     if event.kind == "person":
         return f"a person: {one_line(event.prompt)}"
+    if event.kind == "mock":
+        return f"a scripted reply: {one_line(event.prompt, 300)}"
     return f"a signal: {plain(', '.join(event.signals.values()))}"
 
 

@@ -16,7 +16,6 @@ from runner.language.schema.checker import Checker, checker
 from runner.language.schema.fault import SchemaFault
 from runner.language.schema.linked import link
 from runner.language.source import Source, in_file_order, read
-from runner.record.address import without_attempts
 from runner.record.events import Usage
 from runner.world.calls import (
     AnyCall,
@@ -26,6 +25,7 @@ from runner.world.calls import (
     CommandCall,
     Context,
     ModelCall,
+    NoReply,
     Outcome,
     ReadCall,
     WriteCall,
@@ -34,7 +34,14 @@ from runner.world.program_exits import judged
 from runner.world.providers.contract import Reply, ToolCall, model_call
 
 _FORMS = "a reply holds one of: reply, tool_calls, error, or of a command stdout, stderr, exit_code"
+_HINTS = {
+    "tool_calls": "a tool call holds: tool, with (its arguments), id",
+    "usage": "usage holds: prompt_tokens, reply_tokens, cost_usd",
+}
 _REPLY_DEPTH = 2
+
+_REPEAT = "repeat"
+"""The form of a last reply that serves all calls that follow."""
 
 
 class Script(msgspec.Struct, frozen=True):
@@ -72,18 +79,20 @@ class Script(msgspec.Struct, frozen=True):
         """What the script has for a call. None for a command or tool that it does not name, and for files: all real."""
         if isinstance(attempt.call, ReadCall | WriteCall):
             return None
-        is_named = any(key in self.replies for key in _keys(attempt))
-        return self._next(attempt) if is_named or isinstance(attempt.call, ModelCall) else None
+        return self._next(attempt) if attempt.cue is not None or isinstance(attempt.call, ModelCall) else None
 
     def _next(self, attempt: Attempt) -> Outcome:
-        for key, used in _keys(attempt).items():
-            if key in self.replies:
-                replies = self.replies[key]
-                return self._outcome(key, used, attempt) if used < len(replies) else self._used_up(key, attempt)
-        return self._unknown(attempt)
+        cue = attempt.cue
+        if cue is None:
+            return self._unknown(attempt)
+        replies = self.replies[cue.key]
+        if cue.number < len(replies) or _is_repeated(replies[-1]):
+            return self._outcome(cue.key, min(cue.number, len(replies) - 1), attempt)
+        return self._used_up(cue.key, attempt)
 
     def _outcome(self, key: str, index: int, attempt: Attempt) -> Outcome:
-        form = _form(self.replies[key][index], attempt.call)
+        entry = self.replies[key][index]
+        form = _form(entry[_REPEAT] if _is_repeated(entry) else entry, attempt.call)
         if "error" in form:
             return _scripted_failure(form, attempt.call)
         if misfit := _misfit(form, attempt.call):
@@ -94,16 +103,15 @@ class Script(msgspec.Struct, frozen=True):
             return _printed(form, attempt.call)
         return CallDone(form["reply"])
 
-    def _used_up(self, key: str, attempt: Attempt) -> CallFailed:
+    def _used_up(self, key: str, attempt: Attempt) -> NoReply:
         count = len(self.replies[key])
         had = "its 1 reply is" if count == 1 else f"all its {count} replies are"
-        return _failed(f"{self.file}: '{attempt.step}' needs one more reply under '{key}': {had} used up")
+        return NoReply(f"{self.file}: '{attempt.step}' needs one more reply under '{key}': {had} used up")
 
-    def _unknown(self, attempt: Attempt) -> CallFailed:
-        keys = list(_keys(attempt))
-        tried = ", ".join(f"'{key}'" for key in keys)
-        near = next(filter(None, (did_you_mean(key, list(self.replies)) for key in keys)), "")
-        return _failed(f"{self.file} has no replies for '{attempt.step}': nothing under {tried}{near}")
+    def _unknown(self, attempt: Attempt) -> NoReply:
+        tried = " or ".join(f"'{key}'" for key in attempt.cue_keys)
+        near = next(filter(None, (did_you_mean(key, list(self.replies)) for key in attempt.cue_keys)), "")
+        return NoReply(f"{self.file} has no replies for '{attempt.step}': add them under {tried}{near}")
 
     def unused(self, known: Collection[str]) -> tuple[Problem, ...]:
         """A warning for each key that stands for none of the `known` nodes and agents."""
@@ -115,33 +123,13 @@ class Script(msgspec.Struct, frozen=True):
         return Problem(message, self.places.get(key), severity="warning", rule="mock")
 
 
+def _is_repeated(entry: Json) -> bool:
+    return isinstance(entry, dict) and _REPEAT in entry
+
+
 def _node_of(path: str) -> str:
     """The node at the end of a step's path: `summarize` of `each[3]/summarize#2`."""
     return path.rpartition("/")[2].partition("#")[0].partition("[")[0]
-
-
-def _keys(attempt: Attempt) -> dict[str, int]:
-    """The keys that a call may have replies under, the nearest first, and how many of each were used before.
-
-    A name that is several of them counts as the widest. A model call belongs to its agent's step (`review#2`, of
-    `review#2/call#3`); a tool that an agent calls has only its own path, since the others name what the model says.
-    """
-    of_step, of_node, of_agent = attempt.turn
-    path = without_attempts(attempt.step)
-    if isinstance(attempt.call, ModelCall):
-        step = path.rpartition("/call#")[0] or path
-        keys = {step: of_step, attempt.node: of_node, attempt.agent: of_agent}
-    elif _is_agents(attempt):
-        keys = {path: attempt.number - 1}
-    else:
-        keys = {path: of_step, attempt.node: of_node}
-    return {key: index for key, index in keys.items() if key}
-
-
-def _is_agents(attempt: Attempt) -> bool:
-    """Whether a call is one within an agent's step, not a visit to a node that happens to be called `call`."""
-    owner, _, last = attempt.step.rpartition("/")
-    return last.startswith("call#") and (attempt.node != "call" or _node_of(owner) == "call")
 
 
 def _form(entry: Json, call: AnyCall) -> dict[str, Json]:
@@ -168,7 +156,7 @@ def _misfit(form: Mapping[str, Json], call: AnyCall) -> str:
 
 
 def _failed(message: str) -> CallFailed:
-    """A gap in the script: of a type that nothing tries again."""
+    """A mistake in the script: of a type that nothing tries again."""
     return CallFailed(Failure("unknown", message, {"source": "mock"}))
 
 
@@ -204,10 +192,21 @@ def read_script(path: Path, shown: str | None = None) -> Script:
     Raises InvalidWorkflow with all mistakes.
     """
     source = read(path, shown)
-    if problems := [_problem(source, fault) for fault in _schema().faults(source.data)]:
-        raise InvalidWorkflow(sorted(problems, key=in_file_order))
+    _refuse(source.data, source)
     places = {key: source.place((key,), key=True) for key in source.data}
     return Script(source.file, source.data, places)
+
+
+def script_of(replies: Json) -> Script:
+    """As `read_script`, of what such a file holds. Raises InvalidWorkflow."""
+    _refuse(replies, None)
+    return Script("mock", dict(replies))
+
+
+def _refuse(replies: Json, source: Source | None) -> None:
+    problems = [_problem(source, fault) for fault in _schema().faults(replies)]
+    if problems := problems or _repeated_too_soon(replies, source):
+        raise InvalidWorkflow(sorted(problems, key=in_file_order) if source else problems)
 
 
 @cache
@@ -216,10 +215,27 @@ def _schema() -> Checker:
     return checker(link(json.loads(text)))
 
 
-def _problem(source: Source, fault: SchemaFault) -> Problem:
+def _repeated_too_soon(replies: Json, source: Source | None) -> list[Problem]:
+    """What follows a reply that is repeated would never be given."""
+    return [
+        Problem(
+            f"reply {number + 1} of '{key}': only the last reply can be one that repeats",
+            source.place((key, number), key=False) if source else None,
+            "put it at the end of its list",
+            rule="mock",
+        )
+        for key, entries in replies.items()
+        for number, entry in enumerate(entries[:-1])
+        if _is_repeated(entry)
+    ]
+
+
+def _problem(source: Source | None, fault: SchemaFault) -> Problem:
     is_about_key = fault.kind in {"unknown", "key"}
     owner = fault.path[:-1] if is_about_key else fault.path
     where = f"reply {int(owner[1]) + 1} of '{owner[0]}': " if len(owner) >= _REPLY_DEPTH else ""
     where = where or (f"'{owner[0]}': " if owner else "")
-    hint = _FORMS if len(owner) == _REPLY_DEPTH else ""
-    return Problem(f"{where}{fault.words}", source.place(fault.path, key=is_about_key), hint, rule="mock")
+    hint = next((words for name, words in _HINTS.items() if name in owner), "")
+    hint = hint or (_FORMS if len(owner) >= _REPLY_DEPTH else "")
+    place = source.place(fault.path, key=is_about_key) if source else None
+    return Problem(f"{where}{fault.words}", place, hint, rule="mock")

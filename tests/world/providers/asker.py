@@ -15,7 +15,7 @@ import msgspec
 
 from runner.ground.json_value import Json
 from runner.workflow.model import Permissions
-from runner.world.calls import Attempt, CallDone, Context, ModelCall, Outcome
+from runner.world.calls import Attempt, CallDone, Context, ModelCall, NoReply, Outcome
 from runner.world.providers.live import LiteLLM
 from tests.clock import FixedClock
 from tests.world.providers.server import DATE
@@ -43,7 +43,7 @@ def log_everything() -> None:
 async def ask(question: Mapping[str, Json]) -> Json:
     call = msgspec.convert({"call": "model", **question["call"]}, ModelCall)
     timeout = question.get("timeout")
-    attempt = Attempt("run", "triage/call#1", "triage", "critic", 1, (0, 0, 0), call, Permissions(), timeout)
+    attempt = Attempt("run", "triage/call#1", "triage", "critic", 1, call, Permissions(), timeout=timeout)
     streamed: list[Json] = []
     context = Context(FixedClock(NOW), question["environment"], lambda *piece: streamed.append(piece))
     asking = asyncio.create_task(LiteLLM().ask(attempt, context))
@@ -58,6 +58,7 @@ async def ask(question: Mapping[str, Json]) -> Json:
 
 
 def _plain(outcome: Outcome) -> Json:
+    assert not isinstance(outcome, NoReply), "nothing is scripted here"
     usage = msgspec.to_builtins(outcome.usage)
     if isinstance(outcome, CallDone):
         return {"output": outcome.output, "usage": usage}

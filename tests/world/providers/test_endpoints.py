@@ -126,7 +126,7 @@ def test_a_model_that_would_be_an_address_or_nothing_is_refused(model: str) -> N
 
 def test_a_missing_key_is_told_without_loading_litellm() -> None:
     call = ModelCall("critic", "openai/gpt-4o", ({"role": "user", "content": "Hi"},))
-    asked = Attempt("run", "review/call#1", "review", "critic", 1, (0, 0, 0), call, Permissions())
+    asked = Attempt("run", "review/call#1", "review", "critic", 1, call, Permissions())
 
     outcome = asyncio.run(LiteLLM().ask(asked, Context(FixedClock(), {})))
 

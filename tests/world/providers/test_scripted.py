@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from runner import run
 from runner.ground.errors import ErrorType, InvalidWorkflow
 from runner.ground.json_value import Json
+from runner.record.cues import Cue, cue_keys, next_cue
 from runner.record.events import Usage
 from runner.workflow.model import Permissions
 from runner.world.calls import (
@@ -25,6 +26,7 @@ from runner.world.calls import (
     CommandCall,
     Context,
     ModelCall,
+    NoReply,
     PythonCall,
     ReadCall,
     WriteCall,
@@ -40,14 +42,14 @@ PYTHON = PythonCall("count", "tools.py", "count", {}, "/")
 
 def attempt(
     step: str,
-    turn: tuple[int, int, int] = (0, 0, 0),
+    cue: Cue | None = None,
     call: AnyCall = MODEL,
     *,
     node: str = "review",
     agent: str = "critic",
-    number: int = 1,
 ) -> Attempt:
-    return Attempt("run", step, node, agent if call is MODEL else "", number, turn, call, Permissions())
+    """The first attempt of a step that takes the first reply of its node, unless another `cue` is given."""
+    return Attempt("run", step, node, agent if call is MODEL else "", 1, call, Permissions(), cue or Cue(node, 0))
 
 
 def script(**replies: list[Json]) -> Script:
@@ -65,37 +67,32 @@ def message_of(outcome: object) -> str:
     return outcome.failure.message
 
 
-def test_a_steps_path_goes_before_its_node_and_the_node_before_its_agent() -> None:
-    replies = Script("m", {"review#2": ["of the step"], "review": ["of the node", "again"], "critic": ["of the agent"]})
-
-    asked = (
-        attempt("review/call#1"),
-        attempt("review#2/call#1", (0, 1, 1)),
-        attempt("other/call#1", (0, 0, 0), node="other"),
-        attempt("review#3/call#1", (0, 1, 2)),
-    )
-
-    assert text_of(replies, *asked) == ["of the node", "of the step", "of the agent", "again"]
-
-
-def test_calls_and_attempts_of_a_step_use_successive_replies() -> None:
-    replies = Script("m", {"each[3]/review": ["one", "two", "three"]})
-
-    asked = (
-        attempt("each[3]/review/call#1", (0, 7, 7)),
-        attempt("each[3]/review/call#1", (1, 8, 8), number=2),
-        attempt("each[3]/review/call#2", (2, 9, 9)),
-    )
-
-    assert text_of(replies, *asked) == ["one", "two", "three"]
+@pytest.mark.parametrize(
+    ("step", "keys"),
+    [
+        (("review#2/call#1", "review", "critic", False), ("review#2", "review", "critic")),
+        (("p#2/x~3/ask#4/call#1", "ask", "", False), ("p#2/x/ask#4/call#1",)),
+        (("p#2/x~3/ask#4", "ask", "", True), ("p#2/x/ask#4", "p#2/x/ask", "p/x/ask", "ask")),
+        (("each[3]/review/call#2", "review", "critic", False), ("each[3]/review", "review", "critic")),
+        (("critic/call#1", "critic", "critic", False), ("critic",)),
+        (("fan/call#2", "call", "", True), ("fan/call#2", "fan/call", "call")),
+    ],
+)
+def test_the_keys_that_a_call_may_have_replies_under(step: tuple[str, str, str, bool], keys: tuple[str, ...]) -> None:
+    path, node, agent, is_own = step
+    assert cue_keys(path, node, agent, is_own=is_own) == keys
 
 
-def test_a_name_of_both_a_node_and_its_agent_counts_as_the_agents() -> None:
-    replies = script(critic=["one", "two"])
-
-    asked = (attempt("other/call#1", (0, 0, 0), node="other"), attempt("critic/call#1", (0, 0, 1), node="critic"))
-
-    assert text_of(replies, *asked) == ["one", "two"]
+@given(st.lists(st.sets(st.sampled_from("abc"), min_size=1).map(sorted), max_size=20), st.sets(st.sampled_from("abc")))
+def test_each_key_counts_its_own_replies_alone(asked: list[list[str]], known: set[str]) -> None:
+    given_by: dict[str, int] = {}
+    for keys in asked:
+        cue = next_cue(tuple(keys), known, given_by)
+        nearest = [key for key in keys if key in known][:1]
+        assert [cue.key] * bool(cue) == nearest if cue else not nearest
+        if cue is not None:
+            assert cue.number == given_by.get(cue.key, 0)
+            given_by[cue.key] = cue.number + 1
 
 
 def test_what_a_model_says() -> None:
@@ -109,7 +106,7 @@ def test_what_a_model_says() -> None:
         ]
     )
 
-    done = [replies.reply(attempt("review/call#1", (index, index, index))) for index in range(4)]
+    done = [replies.reply(attempt("review/call#1", Cue("review", index))) for index in range(4)]
 
     free = Usage("openai/gpt-4o", 0, 0, 0.0)
     assert done == [
@@ -133,7 +130,7 @@ def test_what_a_model_says() -> None:
 def test_errors_are_failures_of_their_type() -> None:
     replies = script(review=[{"error": "rate_limit", "retry_after": 2, "message": "slowly"}, {"error": "network"}])
 
-    first, second = (replies.reply(attempt("review/call#1", (index, index, 0))) for index in range(2))
+    first, second = (replies.reply(attempt("review/call#1", Cue("review", index))) for index in range(2))
 
     assert isinstance(first, CallFailed)
     assert (first.failure.type, first.failure.message, first.failure.retry_after) == ("rate_limit", "slowly", 2)
@@ -154,7 +151,7 @@ def test_a_commands_reply_is_judged_as_if_it_had_run() -> None:
         ]
     )
     calls = [COMMAND, COMMAND, parsing, parsing, COMMAND, replace_parse("lines")]
-    asked = [attempt("log", (0, index, 0), call, node="log") for index, call in enumerate(calls)]
+    asked = [attempt("log", Cue("log", index), call, node="log") for index, call in enumerate(calls)]
 
     printed, failed, parsed, broken, given_back, lines = (replies.reply(one) for one in asked)
 
@@ -185,13 +182,15 @@ def replace_parse(parse: str) -> CommandCall:
 def test_a_tools_reply_is_what_it_returns() -> None:
     replies = script(count=[{"reply": {"words": 3}}, "three"])
 
-    asked = [attempt("count", (0, index, 0), PYTHON, node="count") for index in range(2)]
+    asked = [attempt("count", Cue("count", index), PYTHON, node="count") for index in range(2)]
 
     assert [replies.reply(one) for one in asked] == [CallDone({"words": 3}), CallDone("three")]
 
 
 def test_commands_and_tools_that_are_not_named_run_for_real() -> None:
-    assert script(review=["text"]).reply(attempt("log", call=COMMAND, node="log")) is None
+    asked = Attempt("run", "log", "log", "", 1, COMMAND, Permissions(), None, ("log",))
+
+    assert script(review=["text"]).reply(asked) is None
 
 
 def test_files_are_read_and_written_for_real() -> None:
@@ -199,39 +198,37 @@ def test_files_are_read_and_written_for_real() -> None:
         assert script(file=["text"]).reply(attempt("file", call=call, node="file")) is None
 
 
-def test_a_tool_that_an_agent_calls_is_never_given_what_the_model_says() -> None:
-    replies = Script("m", {"review": ["text"], "review/call#3": [{"reply": 3}]})
-
-    assert replies.reply(attempt("review/call#2", call=PYTHON)) is None
-    assert replies.reply(attempt("review/call#3", call=PYTHON)) == CallDone(3)
-    assert message_of(replies.reply(attempt("review/call#3", call=PYTHON, number=2)))
-
-
-def test_a_node_called_call_is_a_node() -> None:
-    replies = script(call=[{"reply": 1}, {"reply": 2}])
-
-    assert replies.reply(attempt("fan/call#2", (0, 1, 0), PYTHON, node="call")) == CallDone(2)
-
-
-def test_running_out_says_where_and_is_not_tried_again() -> None:
+def test_running_out_says_where_and_is_no_failure() -> None:
     replies = script(review=["one", "two"], critic=["only"])
 
     used_up = [
-        replies.reply(attempt("review/call#3", (2, 2, 2))),
-        replies.reply(attempt("other/call#1", (0, 0, 1), node="other")),
+        replies.reply(attempt("review/call#3", Cue("review", 2))),
+        replies.reply(attempt("other/call#1", Cue("critic", 1), node="other")),
     ]
 
-    assert [message_of(outcome) for outcome in used_up] == [
-        "mock.yaml: 'review/call#3' needs one more reply under 'review': all its 2 replies are used up",
-        "mock.yaml: 'other/call#1' needs one more reply under 'critic': its 1 reply is used up",
+    assert used_up == [
+        NoReply("mock.yaml: 'review/call#3' needs one more reply under 'review': all its 2 replies are used up"),
+        NoReply("mock.yaml: 'other/call#1' needs one more reply under 'critic': its 1 reply is used up"),
     ]
 
 
-def test_a_call_without_any_reply_names_what_was_looked_for_and_what_is_near() -> None:
-    outcome = script(reviw=["one"]).reply(attempt("review#2/call#1"))
+def test_a_last_reply_that_repeats_serves_all_that_follow() -> None:
+    replies = script(review=["one", {"repeat": {"reply": "again"}}])
 
-    assert message_of(outcome) == (
-        "mock.yaml has no replies for 'review#2/call#1': nothing under 'review#2', 'review', 'critic'; "
+    assert text_of(replies, *(attempt("review/call#1", Cue("review", number)) for number in range(4))) == [
+        "one",
+        "again",
+        "again",
+        "again",
+    ]
+
+
+def test_a_call_without_any_reply_names_what_to_add_and_what_is_near() -> None:
+    keys = ("review#2", "review", "critic")
+    asked = Attempt("run", "review#2/call#1", "review", "critic", 1, MODEL, Permissions(), None, keys)
+
+    assert script(reviw=["one"]).reply(asked) == NoReply(
+        "mock.yaml has no replies for 'review#2/call#1': add them under 'review#2' or 'review' or 'critic'; "
         "did you mean 'reviw'?"
     )
 
@@ -325,6 +322,18 @@ other:
 def test_a_file_of_another_form_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(InvalidWorkflow, match=r"mock\.yaml:1:\d+: error: "):
         read_text(tmp_path, text)
+
+
+def test_only_the_last_reply_may_repeat(tmp_path: Path) -> None:
+    with pytest.raises(InvalidWorkflow) as caught:
+        read_text(tmp_path, "review:\n  - {repeat: a}\n  - b\n  - {repeat: c}\n")
+
+    assert [str(problem) for problem in caught.value.problems] == [
+        "mock.yaml:2:5: error: reply 1 of 'review': only the last reply can be one that repeats\n"
+        "    - {repeat: a}\n"
+        "      ^^^^^^^^^^^\n"
+        "  help: put it at the end of its list"
+    ]
 
 
 def test_the_schema_lists_the_error_types_that_there_are() -> None:

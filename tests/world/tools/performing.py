@@ -56,7 +56,7 @@ class Surroundings:
 async def starting(call: AnyCall, **surroundings: Any) -> Outcome:
     """What the engine awaits."""
     around = Surroundings(**surroundings)
-    attempt = Attempt(RUN, around.step, "build", "", around.number, (0, 0, 0), call, around.permissions)
+    attempt = Attempt(RUN, around.step, "build", "", around.number, call, around.permissions)
     context = Context(FixedClock(), around.own, grace=around.grace, mark=MARK, supervisor=SUPERVISOR)
     return await PERFORMERS[type(call)](attempt, context)
 

@@ -32,7 +32,7 @@ def test_programs_are_found_even_where_no_path_is_set() -> None:
 
 def child(given: dict[str, str], *permitted: str) -> dict[str, str]:
     call = CommandCall(("true",), "/")
-    attempt = Attempt("r1", "build", "build", "", 1, (0, 0, 0), call, Permissions(env=frozenset(permitted)))
+    attempt = Attempt("r1", "build", "build", "", 1, call, Permissions(env=frozenset(permitted)))
     return child_environment(Context(FixedClock(), {}, mark="m"), given, {}, attempt)
 
 

@@ -40,7 +40,7 @@ def test_every_call_but_a_models_has_a_performer() -> None:
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: type(call).__name__)
 def test_without_permission_nothing_is_done(call: AnyCall) -> None:
-    attempt = Attempt("r1", "s", "s", "", 1, (0, 0, 0), call, Permissions())
+    attempt = Attempt("r1", "s", "s", "", 1, call, Permissions())
     outcome = asyncio.run(_perform(attempt))
     assert isinstance(outcome, CallFailed)
     assert outcome.failure.type == "permission_denied"
@@ -52,7 +52,7 @@ async def _perform(attempt: Attempt) -> object:
 
 @pytest.mark.parametrize("given", CALLS, ids=lambda call: type(call).__name__)
 def test_a_performer_takes_its_own_calls_alone(given: AnyCall) -> None:
-    attempt = Attempt("r1", "s", "s", "", 1, (0, 0, 0), given, Permissions())
+    attempt = Attempt("r1", "s", "s", "", 1, given, Permissions())
     for kind, performer in PERFORMERS.items():
         if kind is not type(given):
             with pytest.raises(TypeError):

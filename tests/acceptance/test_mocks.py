@@ -1,0 +1,156 @@
+"""Scripted replies through the command line: which reply a call is given, and what happens where one is missing."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from runner import run as run_workflow
+from runner.ground.errors import InvalidWorkflow
+from runner.ground.json_value import Json
+from tests.acceptance.command_line import Done, wf, write
+
+TWO = """
+wf: 1
+name: two
+models: {m: openai/gpt-4o-mini}
+agents: {poet: {model: m, instructions: You rhyme.}}
+nodes:
+  both:
+    parallel:
+      left: {agent: poet, prompt: moon}
+      right: {agent: poet, prompt: sun, on_error: continue}
+outputs: {said: "{{ nodes.both.output }}"}
+"""
+AGAIN = """
+wf: 1
+name: again
+models: {m: openai/gpt-4o-mini}
+permissions: {commands: [sh]}
+nodes:
+  fan:
+    parallel:
+      one:
+        nodes:
+          ask:
+            agent: {model: m, instructions: You rhyme.}
+            prompt: moon
+            next: [{when: visits < 3, to: ask}, {to: exit}]
+outputs: {said: "{{ nodes.fan.output.one }}"}
+"""
+
+
+def begin(folder: Path, flow: str, mock: str, code: int = 0) -> Done:
+    write(folder, "flow.yaml", flow)
+    write(folder, "mock.yaml", mock)
+    return wf(folder, "run", "flow.yaml", "--mock", "mock.yaml", "--run-id", "r", "--json", code=code)
+
+
+def test_a_missing_reply_pauses_the_run_and_nothing_in_the_file_takes_it(tmp_path: Path) -> None:
+    done = begin(tmp_path, TWO, "both/left: [boon]\n", code=3)
+
+    assert done.document["status"] == "paused"
+    waiting = done.document["waiting"]
+    assert [(one["kind"], one["step"]) for one in waiting] == [("mock", "both/right/call#1")]
+    missing = (
+        "mock.yaml has no replies for 'both/right/call#1': add them under 'both/right' or 'right' or 'poet'; "
+        "did you mean 'both/left'?"
+    )
+    assert waiting[0]["prompt"] == missing
+    assert waiting[0]["command"] == "wf resume r --mock FILE"
+    assert f"waiting   both/right/call#1: {missing}" in wf(tmp_path, "show", "r").stdout
+    told = wf(tmp_path, "resume", "r", code=3).stderr
+    assert f"both/right/call#1 waits for a scripted reply: {missing}\n  wf resume r --mock FILE\n" in told
+
+
+def test_a_run_goes_on_once_the_reply_is_there(tmp_path: Path) -> None:
+    begin(tmp_path, TWO, "both/left: [boon]\n", code=3)
+    write(tmp_path, "more.yaml", "poet: [fun]\n")
+
+    done = wf(tmp_path, "resume", "r", "--mock", "more.yaml", "--json")
+
+    assert done.document["outputs"] == {"said": {"left": "boon", "right": "fun"}}
+
+
+def test_a_fork_of_a_run_that_waits_for_a_reply_asks_again(tmp_path: Path) -> None:
+    begin(tmp_path, TWO, "both/left: [boon]\n", code=3)
+    last = wf(tmp_path, "checkpoints", "r", "--json").document[-1]["seq"]
+    write(tmp_path, "more.yaml", "right: [fun]\n")
+
+    done = wf(tmp_path, "fork", f"r@{last}", "--mock", "more.yaml", "--json")
+
+    assert done.document["outputs"] == {"said": {"left": "boon", "right": "fun"}}
+
+
+def test_what_got_no_reply_has_used_none_up(tmp_path: Path) -> None:
+    begin(tmp_path, AGAIN, "ask: [a, b]\n", code=3)
+    write(tmp_path, "more.yaml", "ask: [a, b, c]\n")
+
+    assert wf(tmp_path, "resume", "r", "--mock", "more.yaml", "--json").document["outputs"] == {"said": "c"}
+
+
+@pytest.mark.parametrize(
+    ("mock", "said"),
+    [
+        ("fan/one/ask: [a, b, c]", "c"),
+        ("{fan/one/ask: [a, b], 'fan/one/ask#2': [x]}", "b"),
+        ("{ask: [a, b], 'fan/one/ask#2': [x]}", "b"),
+        ("ask: [a, {repeat: {reply: z}}]", "z"),
+    ],
+)
+def test_a_path_serves_all_visits_that_have_no_key_of_their_own(tmp_path: Path, mock: str, said: str) -> None:
+    assert begin(tmp_path, AGAIN, mock).document["outputs"] == {"said": said}
+
+
+def test_a_reply_from_one_key_uses_up_none_of_another(tmp_path: Path) -> None:
+    done = begin(tmp_path, TWO, "both/left: [boon]\npoet: [fun]\n")
+
+    assert done.document["outputs"] == {"said": {"left": "boon", "right": "fun"}}
+
+
+def test_a_command_that_has_no_further_reply_is_waited_for_too(tmp_path: Path) -> None:
+    flow = """
+    wf: 1
+    name: twice
+    permissions: {commands: [sh]}
+    nodes:
+      build:
+        script: "echo real"
+        on_crash: fail
+        next: [{when: visits < 2, to: build}, {to: exit}]
+    outputs: {text: "{{ nodes.build.output.text }}"}
+    """
+    done = begin(tmp_path, textwrap.dedent(flow), "build: [one]\n", code=3)
+    words = "mock.yaml: 'build#2' needs one more reply under 'build': its 1 reply is used up"
+    assert done.document["waiting"][0]["prompt"] == words
+    write(tmp_path, "more.yaml", "build: [one, two]\n")
+
+    assert wf(tmp_path, "resume", "r", "--mock", "more.yaml", "--json").document["outputs"] == {"text": "two"}
+
+
+def test_a_mock_file_is_checked_with_its_workflow(tmp_path: Path) -> None:
+    write(tmp_path, "flow.yaml", TWO)
+    write(tmp_path, "mock.yaml", "rigth: [fun]\n")
+    told = wf(tmp_path, "validate", "flow.yaml", "--mock", "mock.yaml", "--strict", code=2)
+    assert "mock.yaml:1:1: warning: 'rigth' is no step, node or agent of the workflow; did you mean 'right'?" in (
+        told.stderr
+    )
+    write(tmp_path, "mock.yaml", "right: [{tool_calls: [{tool: look, arguments: {}}]}]\n")
+    told = wf(tmp_path, "validate", "flow.yaml", "--mock", "mock.yaml", code=2)
+    assert told.stderr == (
+        "mock.yaml:1:36: error: reply 1 of 'right': unknown key 'arguments'\n"
+        "  right: [{tool_calls: [{tool: look, arguments: {}}]}]\n"
+        "                                     ^^^^^^^^^\n"
+        "  help: a tool call holds: tool, with (its arguments), id\n"
+    )
+
+
+def test_python_takes_replies_as_values(tmp_path: Path) -> None:
+    write(tmp_path, "flow.yaml", TWO)
+    replies: Json = {"left": ["boon"], "poet": [{"reply": "fun"}]}
+
+    assert run_workflow(tmp_path / "flow.yaml", mock=replies).outputs == {"said": {"left": "boon", "right": "fun"}}
+    with pytest.raises(InvalidWorkflow, match="'left': expected a list of replies"):
+        run_workflow(tmp_path / "flow.yaml", mock={"left": "boon"})
