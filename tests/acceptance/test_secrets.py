@@ -7,6 +7,7 @@ import json
 import re
 from base64 import b32encode, b64encode
 from pathlib import Path
+from typing import Any
 
 from tests.acceptance.command_line import wf
 from tests.acceptance.test_leaves import refused
@@ -228,24 +229,80 @@ def test_no_reference_that_comes_from_outside_is_one(tmp_path: Path) -> None:
     wf(tmp_path, "doctor")
 
 
-def test_a_secret_that_is_cut_is_not_passed_on(tmp_path: Path) -> None:
-    kept = 0
-    for cut in ("inputs.token[:5]", "inputs.token[9:]", "inputs.token | upper", "inputs.token | list | last"):
-        flow = f"""
+def outcome_of(folder: Path, node: str, token: str = HIDDEN) -> Any:
+    """How a run of one node ends that is given a secret."""
+    flow = f"""
 wf: 1
-name: cutting
-inputs: {{token: {{type: string, secret: true}}}}
+name: using
+inputs: {{token: {{type: string, secret: true}}, list: {{type: array, default: [a, b]}}}}
+state: {{header: {{type: string, default: ""}}}}
 permissions: {{write: [.]}}
-nodes: {{a: {{write: out.txt, content: "{{{{ {cut} }}}}{{{{ inputs.token }}}}"}}}}
+nodes:
+  first: {{set: {{header: "Bearer {{{{ inputs.token }}}}"}}, next: a}}
+  a: {node}
 """
-        (tmp_path / "flow.yaml").write_text(flow.replace("{{ inputs.token }}", ""), encoding="utf-8")
-        done = wf(tmp_path, "run", "flow.yaml", "-i", f"token={HIDDEN}", "--json", code=None)
-        if done.code:
-            assert "it can only be passed on whole" in done.document["error"]["message"]
-        else:
-            assert (tmp_path / "out.txt").read_text(encoding="utf-8") in {"⟦secr", "⟧"}
-            kept += 1
-    assert kept == 2
+    (folder / "flow.yaml").write_text(flow, encoding="utf-8")
+    return wf(folder, "run", "flow.yaml", "-i", f"token={token}", "--json", code=None).document
+
+
+CHANGED_IN_TEMPLATES = (
+    "inputs.token[:4]", "inputs.token[0]", "state.header[:7]", "inputs.token | upper", "inputs.token | list",
+    "inputs.token | length", "state.header | replace('e', 'x')", "inputs.token.upper()", "inputs.token is lower",
+    "inputs.token == 'x'", "inputs.token in ['x']", "'s3' in inputs.token", "inputs.token in 'abc'",
+    "inputs.token < 'z'", "'ab'.replace('a', inputs.token)", "[inputs.token, 'x'] | sort", "'%60s' % inputs.token",
+    "[inputs.token] | map('upper')", "[inputs.token] == ['x']", "[inputs.token] | unique", "inputs.token | urlencode",
+    "inputs.token | first", "[inputs.token] | select('eq', 'x')", "inputs.token in {'x': 1}",
+)  # fmt: skip
+
+
+def test_a_template_that_would_cut_change_or_compare_a_secret_fails(tmp_path: Path) -> None:
+    for changed in CHANGED_IN_TEMPLATES:
+        done = outcome_of(tmp_path, f'{{write: out.txt, content: "{{{{ {changed} }}}}"}}')
+        assert done["status"] == "failed", changed
+        assert done["error"]["type"] == "input_invalid", changed
+        assert "a secret can only be passed on whole" in done["error"]["message"], changed
+    assert not (tmp_path / "out.txt").exists()
+
+
+CHANGED_IN_EXPRESSIONS = (
+    "inputs.token == 'x'", "inputs.token != 'x'", "size(inputs.token) > 3", "state.header.startsWith('Bearer')",
+    "inputs.token.contains('secret')", "inputs.token.matches('^s')", "inputs.token in ['x', 'y']",
+    "inputs.token in inputs.list", "'x' in [inputs.token]", "inputs.token < 'z'", "[inputs.token] == ['x']",
+    "{'k': inputs.token} == {'k': 'x'}", "bytes(inputs.token) == b'x'", "inputs.token in {'x': 1}",
+)  # fmt: skip
+
+
+def test_a_condition_that_would_cut_change_or_compare_a_secret_fails(tmp_path: Path) -> None:
+    for changed in CHANGED_IN_EXPRESSIONS:
+        done = outcome_of(tmp_path, f'{{next: [{{when: "{changed}", to: exit}}, {{to: exit}}]}}')
+        assert done["status"] == "failed", changed
+        assert done["error"]["type"] == "input_invalid", changed
+
+
+def test_whether_a_secret_is_given_can_be_asked_and_one_is_itself(tmp_path: Path) -> None:
+    right = (
+        "inputs.token != ''", "inputs.token == inputs.token", "inputs.token != null", "inputs.token in [inputs.token]",
+        "string(inputs.token) == inputs.token", "'Bearer ' + inputs.token == state.header",
+        "!(inputs.token in [''])", "size([inputs.token]) == 1",
+    )  # fmt: skip
+    done = outcome_of(tmp_path, f'{{if: "{" && ".join(right)}", write: out.txt, content: x}}')
+    assert (done["status"], (tmp_path / "out.txt").exists()) == ("completed", True)
+    written = (
+        "{% if inputs.token and inputs.token != '' and inputs.token in state.header and '' in inputs.token %}"
+        "{{ inputs.token | default('x') | string }} {{ [inputs.token] | join(',') }} {{ '%s' | format(inputs.token) }}"
+        "{% endif %}"
+    )
+    assert outcome_of(tmp_path, f'{{write: out.txt, content: "{written}"}}')["status"] == "completed"
+    assert (tmp_path / "out.txt").read_text(encoding="utf-8") == " ".join([HIDDEN] * 3)
+
+
+def test_a_secret_in_json_is_as_json_writes_it(tmp_path: Path) -> None:
+    odd = 'quo"te\\back and more'
+    content = "{{ {'key': inputs.token} | tojson }} {{ [inputs.token] }}"
+    done = outcome_of(tmp_path, f'{{write: out.txt, content: "{content}"}}', odd)
+    assert done["status"] == "completed"
+    written = json.dumps(odd)
+    assert (tmp_path / "out.txt").read_text(encoding="utf-8") == f'{{"key": {written}}} [{written}]'
 
 
 def test_a_file_with_a_secret_is_its_owners_alone(tmp_path: Path) -> None:
@@ -256,7 +313,7 @@ inputs: {token: {type: string, secret: true}}
 permissions: {write: [.]}
 nodes:
   a: {write: old.txt, content: "key={{ inputs.token }}", next: b}
-  b: {write: "{{ inputs.token | replace('/', '/') }}.txt", content: "x", next: c}
+  b: {write: "{{ inputs.token | string }}.txt", content: "x", next: c}
   c: {write: plain.txt, content: "x"}
 """
     (tmp_path / "flow.yaml").write_text(flow, encoding="utf-8")
