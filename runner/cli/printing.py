@@ -57,7 +57,7 @@ def resume_command(run: str, secrets: Sequence[str] = ()) -> str:
 
 
 def _secret_words(secrets: Sequence[str]) -> list[str]:
-    return [word for name in secrets for word in ("-i", f"{name}=VALUE")]
+    return [word for name in secrets for word in ("-i", f"{name}=@FILE")]
 
 
 def document(result: RunResult) -> dict[str, Json]:
@@ -139,3 +139,5 @@ def _say_waiting(result: RunResult) -> None:
             say(f"  nothing by itself; from then on: {resume_command(result.run, result.secrets)}")
     if not result.waiting:
         say(f"  {resume_command(result.run, result.secrets)}")
+    if result.variables:
+        say(f"  ({' and '.join(result.variables)} must be set)")

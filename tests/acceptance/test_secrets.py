@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import os
 import re
 from base64 import b32encode, b64encode
 from pathlib import Path
@@ -445,3 +446,65 @@ nodes:
     places = re.findall(r"^(\w+\.yaml:\d+):\d+: warning: .* becomes an argument", done.stderr, re.MULTILINE)
     assert places == ["flow.yaml:10", "flow.yaml:11", "child.yaml:6"]
     assert 'env: {TOKEN: "{{ inputs.token }}"}' in wf(tmp_path, "validate", "flow.yaml", "--strict", code=2).stderr
+
+
+CANCELLED = """
+wf: 1
+name: cancelled
+permissions: {commands: [sh]}
+inputs: {token: {type: string, secret: true}, where: {type: string, default: here}}
+state: {seen: {type: string, default: ""}}
+nodes:
+  first: {set: {seen: "with {{ inputs.token }}"}, next: ask}
+  ask: {human: {prompt: "go?"}, next: last}
+  last: {script: 'echo "$T"', env: {T: "{{ state.seen }}"}}
+"""
+
+
+def test_a_run_is_cancelled_without_its_secrets_unless_a_finally_may_read_them(tmp_path: Path) -> None:
+    needing = ("'echo \"$T\"', env: {T: '{{ inputs.token }}'}", "'echo \"$T\"', env: {T: '{{ state.seen }}'}")
+    for number, body in enumerate(("", "'echo $W > ended', env: {W: '{{ inputs.where }}'}", *needing)):
+        flow = CANCELLED + (f"finally: {{script: {body}}}\n" if body else "")
+        (tmp_path / "flow.yaml").write_text(flow, encoding="utf-8")
+        wf(tmp_path, "run", "flow.yaml", "-i", f"token={HIDDEN}", "--no-input", "--run-id", f"r{number}", code=3)
+        done = wf(tmp_path, "cancel", f"r{number}", code=None)
+        if body in needing:
+            assert (done.code, "a `finally` may read it" in done.stderr) == (2, True)
+            done = wf(tmp_path, "cancel", f"r{number}", "-i", f"token={HIDDEN}")
+        assert (done.code, HIDDEN in done.stdout + done.stderr) == (0, False)
+        assert wf(tmp_path, "runs", "--json").document[0]["status"] == "cancelled"
+    assert (tmp_path / "ended").read_text(encoding="utf-8") == "here\n"
+
+
+def test_a_secret_is_given_by_a_file_stdin_or_a_pipe(tmp_path: Path) -> None:
+    flow = """
+wf: 1
+name: given
+permissions: {write: [.], env: [W9_TOKEN]}
+inputs: {token: {type: string, secret: true, env: W9_TOKEN}, count: {type: integer, default: 1}}
+nodes: {ask: {human: {prompt: "go?"}, next: a}, a: {write: out.txt, content: "{{ inputs.token }}"}}
+"""
+    (tmp_path / "flow.yaml").write_text(flow, encoding="utf-8")
+    (tmp_path / "token.txt").write_text(f"{HIDDEN}\n", encoding="utf-8")
+    (tmp_path / "count.json").write_text("7", encoding="utf-8")
+    os.mkfifo(tmp_path / "nobody")
+    start = ("run", "flow.yaml", "--no-input", "--run-id")
+    done = wf(tmp_path, *start, "r", "-i", "token=@token.txt", "-i", "count=@count.json", code=3)
+    assert "wf answer r ask VALUE --resume -i token=@FILE" in done.stderr
+    for given, why in (("@none", "No such file"), ("@.", "it is a folder"), ("@nobody", "nothing was written to it")):
+        refused = wf(tmp_path, "answer", "r", "ask", "yes", "--resume", "-i", f"token={given}", code=2).stderr
+        assert why in refused
+        assert "a text that begins with @ is written -i token=@@" in refused
+    wf(tmp_path, "answer", "r", "ask", "yes", "--resume", "-i", "token=@-", stdin=f"{HIDDEN}\n")
+    assert (tmp_path / "out.txt").read_text(encoding="utf-8") == HIDDEN
+    wf(tmp_path, *start, "s", "-i", "token=@@begins-so", "--answer", "ask=yes")
+    assert (tmp_path / "out.txt").read_text(encoding="utf-8") == "@begins-so"
+    read, write = os.pipe()
+    os.write(write, b"two\nlines of it\n")
+    os.close(write)
+    wf(tmp_path, *start, "t", "-i", f"token=@/dev/fd/{read}", "--answer", "ask=yes")
+    assert (tmp_path / "out.txt").read_text(encoding="utf-8") == "two\nlines of it\n"
+    done = wf(tmp_path, *start, "u", environment={"W9_TOKEN": HIDDEN}, code=3)
+    assert "--resume\n  (W9_TOKEN must be set)\n" in done.stderr
+    assert "set W9_TOKEN, or give it with -i token=@FILE" in wf(tmp_path, *start, "v", code=2).stderr
+    assert "set W9_TOKEN, or give it with -i token=@FILE" in wf(tmp_path, "resume", "u", code=2).stderr
