@@ -109,11 +109,15 @@ def tell_result(result: RunResult, *, quiet: bool, outputs: bool = True) -> None
     if quiet and result.status == "completed":
         return
     used = f", {result.tokens} tokens, {dollars(result.cost_usd)}" if result.tokens else ""
-    say(f"run {result.run} {result.status}: {result.steps} steps{used}")
+    say(f"run {result.run} {result.status}: {_steps(result.steps)}{used}")
     if result.error is not None:
         _say_error(result.error)
     if result.status == "paused":
         _say_waiting(result)
+
+
+def _steps(number: int) -> str:
+    return f"{number} step{'' if number == 1 else 's'}"
 
 
 def _say_error(error: Mapping[str, Json]) -> None:

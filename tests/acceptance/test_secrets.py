@@ -508,3 +508,20 @@ nodes: {ask: {human: {prompt: "go?"}, next: a}, a: {write: out.txt, content: "{{
     assert "--resume\n  (W9_TOKEN must be set)\n" in done.stderr
     assert "set W9_TOKEN, or give it with -i token=@FILE" in wf(tmp_path, *start, "v", code=2).stderr
     assert "set W9_TOKEN, or give it with -i token=@FILE" in wf(tmp_path, "resume", "u", code=2).stderr
+
+
+def test_nothing_of_an_answer_that_was_taken_stays_on_the_databases_free_pages(tmp_path: Path) -> None:
+    flow = """
+wf: 1
+name: taken
+inputs: {token: {type: string, secret: true}}
+nodes: {ask: {human: {prompt: "go?"}, next: again}, again: {human: {prompt: "more?"}}}
+"""
+    (tmp_path / "flow.yaml").write_text(flow, encoding="utf-8")
+    wf(tmp_path, "run", "flow.yaml", "--no-input", "--run-id", "r", "-i", f"token={HIDDEN}", code=3)
+    for step, said in (("ask", HIDDEN), ("again", f"{HIDDEN} {'x' * 20_000}")):
+        wf(tmp_path, "answer", "r", step, said)
+        assert HIDDEN.encode() in b"".join(path.read_bytes() for path in (tmp_path / ".wf").glob("wf.db*"))
+        wf(tmp_path, "resume", "r", "--no-input", "-i", f"token={HIDDEN}", code=None)
+        assert HIDDEN.encode() not in b"".join(path.read_bytes() for path in (tmp_path / ".wf").glob("wf.db*"))
+    assert wf(tmp_path, "runs", "--json").document[0]["status"] == "completed"
