@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from runner.cli.driving import Manner, drive
-from runner.cli.options import driving_options, parse_allowed, parse_pairs, together, waiting_options
+from runner.cli.options import driving_options, parse_allowed, parse_inputs, parse_pairs, together, waiting_options
 from runner.cli.settings import durability
 from runner.cli.stored import find_checkpoint, find_run, run_argument, writing
 from runner.engine.run_options import RunOptions
@@ -31,7 +31,7 @@ Examples:
   wf resume 0mwsi --no-input --json
   wf resume last --model fast=ollama/llama3.2
   wf resume last --mock more.yaml             # a scripted reply was missing
-  wf resume last -i token=s3cret-w0rd         # a secret input is needed again
+  wf resume last -i token=@token.txt          # a secret input is needed again
   wf resume last --workflow changed.yaml      # what has not begun yet may be different there
 """
 
@@ -51,7 +51,7 @@ Examples:
 """
 
 _secrets_option = click.option(
-    "-i", "secrets", multiple=True, metavar="NAME=VALUE", help="A secret input, which is not recorded."
+    "-i", "secrets", multiple=True, metavar="NAME=@FILE", help="A secret input, which is not recorded."
 )
 
 _changing_options = together(
@@ -126,7 +126,7 @@ def wf_retry(run: str, db: str | None, **given: Any) -> int:
 
 
 def _secrets(given: dict[str, Any]) -> dict[str, str]:
-    return parse_pairs(given["secrets"], "-i NAME=VALUE")
+    return parse_inputs(given["secrets"])
 
 
 def _models(given: dict[str, Any]) -> dict[str, str]:

@@ -176,4 +176,5 @@ def _run(store: Store, run: str) -> Iterator[Finding]:
     for fault in faults:
         yield wrong(f"run {run}", fault)
     if not faults and was_left(store.run(run)):
-        yield Finding(f"run {run}", f"its process is gone; {resume_command(run)} goes on with it")
+        words = f"whole, but nobody drives it: {resume_command(run)} goes on with it, wf cancel {run} ends it"
+        yield Finding(f"run {run}", words)

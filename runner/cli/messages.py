@@ -14,7 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from runner.cli.driving import Manner, drive
-from runner.cli.options import database_option, parse_pairs, together
+from runner.cli.options import database_option, parse_inputs, together
 from runner.cli.printing import document, resume_command
 from runner.cli.speaking import say, tell_json
 from runner.cli.stored import find_run, offer_steps, run_argument, writing
@@ -62,7 +62,7 @@ Examples:
 
 _resume_option = click.option("--resume", "goes_on", is_flag=True, help="Go on with the run in this process.")
 _secrets_option = click.option(
-    "-i", "pairs", multiple=True, metavar="NAME=VALUE", help="With --resume: a secret input, once more."
+    "-i", "pairs", multiple=True, metavar="NAME=@FILE", help="With --resume: a secret input, once more."
 )
 _json_option = click.option(
     "--json", "as_document", is_flag=True, help="How the run stands then, as one JSON document on stdout."
@@ -87,7 +87,7 @@ def wf_answer(run: str, step: str, value: str, db: str | None, **given: Any) -> 
 
     STEP is a step's path, or the end of it if only one step that waits ends so.
     """
-    secrets = parse_pairs(given["pairs"], "-i NAME=VALUE")
+    secrets = parse_inputs(given["pairs"])
     with writing(db) as store:
         row = find_run(store, run)
         asked = _asked(load_state(store, row.id), row, step)
@@ -143,7 +143,7 @@ def _refuse_second(store: Store, row: RunRow, step: str) -> None:
 @_resuming_options
 def wf_signal(run: str, name: str, data: str | None, db: str | None, **given: Any) -> int:
     """Send the signal NAME to RUN, with JSON as its data. One wait takes it, the oldest signal first."""
-    value, secrets = _value(data), parse_pairs(given["pairs"], "-i NAME=VALUE")
+    value, secrets = _value(data), parse_inputs(given["pairs"])
     if not 0 < len(name) <= LONGEST_NAME:
         raise UsageError(f"a signal's name has 1 to {LONGEST_NAME} characters")
     with writing(db) as store:
@@ -192,12 +192,12 @@ def wf_pause(run: str, db: str | None, **given: Any) -> int:
 @click.command("cancel", epilog=CANCEL)
 @run_argument
 @click.option("--reason", default="cancelled from the command line", help="Why, for the record.")
-@click.option("-i", "pairs", multiple=True, metavar="NAME=VALUE", help="A secret input, once more, for its finally.")
+@click.option("-i", "pairs", multiple=True, metavar="NAME=@FILE", help="A secret input, once more, for its finally.")
 @_json_option
 @database_option
 def wf_cancel(run: str, reason: str, pairs: tuple[str, ...], db: str | None, **given: Any) -> int:
     """Cancel RUN: a live one by its own process, a paused or killed one here."""
-    secrets = parse_pairs(pairs, "-i NAME=VALUE")
+    secrets = parse_inputs(pairs)
     with writing(db) as store:
         row = _find_open(store, run)
         message = Message(row.id, "cancel", SystemClock().now(), value=reason)
@@ -225,7 +225,7 @@ def _send(
     is_free = may_take_over(row, message.at)
     goes_on = is_free and given.get("goes_on")
     if goes_on:
-        refuse_without_secrets(store, row.id, secrets or {}, os.environ)
+        refuse_without_secrets(store, message, secrets or {}, os.environ)
     store.post(message)
     if goes_on:
         return drive(store, partial(resume, row.id, secrets or {}), manner)

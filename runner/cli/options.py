@@ -95,6 +95,34 @@ def parse_pairs(pairs: tuple[str, ...], form: str) -> dict[str, str]:
     return found
 
 
+def parse_inputs(pairs: tuple[str, ...]) -> dict[str, str]:
+    """`-i NAME=VALUE` arguments; `@FILE` is a file's content, `@-` what stdin gives, `@@…` a text that begins with `@`.
+
+    The line break that ends a single line belongs to the file, not to the value. Raises UsageError.
+    """
+    return {name: _given(name, value) for name, value in parse_pairs(pairs, "-i NAME=VALUE").items()}
+
+
+def _given(name: str, value: str) -> str:
+    if not value.startswith("@"):
+        return value
+    if value.startswith("@@"):
+        return value[1:]
+    try:
+        text = _content(value[1:]).decode("utf-8-sig")
+    except (OSError, ValueError) as error:
+        words = f"-i {name}={value}: can't read that file: {_why(error)}"
+        raise UsageError(words, f"a text that begins with @ is written -i {name}=@{value}") from error
+    line = text.removesuffix("\n").removesuffix("\r")
+    return text if "\n" in line else line
+
+
+def _why(error: OSError | ValueError) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return "it is no text in UTF-8"
+    return getattr(error, "strerror", None) or str(error)
+
+
 def parse_allowed(pairs: tuple[str, ...]) -> dict[str, list[str]]:
     """`KIND:VALUE` arguments, by kind. Raises UsageError."""
     allowed: dict[str, list[str]] = {}
@@ -115,7 +143,7 @@ def json_object(file: str) -> dict[str, Json]:
     except NotJson as error:
         raise UsageError(f"{'stdin' if file == '-' else file} is no JSON: {error}") from error
     except (OSError, ValueError) as error:
-        raise UsageError(f"can't read {file}: {getattr(error, 'strerror', None) or error}") from error
+        raise UsageError(f"can't read {file}: {_why(error)}") from error
     if not isinstance(content, dict):
         raise UsageError(f"{file} holds no JSON object", 'write {"name": value, …}')
     return content

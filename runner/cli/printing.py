@@ -64,7 +64,7 @@ def resume_command(run: str, secrets: Sequence[str] = ()) -> str:
 
 
 def _secret_words(secrets: Sequence[str]) -> list[str]:
-    return [word for name in secrets for word in ("-i", f"{name}=VALUE")]
+    return [word for name in secrets for word in ("-i", f"{name}=@FILE")]
 
 
 def document(result: RunResult) -> dict[str, Json]:
@@ -116,11 +116,15 @@ def tell_result(result: RunResult, *, quiet: bool, outputs: bool = True) -> None
     if quiet and result.status == "completed":
         return
     used = f", {result.tokens} tokens, {dollars(result.cost_usd)}" if result.tokens else ""
-    say(f"run {result.run} {result.status}: {result.steps} steps{used}")
+    say(f"run {result.run} {result.status}: {_steps(result.steps)}{used}")
     if result.error is not None:
         _say_error(result.error)
     if result.status == "paused":
         _say_waiting(result)
+
+
+def _steps(number: int) -> str:
+    return f"{number} step{'' if number == 1 else 's'}"
 
 
 def _say_error(error: Mapping[str, Json]) -> None:
@@ -149,3 +153,5 @@ def _say_waiting(result: RunResult) -> None:
             say(f"  nothing by itself; from then on: {resume_command(result.run, result.secrets)}")
     if not result.waiting:
         say(f"  {resume_command(result.run, result.secrets)}")
+    if result.variables:
+        say(f"  ({' and '.join(result.variables)} must be set)")

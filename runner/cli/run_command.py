@@ -11,7 +11,15 @@ import click
 import msgspec
 
 from runner.cli.driving import Manner, drive
-from runner.cli.options import driving_options, json_object, offer_flows, parse_allowed, parse_pairs, waiting_options
+from runner.cli.options import (
+    driving_options,
+    json_object,
+    offer_flows,
+    parse_allowed,
+    parse_inputs,
+    parse_pairs,
+    waiting_options,
+)
 from runner.cli.settings import durability, refuse_unusable
 from runner.cli.speaking import annotate, in_actions, say
 from runner.cli.stored import writing
@@ -42,7 +50,11 @@ Exit codes: 0 completed, 1 failed, 2 usage or invalid file, 3 paused (waiting), 
 @click.command("run", epilog=EPILOG)
 @click.argument("flow", shell_complete=offer_flows)
 @click.option(
-    "-i", "pairs", multiple=True, metavar="NAME=VALUE", help="An input: text if its type is string, else JSON."
+    "-i",
+    "pairs",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="An input: text, or JSON if its type is none; @FILE gives it.",
 )
 @click.option("--inputs", "inputs_file", metavar="FILE", help="Inputs as a JSON object; - reads stdin; -i wins.")
 @click.option("--model", "models", multiple=True, metavar="ALIAS=MODEL", help="Another model for an alias.")
@@ -99,7 +111,7 @@ def _load(flow: str, allowed: dict[str, list[str]], agents: dict[str, str]) -> L
 
 def _inputs(loaded: Loaded, pairs: tuple[str, ...], file: str | None) -> dict[str, Json]:
     given = json_object(file) if file else {}
-    typed = parse_pairs(pairs, "-i NAME=VALUE")
+    typed = parse_inputs(pairs)
     return given | {name: parse_input(loaded.workflow.inputs, name, text) for name, text in typed.items()}
 
 

@@ -33,6 +33,7 @@ from runner.record.rewriting import change_texts
 from runner.record.run_state import RunState, Step
 from runner.record.store.contract import Store
 from runner.record.store.lease import current_owner
+from runner.workflow.analysis.secrecy import read_by_finally
 from runner.workflow.compiler import RecordedFiles
 from runner.workflow.inputs import InputsInvalid, check_inputs, parse_input
 from runner.workflow.model import Input, Loaded, Workflow
@@ -68,6 +69,8 @@ class RunResult(msgspec.Struct, frozen=True):
     """Why an answer that was given beforehand was refused; the run waits for another."""
     secrets: tuple[str, ...] = ()
     """The secret inputs that whoever goes on with it has to give: no variable of the environment does."""
+    variables: tuple[str, ...] = ()
+    """The variables of the environment that gave the others, and that have to be set then."""
     takeover: Takeover | None = None
     """What was taken over of its past, where that was changed."""
 
@@ -163,7 +166,7 @@ def _refuse_unlisted(workflow: Workflow, given: Mapping[str, Json], environment:
         if entry.env in environment and name not in given and entry.env not in workflow.granted.env:
             message = f"input '{name}' may not be taken from the environment variable '{entry.env}'"
             mending = variable_to_allow(entry.env, workflow.granted)
-            raise InputsInvalid(message, f"{mending}; or give it with -i {name}=…")
+            raise InputsInvalid(message, f"{mending}; or give it with -i {name}={'@FILE' if entry.secret else '…'}")
 
 
 def _from_environment(workflow: Workflow, given: Mapping[str, Json], environment: Mapping[str, str]) -> dict[str, Json]:
@@ -197,22 +200,25 @@ class Supplied(msgspec.Struct, frozen=True):
     warnings: tuple[str, ...] = ()
 
 
-def secrets_again(workflow: Workflow, state: RunState, given: Mapping[str, Json], around: Surroundings) -> Supplied:
+def secrets_again(
+    workflow: Workflow, state: RunState, given: Mapping[str, Json], around: Surroundings, *, cancels: bool = False
+) -> Supplied:
     """A recorded run's secrets, supplied again; and those that the workflow, if it is another now, adds.
 
-    Raises UsageError when one is missing or too short, InputsInvalid when one that is added does not fit.
+    A run that is only cancelled needs those that a `finally` may read. Raises UsageError when one is missing or too
+    short, InputsInvalid when one that is added does not fit.
     """
     held = _inputs_of(state)
     nonce = nonce_of(state)
     supplied = {**_from_environment(workflow, given, around.environment), **given}
     declared = [entry for entry in workflow.inputs.values() if entry.secret]
     known = [entry.name for entry in declared if held.get(entry.name) == written_reference(entry.name, nonce)]
-    for name in known:
+    needed = read_by_finally(workflow, known) if cancels else known
+    for name in needed:
         if name not in supplied:
-            raise UsageError(
-                f"secret input '{name}' is needed again", f"give it with -i {name}=…, or by its environment variable"
-            )
-    values = {name: str(supplied[name]) for name in known}
+            why = ": a `finally` may read it" if cancels else ""
+            raise UsageError(f"secret input '{name}' is needed again{why}", how_to_give(workflow, name))
+    values = {name: str(supplied[name]) for name in known if name in supplied}
     fresh = {entry.name: _of_new(entry, held, supplied) for entry in declared if entry.name not in known}
     hidden = {name: value for name, value in fresh.items() if value}
     if hidden and not known:
@@ -226,6 +232,13 @@ def secrets_again(workflow: Workflow, state: RunState, given: Mapping[str, Json]
     marks = {name: written_reference(name, nonce) for name in hidden}
     options: dict[str, Json] = {"nonce": nonce} if nonce != nonce_of(state) else {}
     return Supplied(Secrets(nonce, values | hidden), marks, options, warnings)
+
+
+def how_to_give(workflow: Workflow, name: str) -> str:
+    """How a secret input is given: what stands in a command can be read by others."""
+    entry = workflow.inputs[name]
+    by_file = f"give it with -i {name}=@FILE"
+    return f"set {entry.env}, or {by_file}" if entry.env in workflow.granted.env else by_file
 
 
 def _inputs_of(state: RunState) -> Mapping[str, Json]:
@@ -294,7 +307,10 @@ async def run_engine(
         raise not_ours(live.run, str(secrets.to_paper(f"{type(error).__name__}: {error}"))) from error
     refused = "" if engine.refused is None else str(engine.refused)
     needed = _not_in(around.environment, live.workflow, secrets.names)
-    return _on_paper(replace(result_of(live.run, live.state), refused=refused, secrets=needed), secrets)
+    entries = (live.workflow.inputs[name] for name in secrets.names if name not in needed)
+    variables = tuple(entry.env for entry in entries if entry.env)
+    result = replace(result_of(live.run, live.state), refused=refused, secrets=needed, variables=variables)
+    return _on_paper(result, secrets)
 
 
 def _on_paper(result: RunResult, secrets: Secrets) -> RunResult:

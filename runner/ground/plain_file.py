@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import select
 import stat
 from pathlib import Path
 from typing import IO
 
 LARGEST_TEXT = 1024 * 1024
 """Bytes of a file that belongs to a workflow or a project: YAML, a prompt, settings."""
+
+
+QUIET_SECONDS = 30.0
+"""How long a pipe may give nothing before it is given up."""
 
 
 class Unreadable(ValueError):
@@ -18,7 +23,8 @@ class Unreadable(ValueError):
 def read_plain(path: Path, longest: int = LARGEST_TEXT, *, piped: bool = False) -> bytes:
     """A regular file's bytes; with `piped` those of a pipe or device too. Raises Unreadable, and OSError of `open`.
 
-    Opening never waits, as a pipe would that nobody writes to; what is longer than `longest` is read no further.
+    Opening never waits, as a pipe would that nobody writes to, and reading one only so long; what is longer than
+    `longest` is read no further.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
@@ -27,11 +33,31 @@ def read_plain(path: Path, longest: int = LARGEST_TEXT, *, piped: bool = False) 
             raise Unreadable("it is a folder")
         if not (piped or stat.S_ISREG(mode)):
             raise Unreadable("it is not a regular file")
+        if stat.S_ISFIFO(mode):
+            return bounded(_piped(descriptor, longest), longest)
         os.set_blocking(descriptor, True)
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             return bounded(file.read(longest + 1), longest)
     finally:
         os.close(descriptor)
+
+
+def _piped(descriptor: int, longest: int) -> bytes:
+    """What is written to a pipe. Raises Unreadable if nothing comes."""
+    content = bytearray()
+    while len(content) <= longest:
+        try:
+            piece = os.read(descriptor, 1 << 16)
+        except BlockingIOError:  # somebody has it open, and writes nothing now
+            if not select.select([descriptor], [], [], QUIET_SECONDS)[0]:
+                raise Unreadable(f"nothing came from it for {QUIET_SECONDS:g} s") from None
+            continue
+        if not piece:
+            break
+        content += piece
+    if not content:
+        raise Unreadable("nothing was written to it")
+    return bytes(content)
 
 
 def open_to_append(path: Path) -> IO[str]:

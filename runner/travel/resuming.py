@@ -32,7 +32,7 @@ from runner.record.events import Adapted, RunResumed
 from runner.record.history import Reopened, load_state, reopen
 from runner.record.rewriting import hide
 from runner.record.run_state import RunState
-from runner.record.store.contract import RunRow, Store
+from runner.record.store.contract import Message, RunRow, Store
 from runner.record.store.lease import beat_seconds, current_owner, is_alive, is_still_heard, may_take_over
 from runner.record.store.rules import busy
 from runner.travel.misfits import DROPPED, Misfit, adapted, gains, misfits, refuse_foreign, refuse_misfits
@@ -63,7 +63,8 @@ def _accepted(
     Without a file, the one that the run is at.
     """
     if not file:
-        return Accepted(before, secrets_again(before.workflow, state, given, around))
+        cancels = any(message.kind == "cancel" for message in around.store.inbox(row.id))
+        return Accepted(before, secrets_again(before.workflow, state, given, around, cancels=cancels))
     store = around.store
     loaded = load_workflow(file, state.options.get("allow", {}), state.options.get("agents"))
     visits = compare_steps(store, row.id, loaded.workflow, lambda version: pinned(store, state, version).workflow)
@@ -124,12 +125,15 @@ async def resume(
     return replace(result, takeover=version.takeover)
 
 
-def refuse_without_secrets(store: Store, run: str, given: Mapping[str, Json], environment: Mapping[str, str]) -> None:
-    """Raises UsageError when a run can't go on for want of a secret: said before anything is sent to it."""
+def refuse_without_secrets(
+    store: Store, message: Message, given: Mapping[str, Json], environment: Mapping[str, str]
+) -> None:
+    """Raises UsageError when a run can't go on for want of a secret: said before a message is sent to it."""
+    run, cancels = message.run, message.kind == "cancel"
     state = load_state(store, run)
     around = Surroundings(store, environment=environment)
     if not state.ended:
-        secrets_again(pinned(store, state).workflow, state, given, around)
+        secrets_again(pinned(store, state).workflow, state, given, around, cancels=cancels)
 
 
 async def _refuse_unavailable(row: RunRow, state: RunState, around: Surroundings) -> None:

@@ -30,9 +30,15 @@ def check_inputs(declared: Mapping[str, Input], given: Mapping[str, Json]) -> di
     values: dict[str, Json] = {}
     for name, entry in declared.items():
         if name not in given and entry.required:
-            raise InputsInvalid(f"input '{name}' is required", f"give it with -i {name}=…")
+            raise InputsInvalid(f"input '{name}' is required", _how_to_give(entry))
         values[name] = _checked(entry, given[name]) if name in given else entry.default
     return values
+
+
+def _how_to_give(entry: Input) -> str:
+    """A secret is best not typed: others can read what stands in a command."""
+    by_option = f"give it with -i {entry.name}={'@FILE' if entry.secret else '…'}"
+    return f"set {entry.env}, or {by_option}" if entry.env else by_option
 
 
 def refuse_unknown_inputs(declared: Mapping[str, Input], given: Iterable[str]) -> None:

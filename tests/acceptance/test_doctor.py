@@ -328,7 +328,10 @@ def test_a_run_that_was_killed_is_told_with_what_goes_on_with_it_and_its_log_sta
     assert before["wf.db-wal"]
     lines = doctor(folder, code=0)
     assert "ok     log: .wf/wf.db-wal is part of the database; it goes when the last process lets go of it" in lines
-    assert lines[-2:] == ["ok     run k: its process is gone; wf resume k goes on with it", "ok     runs: 5, whole"]
+    assert lines[-2:] == [
+        "ok     run k: whole, but nobody drives it: wf resume k goes on with it, wf cancel k ends it",
+        "ok     runs: 5, whole",
+    ]
     (folder / "go").touch()
     wf(folder, "resume", "k")
     assert doctor(folder, code=0)[-1] == "ok     runs: 5, whole"

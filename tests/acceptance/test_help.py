@@ -62,6 +62,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "flows").mkdir()
     shutil.copy(folder / "flow.yaml", folder / "flows")
     write(folder, "inputs.json", '{"topic": "tea"}')
+    write(folder, "token.txt", "s3cret-w0rd\n")
     write(folder, "context.json", '{"h": 1, "state": {"score": 0.9, "tags": ["a"]}}')
     write(folder, "more.yaml", "writer: [Done.]\n")
     write(folder, "poet.yaml", "model: fast\ninstructions: Rhyme.\n")

@@ -286,7 +286,7 @@ def test_a_secret_is_supplied_again_with_the_answer(tmp_path: Path) -> None:
     paused(tmp_path, text, "-i", "token=s3cret-w0rd")
     done = wf(tmp_path, "answer", "r", "approve", "no", "--resume", code=2)
     assert "secret input 'token' is needed again" in done.stderr
-    assert "give it with -i token=…" in done.stderr
+    assert "give it with -i token=@FILE" in done.stderr
     again = wf(tmp_path, "answer", "r", "approve", "yes", "--resume", "-i", "token=s3cret-w0rd")
     assert again.stdout == "answer: yes\n"
 
@@ -296,8 +296,8 @@ def test_the_printed_command_names_the_secrets_to_be_given(tmp_path: Path) -> No
     text = text.replace("name: asking", "name: asking\npermissions: {env: [WF_TOKEN]}")
     (tmp_path / "flow.yaml").write_text(text, encoding="utf-8")
     done = wf(tmp_path, "run", "flow.yaml", "-i", "token=s3cret-w0rd", "--run-id", "r", "--no-input", code=3)
-    assert "  wf answer r approve yes --resume -i token=VALUE\n" in done.stderr
-    assert "  wf answer r approve yes --resume -i token=VALUE" in wf(tmp_path, "show", "r").stdout
+    assert "  wf answer r approve yes --resume -i token=@FILE\n" in done.stderr
+    assert "  wf answer r approve yes --resume -i token=@FILE" in wf(tmp_path, "show", "r").stdout
     there = {"WF_TOKEN": "s3cret-w0rd"}
     assert "approve yes --resume\n" in wf(tmp_path, "show", "r", environment=there).stdout
     assert wf(tmp_path, "answer", "r", "approve", "yes", "--resume", environment=there).stdout == "answer: yes\n"
@@ -306,7 +306,7 @@ def test_the_printed_command_names_the_secrets_to_be_given(tmp_path: Path) -> No
 def test_an_answer_that_is_recorded_already_lets_the_run_go_on(tmp_path: Path) -> None:
     text = ASKING.replace("inputs: {", "inputs: {token: {type: string, secret: true}, ")
     paused(tmp_path, text, "-i", "token=s3cret-w0rd")
-    assert "go on with: wf resume r -i token=VALUE" in wf(tmp_path, "answer", "r", "approve", "no").stderr
+    assert "go on with: wf resume r -i token=@FILE" in wf(tmp_path, "answer", "r", "approve", "no").stderr
     given = ("--resume", "-i", "token=s3cret-w0rd")
     assert "has been answered already" in wf(tmp_path, "answer", "r", "approve", "yes", *given, code=2).stderr
     assert wf(tmp_path, "answer", "r", "approve", "no", *given).stdout == "answer: no\n"

@@ -211,7 +211,7 @@ def test_outputs_are_printed_on_stdout_and_progress_on_stderr(folder: Path) -> N
         "run r1: writer",
         "✓ write/call#1",
         "✓ write",
-        "run r1 completed: 1 steps",
+        "run r1 completed: 1 step",
     ]
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import html
 import json
+import os
 import re
 from base64 import b32encode, b64encode
 from pathlib import Path
+from typing import Any
 
 from tests.acceptance.command_line import wf
 from tests.acceptance.test_leaves import refused
@@ -228,24 +230,80 @@ def test_no_reference_that_comes_from_outside_is_one(tmp_path: Path) -> None:
     wf(tmp_path, "doctor")
 
 
-def test_a_secret_that_is_cut_is_not_passed_on(tmp_path: Path) -> None:
-    kept = 0
-    for cut in ("inputs.token[:5]", "inputs.token[9:]", "inputs.token | upper", "inputs.token | list | last"):
-        flow = f"""
+def outcome_of(folder: Path, node: str, token: str = HIDDEN) -> Any:
+    """How a run of one node ends that is given a secret."""
+    flow = f"""
 wf: 1
-name: cutting
-inputs: {{token: {{type: string, secret: true}}}}
+name: using
+inputs: {{token: {{type: string, secret: true}}, list: {{type: array, default: [a, b]}}}}
+state: {{header: {{type: string, default: ""}}}}
 permissions: {{write: [.]}}
-nodes: {{a: {{write: out.txt, content: "{{{{ {cut} }}}}{{{{ inputs.token }}}}"}}}}
+nodes:
+  first: {{set: {{header: "Bearer {{{{ inputs.token }}}}"}}, next: a}}
+  a: {node}
 """
-        (tmp_path / "flow.yaml").write_text(flow.replace("{{ inputs.token }}", ""), encoding="utf-8")
-        done = wf(tmp_path, "run", "flow.yaml", "-i", f"token={HIDDEN}", "--json", code=None)
-        if done.code:
-            assert "it can only be passed on whole" in done.document["error"]["message"]
-        else:
-            assert (tmp_path / "out.txt").read_text(encoding="utf-8") in {"⟦secr", "⟧"}
-            kept += 1
-    assert kept == 2
+    (folder / "flow.yaml").write_text(flow, encoding="utf-8")
+    return wf(folder, "run", "flow.yaml", "-i", f"token={token}", "--json", code=None).document
+
+
+CHANGED_IN_TEMPLATES = (
+    "inputs.token[:4]", "inputs.token[0]", "state.header[:7]", "inputs.token | upper", "inputs.token | list",
+    "inputs.token | length", "state.header | replace('e', 'x')", "inputs.token.upper()", "inputs.token is lower",
+    "inputs.token == 'x'", "inputs.token in ['x']", "'s3' in inputs.token", "inputs.token in 'abc'",
+    "inputs.token < 'z'", "'ab'.replace('a', inputs.token)", "[inputs.token, 'x'] | sort", "'%60s' % inputs.token",
+    "[inputs.token] | map('upper')", "[inputs.token] == ['x']", "[inputs.token] | unique", "inputs.token | urlencode",
+    "inputs.token | first", "[inputs.token] | select('eq', 'x')", "inputs.token in {'x': 1}",
+)  # fmt: skip
+
+
+def test_a_template_that_would_cut_change_or_compare_a_secret_fails(tmp_path: Path) -> None:
+    for changed in CHANGED_IN_TEMPLATES:
+        done = outcome_of(tmp_path, f'{{write: out.txt, content: "{{{{ {changed} }}}}"}}')
+        assert done["status"] == "failed", changed
+        assert done["error"]["type"] == "input_invalid", changed
+        assert "a secret can only be passed on whole" in done["error"]["message"], changed
+    assert not (tmp_path / "out.txt").exists()
+
+
+CHANGED_IN_EXPRESSIONS = (
+    "inputs.token == 'x'", "inputs.token != 'x'", "size(inputs.token) > 3", "state.header.startsWith('Bearer')",
+    "inputs.token.contains('secret')", "inputs.token.matches('^s')", "inputs.token in ['x', 'y']",
+    "inputs.token in inputs.list", "'x' in [inputs.token]", "inputs.token < 'z'", "[inputs.token] == ['x']",
+    "{'k': inputs.token} == {'k': 'x'}", "bytes(inputs.token) == b'x'", "inputs.token in {'x': 1}",
+)  # fmt: skip
+
+
+def test_a_condition_that_would_cut_change_or_compare_a_secret_fails(tmp_path: Path) -> None:
+    for changed in CHANGED_IN_EXPRESSIONS:
+        done = outcome_of(tmp_path, f'{{next: [{{when: "{changed}", to: exit}}, {{to: exit}}]}}')
+        assert done["status"] == "failed", changed
+        assert done["error"]["type"] == "input_invalid", changed
+
+
+def test_whether_a_secret_is_given_can_be_asked_and_one_is_itself(tmp_path: Path) -> None:
+    right = (
+        "inputs.token != ''", "inputs.token == inputs.token", "inputs.token != null", "inputs.token in [inputs.token]",
+        "string(inputs.token) == inputs.token", "'Bearer ' + inputs.token == state.header",
+        "!(inputs.token in [''])", "size([inputs.token]) == 1",
+    )  # fmt: skip
+    done = outcome_of(tmp_path, f'{{if: "{" && ".join(right)}", write: out.txt, content: x}}')
+    assert (done["status"], (tmp_path / "out.txt").exists()) == ("completed", True)
+    written = (
+        "{% if inputs.token and inputs.token != '' and inputs.token in state.header and '' in inputs.token %}"
+        "{{ inputs.token | default('x') | string }} {{ [inputs.token] | join(',') }} {{ '%s' | format(inputs.token) }}"
+        "{% endif %}"
+    )
+    assert outcome_of(tmp_path, f'{{write: out.txt, content: "{written}"}}')["status"] == "completed"
+    assert (tmp_path / "out.txt").read_text(encoding="utf-8") == " ".join([HIDDEN] * 3)
+
+
+def test_a_secret_in_json_is_as_json_writes_it(tmp_path: Path) -> None:
+    odd = 'quo"te\\back and more'
+    content = "{{ {'key': inputs.token} | tojson }} {{ [inputs.token] }}"
+    done = outcome_of(tmp_path, f'{{write: out.txt, content: "{content}"}}', odd)
+    assert done["status"] == "completed"
+    written = json.dumps(odd)
+    assert (tmp_path / "out.txt").read_text(encoding="utf-8") == f'{{"key": {written}}} [{written}]'
 
 
 def test_a_file_with_a_secret_is_its_owners_alone(tmp_path: Path) -> None:
@@ -256,7 +314,7 @@ inputs: {token: {type: string, secret: true}}
 permissions: {write: [.]}
 nodes:
   a: {write: old.txt, content: "key={{ inputs.token }}", next: b}
-  b: {write: "{{ inputs.token | replace('/', '/') }}.txt", content: "x", next: c}
+  b: {write: "{{ inputs.token | string }}.txt", content: "x", next: c}
   c: {write: plain.txt, content: "x"}
 """
     (tmp_path / "flow.yaml").write_text(flow, encoding="utf-8")
@@ -388,3 +446,82 @@ nodes:
     places = re.findall(r"^(\w+\.yaml:\d+):\d+: warning: .* becomes an argument", done.stderr, re.MULTILINE)
     assert places == ["flow.yaml:10", "flow.yaml:11", "child.yaml:6"]
     assert 'env: {TOKEN: "{{ inputs.token }}"}' in wf(tmp_path, "validate", "flow.yaml", "--strict", code=2).stderr
+
+
+CANCELLED = """
+wf: 1
+name: cancelled
+permissions: {commands: [sh]}
+inputs: {token: {type: string, secret: true}, where: {type: string, default: here}}
+state: {seen: {type: string, default: ""}}
+nodes:
+  first: {set: {seen: "with {{ inputs.token }}"}, next: ask}
+  ask: {human: {prompt: "go?"}, next: last}
+  last: {script: 'echo "$T"', env: {T: "{{ state.seen }}"}}
+"""
+
+
+def test_a_run_is_cancelled_without_its_secrets_unless_a_finally_may_read_them(tmp_path: Path) -> None:
+    needing = ("'echo \"$T\"', env: {T: '{{ inputs.token }}'}", "'echo \"$T\"', env: {T: '{{ state.seen }}'}")
+    for number, body in enumerate(("", "'echo $W > ended', env: {W: '{{ inputs.where }}'}", *needing)):
+        flow = CANCELLED + (f"finally: {{script: {body}}}\n" if body else "")
+        (tmp_path / "flow.yaml").write_text(flow, encoding="utf-8")
+        wf(tmp_path, "run", "flow.yaml", "-i", f"token={HIDDEN}", "--no-input", "--run-id", f"r{number}", code=3)
+        done = wf(tmp_path, "cancel", f"r{number}", code=None)
+        if body in needing:
+            assert (done.code, "a `finally` may read it" in done.stderr) == (2, True)
+            done = wf(tmp_path, "cancel", f"r{number}", "-i", f"token={HIDDEN}")
+        assert (done.code, HIDDEN in done.stdout + done.stderr) == (0, False)
+        assert wf(tmp_path, "runs", "--json").document[0]["status"] == "cancelled"
+    assert (tmp_path / "ended").read_text(encoding="utf-8") == "here\n"
+
+
+def test_a_secret_is_given_by_a_file_stdin_or_a_pipe(tmp_path: Path) -> None:
+    flow = """
+wf: 1
+name: given
+permissions: {write: [.], env: [W9_TOKEN]}
+inputs: {token: {type: string, secret: true, env: W9_TOKEN}, count: {type: integer, default: 1}}
+nodes: {ask: {human: {prompt: "go?"}, next: a}, a: {write: out.txt, content: "{{ inputs.token }}"}}
+"""
+    (tmp_path / "flow.yaml").write_text(flow, encoding="utf-8")
+    (tmp_path / "token.txt").write_text(f"{HIDDEN}\n", encoding="utf-8")
+    (tmp_path / "count.json").write_text("7", encoding="utf-8")
+    os.mkfifo(tmp_path / "nobody")
+    start = ("run", "flow.yaml", "--no-input", "--run-id")
+    done = wf(tmp_path, *start, "r", "-i", "token=@token.txt", "-i", "count=@count.json", code=3)
+    assert "wf answer r ask VALUE --resume -i token=@FILE" in done.stderr
+    for given, why in (("@none", "No such file"), ("@.", "it is a folder"), ("@nobody", "nothing was written to it")):
+        refused = wf(tmp_path, "answer", "r", "ask", "yes", "--resume", "-i", f"token={given}", code=2).stderr
+        assert why in refused
+        assert "a text that begins with @ is written -i token=@@" in refused
+    wf(tmp_path, "answer", "r", "ask", "yes", "--resume", "-i", "token=@-", stdin=f"{HIDDEN}\n")
+    assert (tmp_path / "out.txt").read_text(encoding="utf-8") == HIDDEN
+    wf(tmp_path, *start, "s", "-i", "token=@@begins-so", "--answer", "ask=yes")
+    assert (tmp_path / "out.txt").read_text(encoding="utf-8") == "@begins-so"
+    read, write = os.pipe()
+    os.write(write, b"two\nlines of it\n")
+    os.close(write)
+    wf(tmp_path, *start, "t", "-i", f"token=@/dev/fd/{read}", "--answer", "ask=yes")
+    assert (tmp_path / "out.txt").read_text(encoding="utf-8") == "two\nlines of it\n"
+    done = wf(tmp_path, *start, "u", environment={"W9_TOKEN": HIDDEN}, code=3)
+    assert "--resume\n  (W9_TOKEN must be set)\n" in done.stderr
+    assert "set W9_TOKEN, or give it with -i token=@FILE" in wf(tmp_path, *start, "v", code=2).stderr
+    assert "set W9_TOKEN, or give it with -i token=@FILE" in wf(tmp_path, "resume", "u", code=2).stderr
+
+
+def test_nothing_of_an_answer_that_was_taken_stays_on_the_databases_free_pages(tmp_path: Path) -> None:
+    flow = """
+wf: 1
+name: taken
+inputs: {token: {type: string, secret: true}}
+nodes: {ask: {human: {prompt: "go?"}, next: again}, again: {human: {prompt: "more?"}}}
+"""
+    (tmp_path / "flow.yaml").write_text(flow, encoding="utf-8")
+    wf(tmp_path, "run", "flow.yaml", "--no-input", "--run-id", "r", "-i", f"token={HIDDEN}", code=3)
+    for step, said in (("ask", HIDDEN), ("again", f"{HIDDEN} {'x' * 20_000}")):
+        wf(tmp_path, "answer", "r", step, said)
+        assert HIDDEN.encode() in b"".join(path.read_bytes() for path in (tmp_path / ".wf").glob("wf.db*"))
+        wf(tmp_path, "resume", "r", "--no-input", "-i", f"token={HIDDEN}", code=None)
+        assert HIDDEN.encode() not in b"".join(path.read_bytes() for path in (tmp_path / ".wf").glob("wf.db*"))
+    assert wf(tmp_path, "runs", "--json").document[0]["status"] == "completed"

@@ -36,7 +36,18 @@ def test_nothing_else_is_read_and_nothing_is_waited_for(tmp_path: Path) -> None:
             read_plain(tmp_path, piped=piped)
     with pytest.raises(Unreadable, match="it is larger than 1 MiB"):
         read_plain(link, piped=True)
-    assert read_plain(pipe, piped=True) == b""
+    with pytest.raises(Unreadable, match="nothing was written to it"):
+        read_plain(pipe, piped=True)
+
+
+def test_a_pipe_that_is_held_open_in_silence_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runner.ground.plain_file.QUIET_SECONDS", 0.01)
+    reader, writer = os.pipe()
+    os.write(writer, b"a part")
+    with pytest.raises(Unreadable, match="nothing came from it for"):
+        read_plain(Path(f"/dev/fd/{reader}"), piped=True)
+    os.close(writer)
+    os.close(reader)
 
 
 def test_a_pipe_that_was_named_is_read_to_its_end(tmp_path: Path) -> None:

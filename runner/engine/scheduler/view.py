@@ -9,9 +9,10 @@ import msgspec
 
 from runner.engine.scheduler.live import Live
 from runner.engine.scheduler.results import Results
-from runner.ground.errors import ExpressionError, Failure, TemplateError
+from runner.ground.errors import ErrorType, ExpressionError, Failure, TemplateError
 from runner.ground.json_value import Json
 from runner.language.expression import Expression
+from runner.language.secret_text import WHOLE_ONLY
 from runner.language.template import Template, ValueTemplate
 from runner.nodes.contract import AgentUse, ResolvedAgent, StepFailed
 from runner.record.events import Ending, Scope
@@ -139,12 +140,12 @@ def time_limit(workflow: Workflow, inputs: Mapping[str, Json]) -> float | None:
     return None if limit is None else seconds(limit, {"inputs": inputs})
 
 
-def _language_failure(type_: str, error: ExpressionError | TemplateError, source: str) -> Failure:
+def _language_failure(type_: ErrorType, error: ExpressionError | TemplateError, source: str) -> Failure:
     details: dict[str, Json] = {"source": source} if source else {}
     hint = f" ({error.hint})" if error.hint else ""
-    return Failure(
-        "condition_error" if type_ == "condition_error" else "template_error", f"{error.message}{hint}", details
-    )
+    # A secret that would be changed is the same mistake wherever it is made.
+    type_ = "input_invalid" if WHOLE_ONLY in error.message else type_
+    return Failure(type_, f"{error.message}{hint}", details)
 
 
 class StepView:

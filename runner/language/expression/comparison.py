@@ -20,6 +20,7 @@ from runner.language.expression.values import (
     look_up,
     name_of,
 )
+from runner.language.secret_text import WHOLE_ONLY, WHOLE_ONLY_HINT, holds_secret, same_text
 
 ORDERED = frozenset({bool, int, Uint, float, str, bytes, Timestamp, CelDuration})
 
@@ -41,8 +42,7 @@ def equal(left: Any, right: Any, scope: EvaluationScope) -> bool:
     kind, other = type(left), type(right)
     if kind in SCALARS and other in SCALARS:
         if kind is other:
-            pay_for_text(left, right, scope)
-            return bool(left == right)
+            return same(left, right, scope) if kind in TEXTS else bool(left == right)
         return kind in NUMBERS and other in NUMBERS and bool(operator.eq(*_aligned(left, right)))
     if is_map(left) and is_map(right):
         return _equal_maps(left, right, scope)
@@ -50,6 +50,22 @@ def equal(left: Any, right: Any, scope: EvaluationScope) -> bool:
         return _equal_lists(left, right, scope)
     one, another = admit(left), admit(right)  # values of subclasses of plain types, once they are plain
     return (one is not left or another is not right) and equal(one, another, scope)
+
+
+def same(left: Any, right: Any, scope: EvaluationScope) -> bool:
+    """Whether two texts of one type are the same. A fault, where a secret in them leaves that open."""
+    pay_for_text(left, right, scope)
+    if type(left) is bytes:
+        return bool(left == right)
+    alike = same_text(left, right)
+    return need_known(left, right) if alike is None else alike
+
+
+def need_known(*values: Any) -> bool:
+    """No, unless a text among the values holds a secret: then a fault."""
+    if any(map(holds_secret, values)):
+        raise Fault(WHOLE_ONLY, WHOLE_ONLY_HINT)
+    return False
 
 
 def pay_for_text(left: Any, right: Any, scope: EvaluationScope) -> None:
@@ -66,8 +82,10 @@ def _equal_lists(left: Sequence[Any], right: Sequence[Any], scope: EvaluationSco
         kind = type(one)
         plain = kind is type(other) and kind in SCALARS
         if plain and kind in TEXTS:
-            pay_for_text(one, other, scope)
-        if not (one == other if plain else equal(one, other, scope)):
+            alike = same(one, other, scope)
+        else:
+            alike = one == other if plain else equal(one, other, scope)
+        if not alike:
             return False
     return True
 
@@ -114,14 +132,15 @@ def contains(item: Any, container: Any, scope: EvaluationScope) -> bool:
     """`item in container`: an element of a list, or a key of a map."""
     if is_map(container):
         pay_for_key(item, scope)
-        return holds_key(container, item)
+        return holds_key(container, item) or need_known(item)
     if is_list(container):
         scope.spend(1 + len(container) // COMPARED_A_STEP)
         if type(item) in TEXTS and len(item) >= TEXT_A_STEP:
             alike = sum(type(element) is type(item) and len(element) == len(item) for element in container)
             scope.spend(alike * len(item) // TEXT_A_STEP)
         if type(item) is str and type(container) is list:
-            return item in container  # Python's own search is right for text, which equals nothing but text
+            # Python's own search is right for text, which equals nothing but text
+            return item in container or bool(item and need_known(item, *container))
         return any(equal(item, element, scope) for element in container)
     hint = "for text: x.contains(y)" if type(container) is str else "what follows 'in' is a list or a map"
     raise Fault(f"'in' can't look into {name_of(container)}", hint)

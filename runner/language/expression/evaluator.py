@@ -177,6 +177,8 @@ def _call(node: FunctionCall) -> Evaluate:
         values = [operand(scope) for operand in operands]
         try:
             scope.spend(cost(*values))
+            if not function.passes_on:
+                comparison.need_known(*values)
             return operate(*values)
         except Fault as fault:
             raise fault.at(node) from None
@@ -238,9 +240,8 @@ def _equality(node: Binary, left: Evaluate, right: Evaluate) -> Evaluate:
         kind = type(one)
         try:
             if kind is type(other) and kind in SCALARS:
-                if kind in comparison.TEXTS:
-                    comparison.pay_for_text(one, other, scope)
-                return (one == other) is wanted
+                alike = comparison.same(one, other, scope) if kind in comparison.TEXTS else one == other
+                return alike is wanted
             return comparison.equal(one, other, scope) is wanted
         except Fault as fault:
             raise fault.at(node) from None
@@ -257,6 +258,7 @@ def _order(node: Binary, left: Evaluate, right: Evaluate) -> Evaluate:
         try:
             if kind is type(other) and kind in comparison.ORDERED:
                 comparison.pay_for_text(one, other, scope)
+                comparison.need_known(one, other)
                 return holds(one, other)
             return comparison.compare(symbol, one, other)
         except Fault as fault:
@@ -268,14 +270,15 @@ def _order(node: Binary, left: Evaluate, right: Evaluate) -> Evaluate:
 def _membership(node: Binary, left: Evaluate, right: Evaluate) -> Evaluate:
     items = node.right.items if isinstance(node.right, ListOf) else ()
     texts = frozenset(item.value for item in items if isinstance(item, Constant) and type(item.value) is str)
+    named = texts - {""}
     if not items or len(texts) < len(items):
         return _guarded(node, lambda scope: comparison.contains(left(scope), right(scope), scope))
 
     def evaluate(scope: EvaluationScope) -> bool:
         value = left(scope)
-        return type(value) is str and value in texts
+        return type(value) is str and (value in texts or (bool(named) and comparison.need_known(value)))
 
-    return evaluate
+    return _guarded(node, evaluate)
 
 
 def _logic(node: Logic) -> Evaluate:

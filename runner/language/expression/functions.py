@@ -37,13 +37,14 @@ def _searching(text: Any, pattern: Any) -> int:
 class Function(Struct, frozen=True):
     """`operate` takes the target first; `calls` and `methods` are the numbers of arguments that each form takes.
 
-    `cost` is the number of steps that it takes.
+    `cost` is the number of steps that it takes. One that `passes_on` a text as it is may be given a secret.
     """
 
     operate: Callable[..., Any]
     calls: tuple[int, ...] = ()
     methods: tuple[int, ...] = ()
     cost: Callable[..., int] = _reading
+    passes_on: bool = False
 
 
 def _size(value: Any) -> int:
@@ -80,13 +81,15 @@ def check_pattern(pattern: str) -> None:
         raise Fault(error.reason, error.hint) from None
 
 
+_PASSING_ON = ("dyn", "string", "type")
+
 FUNCTIONS: Mapping[str, Function] = {
     "size": Function(_size, calls=(1,), methods=(0,)),
     "contains": Function(partial(_on_text, "contains", lambda text, part: part in text), methods=(1,)),
     "startsWith": Function(partial(_on_text, "startsWith", str.startswith), methods=(1,)),
     "endsWith": Function(partial(_on_text, "endsWith", str.endswith), methods=(1,)),
     "matches": Function(partial(_on_text, "matches", _matches), calls=(2,), methods=(1,), cost=_searching),
-    **{name: Function(convert, calls=(1,)) for name, convert in CONVERSIONS.items()},
+    **{name: Function(convert, calls=(1,), passes_on=name in _PASSING_ON) for name, convert in CONVERSIONS.items()},
     **{name: Function(partial(times.part, name), methods=(0, 1)) for name in times.GETTERS},
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import wraps
+from functools import partial, update_wrapper, wraps
 from typing import Any
 
 from jinja2.filters import FILTERS as JINJA
@@ -11,7 +11,7 @@ from jinja2.filters import FILTERS as JINJA
 from runner.ground.errors import TemplateError, did_you_mean
 from runner.language.template import list_filters, scalar_filters
 from runner.language.template.budget import TEXT_PER_UNIT, Budget
-from runner.language.template.json_value import items_in, json_text, text_in, text_of
+from runner.language.template.json_value import items_in, json_text, refuse_secrets, text_in, text_of
 from runner.language.template.lookup import MISSING, Missing, getter
 from runner.language.template.predicates import PREDICATES
 
@@ -77,7 +77,21 @@ def _named(known: Mapping[str, Filter], name: Any, kind: str) -> Filter:
     raise TemplateError(f"there is no {kind} '{shown}'{did_you_mean(shown, list(known))}")
 
 
-FILTERS: Mapping[str, Filter] = {
+def on_plain(apply: Filter) -> Filter:
+    """A filter, or a method, that takes no text with a secret: it would not pass it on whole."""
+
+    def on(budget: Budget, value: Any, *args: Any, **named: Any) -> Any:
+        refuse_secrets(value, *args, *named.values())
+        return apply(budget, value, *args, **named)
+
+    # What it takes is looked up there, without the budget.
+    return update_wrapper(on, getattr(apply, "__wrapped__", partial(apply, None)))
+
+
+_PASSING_ON = frozenset({"batch", "d", "default", "format", "join", "map", "slice", "string", "sum", "tojson"})
+"""Those that pass the texts on whole that they are given."""
+
+_FILTERS: Mapping[str, Filter] = {
     **{name: charged(JINJA[name], name) for name in ("capitalize", "lower", "title", "upper", "wordcount")},
     **dict.fromkeys(
         ("escape", "e"), charged(JINJA["escape"], "escape", lambda budget, value, _: text_of(budget, value))
@@ -118,4 +132,8 @@ FILTERS: Mapping[str, Filter] = {
     "unique": list_filters.distinct,
     "urlencode": scalar_filters.url_encoded,
     "wordwrap": scalar_filters.wrapped,
+}
+
+FILTERS: Mapping[str, Filter] = {
+    name: apply if name in _PASSING_ON else on_plain(apply) for name, apply in _FILTERS.items()
 }

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from runner.ground.errors import TemplateError
+from runner.language.secret_text import WHOLE_ONLY, WHOLE_ONLY_HINT, holds_secret, in_json
 from runner.language.template.budget import TEXT_PER_UNIT, Budget, bounded
 
 MAX_NESTING = 100
@@ -38,6 +39,12 @@ def need_text(value: object, what: str) -> str:
     raise TemplateError(f"{what} needs text, not {described(value)}", hint="`| string` makes text of any value")
 
 
+def refuse_secrets(*values: object) -> None:
+    """Raise the error for a text that holds a secret."""
+    if any(map(holds_secret, values)):
+        raise TemplateError(WHOLE_ONLY, hint=WHOLE_ONLY_HINT)
+
+
 def need_whole(value: object, what: str, least: int = 0) -> int:
     """`value` if it is a whole number of at least `least`."""
     if isinstance(value, int) and not isinstance(value, bool) and value >= least:
@@ -50,6 +57,12 @@ def text_in(budget: Budget, value: object, what: str) -> str:
     text = need_text(value, what)
     budget.text(len(text))
     return text
+
+
+def plain_in(budget: Budget, value: object, what: str) -> str:
+    """`value` if it is text without a secret, paid for."""
+    refuse_secrets(value)
+    return text_in(budget, value, what)
 
 
 def items_in(budget: Budget, value: Any, what: str) -> Sequence[Any]:
@@ -96,6 +109,7 @@ def json_text(budget: Budget, value: object, indent: Any = None) -> str:
         written = _ON_ONE_LINE.encode(plain)
     else:
         written = bounded(json.JSONEncoder(ensure_ascii=False, allow_nan=False, indent=indent).iterencode(plain))
+    written = in_json(written)
     budget.text(len(written))
     return written
 

@@ -9,7 +9,7 @@ from jinja2.filters import do_batch, sync_do_slice
 
 from runner.ground.errors import TemplateError
 from runner.language.template.budget import TEXT_PER_UNIT, Budget
-from runner.language.template.json_value import described, items_in, need_text, need_whole, refuse
+from runner.language.template.json_value import described, items_in, need_text, need_whole, refuse, refuse_secrets
 from runner.language.template.lookup import MISSING, getter
 from runner.language.template.operators import add, is_number, joined
 
@@ -155,6 +155,8 @@ def _sort_keys(budget: Budget, values: Sequence[Any], case_sensitive: bool) -> l
         return list(values)
     if all(isinstance(value, str) for value in values):
         budget.spend(sum(map(len, values)) // TEXT_PER_UNIT)
+        if len(values) > 1:
+            refuse_secrets(*values)
         return list(values) if case_sensitive else [value.lower() for value in values]
     raise TemplateError(
         f"{' and '.join(dict.fromkeys(map(described, values)))} cannot be sorted",
@@ -166,6 +168,7 @@ def _identity(budget: Budget, value: Any, case_sensitive: bool) -> Any:
     """A key under which equal values fall together: a text, a number, true, false or null."""
     if isinstance(value, str):
         budget.spend(1 + len(value) // TEXT_PER_UNIT)
+        refuse_secrets(value)
         return value if case_sensitive else value.lower()
     if value is None or isinstance(value, bool):
         return (str(value),)

@@ -9,7 +9,7 @@ from typing import Any, Final
 from jinja2 import StrictUndefined, UndefinedError
 
 from runner.ground.errors import TemplateError, did_you_mean
-from runner.language.template.json_value import described, need_text
+from runner.language.template.json_value import described, need_text, refuse_secrets
 
 MISSING: Final = object()
 TAKE_MISSING = frozenset({"default", "d", "defined", "undefined"})
@@ -26,6 +26,7 @@ def member(value: object, key: object) -> Any:
         if isinstance(value, dict) and isinstance(key, str):
             return value[key]
         if isinstance(value, list | tuple | range | str) and type(key) is int:
+            refuse_secrets(value)
             return value[key]
     except LookupError:
         return MISSING

@@ -10,7 +10,7 @@ from jinja2.utils import Namespace
 
 from runner.ground.errors import TemplateError
 from runner.language.template.budget import TEXT_PER_UNIT, Budget
-from runner.language.template.filters import FILTERS, charged
+from runner.language.template.filters import FILTERS, charged, on_plain
 from runner.language.template.json_value import described, need_text, need_whole
 from runner.language.template.scalar_filters import stripping
 
@@ -63,12 +63,16 @@ _AS_FILTERS = ("capitalize", "center", "lower", "replace", "title", "upper")
 _ASKING = ("count", "find", "isalnum", "isalpha", "isdigit", "islower", "isnumeric", "isspace", "isupper")
 _TAKING_APART = ("partition", "removeprefix", "removesuffix", "split", "splitlines")
 
-METHODS: Mapping[str, Callable[..., Any]] = {
+_METHODS: Mapping[str, Callable[..., Any]] = {
     **{name: FILTERS[name] for name in _AS_FILTERS},
     **{name: charged(getattr(str, name), name) for name in (*_ASKING, *_TAKING_APART)},
     **{name: _affix(getattr(str, name)) for name in ("startswith", "endswith")},
     **{name: _padding(getattr(str, name)) for name in ("ljust", "rjust", "zfill")},
     **{name: stripping(getattr(str, name), name) for name in ("lstrip", "rstrip", "strip")},
+}
+
+METHODS: Mapping[str, Callable[..., Any]] = {
+    **{name: on_plain(apply) for name, apply in _METHODS.items()},
     "join": lambda budget, separator, items: FILTERS["join"](budget, items, separator),
 }
 

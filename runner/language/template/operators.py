@@ -10,7 +10,7 @@ from typing import Any
 
 from runner.ground.errors import TemplateError
 from runner.language.template.budget import TEXT_PER_UNIT, Budget
-from runner.language.template.json_value import described, text_of
+from runner.language.template.json_value import described, refuse_secrets, text_of
 from runner.language.template.lookup import MISSING, member
 
 MIN_INTEGER = -(2**63)
@@ -152,6 +152,7 @@ def sliced(budget: Budget, value: Any, start: Any, stop: Any, step: Any) -> Any:
             raise TemplateError(f"a slice goes from number to number, not to {described(bound)}")
     if step == 0:
         raise TemplateError("a slice cannot have steps of 0")
+    refuse_secrets(value)
     length = len(range(len(value))[start:stop:step])
     if isinstance(value, str):
         budget.text(length)
@@ -180,6 +181,8 @@ def _converted(budget: Budget, conversion: re.Match[str], in_order: Iterator[Any
     if value is MISSING:
         raise TemplateError(f"there is no value for `{conversion[0]}`")
     if kind == "s":
+        if form:
+            refuse_secrets(value)
         return f"%{form}s" % text_of(budget, value)
     if isinstance(value, bool) or not isinstance(value, int | float) or (kind in "xXo" and isinstance(value, float)):
         raise TemplateError(f"`{conversion[0]}` needs a number, not {described(value)}", hint="%s takes anything")

@@ -39,6 +39,8 @@ class Path(msgspec.Struct, frozen=True):
         try:
             value = data[self.root]
             for step in self.steps:
+                if isinstance(value, str):
+                    raise NotFound  # Jinja's rules say what a character of a text is
                 value = value[step]
         except (LookupError, TypeError) as error:
             raise NotFound from error

@@ -9,8 +9,9 @@ from typing import Any
 from jinja2.tests import TESTS as JINJA
 
 from runner.ground.errors import TemplateError
+from runner.language.secret_text import holds_secret, same_text
 from runner.language.template.budget import TEXT_PER_UNIT, Budget
-from runner.language.template.json_value import MAX_NESTING, described, text_in
+from runner.language.template.json_value import MAX_NESTING, described, plain_in, refuse_secrets
 from runner.language.template.lookup import Missing
 from runner.language.template.operators import is_number, modulo
 
@@ -23,7 +24,10 @@ def equal(budget: Budget, left: Any, right: Any, depth: int = 0) -> bool:
         return bool(left == right)
     if isinstance(left, str) and isinstance(right, str):
         budget.spend(1 + min(len(left), len(right)) // TEXT_PER_UNIT)
-        return str(left) == str(right)
+        alike = same_text(left, right)
+        if alike is None:
+            refuse_secrets(left, right)
+        return bool(alike)
     if depth > MAX_NESTING:
         raise TemplateError(f"the values are nested more than {MAX_NESTING} deep")
     if isinstance(left, list | tuple | range) and isinstance(right, list | tuple | range):
@@ -42,13 +46,24 @@ def contains(budget: Budget, value: Any, container: Any) -> bool:
     """`value in container`: a part of a text, an item of a list, a key of an object."""
     if isinstance(container, str) and isinstance(value, str):
         budget.spend(1 + len(container) // TEXT_PER_UNIT)
-        return value in container
+        return _is_part(value, container)
     if isinstance(container, dict) and isinstance(value, str):
+        if value not in container:
+            refuse_secrets(value)
         return value in container
     if isinstance(container, list | tuple | range):
         budget.spend(1 + len(container))
         return any(equal(budget, item, value) for item in container)
     raise TemplateError(f"{described(value)} cannot be in {described(container)}")
+
+
+def _is_part(value: str, container: str) -> bool:
+    """Whether a text is a part of another. Raises TemplateError where a secret leaves that open."""
+    if value in ("", container) or not container:
+        return not value or value == container
+    if value not in container or not holds_secret(value):
+        refuse_secrets(value, container)
+    return value in container
 
 
 def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Budget, Any, Any], bool]:
@@ -57,6 +72,7 @@ def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Budget, Any, Any]
             return compare(left, right)
         if isinstance(left, str) and isinstance(right, str):
             budget.spend(1 + min(len(left), len(right)) // TEXT_PER_UNIT)
+            refuse_secrets(left, right)
             return compare(left, right)
         raise TemplateError(f"{described(left)} and {described(right)} have no order")
 
@@ -100,8 +116,8 @@ PREDICATES: Mapping[str, Callable[..., bool]] = {
     "undefined": _is(lambda value: isinstance(value, Missing)),
     "number": _is(is_number),
     "sequence": _is(lambda value: isinstance(value, str | list | tuple | range)),
-    "lower": lambda budget, value: text_in(budget, value, "`is lower`").islower(),
-    "upper": lambda budget, value: text_in(budget, value, "`is upper`").isupper(),
+    "lower": lambda budget, value: plain_in(budget, value, "`is lower`").islower(),
+    "upper": lambda budget, value: plain_in(budget, value, "`is upper`").isupper(),
     "odd": lambda budget, value: not _divisible(budget, value, 2),
     "even": lambda budget, value: _divisible(budget, value, 2),
     "divisibleby": _divisible,

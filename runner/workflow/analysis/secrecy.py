@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from runner.language.reference import Reference
 from runner.language.template import Template, ValueTemplate
@@ -13,6 +13,8 @@ Secret = dict[str, set[str]]
 """The inputs that hold a secret, by the file of the workflow that has them."""
 
 GIVEN = "with"
+
+_FINALLY = "finally"
 
 
 def check_secrets(findings: Mapping[str, Findings]) -> None:
@@ -27,6 +29,21 @@ def check_secrets(findings: Mapping[str, Findings]) -> None:
             tool = workflow.tools.get(node.traits.called.tool) if node.traits.called is not None else None
             if tool is not None:
                 _check_tool(node, tool, names, of_one)
+
+
+def read_by_finally(root: Workflow, secrets: Iterable[str]) -> frozenset[str]:
+    """The secret inputs that may be read by what still runs when a run is cancelled: each `finally` there is.
+
+    What it reads of state and nodes may hold any of them, and so may all that a called workflow sees.
+    """
+    known = frozenset(secrets)
+    if any(called.finally_ is not None for called in root.library.values() if called.file != root.file):
+        return known
+    uses = [use for node in root.nodes if node.at[0] == _FINALLY for use in node.uses]
+    read = [reference.path for use in uses for reference in _references(use)]
+    if any(path in (("inputs",),) or path[0] not in ("inputs", "run", "visits") for path in read):
+        return known
+    return known & {path[1] for path in read if path[0] == "inputs"}
 
 
 def _secret_inputs(workflows: list[Workflow]) -> Secret:
@@ -54,9 +71,12 @@ def _given(node: Node, names: set[str]) -> Iterator[tuple[str, JsonPath]]:
 
 
 def _reads(use: Use, names: set[str]) -> Iterator[Reference]:
+    return (reference for reference in _references(use) if _is_secret(reference, names))
+
+
+def _references(use: Use) -> Iterable[Reference]:
     value = use.value
-    found = (one for _, one in value.references) if isinstance(value, ValueTemplate) else value.references
-    return (reference for reference in found if _is_secret(reference, names))
+    return (one for _, one in value.references) if isinstance(value, ValueTemplate) else value.references
 
 
 def _is_secret(reference: Reference, names: set[str]) -> bool:

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 
 from runner.ground.errors import UsageError
 from runner.ground.json_value import Json
+from runner.language.secret_text import OWN
 from runner.world.secrets.forms import SHORTEST
 from runner.world.secrets.json_texts import mapped
 from runner.world.secrets.masks import Masks
-from runner.world.secrets.references import OWN, References, written_reference
+from runner.world.secrets.references import References, written_reference
 
 __all__ = ["CutReference", "Secrets", "written_reference"]
 

@@ -27,7 +27,7 @@ def written_forms(secret: str) -> Iterator[tuple[str, str]]:
     """What gives a secret away, each text with a name: itself, and as programs write it down exactly."""
     yield "", secret
     yield "trimmed", secret.strip()
-    yield "json", json.dumps(secret, ensure_ascii=False)[1:-1]
+    yield "json", in_json(secret)
     yield "json-ascii", json.dumps(secret)[1:-1]
     yield "json-slash", json.dumps(secret)[1:-1].replace("/", "\\/")
     yield "python", repr(secret)[1:-1]
@@ -42,6 +42,11 @@ def written_forms(secret: str) -> Iterator[tuple[str, str]]:
     yield "hex", raw.hex()
     yield "hex-upper", raw.hex().upper()
     yield from _encoded_forms(raw)
+
+
+def in_json(secret: str) -> str:
+    """As a text of JSON holds it, between the quotes."""
+    return json.dumps(secret, ensure_ascii=False)[1:-1]
 
 
 def said_forms(secret: str) -> Iterator[tuple[str, bytes]]:

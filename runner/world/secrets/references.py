@@ -11,17 +11,12 @@ import os
 import re
 
 from runner.ground.json_value import Json
+from runner.language.secret_text import NONCE_LENGTH, OWN
 from runner.world.secrets.json_texts import mapped
 from runner.world.secrets.reading import TEXT
 
 _FIRST = 0x100000
 _COUNT = 0xFFFE
-_LENGTH = 8
-"""Characters of a nonce, of 16 bits each. They are from a plane that texts have no use for: any part of one is seen."""
-
-_RARE = "[\U00100000-\U0010fffd]"
-OWN = re.compile(rf"⟦secret:([^:.⟦⟧]+)(?:\.([^:⟦⟧]*))?:({_RARE}{{{_LENGTH}}})⟧")
-"""A reference in memory, or what looks like one."""
 
 
 def written_reference(name: str, nonce: str, form: str = "") -> str:
@@ -89,5 +84,5 @@ class References:
 
 def _draw() -> str:
     """128 bits that nobody can guess."""
-    drawn = os.urandom(2 * _LENGTH)  # noqa: TID251 - what a clock of a test gives can be guessed
-    return "".join(chr(_FIRST + int.from_bytes(drawn[at : at + 2]) % _COUNT) for at in range(0, 2 * _LENGTH, 2))
+    drawn = os.urandom(2 * NONCE_LENGTH)  # noqa: TID251 - what a clock of a test gives can be guessed
+    return "".join(chr(_FIRST + int.from_bytes(drawn[at : at + 2]) % _COUNT) for at in range(0, 2 * NONCE_LENGTH, 2))
