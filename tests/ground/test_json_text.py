@@ -102,3 +102,10 @@ def test_half_of_a_character_pair_is_refused(text: str) -> None:
 
 def test_a_whole_pair_is_one_character() -> None:
     assert parse_json('"\\ud83d\\ude00"') == "\N{GRINNING FACE}"
+
+
+def test_what_is_wide_is_not_deep() -> None:
+    wide = [[7]] * (MAX_DEPTH + 1)
+    assert parse_json(json.dumps(wide)) == wide
+    deepest = "[[]," + "[" * (MAX_DEPTH - 1) + "7" + "]" * MAX_DEPTH
+    assert json.dumps(parse_json(deepest), separators=(",", ":")) == deepest
