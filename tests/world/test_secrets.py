@@ -234,3 +234,9 @@ def test_what_reads_as_a_secret_with_blanks_around_it_is_that_without_them() -> 
 
 def test_a_line_of_a_secret_counts_from_its_shortest_length_on() -> None:
     assert list(lines("12345678\n1234567\n 1234567 \nabcdefgh")) == [("line-1", "12345678"), ("line-4", "abcdefgh")]
+
+
+def test_a_secret_of_blanks_and_little_else_masks_no_ordinary_text() -> None:
+    known = secrets(phrase="   a b   ")
+    assert known.mask("an a b c, and a b") == "an a b c, and a b"
+    assert known.mask("<   a b   >") != "<   a b   >"
