@@ -26,6 +26,7 @@ from runner.record.run_state import RunState, Step
 from runner.record.store.contract import Store
 from runner.travel.given_edits import Given, edit_states
 from runner.travel.misfits import adapted, gains, misfits, refuse_foreign, refuse_misfits
+from runner.travel.resuming import end_left_over
 from runner.travel.verdicts import begun_anew, compare_steps, with_anew
 from runner.workflow.compiler.files import shown_as
 from runner.workflow.inputs import check_inputs, refuse_unknown_inputs
@@ -129,6 +130,7 @@ async def fork(run: str, at: int, changes: Changes, around: Surroundings, retrie
     around.store.save_definition(definition_of(loaded))
     name = changes.choices.run or around.clock.fresh_id()
     around.audience.told(takeover)
+    await end_left_over(around.store, run)
     forked = _in_memory(forked, Live(run, before.workflow, state), workflow, supplied)
     result = await run_engine(Live(name, workflow, state), 1, forked, supplied.secrets, around, past)
     return replace(result, takeover=takeover)

@@ -39,8 +39,9 @@ from runner.travel.misfits import DROPPED, Misfit, adapted, gains, misfits, refu
 from runner.travel.verdicts import compare_steps, refuse_changes
 from runner.workflow.compiler.files import shown_as
 from runner.workflow.model import Loaded
+from runner.world.processes.supervisor import Supervisor
 from runner.world.providers.scripted import Script
-from runner.world.tools.child_process import kill_leftovers
+from runner.world.tools.child_process import end, kill_leftovers
 
 _GRACE = 2.0
 """Seconds that what a crash left behind is given to end by itself."""
@@ -156,6 +157,17 @@ async def _taken_over(row: RunRow, nonce: str, around: Surroundings) -> tuple[in
     ending = asyncio.gather(kill_leftovers(mark_of(run, nonce), _GRACE, former))
     await _meanwhile(beat_seconds(owner), lambda: store.heartbeat(run, epoch, around.clock.now()), ending)
     return epoch, reopened
+
+
+async def end_left_over(store: Store, run: str) -> None:
+    """End what a run has left whose owner was killed. The run itself stays as it is.
+
+    Whoever takes it over meanwhile has another epoch: what that one starts is let be.
+    """
+    row = store.run(run)
+    if row.owner is not None and is_alive(row.owner) is False:
+        mark = mark_of(run, nonce_of(load_state(store, run)))
+        await end(Supervisor(mark, row.epoch).whole_tree(), _GRACE)
 
 
 async def _meanwhile(every: float, beat: Callable[[], None], work: asyncio.Future[tuple[int]]) -> None:

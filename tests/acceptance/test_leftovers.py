@@ -172,24 +172,71 @@ def test_a_pause_ends_what_steps_left_running_and_tells_it(tmp_path: Path) -> No
     assert "run paused (waiting); with it ends what steps left running: sleep 1000" in wf(tmp_path, "logs", "r").stdout
 
 
+def last_checkpoint(folder: Path) -> int:
+    return max(int(row["seq"]) for row in wf(folder, "checkpoints", "r", "--json").document)
+
+
+def left_by_the_dead(folder: Path, next_one: Any) -> list[int]:
+    """What a run has left whose owner and guardian were killed: of a step that completed, and of one in flight."""
+    last = '    next: last\n  last: {script: "[ -e again ] || { echo > again; echo $$ > told; read never < gate; }"}\n'
+    write(folder, "flow.yaml", flow(f"echo $WF_RUN_MARK > mark\n{ESCAPES['deaf']}", last))
+    os.mkfifo(folder / "gate")
+    with started(folder, "run", "flow.yaml", "--run-id", "r") as run:
+        handles = [next_one(), next_one()]
+        for guardian in guardians(folder):
+            os.kill(guardian, signal.SIGKILL)
+        run.send_signal(signal.SIGKILL)
+        run.wait()
+    return handles
+
+
 @pytest.mark.parametrize("command", [("resume", "r"), ("cancel", "r")], ids=["resume", "cancel"])
 def test_what_nobody_ended_the_next_command_does_whatever_step_it_belongs_to(
     tmp_path: Path, command: tuple[str, ...]
 ) -> None:
     """The guardian was killed too. What is left is that of a step that has completed."""
-    last = '    next: last\n  last: {script: "[ -e again ] || { echo > again; echo $$ > told; read never < gate; }"}\n'
+    with told(tmp_path) as next_one:
+        handles = left_by_the_dead(tmp_path, next_one)
+        assert not has_ended(handles[0], 0)
+        wf(tmp_path, *command)
+        assert [has_ended(handle, 0) for handle in handles] == [True, True]
+
+
+def test_a_fork_of_a_killed_run_ends_what_that_left(tmp_path: Path) -> None:
+    with told(tmp_path) as next_one:
+        handles = left_by_the_dead(tmp_path, next_one)
+        completed = last_checkpoint(tmp_path)
+        wf(tmp_path, "fork", f"r@{completed}", "--run-id", "forked")
+        assert [has_ended(handle, 0) for handle in handles] == [True, True]
+    assert wf(tmp_path, "show", "r", "--json", code=None).document["status"] == "running", "as it was"
+
+
+def test_a_retry_ends_what_a_run_left_that_was_killed_while_it_ended(tmp_path: Path) -> None:
+    last = "    next: last\n  last: {script: 'exit 3'}\n"
     write(tmp_path, "flow.yaml", flow(f"echo $WF_RUN_MARK > mark\n{ESCAPES['deaf']}", last))
-    os.mkfifo(tmp_path / "gate")
     with told(tmp_path) as next_one:
         with started(tmp_path, "run", "flow.yaml", "--run-id", "r") as run:
-            handles = [next_one(), next_one()]
+            handle = next_one()
+            until(lambda: wf(tmp_path, "show", "r", "--json", code=None).document["status"] == "failed")
             for guardian in guardians(tmp_path):
                 os.kill(guardian, signal.SIGKILL)
             run.send_signal(signal.SIGKILL)
             run.wait()
-        assert not has_ended(handles[0], 0)
-        wf(tmp_path, *command)
-        assert [has_ended(handle, 0) for handle in handles] == [True, True]
+        wf(tmp_path, "retry", "r", code=1)
+        assert has_ended(handle, 0)
+
+
+def test_a_fork_of_a_run_that_goes_on_ends_nothing_of_it(tmp_path: Path) -> None:
+    last = '    next: last\n  last: {script: "[ -e again ] || { echo > again; echo $$ > told; read go < gate; }"}\n'
+    write(tmp_path, "flow.yaml", flow("sleep 1000 & echo $! > told", last))
+    os.mkfifo(tmp_path / "gate")
+    with told(tmp_path) as next_one, started(tmp_path, "run", "flow.yaml", "--run-id", "r") as run:
+        handles = [next_one(), next_one()]
+        completed = last_checkpoint(tmp_path)
+        wf(tmp_path, "fork", f"r@{completed}")
+        assert not any(has_ended(handle, 0) for handle in handles)
+        (tmp_path / "gate").write_text("go\n", encoding="utf-8")
+        assert ended(run).code == 0
 
 
 def test_orphans_that_have_ended_do_not_stay_as_zombies(tmp_path: Path) -> None:

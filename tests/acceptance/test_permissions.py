@@ -254,3 +254,30 @@ def test_a_mistake_in_a_child_names_the_callers_file(tmp_path: Path) -> None:
     assert [line for line in said.splitlines() if line.startswith("  help")] == [
         f"  help: add it in flow.yaml: permissions: {{{line}}}" for line in lines
     ]
+
+
+def test_a_childs_python_tool_runs_only_if_every_caller_lists_it(tmp_path: Path) -> None:
+    (tmp_path / "weighing.py").write_text("def weigh():\n    return 'three grams'\n")
+    (tmp_path / "inner.yaml").write_text(
+        "wf: 1\nname: inner\npermissions: {python: [weighing.py, other.py]}\n"
+        "tools: {t: {python: 'weighing.py:weigh'}}\nnodes: {a: {tool: t}}\n"
+        'outputs: {said: "{{ nodes.a.output }}"}\n'
+    )
+    calls = 'nodes: {a: {workflow: inner.yaml}}\noutputs: {said: "{{ nodes.a.output.said }}"}'
+    said = wf(flow(tmp_path, f"permissions: {{python: [other.py]}}\n{calls}"), "run", "flow.yaml", code=2).stderr
+    assert "Python file 'weighing.py' is not permitted" in said
+    assert "help: add it in flow.yaml: permissions: {python: [other.py, weighing.py]}" in said
+    ran = wf(flow(tmp_path, f"permissions: {{python: [weighing.py]}}\n{calls}"), "run", "flow.yaml", "--json")
+    assert ran.document["outputs"] == {"said": "three grams"}
+
+
+@pytest.mark.parametrize("name", ["site-packages", "dist-packages"])
+def test_an_installed_package_of_another_python_is_no_tool_though_its_folder_is_listed(
+    tmp_path: Path, name: str
+) -> None:
+    installed = tmp_path / "old" / "lib" / name
+    installed.mkdir(parents=True)
+    (installed / "weighing.py").write_text("def weigh():\n    return 1\n")
+    text = f"permissions: {{python: [.]}}\ntools: {{t: {{python: 'old/lib/{name}/weighing.py:weigh'}}}}\n"
+    said = wf(flow(tmp_path, f"{text}nodes: {{a: {{tool: t}}}}"), "validate", "flow.yaml", code=2).stderr
+    assert "belongs to the Python installation, and may not be called by itself" in said

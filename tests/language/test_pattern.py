@@ -12,6 +12,7 @@ from hypothesis import strategies as some
 from runner.language import pattern as patterns
 from runner.language.pattern import (
     AT_ONCE,
+    MAX_LENGTH,
     MOST,
     UNITS_A_STEP,
     CompiledPattern,
@@ -104,3 +105,21 @@ def test_a_pattern_is_paid_for_when_it_is_made() -> None:
 def test_half_of_a_character_pair_is_no_pattern() -> None:
     with pytest.raises(Unusable, match="half of a character pair"):
         pattern_of("\ud800")
+
+
+def test_a_pattern_has_a_thousand_characters_at_most() -> None:
+    assert pattern_of("a" * MAX_LENGTH).found_in("a" * MAX_LENGTH)
+    with pytest.raises(Unusable, match="a pattern may have 1000 characters at most"):
+        pattern_of("a" * (MAX_LENGTH + 1))
+
+
+def test_a_pattern_pays_for_its_program_and_a_refusal_its_own_price() -> None:
+    fresh = "not met by any other test"
+    assert price_to_compile(fresh) == pattern_of(fresh).program
+    assert price_to_compile(f"({fresh}") == 5_000 > pattern_of(fresh).program
+
+
+def test_what_is_no_pattern_is_not_said_to_cost_too_much() -> None:
+    with pytest.raises(Unusable, match=r"this is not a pattern: .*missing \)") as refused:
+        pattern_of("(a")
+    assert "look-around" in refused.value.hint

@@ -20,6 +20,8 @@ from hypothesis import strategies as some
 from runner.ground.errors import UsageError
 from runner.ground.json_value import Json
 from runner.world.secrets import CutReference, Secrets
+from runner.world.secrets.forms import lines, said_forms
+from runner.world.secrets.references import References
 
 PEM = "-----BEGIN KEY-----\nMIIEow==/+?1234567\nx\n-----END KEY-----\n"
 ODD = "naïve key 😀 \\n of 100%2F & 'more' \"than\" $one"
@@ -215,3 +217,26 @@ def test_a_long_text_is_masked_in_time() -> None:
     began = time.process_time()
     assert len(known.mask(text + in_lines(key, 40))) < len(text) + 60
     assert time.process_time() - began < 5
+
+
+def test_text_is_recorded_as_it_is_where_no_secret_was_used() -> None:
+    assert References("nonce").to_paper({"a": ["Käse", "⟦secret:a:b⟧"]}) == {"a": ["Käse", "⟦secret:a:b⟧"]}
+
+
+def test_a_secret_that_says_little_without_blanks_and_quotes_is_not_found_in_ordinary_text() -> None:
+    assert secrets(phrase="'a' 'b' 'c'").mask("abc, and a b c") == "abc, and a b c"
+
+
+def test_what_reads_as_a_secret_with_blanks_around_it_is_that_without_them() -> None:
+    assert next(said_forms(" blanks-around "))[0] == "trimmed"
+    assert next(said_forms("no-blanks"))[0] == ""
+
+
+def test_a_line_of_a_secret_counts_from_its_shortest_length_on() -> None:
+    assert list(lines("12345678\n1234567\n 1234567 \nabcdefgh")) == [("line-1", "12345678"), ("line-4", "abcdefgh")]
+
+
+def test_a_secret_of_blanks_and_little_else_masks_no_ordinary_text() -> None:
+    known = secrets(phrase="   a b   ")
+    assert known.mask("an a b c, and a b") == "an a b c, and a b"
+    assert known.mask("<   a b   >") != "<   a b   >"

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from runner.ground.errors import StoreError
+from runner.record.store import shape
 from runner.record.store.connection import look_into
 from runner.record.store.driver import sqlite3
 from runner.record.store.migrations import MIGRATIONS
@@ -90,3 +91,15 @@ def test_what_lies_beside_the_file_that_a_link_leads_to_counts(tmp_path: Path) -
     os.mkfifo(f"{real}-journal")
     with pytest.raises(StoreError, match=r"real\.db-journal is no file of its own"):
         open_store(link)
+
+
+def test_a_shape_whose_hash_is_not_written_down_is_compared_object_by_object(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shape, "SHAPES", SHAPES[:-1])
+    path = tmp_path / "wf.db"
+    open_store(path).close()
+    open_store(path).close()
+    change(path, "CREATE VIEW more AS SELECT 1")
+    with pytest.raises(StoreError, match="it has a foreign view more"):
+        open_store(path)

@@ -163,3 +163,16 @@ def test_what_runs_tools_and_scripts_is_never_written(folder: Path) -> None:
     }  # fmt: skip
     (folder / "script").write_text("#!/usr/bin/env -S deep -x\n")
     assert why("deep", folder, Protected(commands=(str(folder / "script"),), search=str(folder))) == said
+
+
+def test_what_lacks_a_head_is_no_repository(folder: Path) -> None:
+    (folder / "store" / "objects").mkdir(parents=True)
+    (folder / "store" / "refs").mkdir()
+    assert why("store/config", folder, Protected()) == ""
+
+
+@pytest.mark.parametrize("line", ["  {own} -x", "#!/bin/interpreter own"], ids=["no script", "not by env"])
+def test_what_only_looks_like_an_interpreter_may_be_written(folder: Path, line: str) -> None:
+    (folder / "own").write_text("text")
+    (folder / "script").write_text(line.format(own=folder / "own"))
+    assert why("own", folder, Protected(commands=(str(folder / "script"),), search=str(folder))) == ""
