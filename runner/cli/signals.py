@@ -1,4 +1,4 @@
-"""Signals that stop a run: gracefully the first time, at once the second, whatever the process is doing."""
+"""Signals that stop a run: gracefully the first time, at once the second, without anything at the third."""
 
 from __future__ import annotations
 
@@ -22,6 +22,12 @@ GRACE = 10.0
 PATIENCE = 1.0
 """Seconds that the event loop has to hear of a second signal; the process ends without it then."""
 
+ENDING = 5.0
+"""Seconds that a process has after a second signal to write its pause and end what runs; it ends without them then.
+
+What its steps left running has 2 of them to end by itself. What is left is ended by the guardian.
+"""
+
 _RESET_AT_NEXT = 0x8000_0000
 """SA_RESETHAND, sigaction(2): the kernel goes back to the default action as it delivers a signal."""
 
@@ -42,6 +48,7 @@ class Signals:
         self._stop_run: Callable[[], None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._arrived = self._heard = 0
+        self._last: threading.Timer | None = None
 
     def heed(self) -> None:
         """Listen, from before the run is there: asyncio itself would cancel what is only about to drive it."""
@@ -59,6 +66,8 @@ class Signals:
 
     def pass_over(self) -> None:
         """Listen no more; pass over further signals, once a run that was to stop has stopped: it is only told of."""
+        if self._last is not None:
+            self._last.cancel()
         for number in SIGNALS:
             if self.exit_code is not None:
                 signal.signal(number, signal.SIG_IGN)
@@ -69,7 +78,9 @@ class Signals:
     def _arrive(self, number: int, _frame: FrameType | None) -> None:
         """Runs between two instructions of whatever the process is doing; the kernel would end it at the next signal.
 
-        The loop is told. Where it does not hear of a second signal in time, the process ends as it is.
+        The loop is told. Where it does not hear of a second signal in time, or hears but does not come to an end, the
+        process ends as it is; at a third signal it does so at once. Of two signals within the same moment the kernel
+        may deliver the second before this has run: the process dies of the signal itself then.
         """
         signal.signal(number, self._arrive)
         end_at_next(number)
@@ -77,10 +88,11 @@ class Signals:
         self._arrived += 1
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._hear, code)
+        if self._last is not None:
+            os._exit(code)
         if self._arrived > 1:
-            deaf = threading.Timer(PATIENCE, self._end_if_deaf, (self._arrived, code))
-            deaf.daemon = True
-            deaf.start()
+            _later(PATIENCE, self._end_if_deaf, self._arrived, code)
+            self._last = _later(ENDING, os._exit, code)
 
     def _hear(self, code: int) -> None:
         self._heard += 1
@@ -93,6 +105,14 @@ class Signals:
     def _end_if_deaf(self, arrived: int, code: int) -> None:
         if self._heard < arrived:
             os._exit(code)
+
+
+def _later(seconds: float, work: Callable[..., object], *given: object) -> threading.Timer:
+    """Do it in a thread then, which the process does not wait for."""
+    timer = threading.Timer(seconds, work, given)
+    timer.daemon = True
+    timer.start()
+    return timer
 
 
 def end_at_next(number: int) -> None:

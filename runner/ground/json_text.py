@@ -10,21 +10,36 @@ from runner.ground.json_value import Json
 from runner.ground.plain import one_line
 
 MAX_DEPTH = 100
+
+MAX_VALUES = 100_000
+"""Values in one JSON text, each list, object, text, number, boolean and null: all later work on it is in proportion.
+
+With as many, masking, folding and storing them keep the event loop for less than half a second.
+"""
+
 _SMALLEST, _LARGEST = -(2**63), 2**63 - 1
 _LONGEST_NUMBER = 30
 _LONGEST_KEY = 80
 _HALF_A_PAIR = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
 
 
 class NotJson(ValueError):
     """Why a text is not JSON, in words that name the place where it is known."""
 
 
+class TooManyValues(NotJson):
+    """A text holds more values than are read."""
+
+
 def parse_json(text: str) -> Json:
     """The value of a JSON text.
 
-    Raises NotJson, also for NaN, repeated keys, integers past 64 bits, half of a character pair, deep nesting.
+    Raises TooManyValues, and NotJson, also for NaN, repeated keys, integers past 64 bits, half of a character pair,
+    deep nesting.
     """
+    if text.count(",") >= MAX_VALUES and _STRING.sub("", text).count(",") >= MAX_VALUES:
+        raise _too_many()  # reading it would take long already
     try:
         value = json.loads(
             text, parse_constant=_constant, parse_int=_integer, parse_float=_fraction, object_pairs_hook=_unique
@@ -37,6 +52,8 @@ def parse_json(text: str) -> Json:
         _check_characters(value)
     if text.count("[") + text.count("{") > MAX_DEPTH:
         check_depth(value)
+    if text.count(",") + text.count("[") + text.count("{") >= MAX_VALUES:  # there may be one value more than that
+        check_number(value)
     return value
 
 
@@ -55,6 +72,20 @@ def check_depth(value: Json) -> None:
         if not level:
             return
     raise _too_deep()
+
+
+def check_number(value: Json) -> None:
+    """Refuse a value of more values than are read. Raises TooManyValues."""
+    level, count = [value], 0
+    while level:
+        count += len(level)
+        level = [inner for outer in level for inner in _members(outer)]
+    if count > MAX_VALUES:
+        raise _too_many()
+
+
+def _too_many() -> TooManyValues:
+    return TooManyValues(f"it holds more than {MAX_VALUES} values")
 
 
 def _members(value: Json) -> Any:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from runner.cli.signals import SIGNALS, Signals
-from runner.ground.errors import EXIT_INTERRUPTED
+from runner.ground.errors import EXIT_INTERRUPTED, EXIT_TERMINATED
 from tests.acceptance.command_line import PATIENCE
 from tests.project import ROOT
 
@@ -48,6 +48,15 @@ IN_PYTHON = """
     print("arrived", flush=True)
     while True:
         pass
+"""
+HEARS_BUT_GOES_ON = """
+    while True:
+        await asyncio.sleep(0)
+        if signals._heard:
+            print("heard", flush=True)
+            break
+    while True:
+        await asyncio.sleep(0)
 """
 IN_C = "sum(itertools.repeat(0))"
 NOT_BUSY = """
@@ -100,6 +109,30 @@ def test_the_second_signal_ends_a_process_that_is_deep_in_c(number: signal.Signa
             process.send_signal(number)
         process.send_signal(number)
         assert process.wait(PATIENCE) == -number
+
+
+@pytest.mark.parametrize(("number", "code"), SIGNALS.items())
+def test_a_process_that_hears_the_second_signal_and_does_not_end_is_ended(number: signal.Signals, code: int) -> None:
+    with at_work(HEARS_BUT_GOES_ON) as process:
+        process.send_signal(number)
+        assert line_of(process) == "heard"
+        process.send_signal(number)
+        assert process.wait(PATIENCE) == code
+
+
+def test_the_third_signal_ends_a_process_at_once() -> None:
+    """The time that it has after the second is so long that only the third can have ended it."""
+    patient = f"import runner.cli.signals as s; s.PATIENCE = s.ENDING = 10 * {PATIENCE}"
+    busy = IN_PYTHON.replace(
+        "while True:\n        pass", "while signals._arrived < 2:\n        pass\n    print(2, flush=True)"
+    )
+    busy = f"    {patient}\n{busy}    while True:\n        pass\n"
+    with at_work(busy.lstrip()) as process:
+        for told in ("arrived", "2"):
+            process.send_signal(signal.SIGTERM)
+            assert line_of(process) == told
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == EXIT_TERMINATED
 
 
 def test_a_loop_that_hears_the_second_signal_stops_the_run_itself() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from runner.ground.json_text import MAX_DEPTH, NotJson, _unique, parse_json
+from runner.ground.json_text import MAX_DEPTH, MAX_VALUES, NotJson, TooManyValues, _unique, parse_json
 from runner.ground.plain import one_line
 
 VALUES = some.recursive(
@@ -45,6 +45,15 @@ def test_what_is_not_is_refused(text: str, reason: str) -> None:
     with pytest.raises(NotJson) as refused:
         parse_json(text)
     assert str(refused.value) == reason
+
+
+@pytest.mark.parametrize("item", ["0", "[]", '{"a": 1}', '"x,y"'])
+def test_more_values_than_are_read_are_refused_and_commas_in_texts_are_none(item: str) -> None:
+    each = 2 if ":" in item else 1
+    most = (MAX_VALUES - 1) // each
+    assert len(parse_json(f"[{', '.join([item] * most)}]")) == most
+    with pytest.raises(TooManyValues, match=f"it holds more than {MAX_VALUES} values"):
+        parse_json(f"[{', '.join([item] * (most + 1))}]")
 
 
 KEYS = some.lists(some.text(max_size=3), max_size=12)
