@@ -25,11 +25,15 @@ class NotJson(ValueError):
     """Why a text is not JSON, in words that name the place where it is known."""
 
 
+class TooManyValues(NotJson):
+    """A text holds more values than are read."""
+
+
 def parse_json(text: str) -> Json:
     """The value of a JSON text.
 
-    Raises NotJson, also for NaN, repeated keys, integers past 64 bits, half of a character pair, deep nesting, and
-    more than MAX_VALUES values.
+    Raises TooManyValues, and NotJson, also for NaN, repeated keys, integers past 64 bits, half of a character pair,
+    deep nesting.
     """
     _refuse_many(text)
     try:
@@ -50,7 +54,7 @@ def parse_json(text: str) -> Json:
 def _refuse_many(text: str) -> None:
     """Count what begins a value, without reading any: within texts too, unless those make the difference."""
     if _count(text) > MAX_VALUES and _count(_TEXTS.sub("", text)) > MAX_VALUES:
-        raise NotJson(f"it holds more than {MAX_VALUES:,} values; let the program that gives it give less, or text")
+        raise TooManyValues(f"it holds more than {MAX_VALUES:,} values, and no more are read")
 
 
 def _count(text: str) -> int:

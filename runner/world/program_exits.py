@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from runner.ground.errors import Failure
-from runner.ground.json_text import NotJson, parse_json
+from runner.ground.json_text import MAX_VALUES, NotJson, TooManyValues, parse_json
 from runner.ground.plain import last_line
 from runner.record.events import Printed
 from runner.world.calls import Call, CallDone, CallFailed, CommandCall, Outcome
@@ -39,8 +39,13 @@ def judged(call: CommandCall, stdout: bytes, stderr: bytes, code: int, mask: Cal
         message = how_ended(f"'{program}'", code) + last_words(printed.stdout, printed.stderr)
         return CallFailed(Failure("tool_failed", message, details(printed, code)), output)
     if call.parse == "lines":
-        return CallDone({**output, "lines": lines(output["stdout"])})
-    return _parsed(program, stdout, output, mask) if call.parse == "json" else CallDone(output)
+        found = lines(output["stdout"])
+        if len(found) > MAX_VALUES:
+            said = f"'{program}' printed {len(found)} lines, and at most {MAX_VALUES} are read"
+            printed = Printed(program, kept(stdout, mask), kept(stderr, mask))
+            return cut_short(call, too_many(said, "print fewer", printed), printed)
+        return CallDone({**output, "lines": found})
+    return _parsed(call, stdout, output, mask) if call.parse == "json" else CallDone(output)
 
 
 def _output(stdout: str, stderr: str, code: int | None) -> dict[str, Any]:
@@ -51,6 +56,11 @@ def too_much(name: str, stream: str, most: int) -> Failure:
     """Why a program is ended that writes and writes."""
     message = f"{name} wrote more than {most >> 20} MiB to its {stream}; write to a file instead"
     return Failure("tool_failed", message, {"stream": stream})
+
+
+def too_many(said: str, fewer: str, printed: Printed) -> Failure:
+    """Why what a program gave is not taken, though it is not too long."""
+    return Failure("tool_failed", f"{said}; {fewer}, or write them to a file and give its path", details(printed, 0))
 
 
 def cut_short(call: Call, failure: Failure, printed: Printed | None) -> CallFailed:
@@ -86,13 +96,18 @@ def lines(text: str) -> list[str]:
     return [line.removesuffix("\r") for line in (found if found[-1] else found[:-1])]
 
 
-def _parsed(program: str, stdout: bytes, output: dict[str, Any], mask: Callable[[str], str]) -> Outcome:
+def _parsed(call: CommandCall, stdout: bytes, output: dict[str, Any], mask: Callable[[str], str]) -> Outcome:
     try:
         return CallDone({**output, "json": parse_json(stdout.decode())})
     except UnicodeDecodeError as error:
         reason = f"byte {error.start} is not UTF-8"
+    except TooManyValues as error:
+        printed = Printed(call.argv[0], kept(stdout, mask), kept(output["stderr"].encode(), mask))
+        failure = too_many(f"what '{call.argv[0]}' printed is too large: {error}", "print fewer", printed)
+        return cut_short(call, failure, printed)
     except NotJson as error:
         reason = str(error)
+    program = call.argv[0]
     message = f"what '{program}' printed is not JSON: {reason}"
     printed = Printed(program, kept(stdout, mask), kept(output["stderr"].encode(), mask))
     return CallFailed(Failure("output_invalid", message, details(printed, output["exit_code"])), output)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from runner.ground.json_text import MAX_DEPTH, MAX_VALUES, NotJson, _unique, parse_json
+from runner.ground.json_text import MAX_DEPTH, MAX_VALUES, NotJson, TooManyValues, _unique, parse_json
 from runner.ground.plain import one_line
 
 VALUES = some.recursive(

@@ -6,14 +6,14 @@ import json
 import sys
 from pathlib import Path
 
-from runner.ground.json_text import NotJson, parse_json
+from runner.ground.json_text import NotJson, TooManyValues, parse_json
 from runner.ground.plain import head, tail
 from runner.record.events import Printed
 from runner.workflow.model import Permissions
 from runner.workflow.permission_hints import code_to_allow
 from runner.workflow.python_files import is_installed, may_run
-from runner.world.calls import Attempt, CallDone, Context, Outcome, PythonCall
-from runner.world.program_exits import cut_short, decoded, details, how_ended, too_much
+from runner.world.calls import Attempt, CallDone, CallFailed, Context, Outcome, PythonCall
+from runner.world.program_exits import cut_short, decoded, details, how_ended, too_many, too_much
 from runner.world.tools.child_process import MAX_OUTPUT, Finished, Launch, run
 from runner.world.tools.environment import child_environment, passed
 from runner.world.tools.paths import check_text
@@ -78,6 +78,8 @@ def _judged(call: PythonCall, finished: Finished, printed: Printed) -> Outcome:
     name = f"tool '{call.tool}'"
     try:
         report = parse_json(decoded(finished.written["result"]))
+    except TooManyValues as error:
+        return CallFailed(too_many(f"what {name} gave is too large: {error}", "return fewer", printed))
     except NotJson:  # it ended before it had reported, or while it did
         message = f"{how_ended(name, finished.code)} before it gave a result"
         raise Refusal("tool_failed", message, tool=call.tool, **details(printed, finished.code)) from None
