@@ -190,7 +190,8 @@ def _errors(step: Row, tries: Sequence[Row]) -> Iterator[str]:
 
 
 def _left(process: Row) -> str:
-    return f"left running until the run's end: {plain(process.get('program', '?'))} (process {process['process']})"
+    until = "ended with the run or its pause" if process.get("ended") else "until the run's end or pause"
+    return f"left running, {until}: {plain(process.get('program', '?'))} (process {process['process']})"
 
 
 def _error(error: Mapping[str, Json]) -> str:

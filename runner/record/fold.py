@@ -76,6 +76,7 @@ def _run_started(run: RunState, event: RunStarted) -> None:
 def _run_paused(run: RunState, event: RunPaused) -> None:
     run.status = "paused"
     run.reason = event.reason
+    _end_left(run)
 
 
 def _run_resumed(run: RunState, event: RunResumed) -> None:
@@ -113,8 +114,14 @@ def _run_forked(run: RunState, event: RunForked) -> None:
     rewind(run, event)
 
 
+def _end_left(run: RunState) -> None:
+    """What steps left running is ended with the run, or its pause; a resumption does not start it again."""
+    run.left = {step: [{**process, "ended": True} for process in left] for step, left in run.left.items()}
+
+
 def _run_ended(run: RunState, event: RunEnded) -> None:
     run.status = event.status
+    _end_left(run)
     run.outputs = event.outputs
     run.error = event.error
     root = run.steps.get(ROOT)

@@ -141,7 +141,8 @@ class RunState:
     """A run as its events have made it. `seq` is the number of the last event folded in.
 
     `final` are the values that the workflow had when the run ended in this process; no snapshot keeps them. `left` are
-    the processes that completed steps have left running, of the newest such steps.
+    the processes that completed steps have left running, of the newest such steps; `ended` where a pause or the end of
+    the run has ended them.
     """
 
     def __init__(self) -> None:

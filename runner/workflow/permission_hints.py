@@ -48,9 +48,7 @@ def variable_hint(name: str, permissions: Permissions, here: str) -> str:
 
 def place_to_allow(real: str, permissions: Permissions, kind: str, folder: str) -> str:
     """What would allow the file at a resolved path, as the end of a message; `folder` is the root file's."""
-    lacking = _lacking(permissions, lambda one: is_below(real, getattr(one, kind)))
-    lines = [f"'{_entry(real, one, folder)}' under permissions.{kind}{_of(one)}" for one in lacking]
-    return f"to allow it, add {', and '.join(lines)}"
+    return _to_allow(permissions, kind, real, lambda one: is_below(real, getattr(one, kind)), folder)
 
 
 def code_to_allow(path: str, permissions: Permissions) -> str:
@@ -68,9 +66,9 @@ def _lacking(permissions: Permissions, allows: Allows) -> tuple[Permissions, ...
     return tuple(one for one in permissions.lists if not allows(one)) or permissions.lists
 
 
-def _to_allow(permissions: Permissions, kind: str, name: str, allows: Allows) -> str:
+def _to_allow(permissions: Permissions, kind: str, name: str, allows: Allows, folder: str = "") -> str:
     lists = _lacking(permissions, allows)
-    lines = [f"under permissions{_of(one)}: {_line(one, kind, name)}" for one in lists]
+    lines = [f"under permissions{_of(one)}: {_line(one, kind, name, folder)}" for one in lists]
     return f"to allow it, add it {', and '.join(lines)}"
 
 
@@ -89,15 +87,15 @@ def _of(one: Permissions) -> str:
     return f" of {shown_as(one.file)}" if one.file else ""
 
 
-def _line(one: Permissions, kind: str, name: str) -> str:
+def _line(one: Permissions, kind: str, name: str, folder: str = "") -> str:
     """A list with one more entry, as its file would say it."""
-    return f"{kind}: [{', '.join(dict.fromkeys(_entries(one, kind, name)))}]"
+    return f"{kind}: [{', '.join(dict.fromkeys(_entries(one, kind, name, folder)))}]"
 
 
-def _entries(one: Permissions, kind: str, name: str) -> Iterator[str]:
+def _entries(one: Permissions, kind: str, name: str, folder: str) -> Iterator[str]:
     listed: Iterable[str] = getattr(one, kind)
     for entry in [*(listed if isinstance(listed, tuple) else sorted(listed)), name]:
-        shown = _entry(entry, one, "") if entry.startswith("/") else entry
+        shown = _entry(entry, one, folder) if entry.startswith("/") else entry
         yield f"./{shown}" if kind == "commands" and entry.startswith("/") and "/" not in shown else shown
 
 

@@ -151,15 +151,17 @@ def test_what_a_completed_step_left_running_lives_until_the_end_and_is_told(tmp_
     with told(tmp_path) as next_one, started(tmp_path, "run", "flow.yaml", "--run-id", "r", "--json") as run:
         server, _ = next_one(), next_one()
         assert not has_ended(server, 0)
+        assert "left running, until the run's end or pause: sleep 1000" in wf(tmp_path, "show", "r").stdout
         (tmp_path / "gate").write_text("go\n", encoding="utf-8")
         done = ended(run)
         assert done.document["outputs"] == {"up": "up", "later": "alive"}
         assert has_ended(server, 0)
     pid = int((tmp_path / "pid").read_text(encoding="utf-8"))
     assert wf(tmp_path, "show", "r", "--json").document["left"] == {
-        "start": [{"process": pid, "program": "sleep 1000"}]
+        "start": [{"process": pid, "program": "sleep 1000", "ended": True}]
     }
-    assert f"left running until the run's end: sleep 1000 (process {pid})" in wf(tmp_path, "show", "r").stdout
+    shown = wf(tmp_path, "show", "r").stdout
+    assert f"left running, ended with the run or its pause: sleep 1000 (process {pid})" in shown
     logs = wf(tmp_path, "logs", "r").stdout
     assert f"run completed; with it ends what steps left running: sleep 1000 (process {pid})" in logs
 

@@ -41,11 +41,23 @@ def why_protected(real: str, protected: Protected) -> str:
             return reason
     if is_installed(real) or is_below(real, (_PACKAGE,)):
         return "it belongs to wf, or to the Python that runs it"
-    if is_below(real, protected.python) and real.lower().endswith(tuple(all_suffixes())):
+    if is_below(real, protected.python) and _is_code(real):
         return "it is code: permissions.python lists it"
+    if any(_shadows(real, entry) for entry in protected.python):
+        return "Python would load it in the place of a file that permissions.python lists"
     if Path(real).name == "HEAD" or any(_makes_repository(folder, real) for folder in Path(real).parents):
         return "it is one of a git repository's own files, and git runs what stands there"
     return next((why for why, paths in _kept(protected).items() if _is_one_of(real, paths)), "")
+
+
+def _shadows(real: str, listed: str) -> bool:
+    """Whether a new file would be taken for a listed module: `t/__init__.py`, or `t.so`, beside `t.py`."""
+    stem, _, ending = listed.rpartition(".")
+    return ending == "py" and real.lower().startswith((f"{stem}/".lower(), f"{stem}.".lower())) and _is_code(real)
+
+
+def _is_code(real: str) -> bool:
+    return real.lower().endswith(tuple(all_suffixes()))
 
 
 def _makes_repository(folder: Path, real: str) -> bool:

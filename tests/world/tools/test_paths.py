@@ -67,11 +67,11 @@ def test_what_leads_out_is_refused_with_the_line_to_add(maze: Path) -> None:
     root = maze / "root"
     said = {
         "../out/x": "'../out/x' is outside the folders that may be read; "
-        "to allow it, add '../out/x' under permissions.read",
+        "to allow it, add it under permissions: read: [., ../out/x]",
         "out/x": f"'out/x', which leads to '{maze}/out/x', is outside the folders that may be read; "
-        "to allow it, add '../out/x' under permissions.read",
+        "to allow it, add it under permissions: read: [., ../out/x]",
         "/etc/passwd": "'../" + os.path.relpath("/etc/passwd", maze) + "' is outside the folders that may be read; "
-        "to allow it, add '/etc/passwd' under permissions.read",
+        "to allow it, add it under permissions: read: [., /etc/passwd]",
     }
     for path, message in said.items():
         assert refused(path, root, root) == ("permission_denied", message)

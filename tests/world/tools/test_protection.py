@@ -127,6 +127,18 @@ def test_what_is_protected_says_why(folder: Path, path: str, reason: str) -> Non
     assert why(path, folder) == reason
 
 
+@pytest.mark.parametrize(
+    "name", ["tool/__init__.py", "TOOL/deep/x.py", "tool.so", "tool.cpython-311-x86_64-linux-gnu.so"]
+)
+def test_what_python_would_load_in_the_place_of_a_listed_file_is_refused(folder: Path, name: str) -> None:
+    listed = Protected(python=(str(folder / "loose" / "tool.py"),))
+    assert why(f"loose/{name}", folder, listed) == (
+        "Python would load it in the place of a file that permissions.python lists"
+    )
+    assert why("loose/tool/notes.txt", folder, listed) == ""
+    assert why("loose/toolbox.py", folder, listed) == ""
+
+
 @pytest.mark.parametrize("last", ["objects/aa/b", "refs/heads/main", "commondir", "hooks/pre-commit", "config"])
 def test_a_repository_without_a_worktree_is_one_too(folder: Path, last: str) -> None:
     (folder / "store" / "objects").mkdir(parents=True)
