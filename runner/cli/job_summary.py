@@ -13,7 +13,7 @@ from runner.cli.speaking import annotate
 from runner.engine.runs import RunResult, pinned, result_of
 from runner.ground.errors import Problem
 from runner.ground.json_value import Json
-from runner.ground.plain import one_line
+from runner.ground.plain import counted, one_line
 from runner.ground.plain_file import open_to_append
 from runner.record.answers import as_typed
 from runner.record.events import Commit
@@ -63,7 +63,7 @@ def _summary(result: RunResult, picture: str) -> str:
     lines = [
         f"### {_literal(result.workflow)}: {result.status}",
         "",
-        f"Run {result.run}: {result.steps} steps{used}.",
+        f"Run {result.run}: {counted(result.steps, 'step')}{used}.",
     ]
     if result.error is not None:
         lines += ["", f"{result.error['type']}: {_literal(result.error['message'])}"]

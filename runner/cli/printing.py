@@ -18,7 +18,7 @@ from runner.ground.errors import (
     EXIT_PAUSED,
 )
 from runner.ground.json_value import Json
-from runner.ground.plain import one_line
+from runner.ground.plain import counted, one_line
 from runner.nodes.composites import human, wait
 from runner.record.answers import as_typed, example_answer
 from runner.record.events import StepWaiting
@@ -116,15 +116,11 @@ def tell_result(result: RunResult, *, quiet: bool, outputs: bool = True) -> None
     if quiet and result.status == "completed":
         return
     used = f", {result.tokens} tokens, {dollars(result.cost_usd)}" if result.tokens else ""
-    say(f"run {result.run} {result.status}: {_steps(result.steps)}{used}")
+    say(f"run {result.run} {result.status}: {counted(result.steps, 'step')}{used}")
     if result.error is not None:
         _say_error(result.error)
     if result.status == "paused":
         _say_waiting(result)
-
-
-def _steps(number: int) -> str:
-    return f"{number} step{'' if number == 1 else 's'}"
 
 
 def _say_error(error: Mapping[str, Json]) -> None:

@@ -130,6 +130,10 @@ def story(
         yield from (f"{indent}  {line}" for line in lines)
 
 
+_LAST_LINES = 5
+"""Lines of each stream that are shown of what a failed step's program had printed."""
+
+
 def _in_order(steps: Sequence[Row]) -> list[Row]:
     """Each step after the one it belongs to, with all that belongs to it; siblings as they began."""
     first: dict[str, int] = {}
@@ -183,10 +187,20 @@ def _earlier(tries: Sequence[Row]) -> Iterator[str]:
 
 
 def _errors(step: Row, tries: Sequence[Row]) -> Iterator[str]:
-    if step["error"] and step["status"] == "failed":
-        yield _error(step["error"])
-    elif tries and tries[-1]["error"] and tries[-1]["error"]["type"] in _CUT_OFF:
-        yield _error(tries[-1]["error"])
+    error = step["error"] if step["status"] == "failed" else None
+    if error is None and tries and tries[-1]["error"] and tries[-1]["error"]["type"] in _CUT_OFF:
+        error = tries[-1]["error"]
+    if error:
+        yield _error(error)
+        yield from _printed(error)
+
+
+def _printed(error: Mapping[str, Json]) -> Iterator[str]:
+    """The last lines that a program had printed, unless the message says all; what else is kept, `--json` tells."""
+    for stream in ("stdout", "stderr"):
+        lines = str(error["details"].get(stream) or "").rstrip().splitlines()[-_LAST_LINES:]
+        if len(lines) > 1 or (lines and not error["message"].endswith(lines[0].strip())):
+            yield from (f"{stream}: {one_line(line, 300)}" for line in lines)
 
 
 def _left(process: Row) -> str:

@@ -70,6 +70,11 @@ def one_line(text: str, longest: int = 100) -> str:
     return line if len(line) <= longest else f"{line[: longest - 1]}…"
 
 
+def counted(number: int, what: str) -> str:
+    """A number of things, in words: `1 step`, `2 steps`."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def head(text: str, limit: int) -> str:
     """At most `limit` characters of foreign text, of whole words: half a secret could not be masked any more."""
     return text if len(text) <= limit else f"{_without_last_word(text[:limit])}…"

@@ -131,3 +131,14 @@ def test_no_half_of_a_secret_is_kept_where_the_end_of_much_output_begins(tmp_pat
     (step,) = events(tmp_path, "step_ended")
     assert "sesame" not in json.dumps(step["error"])
     assert "secret:token" in step["error"]["details"]["stdout"]
+
+
+def test_what_a_failed_step_printed_is_shown_with_it(tmp_path: Path) -> None:
+    run(tmp_path, 'nodes: {copy: {script: "seq 9; echo first >&2; echo held by nobody >&2; exit 3"}}\n', code=1)
+    shown = wf(tmp_path, "show", "r").stdout.splitlines()
+    start = next(number for number, line in enumerate(shown) if "tool_failed" in line and line.startswith("    "))
+    assert shown[start + 1 : start + 8] == [
+        *(f"    stdout: {number}" for number in range(5, 10)),
+        "    stderr: first",
+        "    stderr: held by nobody",
+    ]
