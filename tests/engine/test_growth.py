@@ -25,6 +25,9 @@ from runner.record.store.sqlite import memory_store
 OURS = str(Path(runner.__file__).parent)
 FEW, MANY = 100, 500
 
+TRIES = 3
+"""A busy machine has the loop wait, and look up, more often: that adds lines, and never takes any away."""
+
 
 def _fan_in(branches: int) -> str:
     """Branches that one other needs, a few of them at a time."""
@@ -77,8 +80,11 @@ def _lines(flow: str) -> int:
 def test_five_times_the_work_costs_five_times_as_much(what: str) -> None:
     flow = FLOWS[what]
     _lines(flow(FEW))  # what is made once in a process is made now
-    few, many = _lines(flow(FEW)), _lines(flow(MANY))
-    assert many < few * MANY / FEW * 1.12, f"{many / few:.1f} times as many lines"
+    few = min(_lines(flow(FEW)) for _ in range(2))
+    many = [_lines(flow(MANY))]
+    while min(many) >= few * MANY / FEW * 1.12 and len(many) < TRIES:
+        many.append(_lines(flow(MANY)))
+    assert min(many) < few * MANY / FEW * 1.12, f"{min(many) / few:.1f} times as many lines"
 
 
 def test_of_sequential_items_only_the_last_keeps_its_state(tmp_path: Path) -> None:
