@@ -77,7 +77,7 @@ _changing_options = together(
     "--workflow", "changed", metavar="FILE", help="Go on with this file, if all that has begun is the same there."
 )
 @click.option("--model", "models", multiple=True, metavar="ALIAS=MODEL", help="Another model from now on.")
-@click.option("--mock", metavar="FILE", help="Scripted replies from now on, in the place of models.")
+@click.option("--mock", metavar="FILE", help="Scripted replies from now on: of each key those after the used ones.")
 @click.option("--answer", "answers", multiple=True, metavar="STEP=VALUE", help="Answer a person's question beforehand.")
 @waiting_options
 @driving_options

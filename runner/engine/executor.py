@@ -96,7 +96,7 @@ def _masked(outcome: Outcome, secrets: Secrets) -> Outcome:
     output = secrets.mask(outcome.output)
     usage = outcome.usage and replace(outcome.usage, model=secrets.mask(outcome.usage.model))
     if isinstance(outcome, CallDone):
-        return CallDone(output, usage)
+        return CallDone(output, usage, outcome.left)
     failure = outcome.failure
     message, details = secrets.mask_parts([failure.message, dict(failure.details)])
     return CallFailed(Failure(failure.type, message, details, failure.retry_after), output, usage)

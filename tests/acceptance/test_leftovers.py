@@ -174,6 +174,13 @@ def test_a_pause_ends_what_steps_left_running_and_tells_it(tmp_path: Path) -> No
     assert "run paused (waiting); with it ends what steps left running: sleep 1000" in wf(tmp_path, "logs", "r").stdout
 
 
+def test_what_is_left_is_told_where_the_run_has_a_secret_too(tmp_path: Path) -> None:
+    text = flow("setsid sleep 1000 > /dev/null 2>&1 & echo up")
+    write(tmp_path, "flow.yaml", f"{text}inputs: {{token: {{type: string, secret: true}}}}\n")
+    process(tmp_path, "run", "flow.yaml", "--run-id", "r", "-i", "token=open-sesame-42")
+    assert "ended with the run or its pause: sleep 1000" in wf(tmp_path, "show", "r").stdout
+
+
 def last_checkpoint(folder: Path) -> int:
     return max(int(row["seq"]) for row in wf(folder, "checkpoints", "r", "--json").document)
 

@@ -12,7 +12,7 @@ from runner.ground.errors import Failure, did_you_mean
 
 Environment = Mapping[str, str]
 
-OFFLINE = "or run offline: --replay FILE, --mock FILE"
+OFFLINE = "or run offline: --mock FILE"
 
 
 class Known(msgspec.Struct, frozen=True):
