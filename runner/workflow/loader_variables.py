@@ -7,7 +7,7 @@ from collections.abc import Mapping
 LOADER_VARIABLES: Mapping[str, tuple[str, ...]] = {
     "any program": (
         "LD_*", "DYLD_*", "GCONV_PATH", "LOCPATH", "NLSPATH", "GLIBC_TUNABLES", "PATH", "HOME", "XDG_CONFIG_*",
-        "XDG_DATA_*", "SHELL", "EDITOR", "VISUAL", "PAGER", "MANPAGER", "BROWSER", "LESS", "LESSOPEN", "LESSCLOSE",
+        "XDG_DATA_*", "SHELL", "EDITOR", "VISUAL", "PAGER", "MANPAGER", "BROWSER", "LESS*",
         "SSH_*", "SUDO_ASKPASS", "OPENSSL_CONF", "OPENSSL_MODULES", "OPENSSL_ENGINES", "GTK_MODULES", "GTK_PATH",
         "QT_PLUGIN_PATH", "TERMINFO", "TERMINFO_DIRS", "TERMCAP", "GNUPGHOME",
     ),
@@ -15,11 +15,18 @@ LOADER_VARIABLES: Mapping[str, tuple[str, ...]] = {
         "BASH_ENV", "ENV", "SHELLOPTS", "BASHOPTS", "BASH_FUNC_*", "BASH_LOADABLES_PATH", "PS4", "PROMPT_COMMAND",
         "IFS", "ZDOTDIR", "FPATH", "CDPATH",
     ),
-    "Python": ("PYTHON*", "PIP_*", "UV_*", "VIRTUAL_ENV", "CONDA_*", "POETRY_*", "PDM_*", "PYENV_*", "IPYTHONDIR"),
-    "version control": ("GIT_*", "HGRCPATH", "HGPLAIN", "SVN_SSH", "CVS_RSH", "RSYNC_RSH"),
+    "Python": (
+        "PYTHON*", "PIP_*", "UV_*", "VIRTUAL_ENV", "CONDA_*", "POETRY_*", "PDM_*", "PYENV_*", "IPYTHONDIR",
+        "PYTEST_*", "COVERAGE_*", "MYPYPATH", "PYLINTRC", "DJANGO_SETTINGS_MODULE", "FLASK_*", "GUNICORN_*", "CELERY_*",
+        "MPLBACKEND", "MATPLOTLIBRC", "JUPYTER_*", "TOX_*", "NOX_*",
+    ),
+    "version control": (
+        "GIT_*", "HGRCPATH", "HGPLAIN", "HGEDITOR", "HGMERGE", "SVN_SSH", "SVN_EDITOR", "CVS_RSH",
+        "RSYNC_*", "GH_PAGER", "GH_EDITOR", "GH_BROWSER", "GH_CONFIG_DIR", "DELTA_*",
+    ),
     "JavaScript": (
         "NODE_OPTIONS", "NODE_PATH", "NODE_REPL_*", "npm_config_*", "YARN_*", "PNPM_*", "BUN_*", "DENO_*",
-        "COREPACK_*", "ELECTRON_RUN_AS_NODE",
+        "COREPACK_*", "ELECTRON_RUN_AS_NODE", "TS_NODE_*",
     ),
     "Perl": ("PERL*",),
     "Ruby": ("RUBY*", "GEM_*", "BUNDLE_*", "IRBRC"),
@@ -34,16 +41,19 @@ LOADER_VARIABLES: Mapping[str, tuple[str, ...]] = {
     "other languages": (
         "LUA_*", "PHPRC", "PHP_INI_SCAN_DIR", "R_*", "DOTNET_*", "CORECLR_*", "COR_*", "COMPlus_*", "NUGET_*", "MONO_*",
         "JULIA_*", "ERL_*", "ELIXIR_*", "MIX_*", "GHC_*", "GHCRTS", "OCAMLRUNPARAM", "CAML_LD_*", "TCLLIBPATH",
-        "GUILE_*", "EMACSLOADPATH", "VIMINIT", "EXINIT", "AWKPATH", "AWKLIBPATH",
+        "GUILE_*", "EMACSLOADPATH", "VIM", "VIMRUNTIME", "VIMINIT", "EXINIT", "AWKPATH", "AWKLIBPATH",
     ),
     "builds": (
-        "MAKEFLAGS", "MAKEFILES", "GNUMAKEFLAGS", "MFLAGS", "CC", "CXX", "CPP", "LD", "AR", "AS", "CFLAGS", "CXXFLAGS",
-        "CPPFLAGS", "LDFLAGS", "GCC_EXEC_PREFIX", "COMPILER_PATH", "LIBRARY_PATH", "CPATH", "CMAKE_*", "PKG_CONFIG*",
-        "CCACHE_*",
+        "MAKE", "MAKEFLAGS", "MAKEFILES", "GNUMAKEFLAGS", "MFLAGS", "CC", "CXX", "CPP", "LD", "AR", "AS", "CFLAGS",
+        "CXXFLAGS", "CPPFLAGS", "LDFLAGS", "GCC_EXEC_PREFIX", "COMPILER_PATH", "LIBRARY_PATH", "CPATH", "CMAKE_*",
+        "PKG_CONFIG*", "CCACHE_*",
     ),
     "other tools": (
-        "CURL_HOME", "WGETRC", "RIPGREP_CONFIG_PATH", "BAT_CONFIG_*", "FZF_DEFAULT_*", "TAR_OPTIONS", "DOCKER_*",
-        "KUBECONFIG", "HELM_*", "TF_CLI_*", "TF_PLUGIN_*", "TF_DATA_DIR", "ANSIBLE_*", "AWS_CONFIG_FILE", "PSQLRC",
+        "CURL_HOME", "WGETRC", "RIPGREP_CONFIG_PATH", "BAT_*", "ACKRC", "ACK_OPTIONS", "ZIPOPT",
+        "MAGICK_*", "TEXMF*", "TEXINPUTS", "LIBMYSQL_*", "GIO_*", "ODBC*", "OMPI_*", "PMIX_*", "GVBINDIR", "CLOUDSDK_*",
+        "PSQL_*", "FZF_DEFAULT_*", "TAR_OPTIONS", "DOCKER_*",
+        "KUBECONFIG", "HELM_*", "TF_CLI_*", "TF_PLUGIN_*", "TF_DATA_DIR", "ANSIBLE_*", "AWS_CONFIG_FILE",
+        "AWS_SHARED_CREDENTIALS_FILE", "AWS_PAGER", "PSQLRC",
         "PGSERVICEFILE", "PGSYSCONFDIR", "SYSTEMD_*",
     ),
 }  # fmt: skip

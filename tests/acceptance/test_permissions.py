@@ -218,8 +218,8 @@ def test_a_run_takes_no_variable_that_is_not_listed(tmp_path: Path) -> None:
 
 INNER = {
     "commands": ('{command: ["{{ inputs.what }}"]}', "ls", "commands: [echo, ls]"),
-    "write": ('{write: "{{ inputs.what }}", content: x}', "taken.txt", "'taken.txt' under permissions.write"),
-    "read": ('{read: "{{ inputs.what }}"}', "taken.txt", "'taken.txt' under permissions.read"),
+    "write": ('{write: "{{ inputs.what }}", content: x}', "taken.txt", ": write: [out, taken.txt]"),
+    "read": ('{read: "{{ inputs.what }}"}', "taken.txt", ": read: [out, taken.txt]"),
 }
 
 

@@ -253,6 +253,7 @@ CHANGED_IN_TEMPLATES = (
     "inputs.token < 'z'", "'ab'.replace('a', inputs.token)", "[inputs.token, 'x'] | sort", "'%60s' % inputs.token",
     "[inputs.token] | map('upper')", "[inputs.token] == ['x']", "[inputs.token] | unique", "inputs.token | urlencode",
     "inputs.token | first", "[inputs.token] | select('eq', 'x')", "inputs.token in {'x': 1}",
+    "{inputs.token: 1} == {'x': 1}", "{inputs.token: 1, 'x': 2} | length", "'%.5s' % [[inputs.token]]",
 )  # fmt: skip
 
 
@@ -270,6 +271,7 @@ CHANGED_IN_EXPRESSIONS = (
     "inputs.token.contains('secret')", "inputs.token.matches('^s')", "inputs.token in ['x', 'y']",
     "inputs.token in inputs.list", "'x' in [inputs.token]", "inputs.token < 'z'", "[inputs.token] == ['x']",
     "{'k': inputs.token} == {'k': 'x'}", "bytes(inputs.token) == b'x'", "inputs.token in {'x': 1}",
+    "{inputs.token: 1} == {'x': 1}", "'x' in {inputs.token: 1}", "size({inputs.token: 1, 'x': 2}) == 2",
 )  # fmt: skip
 
 

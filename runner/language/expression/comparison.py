@@ -92,9 +92,11 @@ def _equal_lists(left: Sequence[Any], right: Sequence[Any], scope: EvaluationSco
 
 def _equal_maps(left: Mapping[Any, Any], right: Mapping[Any, Any], scope: EvaluationScope) -> bool:
     scope.spend(1 + min(len(left), len(right)) // COMPARED_A_STEP)
-    return len(left) == len(right) and all(
-        holds_key(right, key) and equal(value, look_up(right, key), scope) for key, value in left.items()
-    )
+    if len(left) != len(right):
+        return False
+    if not all(holds_key(right, key) for key in left):
+        return need_known(*left, *right)
+    return all(equal(value, look_up(right, key), scope) for key, value in left.items())
 
 
 def _aligned(left: Any, right: Any) -> tuple[Any, Any]:

@@ -305,7 +305,13 @@ def _list_of(node: ListOf) -> Evaluate:
 
 def _map_of(node: MapOf) -> Evaluate:
     entries = [(closure(key), closure(value)) for key, value in node.entries]
-    return _guarded(node, lambda scope: map_of([(key(scope), value(scope)) for key, value in entries]))
+
+    def evaluate(scope: EvaluationScope) -> Any:
+        pairs = [(key(scope), value(scope)) for key, value in entries]
+        comparison.need_known(*(key for key, _ in pairs))
+        return map_of(pairs)
+
+    return _guarded(node, evaluate)
 
 
 def _macro(node: Macro) -> Evaluate:

@@ -181,9 +181,10 @@ def _converted(budget: Budget, conversion: re.Match[str], in_order: Iterator[Any
     if value is MISSING:
         raise TemplateError(f"there is no value for `{conversion[0]}`")
     if kind == "s":
+        text = text_of(budget, value)
         if form:
-            refuse_secrets(value)
-        return f"%{form}s" % text_of(budget, value)
+            refuse_secrets(text)
+        return f"%{form}s" % text
     if isinstance(value, bool) or not isinstance(value, int | float) or (kind in "xXo" and isinstance(value, float)):
         raise TemplateError(f"`{conversion[0]}` needs a number, not {described(value)}", hint="%s takes anything")
     return f"%{form}{kind}" % value

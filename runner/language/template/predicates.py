@@ -33,8 +33,15 @@ def equal(budget: Budget, left: Any, right: Any, depth: int = 0) -> bool:
     if isinstance(left, list | tuple | range) and isinstance(right, list | tuple | range):
         return len(left) == len(right) and _equal_items(budget, left, right, depth)
     if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and _equal_items(budget, left.values(), map(right.__getitem__, left), depth)
+        return _equal_objects(budget, left, right, depth)
     return False
+
+
+def _equal_objects(budget: Budget, left: dict[str, Any], right: dict[str, Any], depth: int) -> bool:
+    if left.keys() != right.keys():
+        refuse_secrets(*left, *right)
+        return False
+    return _equal_items(budget, left.values(), map(right.__getitem__, left), depth)
 
 
 def _equal_items(budget: Budget, left: Collection[Any], right: Iterable[Any], depth: int) -> bool:
@@ -49,7 +56,7 @@ def contains(budget: Budget, value: Any, container: Any) -> bool:
         return _is_part(value, container)
     if isinstance(container, dict) and isinstance(value, str):
         if value not in container:
-            refuse_secrets(value)
+            refuse_secrets(value, *container)
         return value in container
     if isinstance(container, list | tuple | range):
         budget.spend(1 + len(container))

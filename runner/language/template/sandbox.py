@@ -13,7 +13,7 @@ from jinja2.utils import Namespace, missing
 from runner.ground.errors import TemplateError
 from runner.language.template.budget import Budget, bounded
 from runner.language.template.filters import FILTERS
-from runner.language.template.json_value import described, text_of
+from runner.language.template.json_value import described, refuse_secrets, text_of
 from runner.language.template.list_filters import each
 from runner.language.template.lookup import MISSING, TAKE_MISSING, Missing, member
 from runner.language.template.methods import FUNCTIONS, METHODS, TemplateFunction, method
@@ -162,6 +162,7 @@ def _object_of(budget: Budget, pairs: list[tuple[Any, Any]]) -> dict[str, Any]:
     for key, _ in pairs:
         if not isinstance(key, str):
             raise TemplateError(f"the key of an object must be text, not {described(key)}")
+        refuse_secrets(key)
     budget.spend(len(pairs))
     return dict(pairs)
 

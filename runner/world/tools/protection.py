@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
@@ -25,6 +26,12 @@ _DATABASE = ("", "-wal", "-shm", "-journal", "-turn")
 _PACKAGE = str(Path(__file__).resolve().parents[2])
 _FIRST_LINE = 256
 """The bytes in which a system looks for the interpreter of a script."""
+
+_DEEPEST = 5
+"""Scripts that may be each other's interpreter: more than a system follows."""
+
+_OPTION = re.compile(r"^-\w*S|^--[\w-]+=|^\w+=")
+"""What may stand before a program in one word of env: `-S`, `--split-string=`, `NAME=`."""
 
 
 def protected(root: Workflow, database: str, search: str) -> Protected:
@@ -85,26 +92,48 @@ def _kept(protected: Protected) -> Mapping[str, frozenset[str]]:
 
 
 def _resolved(paths: Iterable[str]) -> frozenset[str]:
-    return frozenset(map(os.path.realpath, paths))
+    return frozenset(_tail(path) if _is_relative(path) else os.path.realpath(path) for path in paths)
 
 
-def _interpreters(program: str, search: str) -> Iterator[str]:
-    """Where the interpreter of a script lies, and all places where it would be looked for."""
+def _tail(path: str) -> str:
+    """The end of a relative path, by which it is known wherever it is looked for."""
+    return os.path.normpath(path).casefold().removeprefix("../" * path.count(".."))
+
+
+def _interpreters(program: str, search: str, depth: int = _DEEPEST) -> Iterator[str]:
+    """Where what a script's first line names lies, and all places where it would be looked for; so of scripts there.
+
+    Which of its words are programs depends on the first of them (`env`, a shell): all may be.
+    """
+    for word in filter(None, _words_of_first_line(program)):
+        for place in places_of(word, search):
+            yield place
+            if depth:
+                yield from _interpreters(place, search, depth - 1)
+
+
+def _words_of_first_line(program: str) -> list[str]:
     try:
         with Path(program).open("rb") as file:
             line = file.read(_FIRST_LINE).split(b"\n", 1)[0]
     except OSError:
-        return
-    words = os.fsdecode(line[2:]).split() if line.startswith(b"#!") else []
-    yield from words[:1]
-    if words and words[0].endswith("/env"):
-        for word in words[1:]:
-            yield from places_of(word, search)
+        return []
+    first, *others = os.fsdecode(line[2:]).split() if line.startswith(b"#!") else [""]
+    if not first.endswith("/env"):  # it may run a script of its own, by its place
+        return [first, *(word for word in others if "/" in word)]
+    return [first, *(part for word in others for part in (word, _OPTION.sub("", word)))]
+
+
+def _is_relative(word: str) -> bool:
+    return "/" in word and not word.startswith("/")
 
 
 def _is_one_of(real: str, paths: frozenset[str]) -> bool:
-    """Whether a path is one of these: by its name in any case, or by its file, whatever that is called there."""
-    if real in paths:
+    """Whether a path is one of these: by its name in any case, or by its file, whatever that is called there.
+
+    A relative one is looked for in the folder of whoever starts it: any place that ends so may be meant.
+    """
+    if real in paths or any(not path.startswith("/") and real.casefold().endswith(f"/{path}") for path in paths):
         return True
     try:
         status = Path(real).stat()

@@ -66,9 +66,7 @@ def test_without_a_key_the_variable_and_the_offline_ways_are_named(provider: str
 
     variable = KNOWN[provider].keys[0]
     assert failure.type == "authentication"
-    assert failure.message == (
-        f"{provider}/some-model needs a key: set {variable}, or run offline: --mock FILE"
-    )
+    assert failure.message == (f"{provider}/some-model needs a key: set {variable}, or run offline: --mock FILE")
 
 
 def test_a_provider_without_an_address_of_its_own_asks_for_one() -> None:

@@ -208,7 +208,7 @@ def test_messages_say_what_is_wrong_and_what_to_do(asker: Asker) -> None:
     }
 
     assert said == {
-        "echo": "openai/gpt-4o-mini: access was refused (401): check OPENAI_API_KEY, or run offline: --replay FILE, "
+        "echo": "openai/gpt-4o-mini: access was refused (401): check OPENAI_API_KEY, or run offline: "
         "--mock FILE: Incorrect API key provided: ***",
         "500": "openai/gpt-4o-mini: the provider failed (500): no luck, says [31mBearer ***",
         "redirect": "openai/gpt-4o-mini: the provider points to another address (307), where the key does not go: "

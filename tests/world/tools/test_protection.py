@@ -177,6 +177,31 @@ def test_what_runs_tools_and_scripts_is_never_written(folder: Path) -> None:
     assert why("deep", folder, Protected(commands=(str(folder / "script"),), search=str(folder))) == said
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["{folder}/middle", "/usr/bin/env -S{folder}/out/deep", "/usr/bin/env --split-string={folder}/out/deep -x",
+     "/usr/bin/env A=b out/deep", "out/deep", "../out/deep", "/bin/sh {folder}/out/deep", "/usr/bin/env -iS deep"],
+)  # fmt: skip
+def test_the_interpreter_of_an_interpreter_and_one_by_a_relative_path_are_never_written(
+    folder: Path, line: str
+) -> None:
+    (folder / "out").mkdir()
+    (folder / "middle").write_text(f"#!{folder}/out/deep\n")
+    (folder / "script").write_text(f"#!{line.format(folder=folder)}\n")
+    listed = Protected(commands=(str(folder / "script"),), search=f"{folder}/out")
+    said = "it runs the programs, or the tools, that the workflow calls"
+    assert why("out/deep", folder, listed) == said
+    is_relative = "{folder}" not in line and "out" in line
+    assert why("elsewhere/out/deep", folder, listed) == (said if is_relative else "")
+    assert why("out/other", folder, listed) == ""
+
+
+def test_scripts_that_are_each_others_interpreters_come_to_an_end(folder: Path) -> None:
+    (folder / "one").write_text(f"#!{folder}/two\n")
+    (folder / "two").write_text(f"#!{folder}/one\n")
+    assert why("two", folder, Protected(commands=(str(folder / "one"),))) != ""
+
+
 def test_what_lacks_a_head_is_no_repository(folder: Path) -> None:
     (folder / "store" / "objects").mkdir(parents=True)
     (folder / "store" / "refs").mkdir()
