@@ -13,6 +13,7 @@ from runner.cli.speaking import annotate, say, tell, tell_json
 from runner.engine.loading import load_workflow
 from runner.engine.run_options import unused_replies
 from runner.ground.errors import EXIT_COMPLETED, EXIT_USAGE, InvalidWorkflow, Problem
+from runner.ground.plain import counted
 from runner.ground.resources import data
 from runner.seeing.diagram import mermaid, sketch
 from runner.workflow.model import Input
@@ -75,7 +76,7 @@ def _print_text(found: dict[str, tuple[Problem, ...]]) -> None:
             say(str(problem))
         errors = sum(problem.severity == "error" for problem in problems)
         if not errors:
-            tell(f"{flow}: valid" + (f", {len(problems)} warnings" if problems else ""))
+            tell(f"{flow}: valid" + (f", {counted(len(problems), 'warning')}" if problems else ""))
 
 
 @click.command("patterns", epilog=PATTERNS)

@@ -16,7 +16,7 @@ from runner.cli.stored import find_run, reading, run_argument, was_left
 from runner.engine.runs import RunResult, needed_secrets, result_of
 from runner.ground.errors import EXIT_INTERRUPTED
 from runner.ground.json_value import Json
-from runner.ground.plain import one_line, plain
+from runner.ground.plain import counted, one_line, plain
 from runner.record.address import places_to
 from runner.record.answers import as_typed
 from runner.record.events import (
@@ -92,7 +92,7 @@ def _header(row: RunRow, state: RunState, result: RunResult) -> None:
     if row.parent:
         tell(f"fork      of {row.parent}@{row.fork}")
     tell(f"started   {moment(row.created_at)}")
-    tell(f"last      {moment(row.updated_at)}, {row.events} events")
+    tell(f"last      {moment(row.updated_at)}, {counted(row.events, 'event')}")
     for name, value in (state.started.inputs if state.started else {}).items():
         tell(f"input     {name}: {_value(value)}")
 

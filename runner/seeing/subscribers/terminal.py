@@ -17,7 +17,7 @@ from runner.engine.surroundings import Unattended
 from runner.ground.clock import Clock
 from runner.ground.errors import UsageError
 from runner.ground.json_value import Json
-from runner.ground.plain import one_line, plain
+from runner.ground.plain import counted, one_line, plain
 from runner.record.answers import as_typed, parse_answer
 from runner.record.events import Commit, Event, StepEnded, StepWaiting
 from runner.record.run_state import RunState
@@ -136,7 +136,7 @@ class Terminal:
             seconds = f"{max(0.0, now - began):.0f} s"
             table.add_row(Text("▸", style="yellow"), Text(plain(path)), Text(seconds), Text(said[-60:], style="dim"))
         more = len(figures.running) - self._rows()
-        words = f"{figures.steps} steps{figures.used}" + (f", {more} more at work" if more > 0 else "")
+        words = f"{counted(figures.steps, 'step')}{figures.used}" + (f", {more} more at work" if more > 0 else "")
         table.add_row("", Text(words, style="dim"), Text(f"{now - self._first:.0f} s", style="dim"))
         return table
 
