@@ -96,10 +96,15 @@ def _without_last_word(text: str) -> str:
 
 def harmless_json(text: str) -> str:
     """JSON text that means the same and steers nothing: its strings have such characters, and `##[`, as escapes."""
-    escaped = text if _is_printable(text) else _IN_JSON.sub(lambda found: json.dumps(found.group())[1:-1], text)
+    escaped = text if _is_printable(text) else text.translate(_escapes(text))
     if not _may_command(escaped):
         return escaped
     return _COMMAND.sub(lambda found: "\\u0023" if found[2] else found.group(), escaped)
+
+
+def _escapes(text: str) -> dict[int, str]:
+    """How JSON writes those of a text's characters that are not to be shown: each is looked at once."""
+    return {ord(letter): json.dumps(letter)[1:-1] for letter in set(text) if _IN_JSON.match(letter)}
 
 
 def is_text(text: str) -> bool:

@@ -236,6 +236,12 @@ class RunState:
             if home.invocation is not None:
                 home.invocation.running += more
 
+    @property
+    def lacks_replies(self) -> bool:
+        """Whether all that waits is for scripted replies: no time that passes meanwhile may decide anything."""
+        waits = [self.steps[path].waiting for path in self.waiting]
+        return bool(waits) and not self.retrying and all(wait is not None and wait.kind == "mock" for wait in waits)
+
     def halt(self, step: Step) -> None:
         """Nothing of a step is in flight, waits or is to come any more."""
         if step.path in self.running:

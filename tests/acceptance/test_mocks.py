@@ -130,6 +130,12 @@ def test_a_command_that_has_no_further_reply_is_waited_for_too(tmp_path: Path) -
     assert wf(tmp_path, "resume", "r", "--mock", "more.yaml", "--json").document["outputs"] == {"text": "two"}
 
 
+def test_the_timeout_of_a_composite_takes_no_missing_reply(tmp_path: Path) -> None:
+    flow = TWO.replace("  both:\n", "  both:\n    timeout: 40s\n    on_error: continue\n")
+
+    assert begin(tmp_path, flow, "both/left: [boon]\n", code=3).document["waiting"][0]["kind"] == "mock"
+
+
 def test_a_mock_file_is_checked_with_its_workflow(tmp_path: Path) -> None:
     write(tmp_path, "flow.yaml", TWO)
     write(tmp_path, "mock.yaml", "rigth: [fun]\n")

@@ -20,7 +20,7 @@ from runner.language.expression.values import (
     look_up,
     name_of,
 )
-from runner.language.secret_text import WHOLE_ONLY, WHOLE_ONLY_HINT, holds_secret, same_text
+from runner.language.secret_text import OPENING, WHOLE_ONLY, WHOLE_ONLY_HINT, holds_secret
 
 ORDERED = frozenset({bool, int, Uint, float, str, bytes, Timestamp, CelDuration})
 
@@ -54,17 +54,18 @@ def equal(left: Any, right: Any, scope: EvaluationScope) -> bool:
 
 def same(left: Any, right: Any, scope: EvaluationScope) -> bool:
     """Whether two texts of one type are the same. A fault, where a secret in them leaves that open."""
-    pay_for_text(left, right, scope)
-    if type(left) is bytes:
-        return bool(left == right)
-    alike = same_text(left, right)
-    return need_known(left, right) if alike is None else alike
+    if len(left) >= TEXT_A_STEP:
+        pay_for_text(left, right, scope)
+    if left == right:
+        return True
+    return bool(left and right) and type(left) is str and need_known(left, right)
 
 
 def need_known(*values: Any) -> bool:
     """No, unless a text among the values holds a secret: then a fault."""
-    if any(map(holds_secret, values)):
-        raise Fault(WHOLE_ONLY, WHOLE_ONLY_HINT)
+    for value in values:
+        if isinstance(value, str) and OPENING in value and holds_secret(value):
+            raise Fault(WHOLE_ONLY, WHOLE_ONLY_HINT)
     return False
 
 

@@ -257,8 +257,9 @@ def _order(node: Binary, left: Evaluate, right: Evaluate) -> Evaluate:
         kind = type(one)
         try:
             if kind is type(other) and kind in comparison.ORDERED:
-                comparison.pay_for_text(one, other, scope)
-                comparison.need_known(one, other)
+                if kind in comparison.TEXTS:
+                    comparison.pay_for_text(one, other, scope)
+                    comparison.need_known(one, other)
                 return holds(one, other)
             return comparison.compare(symbol, one, other)
         except Fault as fault:
@@ -276,9 +277,14 @@ def _membership(node: Binary, left: Evaluate, right: Evaluate) -> Evaluate:
 
     def evaluate(scope: EvaluationScope) -> bool:
         value = left(scope)
-        return type(value) is str and (value in texts or (bool(named) and comparison.need_known(value)))
+        if type(value) is not str or value in texts:
+            return type(value) is str
+        try:
+            return bool(named) and comparison.need_known(value)
+        except Fault as fault:
+            raise fault.at(node) from None
 
-    return _guarded(node, evaluate)
+    return evaluate
 
 
 def _logic(node: Logic) -> Evaluate:

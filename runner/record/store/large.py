@@ -28,11 +28,8 @@ _SMALL = frozenset({int, float, bool, type(None)})
 _FEW = 16
 """Parts of a value that are looked at before it is written to learn how large it is, where it has more of them."""
 
-_TOGETHER = 400
+_TOGETHER = 128
 """Parts of a value that are looked at in one piece: a million small ones would take seconds one by one."""
-
-_LOOKS = 64
-"""Parts of several values that are looked at before they are written."""
 
 _REFERENCE = re.compile(MARK + rb"([0-9a-f]{64})")
 
@@ -97,17 +94,15 @@ def take_apart(value: Any, apart: dict[str, Any], deepest: int = DEEPEST) -> Any
     return value
 
 
-def _all_lightened(values: Sequence[Any], apart: dict[str, Any], deepest: int, together: int = _TOGETHER) -> list[Any]:
-    """Each as `lightened`; several that are small together are so each, and are looked at in one piece."""
+def _all_lightened(values: Sequence[Any], apart: dict[str, Any], deepest: int) -> list[Any]:
+    """Each as `lightened`; of a great many, several that are small together are so each, and are looked at as one."""
+    if len(values) <= _TOGETHER:
+        return [inner if type(inner) in _SMALL else lightened(inner, apart, deepest) for inner in values]
     light: list[Any] = []
-    for start in range(0, len(values), together):
-        several = values[start : start + together]
-        if not outweighs(several, LARGE, _LOOKS) and len(encode(several)) < LARGE:
-            light += several
-        elif together > _FEW:
-            light += _all_lightened(several, apart, deepest, _FEW)
-        else:
-            light += [inner if type(inner) in _SMALL else lightened(inner, apart, deepest) for inner in several]
+    for start in range(0, len(values), _TOGETHER):
+        several = values[start : start + _TOGETHER]
+        is_small = not outweighs(several, LARGE, _FEW) and len(encode(several)) < LARGE
+        light += several if is_small else _all_lightened(several, apart, deepest)
     return light
 
 
