@@ -128,7 +128,7 @@ def _is_large(value: Any) -> bool:
     return (has_many and outweighs(value, LARGE, _FEW)) or len(encode(value)) >= LARGE
 
 
-def outweighs(value: Any, bound: int, looks: int = 4000) -> bool:
+def outweighs(value: Any, bound: int, looks: int = 1000) -> bool:
     """Whether a value has surely more JSON text than `bound`, as far as so many looks at parts of it tell."""
     pending, weight = [value], 0
     while pending and weight < bound and looks:
