@@ -29,6 +29,9 @@ FLOOR = 8 * 1024
 _APART = ("steps", "frames", "started", "final")
 """What of a run is not plain JSON, or no longer wanted."""
 
+_OUTWEIGHED = 4
+"""How many times the bytes of the last snapshot there are in events before the next."""
+
 _OLD = "asked"
 """How versions 1 and 2 counted scripted replies."""
 
@@ -39,11 +42,11 @@ _RECORD_VALUES = ("output", "error", "results")
 
 
 def should_snapshot(bytes_since: int, last_snapshot_bytes: int) -> bool:
-    """Whether the events since the last snapshot outweigh it.
+    """Whether the events since the last snapshot outweigh it, several times.
 
-    Snapshots then never take more than the events do, and reading never needs more than twice the bytes of one.
+    Snapshots then take a quarter of what the events do at most; reading needs the bytes of one and those events.
     """
-    return bytes_since > max(FLOOR, last_snapshot_bytes)
+    return bytes_since > max(FLOOR, _OUTWEIGHED * last_snapshot_bytes)
 
 
 class _Version(msgspec.Struct):
