@@ -24,13 +24,6 @@ def holds_secret(value: object) -> bool:
     return isinstance(value, str) and OPENING in value and OWN.search(value) is not None
 
 
-def same_text(left: str, right: str) -> bool | None:
-    """Whether two texts are the same; None where a secret in one of them leaves that open."""
-    if left == right:
-        return True
-    return None if left and right and (holds_secret(left) or holds_secret(right)) else False
-
-
 def in_json(text: str) -> str:
     """A text of JSON, with those references that stand for the secret as JSON writes it."""
     return OWN.sub(_in_json, text) if OPENING in text else text

@@ -41,7 +41,7 @@ def judged(call: CommandCall, stdout: bytes, stderr: bytes, code: int, mask: Cal
     if call.parse == "lines":
         found = lines(output["stdout"])
         if len(found) > MAX_VALUES:
-            said = f"'{program}' printed {len(found)} lines, and at most {MAX_VALUES} are read"
+            said = f"'{program}' printed {len(found):,} lines, and at most {MAX_VALUES:,} are read"
             printed = Printed(program, kept(stdout, mask), kept(stderr, mask))
             return cut_short(call, too_many(said, "print fewer", printed), printed)
         return CallDone({**output, "lines": found})

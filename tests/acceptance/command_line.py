@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -93,6 +94,16 @@ def ended(running: subprocess.Popen[str]) -> Done:
     stdout, stderr = running.communicate(timeout=PATIENCE)
     assert "Traceback" not in stderr
     return Done(stdout, stderr, running.returncode)
+
+
+def interrupted_twice(running: subprocess.Popen[str]) -> Done:
+    """How a started command ends that is sent SIGINT, and once more as soon as it says that it has heard."""
+    running.send_signal(signal.SIGINT)
+    assert running.stderr is not None
+    while "once more to stop at once" not in running.stderr.readline():
+        pass
+    running.send_signal(signal.SIGINT)
+    return ended(running)
 
 
 def lines_until(running: subprocess.Popen[str], word: str) -> list[str]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import itertools
 import json
-import signal
 from pathlib import Path
 
 import pytest
 
-from tests.acceptance.command_line import ended, lines_until, process, started
+from tests.acceptance.command_line import interrupted_twice, lines_until, process, started
 
 MOST = 3.0
 """Seconds between two events of a sibling, on a busy machine; without bounds it would be four times as much."""
@@ -115,11 +114,6 @@ def test_two_signals_end_a_run_meanwhile_and_it_goes_on_later(tmp_path: Path) ->
     (tmp_path / "flow.yaml").write_text(TOGETHER, encoding="utf-8")
     with started(tmp_path, "run", "flow.yaml", "--run-id", "r", "--events") as run:
         lines_until(run, '"step":"both/ticks/tick#2"')
-        run.send_signal(signal.SIGINT)
-        assert run.stderr is not None
-        while "once more to stop at once" not in run.stderr.readline():
-            pass
-        run.send_signal(signal.SIGINT)
-        assert ended(run).code == 130
+        assert interrupted_twice(run).code == 130
     assert "paused" in process(tmp_path, "show", "r").stdout
     assert process(tmp_path, "resume", "r", "--quiet").code == 0

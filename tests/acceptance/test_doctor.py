@@ -13,7 +13,7 @@ import pytest
 
 from runner.record.store import connection
 from runner.record.store.driver import sqlite3
-from tests.acceptance.command_line import ended, lines_until, started, wf, write
+from tests.acceptance.command_line import ended, interrupted_twice, lines_until, started, wf, write
 from tests.spoiled import SPOILED, older
 
 FLOW = """
@@ -96,12 +96,7 @@ def test_a_run_that_was_cut_off_while_time_went_by_is_whole(folder: Path) -> Non
     write(folder, "held.yaml", HELD)
     with started(folder, "run", "held.yaml", "--run-id", "held", "--events") as run:
         lines_until(run, '"step":"hold"')
-        run.send_signal(signal.SIGINT)
-        assert run.stderr is not None
-        while "once more to stop at once" not in run.stderr.readline():
-            pass
-        run.send_signal(signal.SIGINT)
-        assert ended(run).code == 130
+        assert interrupted_twice(run).code == 130
     assert doctor(folder, code=0)[-1] == "ok     runs: 5, whole"
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.world.program_exits import KEPT, MARGIN, kept
+from runner.ground.json_text import MAX_VALUES
+from runner.world.calls import CallDone, CallFailed, CommandCall
+from runner.world.program_exits import KEPT, MARGIN, judged, kept
 
 HIDDEN = "hush-hush-hush"
 
@@ -46,3 +48,14 @@ def test_a_secret_across_the_beginning_of_what_is_looked_at_is_not_shown_by_half
     for shift in range(1, len(HIDDEN)):
         written = b"x" * 1000 + HIDDEN.encode() + b"y" * (KEPT + MARGIN - shift)
         assert "hush" not in kept(written, mask)
+
+
+def test_as_many_lines_are_read_as_json_may_have_values() -> None:
+    call = CommandCall(("many",), "/", parse="lines")
+    assert isinstance(judged(call, b"\n" * MAX_VALUES, b"", 0, str), CallDone)
+
+    outcome = judged(call, b"\n" * (MAX_VALUES + 1), b"", 0, str)
+
+    assert isinstance(outcome, CallFailed)
+    assert outcome.failure.type == "tool_failed"
+    assert outcome.failure.message.startswith("'many' printed 500,001 lines, and at most 500,000 are read; print fewer")

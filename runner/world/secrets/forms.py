@@ -27,7 +27,7 @@ def written_forms(secret: str) -> Iterator[tuple[str, str]]:
     """What gives a secret away, each text with a name: itself, and as programs write it down exactly."""
     yield "", secret
     yield "trimmed", secret.strip()
-    yield "json", in_json(secret)
+    yield "json", written_in_json(secret)
     yield "json-ascii", json.dumps(secret)[1:-1]
     yield "json-slash", json.dumps(secret)[1:-1].replace("/", "\\/")
     yield "python", repr(secret)[1:-1]
@@ -44,7 +44,7 @@ def written_forms(secret: str) -> Iterator[tuple[str, str]]:
     yield from _encoded_forms(raw)
 
 
-def in_json(secret: str) -> str:
+def written_in_json(secret: str) -> str:
     """As a text of JSON holds it, between the quotes."""
     return json.dumps(secret, ensure_ascii=False)[1:-1]
 

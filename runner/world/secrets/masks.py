@@ -9,7 +9,7 @@ from functools import partial
 import msgspec
 
 from runner.ground.json_value import Json
-from runner.world.secrets.forms import SHORTEST, SHORTEST_SAID, in_json, lines, said_forms, written_forms
+from runner.world.secrets.forms import SHORTEST, SHORTEST_SAID, lines, said_forms, written_forms, written_in_json
 from runner.world.secrets.json_texts import mapped
 from runner.world.secrets.needles import Found, Needles
 from runner.world.secrets.reading import DIGITS, LITERAL, TEXT, Reading
@@ -109,7 +109,7 @@ class Masks:
         self._said = {reading: [s.needles for s in said if s.reading is reading] for reading in (TEXT, LITERAL, DIGITS)}
         self._is_hard_to_read = any(len(TEXT.read(secret)) < SHORTEST_SAID for secret in secrets.values())
         self.texts = {mark: text for text, mark in [*looked.lines.items(), *looked.written.items()]}
-        self.texts |= {label(name, "json"): in_json(secret) for name, secret in secrets.items()}
+        self.texts |= {label(name, "json"): written_in_json(secret) for name, secret in secrets.items()}
         """What stands for which text."""
 
     def mask(self, value: Json) -> Json:

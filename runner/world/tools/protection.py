@@ -34,6 +34,9 @@ _OPTION = re.compile(r"^-\w*S|^--[\w-]+=|^\w+=")
 """What may stand before a program in one word of env: `-S`, `--split-string=`, `NAME=`."""
 
 
+_UPWARD = re.compile(r"^(?:\.\./)+")
+
+
 def protected(root: Workflow, database: str, search: str) -> Protected:
     """What is protected in a run of a workflow. Its children may reach nothing that it may not reach itself."""
     files = sorted(str(pattern_path(key)) if key.startswith(PATTERN) else key for key in root.texts)
@@ -97,7 +100,7 @@ def _resolved(paths: Iterable[str]) -> frozenset[str]:
 
 def _tail(path: str) -> str:
     """The end of a relative path, by which it is known wherever it is looked for."""
-    return os.path.normpath(path).casefold().removeprefix("../" * path.count(".."))
+    return _UPWARD.sub("", os.path.normpath(path).casefold())
 
 
 def _interpreters(program: str, search: str, depth: int = _DEEPEST) -> Iterator[str]:

@@ -180,7 +180,8 @@ def test_what_runs_tools_and_scripts_is_never_written(folder: Path) -> None:
 @pytest.mark.parametrize(
     "line",
     ["{folder}/middle", "/usr/bin/env -S{folder}/out/deep", "/usr/bin/env --split-string={folder}/out/deep -x",
-     "/usr/bin/env A=b out/deep", "out/deep", "../out/deep", "/bin/sh {folder}/out/deep", "/usr/bin/env -iS deep"],
+     "/usr/bin/env A=b out/deep", "out/deep", "../out/deep", "x/../../out/deep",
+     "/bin/sh {folder}/out/deep", "/usr/bin/env -iS deep"],
 )  # fmt: skip
 def test_the_interpreter_of_an_interpreter_and_one_by_a_relative_path_are_never_written(
     folder: Path, line: str
