@@ -23,6 +23,9 @@ SOON = 5.0
 TELLS = "echo $$ > told; exec sleep 1000"
 """A program that tells its id, and stays."""
 
+IS_UP = "until grep -q ^sleep /proc/$!/cmdline; do :; done"
+"""Waits until what was started in the background is `sleep` itself, no longer the shell or `setsid` it begins as."""
+
 ESCAPES = {
     "in its group": f"sh -c '{TELLS}' &",
     "in a session of its own": f"setsid sh -c '{TELLS}' > /dev/null 2>&1 &",
@@ -143,7 +146,7 @@ def test_a_guardian_ends_with_its_run_and_passes_over_what_asks_it_to_end(tmp_pa
 
 
 def test_what_a_completed_step_left_running_lives_until_the_end_and_is_told(tmp_path: Path) -> None:
-    serve = "sleep 1000 & echo $! > told; echo up"
+    serve = f"sleep 1000 & {IS_UP}; echo $! > told; echo up"
     later = '    next: later\n  later: {script: "echo $$ > told; read go < gate; kill -0 $(cat pid) && echo alive"}\n'
     outputs = 'outputs: {up: "{{ nodes.start.output.text }}", later: "{{ nodes.later.output.text }}"}\n'
     write(tmp_path, "flow.yaml", flow(f"{serve}; echo $! > pid", f"{later}{outputs}"))
@@ -168,14 +171,14 @@ def test_what_a_completed_step_left_running_lives_until_the_end_and_is_told(tmp_
 
 def test_a_pause_ends_what_steps_left_running_and_tells_it(tmp_path: Path) -> None:
     asks = "    next: ask\n  ask: {human: {prompt: x}}\n"
-    write(tmp_path, "flow.yaml", flow("setsid sleep 1000 > /dev/null 2>&1 & echo $! > pid", asks))
+    write(tmp_path, "flow.yaml", flow(f"setsid sleep 1000 > /dev/null 2>&1 & {IS_UP}; echo $! > pid", asks))
     process(tmp_path, "run", "flow.yaml", "--run-id", "r", "--no-input", code=3)
     assert look_up(int((tmp_path / "pid").read_text(encoding="utf-8"))) is None
     assert "run paused (waiting); with it ends what steps left running: sleep 1000" in wf(tmp_path, "logs", "r").stdout
 
 
 def test_what_is_left_is_told_where_the_run_has_a_secret_too(tmp_path: Path) -> None:
-    text = flow("setsid sleep 1000 > /dev/null 2>&1 & echo up")
+    text = flow(f"setsid sleep 1000 > /dev/null 2>&1 & {IS_UP}; echo up")
     write(tmp_path, "flow.yaml", f"{text}inputs: {{token: {{type: string, secret: true}}}}\n")
     process(tmp_path, "run", "flow.yaml", "--run-id", "r", "-i", "token=open-sesame-42")
     assert "ended with the run or its pause: sleep 1000" in wf(tmp_path, "show", "r").stdout
