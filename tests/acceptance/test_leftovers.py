@@ -145,6 +145,30 @@ def test_a_guardian_ends_with_its_run_and_passes_over_what_asks_it_to_end(tmp_pa
     assert guardians(tmp_path) == []
 
 
+def test_a_run_whose_guardian_was_killed_goes_on_and_ends_what_it_left(tmp_path: Path) -> None:
+    write(tmp_path, "flow.yaml", flow(f"echo $WF_RUN_MARK > mark\n{ESCAPES['deaf']}\nread go < gate"))
+    os.mkfifo(tmp_path / "gate")
+    with told(tmp_path) as next_one, started(tmp_path, "run", "flow.yaml") as run:
+        handle = next_one()
+        for guardian in guardians(tmp_path):
+            os.kill(guardian, signal.SIGKILL)
+        (tmp_path / "gate").write_text("go\n", encoding="utf-8")
+        assert ended(run).code == 0
+        assert has_ended(handle, 0)
+
+
+def test_where_no_limit_can_be_set_the_environment_tells_what_belongs_to_the_run(tmp_path: Path) -> None:
+    last = '    next: last\n  last: {script: "echo $$ > told; read never < gate"}\n'
+    write(tmp_path, "flow.yaml", flow(f"echo $WF_RUN_MARK > mark\n{ESCAPES['without a parent']}", last))
+    os.mkfifo(tmp_path / "gate")
+    argv = ["sh", "-c", f"ulimit -m 123456; exec {WF} run flow.yaml"]
+    with told(tmp_path) as next_one, subprocess.Popen(argv, cwd=tmp_path, stderr=subprocess.DEVNULL) as run:
+        handles = [next_one(), next_one()]
+        run.kill()
+        run.wait()
+        assert all(map(has_ended, handles))
+
+
 def test_what_a_completed_step_left_running_lives_until_the_end_and_is_told(tmp_path: Path) -> None:
     serve = f"sleep 1000 & {IS_UP}; echo $! > told; echo up"
     later = '    next: later\n  later: {script: "echo $$ > told; read go < gate; kill -0 $(cat pid) && echo alive"}\n'
@@ -212,6 +236,23 @@ def test_what_nobody_ended_the_next_command_does_whatever_step_it_belongs_to(
         assert not has_ended(handles[0], 0)
         wf(tmp_path, *command)
         assert [has_ended(handle, 0) for handle in handles] == [True, True]
+
+
+def test_a_command_that_the_run_itself_had_started_spares_itself(tmp_path: Path) -> None:
+    cancels = f"setsid sh -c 'echo $$ > told; read go < gate; exec {WF} cancel r' > /dev/null 2>&1 &"
+    last = '    next: last\n  last: {script: "echo $$ > told; read never < never"}\n'
+    write(tmp_path, "flow.yaml", flow(f"echo $WF_RUN_MARK > mark\n{cancels}", last))
+    for name in ("gate", "never"):
+        os.mkfifo(tmp_path / name)
+    with told(tmp_path) as next_one, started(tmp_path, "run", "flow.yaml", "--run-id", "r") as run:
+        handles = [next_one(), next_one()]
+        for guardian in guardians(tmp_path):
+            os.kill(guardian, signal.SIGKILL)
+        run.kill()
+        run.wait()
+        (tmp_path / "gate").write_text("go\n", encoding="utf-8")
+        assert all(has_ended(handle, 30) for handle in handles)
+    assert wf(tmp_path, "show", "r", "--json", code=None).document["status"] == "cancelled"
 
 
 def test_a_fork_of_a_killed_run_ends_what_that_left(tmp_path: Path) -> None:
