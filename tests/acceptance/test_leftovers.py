@@ -72,6 +72,16 @@ def told(folder: Path) -> Iterator[Any]:
         os.close(pipe)
 
 
+@contextmanager
+def begun(folder: Path, *argv: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A program that is killed at the end, if it still lives then."""
+    with subprocess.Popen(argv, cwd=folder, stderr=subprocess.DEVNULL) as run:
+        try:
+            yield run
+        finally:
+            run.kill()
+
+
 def has_ended(handle: int, within: float = SOON) -> bool:
     return bool(select([handle], [], [], within)[0])
 
@@ -133,9 +143,7 @@ def test_a_guardian_ends_with_its_run_and_passes_over_what_asks_it_to_end(tmp_pa
     with told(tmp_path) as next_one, started(tmp_path, "run", "flow.yaml") as run:
         next_one()
         (guardian,) = guardians(tmp_path)
-        while "guardian.py" in str(held := held_by(guardian)):  # it is only beginning
-            pass
-        assert {name.partition(":")[0] for name in held} == {"/dev/null", "socket"}
+        until(lambda: {name.partition(":")[0] for name in held_by(guardian)} == {"/dev/null", "socket"})
         assert str(Path(f"/proc/{guardian}/cwd").readlink()) == "/"
         assert Path(f"/proc/{guardian}/environ").read_bytes().replace(b"\0", b"").startswith((b"PWD=", b"LC_CTYPE="))
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
@@ -162,8 +170,8 @@ def test_where_no_limit_can_be_set_the_environment_tells_what_belongs_to_the_run
     last = '    next: last\n  last: {script: "echo $$ > told; read never < gate"}\n'
     write(tmp_path, "flow.yaml", flow(f"echo $WF_RUN_MARK > mark\n{ESCAPES['without a parent']}", last))
     os.mkfifo(tmp_path / "gate")
-    argv = ["sh", "-c", f"ulimit -m 123456; exec {WF} run flow.yaml"]
-    with told(tmp_path) as next_one, subprocess.Popen(argv, cwd=tmp_path, stderr=subprocess.DEVNULL) as run:
+    command = f"ulimit -m 123456; exec {WF} run flow.yaml"
+    with told(tmp_path) as next_one, begun(tmp_path, "sh", "-c", command) as run:
         handles = [next_one(), next_one()]
         run.kill()
         run.wait()
@@ -319,7 +327,7 @@ def test_what_the_users_shell_had_started_before_it_became_wf_is_let_be(tmp_path
     own = "(read go < gate; setsid sh -c 'echo $$ > told; echo up > up; exec sleep 1000' &) &"
     with told(tmp_path) as next_one:
         command = f"{own} exec {WF} run flow.yaml --run-id r"
-        with subprocess.Popen(["sh", "-c", command], cwd=tmp_path, stderr=subprocess.DEVNULL) as run:
+        with begun(tmp_path, "sh", "-c", command) as run:
             of_the_run = next_one()
             (tmp_path / "up").write_text("up\n", encoding="utf-8")
             of_the_user = next_one()
@@ -382,8 +390,8 @@ def test_a_guardian_that_no_shell_could_start_is_none_of_what_a_step_left(tmp_pa
     write(tmp_path, "flow.yaml", flow(f"echo $WF_RUN_MARK > mark\n{WITH_NOTHING}\nread go < gate; exit 3", tells))
     os.mkfifo(tmp_path / "gate")
     program = "from runner.world.processes import guarding\nfrom runner.cli import main\nguarding._SHELL = ''\nmain()"
-    argv = [sys.executable, "-c", program, "run", "flow.yaml"]
-    with told(tmp_path) as next_one, subprocess.Popen(argv, cwd=tmp_path, stderr=subprocess.DEVNULL) as run:
+    argv = (sys.executable, "-c", program, "run", "flow.yaml")
+    with told(tmp_path) as next_one, begun(tmp_path, *argv) as run:
         handle = next_one()
         (guardian,) = guardians(tmp_path)
         (tmp_path / "gate").write_text("go\n", encoding="utf-8")

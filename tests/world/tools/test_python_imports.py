@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -94,3 +95,22 @@ def test_a_neighbour_that_is_no_text_can_not_be_recorded_and_is_not_loaded(tmp_p
     assert said.endswith(
         "fast.so is not recorded with the workflow, so 'fast' can't be imported; only .py files can be"
     )
+
+
+def test_a_place_beside_that_of_the_library_is_not_installed(tmp_path: Path) -> None:
+    beside = f"{Path(os.__file__).parent}-more"
+    made = tool_of(
+        tmp_path / "kit", f"import sys\nsys.path.insert(0, '{beside}')\nimport far\ndef f(): return far.WORD"
+    )
+    recorded = replace(made, modules={**made.modules, f"{beside}/far.py": "WORD = 'as recorded'"})
+    assert done(called(recorded)) == "as recorded"
+
+
+def test_what_lies_below_the_tools_folder_and_is_installed_is_not_looked_for_in_the_record(tmp_path: Path) -> None:
+    """As where a project's environment lies in its folder."""
+    library = Path(os.__file__).parent
+    file = str(library.parent / "tools.py")
+    made = PythonCall(
+        "mine", file, "f", {}, str(tmp_path), modules={file: "import wave\ndef f(): return wave.__file__"}
+    )
+    assert done(called(made)) == str(library / "wave.py")
