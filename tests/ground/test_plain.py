@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import unicodedata
 
 import pytest
@@ -61,6 +62,18 @@ def test_harmless_json_means_the_same(text: str) -> None:
     assert json.loads(written) == {text: [text]}
     assert COMMAND.search(written) is None
     assert not set(written) & {*KEPT, "\x7f", "\u202e", "\U000e0041", "\u200b"}
+
+
+@pytest.mark.parametrize("text", ["a\u200b", "é\u200d", "x\u200d", "\u2060", "❤\ufe0f", "\x1b[m", "\x01é", "1\u2028"])
+def test_no_function_is_called_for_each_invisible_character(text: str) -> None:
+    """Megabytes of them would take seconds else."""
+    called: list[object] = []
+    sys.setprofile(lambda frame, event, _argument: called.append(frame.f_code) if event == "call" else None)
+    try:
+        plain(text * 10_000)
+    finally:
+        sys.setprofile(None)
+    assert len(called) < 100
 
 
 @pytest.mark.parametrize("text", ["👩‍👩‍👧", "❤️‍🔥", "1️⃣", "نامه‌ای", "क्‍ष", "é", "🇩🇪"])
