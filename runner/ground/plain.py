@@ -61,8 +61,7 @@ def _is_printable(text: str) -> bool:
 def _made_visible(text: str) -> str:
     """The text with its invisible characters shown. No function is called for each: there may be millions."""
     for sign, unneeded in _UNNEEDED.items():
-        if sign in text:
-            text = unneeded.sub(_shown(sign), text)
+        text = unneeded.sub(_shown(sign), text)
     return text.translate({ord(sign): _shown(sign) for sign in set(text) if _NEVER_NEEDED.match(sign)})
 
 

@@ -94,3 +94,30 @@ def test_what_scripts_and_emoji_need_stays(text: str) -> None:
 )
 def test_what_is_not_seen_is_shown(text: str, shown: str) -> None:
     assert plain(text) == shown
+
+
+@pytest.mark.parametrize("command", ["##[error]x", "##vso[task.x]", "a ##[x", "e\u200b##[x"])
+def test_no_json_of_ours_is_a_command(command: str) -> None:
+    written = harmless_json(json.dumps([command], ensure_ascii=False))
+    assert "##" not in written
+    assert json.loads(written) == [command]
+
+
+@pytest.mark.parametrize(
+    ("text", "harmless"),
+    [
+        ("::error::x", ": :error::x"),
+        ("a\n \t::set-env", "a\n \t: :set-env"),
+        ("x::y", "x::y"),
+        ("#", "#"),
+        ("##[group]", "# #[group]"),
+        ("a##vso[x]", "a# #vso[x]"),
+        ("##x", "##x"),
+    ],
+)
+def test_a_blank_keeps_a_line_from_being_a_command(text: str, harmless: str) -> None:
+    assert commanding_nothing(text) == harmless
+
+
+def test_half_a_character_is_shown_beside_others() -> None:
+    assert plain("\ud800\u200b\x07") == "\ud800<U+200B>"
