@@ -19,6 +19,7 @@ from hypothesis import strategies as some
 
 from runner.ground.errors import UsageError
 from runner.ground.json_value import Json
+from runner.language.secret_text import in_json
 from runner.world.secrets import CutReference, Secrets
 from runner.world.secrets.forms import lines, said_forms
 from runner.world.secrets.references import References
@@ -240,3 +241,28 @@ def test_a_secret_of_blanks_and_little_else_masks_no_ordinary_text() -> None:
     known = secrets(phrase="   a b   ")
     assert known.mask("an a b c, and a b") == "an a b c, and a b"
     assert known.mask("<   a b   >") != "<   a b   >"
+
+
+def test_what_is_no_text_stays_beside_a_secret() -> None:
+    assert on_paper(secrets(key=PLAIN), [None, True, PLAIN, 7, -2.5, {"a": False}]) == [
+        None, True, "⟦secret:key:n⟧", 7, -2.5, {"a": False},
+    ]  # fmt: skip
+
+
+def test_a_secret_beside_text_of_all_control_characters_is_masked() -> None:
+    controls = "".join(map(chr, range(0x20)))
+    assert on_paper(secrets(key=PLAIN), [controls, f"is {PLAIN}"]) == [controls, "is ⟦secret:key:n⟧"]
+
+
+def test_a_reference_within_json_is_put_back_as_json_writes_it() -> None:
+    for key in (PLAIN, ODD, PEM):
+        known = secrets(key=key)
+        assert known.reveal(in_json(known.reference("key"))) == json.dumps(key, ensure_ascii=False)[1:-1]
+
+
+def test_parts_of_a_long_secret_are_looked_for_up_to_a_bound() -> None:
+    key = "".join(f"{number:05x}" for number in range(20_000))
+    known = secrets(key=key)
+    last = (1 << 16) - 1
+    assert known.to_paper(known.mask_parts(f"…{key[last : last + 8]}…")) == "…⟦secret:key:n⟧…"
+    assert known.mask_parts(f"…{key[last + 1 : last + 9]}…") == f"…{key[last + 1 : last + 9]}…"

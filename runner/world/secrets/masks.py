@@ -178,7 +178,7 @@ def _masked(text: str, label: str | None, separator: str) -> str:
     """What stands for a piece. Parts that a secret was spread over stay parts."""
     if label is None:
         return text
-    return label + separator * text.count(separator) if separator else label
+    return label + separator * text.count(separator)
 
 
 def _pieces(text: str, found: Iterable[Found]) -> Iterator[Piece]:
