@@ -76,9 +76,41 @@ def test_no_function_is_called_for_each_invisible_character(text: str) -> None:
     assert len(called) < 100
 
 
-@pytest.mark.parametrize("text", ["👩‍👩‍👧", "❤️‍🔥", "1️⃣", "نامه‌ای", "क्‍ष", "é", "🇩🇪"])
+@pytest.mark.parametrize("text", ["👩‍👩‍👧", "☺\ufe0e", "❤️‍🔥", "1️⃣", "نامه‌ای", "क्‍ष", "é", "🇩🇪"])
 def test_what_scripts_and_emoji_need_stays(text: str) -> None:
     assert plain(text) == text
+
+
+UNSEEN = (
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b\u180f\u200b\u200f\u2028\u2029\u202a\u202e\u2060\u206f\u3164\ufe00\ufe0f"
+    "\ufeff\uffa0\ufff0\ufffb\U0001bca0\U0001bca3\U0001d173\U0001d17a\U000e0000\U000e0fff"
+)
+
+
+@pytest.mark.parametrize("sign", UNSEEN, ids=ascii)
+def test_each_kind_of_invisible_character_is_shown_and_escaped(sign: str) -> None:
+    assert plain(f"a{sign}b") == f"a<U+{ord(sign):04X}>b"
+    assert harmless_json(f'"{sign}"') == json.dumps(sign)
+
+
+@pytest.mark.parametrize(
+    "sequence", ["\x1b[1;31m", "\x9b2J", "\x1b[0 q", "\x1b]0;t\x07", "\x9d0;t\x9c", "\x1b]8;;u\x1b\\"]
+)
+def test_a_control_sequence_goes_as_a_whole(sequence: str) -> None:
+    assert plain(f"a{sequence}b") == "ab"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\x1bb\x00\x85\x7fc", "abc"),
+        ("a\r\nb\tc\rd\r", "a\nb\tcd"),
+        ("\x1b]never ended\nnext", "]never ended\nnext"),
+        (f"\x1b]{'x' * 5000}\x07y", f"]{'x' * 5000}y"),
+    ],
+)
+def test_what_is_left_of_controls_is_text(text: str, shown: str) -> None:
+    assert plain(text) == shown
 
 
 @pytest.mark.parametrize(
@@ -88,6 +120,16 @@ def test_what_scripts_and_emoji_need_stays(text: str) -> None:
         ("a\u200db", "a<U+200D>b"),
         ("é\u200d\u200dé", "é<U+200D><U+200D>é"),
         ("x\ufe0fy", "x<U+FE0F>y"),
+        ("x\ufe0ey", "x<U+FE0E>y"),
+        ("é\u200dx", "é<U+200D>x"),
+        ("x\u200dé", "x<U+200D>é"),
+        ("é\ufe0f\u200d", "é\ufe0f<U+200D>"),
+        ("é\ufe0e\u200dé", "é\ufe0e<U+200D>é"),
+        ("é\u200cx", "é<U+200C>x"),
+        ("x\u200cé", "x<U+200C>é"),
+        ("é\u200c\u200cé", "é<U+200C><U+200C>é"),
+        ("1\ufe0f", "1<U+FE0F>"),
+        ("x\ufe0f\u20e3", "x<U+FE0F>\u20e3"),
         ("ok\U000e0041\ufeff", "ok<U+E0041><U+FEFF>"),
         ("abc\u202e", "abc<U+202E>"),
     ],
