@@ -50,7 +50,7 @@ def plain(text: str) -> str:
     """
     if _is_printable(text):
         return text
-    return _made_visible(_CONTROLS.sub("", _SEQUENCE.sub("", text).replace("\r\n", "\n")))
+    return _made_visible(_CONTROLS.sub("", _SEQUENCE.sub("", text)))
 
 
 def _is_printable(text: str) -> bool:
