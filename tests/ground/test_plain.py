@@ -161,5 +161,10 @@ def test_a_blank_keeps_a_line_from_being_a_command(text: str, harmless: str) -> 
     assert commanding_nothing(text) == harmless
 
 
+@pytest.mark.parametrize("sign", ["\x7f", "\x80", "\x9b", "\x9f"])
+def test_json_has_controls_as_escapes(sign: str) -> None:
+    assert harmless_json(f'"{sign}"') == f'"\\u{ord(sign):04x}"'
+
+
 def test_half_a_character_is_shown_beside_others() -> None:
     assert plain("\ud800\u200b\x07") == "\ud800<U+200B>"

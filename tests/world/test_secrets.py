@@ -266,3 +266,15 @@ def test_parts_of_a_long_secret_are_looked_for_up_to_a_bound() -> None:
     last = (1 << 16) - 1
     assert known.to_paper(known.mask_parts(f"…{key[last : last + 8]}…")) == "…⟦secret:key:n⟧…"
     assert known.mask_parts(f"…{key[last + 1 : last + 9]}…") == f"…{key[last + 1 : last + 9]}…"
+
+
+def test_a_secret_that_says_little_without_quotes_is_not_found_among_escapes() -> None:
+    assert secrets(key='""""""%41').mask("%41 is A in an address") == "%41 is A in an address"
+
+
+def test_a_line_that_says_little_without_blanks_is_masked_as_it_stands_and_put_back() -> None:
+    known = secrets(key="the first line of it\n1 2 3 4 5\n")
+    for line, masked in (("the first line of it", "⟦secret:key.line-1:n⟧"), ("1 2 3 4 5", "⟦secret:key.line-2:n⟧")):
+        assert on_paper(known, f"say {line}.") == f"say {masked}."
+        assert known.reveal(known.mask(f"say {line}.")) == f"say {line}."
+    assert known.mask("12345") == "12345"

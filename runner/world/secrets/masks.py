@@ -107,7 +107,8 @@ class Masks:
         self._stages = [stage for stage in looked.stages() if not stage.needles.is_empty]
         said = [stage for stage in self._stages if isinstance(stage, _Said)]
         self._said = {reading: [s.needles for s in said if s.reading is reading] for reading in (TEXT, LITERAL, DIGITS)}
-        self._is_hard_to_read = any(len(TEXT.read(secret)) < SHORTEST_SAID for secret in secrets.values())
+        says_little = any(len(TEXT.read(secret)) < SHORTEST_SAID for secret in secrets.values())
+        self._is_hard_to_read = says_little or any(TEXT.read(line) not in looked.lines_said for line in looked.lines)
         self.texts = {mark: text for text, mark in [*looked.lines.items(), *looked.written.items()]}
         self.texts |= {label(name, "json"): written_in_json(secret) for name, secret in secrets.items()}
         """What stands for which text."""
