@@ -278,3 +278,16 @@ def test_a_line_that_says_little_without_blanks_is_masked_as_it_stands_and_put_b
         assert on_paper(known, f"say {line}.") == f"say {masked}."
         assert known.reveal(known.mask(f"say {line}.")) == f"say {line}."
     assert known.mask("12345") == "12345"
+
+
+def test_a_text_that_is_no_more_than_what_a_secret_says_is_masked() -> None:
+    assert on_paper(secrets(key="'abcdef'"), "abcdef") == "⟦secret:key:n⟧"
+    assert on_paper(secrets(key='""""""日本'), "日本") == "⟦secret:key:n⟧"
+
+
+def test_what_looks_like_an_escape_is_found_though_a_line_ends_in_it() -> None:
+    assert on_paper(secrets(key='"ab%41c"'), "is ab%4\n1c.") == "is ⟦secret:key:n⟧."
+
+
+def test_a_line_of_the_shortest_length_is_masked_though_it_is_wrapped() -> None:
+    assert on_paper(secrets(key="and another line\nabcdefgh"), "is abcd\nefgh.") == "is ⟦secret:key.line-2:n⟧."

@@ -159,13 +159,10 @@ class Masks:
 
     def _is_suspicious(self, text: str) -> bool:
         """Whether a secret may stand in it. Most texts are done with after this."""
-        return len(text) >= SHORTEST and (
-            self._is_hard_to_read
-            or any(
-                any(one.found_in(said) for one in needles)
-                for reading, needles in self._said.items()
-                for said in (reading.read(text) if needles else b"",)
-            )
+        return self._is_hard_to_read or any(
+            any(one.found_in(said) for one in needles)
+            for reading, needles in self._said.items()
+            for said in (reading.read(text) if needles else b"",)
         )
 
     def _mask_part(self, text: str, separator: str) -> str:
