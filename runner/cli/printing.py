@@ -117,7 +117,9 @@ def tell_result(result: RunResult, *, quiet: bool, outputs: bool = True) -> None
         return
     used = f", {result.tokens} tokens, {dollars(result.cost_usd)}" if result.tokens else ""
     say(f"run {result.run} {result.status}: {counted(result.steps, 'step')}{used}")
-    if result.error is not None:
+    if result.error is not None and result.status == "cancelled":
+        say(f"  {result.error['message']}")  # that it was cancelled is no error of it
+    elif result.error is not None:
         _say_error(result.error)
     if result.status == "paused":
         _say_waiting(result)
