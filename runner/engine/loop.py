@@ -207,8 +207,6 @@ class Engine:
             return self._attempts.in_flight and self._stop.seconds_left() > 0
         if self._live.state.running or self._questions.is_asking:
             return True
-        if self._live.state.lacks_replies:
-            return False
         due = self._timers.until_due()
         return due is not None and due <= self._around.wait_limit
 

@@ -92,10 +92,10 @@ def _fork(live: Live, forked: RunForked) -> None:
 
 
 def _ask_again(live: Live) -> None:
-    """Start what had no scripted reply: there may be one now."""
+    """Start what had no scripted reply, as the same attempt, which has used none up: there may be one now."""
     for step in [live.state.steps[path] for path in live.state.waiting]:
         if step.waiting is not None and step.waiting.kind == "mock":
-            live.emit(AttemptStarted(step.path, step.attempt + 1))
+            live.emit(AttemptStarted(step.path, step.attempt))
 
 
 def _attempt_ended(live: Live, happening: AttemptEnded) -> None:
