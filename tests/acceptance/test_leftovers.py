@@ -220,6 +220,15 @@ def test_a_fork_of_a_killed_run_ends_what_that_left(tmp_path: Path) -> None:
     assert wf(tmp_path, "show", "r", "--json", code=None).document["status"] == "running", "as it was"
 
 
+def test_a_retry_of_a_killed_run_ends_what_that_left_and_says_what_to_type(tmp_path: Path) -> None:
+    with told(tmp_path) as next_one:
+        handles = left_by_the_dead(tmp_path, next_one)
+        said = wf(tmp_path, "retry", "r", code=2).stderr
+        assert [has_ended(handle, 0) for handle in handles] == [True, True]
+    words = "run r was left by its process: only a failed run is retried\n  help: wf resume r goes on with it\n"
+    assert said == f"error: {words}"
+
+
 def test_a_retry_ends_what_a_run_left_that_was_killed_while_it_ended(tmp_path: Path) -> None:
     last = "    next: last\n  last: {script: 'exit 3'}\n"
     write(tmp_path, "flow.yaml", flow(f"echo $WF_RUN_MARK > mark\n{ESCAPES['deaf']}", last))
