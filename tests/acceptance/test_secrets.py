@@ -236,7 +236,7 @@ def outcome_of(folder: Path, node: str, token: str = HIDDEN) -> Any:
 wf: 1
 name: using
 inputs: {{token: {{type: string, secret: true}}, list: {{type: array, default: [a, b]}}}}
-state: {{header: {{type: string, default: ""}}}}
+state: {{header: {{type: string, default: ""}}, deep: {{default: {{}}}}}}
 permissions: {{write: [.]}}
 nodes:
   first: {{set: {{header: "Bearer {{{{ inputs.token }}}}"}}, next: a}}
@@ -260,6 +260,7 @@ CHANGED_IN_TEMPLATES = (
     "[inputs.token] | map('upper')", "[inputs.token] == ['x']", "[inputs.token] | unique", "inputs.token | urlencode",
     "inputs.token | first", "[inputs.token] | select('eq', 'x')", "inputs.token in {'x': 1}",
     "{inputs.token: 1} == {'x': 1}", "{inputs.token: 1, 'x': 2} | length", "'%.5s' % [[inputs.token]]",
+    "inputs.token * 2", "0 * inputs.token", "state.header * 1", "[inputs.token] | e", "{'k': inputs.token} | escape",
 )  # fmt: skip
 
 
@@ -283,6 +284,21 @@ def test_a_condition_that_would_cut_change_or_compare_a_secret_fails(tmp_path: P
     for changed in CHANGED_IN_EXPRESSIONS:
         done = outcome_of(tmp_path, f'{{next: [{{when: "{changed}", to: exit}}, {{to: exit}}]}}')
         refused_as_whole(done, changed)
+
+
+def test_a_secret_that_would_be_changed_in_a_deep_value_is_the_same_mistake(tmp_path: Path) -> None:
+    done = outcome_of(tmp_path, '{set: {deep: {a: ["{{ inputs.token | upper }}"]}}}')
+    refused_as_whole(done, "set")
+
+
+def test_words_of_the_file_do_not_decide_what_kind_of_mistake_it_is(tmp_path: Path) -> None:
+    words = "a secret can only be passed on whole, or compared with the empty text"
+    for node, kind in (
+        (f"""{{write: out.txt, content: "{{{{ {{'k': 1}}['{words}'] }}}}"}}""", "template_error"),
+        (f"""{{if: "{{'k': 1}}['{words}'] == 1"}}""", "condition_error"),
+    ):
+        done = outcome_of(tmp_path, node)
+        assert (done["error"]["type"], words in done["error"]["message"]) == (kind, True)
 
 
 def test_whether_a_secret_is_given_can_be_asked_and_one_is_itself(tmp_path: Path) -> None:
