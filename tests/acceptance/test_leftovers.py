@@ -251,7 +251,10 @@ def test_a_fork_of_a_run_that_goes_on_ends_nothing_of_it(tmp_path: Path) -> None
     with told(tmp_path) as next_one, started(tmp_path, "run", "flow.yaml", "--run-id", "r") as run:
         handles = [next_one(), next_one()]
         completed = last_checkpoint(tmp_path)
-        wf(tmp_path, "fork", f"r@{completed}")
+        wf(tmp_path, "fork", f"r@{completed}", "--run-id", "forked")
+        assert wf(tmp_path, "show", "forked", "--json").document["left"] == {}
+        assert "left running" not in wf(tmp_path, "show", "forked").stdout
+        assert len(wf(tmp_path, "show", "r", "--json").document["left"]) == 1
         assert not any(has_ended(handle, 0) for handle in handles)
         (tmp_path / "gate").write_text("go\n", encoding="utf-8")
         assert ended(run).code == 0
