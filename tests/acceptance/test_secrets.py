@@ -546,3 +546,22 @@ nodes: {ask: {human: {prompt: "go?"}, next: again}, again: {human: {prompt: "mor
         wf(tmp_path, "resume", "r", "--no-input", "-i", f"token={HIDDEN}", code=None)
         assert HIDDEN.encode() not in b"".join(path.read_bytes() for path in (tmp_path / ".wf").glob("wf.db*"))
     assert wf(tmp_path, "runs", "--json").document[0]["status"] == "completed"
+
+
+def test_what_a_resumption_is_given_is_a_secret_of_its_run_and_not_empty(tmp_path: Path) -> None:
+    flow = """
+wf: 1
+name: asking
+inputs: {token: {type: string, secret: true}, other: {type: string, secret: true, default: ""}}
+nodes: {a: {human: {prompt: "Use {{ inputs.token }}?"}}}
+"""
+    (tmp_path / "flow.yaml").write_text(flow, encoding="utf-8")
+    wf(tmp_path, "run", "flow.yaml", "--run-id", "r", "-i", f"token={HIDDEN}", code=3)
+    assert wf(tmp_path, "resume", "r", "-i", f"tokn={HIDDEN}", code=2).stderr == (
+        "error: 'tokn' is no secret input of the workflow; did you mean 'token'?\n  help: these are: token, other\n"
+    )
+    for command in (["resume", "r"], ["answer", "r", "a", "yes", "--resume"], ["fork", "r@4"]):
+        assert wf(tmp_path, *command, "-i", "token=", code=2).stderr == (
+            "error: secret input 'token' is empty, and was not as the run began\n  help: give it with -i token=@FILE\n"
+        )
+    assert wf(tmp_path, "resume", "r", "-i", f"token={HIDDEN}", "-i", "other=", code=3).code == 3
