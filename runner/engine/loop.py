@@ -228,7 +228,7 @@ class Engine:
 
 def _only_sets_and_routes(decision: Decision) -> bool:
     """Whether all that a decision did was to end steps that touch nothing outside: it could be made again."""
-    return bool(decision.events) and all(
+    return all(
         isinstance(event, StepEnded) and event.frame is not None and KINDS[event.verb].instant
         for event in decision.events
     )

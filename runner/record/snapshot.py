@@ -33,6 +33,9 @@ _APART = ("steps", "frames", "started", "final")
 _OUTWEIGHED = 4
 """How many times the bytes of the last snapshot there are in events before the next."""
 
+_PLACE = 128
+"""Bytes that a frame or a step takes in a snapshot, about."""
+
 _OLD = "asked"
 """How versions 1 and 2 counted scripted replies."""
 
@@ -42,12 +45,13 @@ _UNREADABLE = (msgspec.MsgspecError, ValueError, LookupError, TypeError, Attribu
 _RECORD_VALUES = ("output", "error", "results")
 
 
-def should_snapshot(bytes_since: int, last_snapshot_bytes: int) -> bool:
-    """Whether the events since the last snapshot outweigh it, several times.
+def should_snapshot(bytes_since: int, last_snapshot_bytes: int, places: int) -> bool:
+    """Whether the events since the last snapshot outweigh it, several times, and the one that would be taken now.
 
     Snapshots then take a quarter of what the events do at most; reading needs the bytes of one and those events.
+    `places` are the frames and steps that it would hold.
     """
-    return bytes_since > max(FLOOR, _OUTWEIGHED * last_snapshot_bytes)
+    return bytes_since > max(FLOOR, _OUTWEIGHED * max(last_snapshot_bytes, places * _PLACE))
 
 
 class _Version(msgspec.Struct):
