@@ -115,6 +115,7 @@ def _run_forked(run: RunState, event: RunForked) -> None:
     run.epoch = 1
     run.definition = event.definition
     run.overrides = {**run.overrides, **event.options}
+    run.left = {}  # what the past has left running is its own
     _forget_the_pause(run)
     rewind(run, event)
     run.release()

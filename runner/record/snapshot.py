@@ -21,7 +21,7 @@ VERSION = 4
 """The version of this format; a newer one is refused.
 
 Of version 1 steps did not say whether they are composites; of version 2 scripted replies were counted otherwise;
-of version 3 the time of a composite went on while its run was paused.
+of version 3 the time of a composite went on while its run was paused, and a fork had what its past had left running.
 """
 
 FLOOR = 8 * 1024
@@ -104,14 +104,15 @@ def decode_state(written: Json, what: str = "a snapshot") -> RunState:
 def is_complete(written: Json) -> bool:
     """Whether a snapshot says all that its run's events do; one that is damaged counts as complete.
 
-    One of version 1 does not where a node's step waits for its next attempt: a call, or a composite. One of version 2
-    does not in a run with scripted replies, nor does one of version 3, which neither does where a composite has a time.
+    One of version 1 does not where a node's step waits for its next attempt: a call, or a composite. One before
+    version 4 does not in a run with scripted replies, nor where a composite has a time or steps left something running.
     """
     version = written.get("version") if isinstance(written, dict) else None
     if not isinstance(version, int) or version >= VERSION:
         return True
     run = decode_state(written)
-    if run.options.get("mock") is not None or any(step.due is not None for step in run.steps.values()):
+    is_timed = any(step.due is not None for step in run.steps.values())
+    if run.options.get("mock") is not None or is_timed or run.left:
         return False
     return version > 1 or all(run.steps[path].frame is None for path in run.retrying)
 

@@ -273,6 +273,15 @@ def test_a_fork_of_a_killed_run_ends_what_that_left(tmp_path: Path) -> None:
     assert wf(tmp_path, "show", "r", "--json", code=None).document["status"] == "running", "as it was"
 
 
+def test_a_retry_of_a_killed_run_ends_what_that_left_and_says_what_to_type(tmp_path: Path) -> None:
+    with told(tmp_path) as next_one:
+        handles = left_by_the_dead(tmp_path, next_one)
+        said = wf(tmp_path, "retry", "r", code=2).stderr
+        assert [has_ended(handle, 0) for handle in handles] == [True, True]
+    words = "run r was left by its process: only a failed run is retried\n  help: wf resume r goes on with it\n"
+    assert said == f"error: {words}"
+
+
 def test_a_retry_ends_what_a_run_left_that_was_killed_while_it_ended(tmp_path: Path) -> None:
     last = "    next: last\n  last: {script: 'exit 3'}\n"
     write(tmp_path, "flow.yaml", flow(f"echo $WF_RUN_MARK > mark\n{ESCAPES['deaf']}", last))
@@ -295,7 +304,10 @@ def test_a_fork_of_a_run_that_goes_on_ends_nothing_of_it(tmp_path: Path) -> None
     with told(tmp_path) as next_one, started(tmp_path, "run", "flow.yaml", "--run-id", "r") as run:
         handles = [next_one(), next_one()]
         completed = last_checkpoint(tmp_path)
-        wf(tmp_path, "fork", f"r@{completed}")
+        wf(tmp_path, "fork", f"r@{completed}", "--run-id", "forked")
+        assert wf(tmp_path, "show", "forked", "--json").document["left"] == {}
+        assert "left running" not in wf(tmp_path, "show", "forked").stdout
+        assert len(wf(tmp_path, "show", "r", "--json").document["left"]) == 1
         assert not any(has_ended(handle, 0) for handle in handles)
         (tmp_path / "gate").write_text("go\n", encoding="utf-8")
         assert ended(run).code == 0
