@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from contextlib import suppress
+from math import inf
 
 from runner.engine.recorder import Recorder
 from runner.engine.scheduler.happenings import Happening
@@ -27,6 +28,7 @@ class Inbox:
         self._woken = asyncio.Event()
         self._unread: deque[Message] = deque()
         self._next_look = 0.0
+        self._looked_for = inf
 
     def report(self, happening: Happening | StoreError) -> None:
         """Put in what a task of this process has come to."""
@@ -60,21 +62,29 @@ class Inbox:
         """Look at once: a step waits that a signal may have been kept for."""
         self._next_look = 0.0
 
-    def next_message(self, moment: float) -> Message | None:
+    def next_message(self, moment: float, until: float | None = None) -> Message | None:
         """The next message that the run is to take at a moment of the monotonic clock.
 
-        It leaves the store with the next commit; but a signal stays there until a wait takes it.
+        `until` is a time that has come, if one has: all that was sent before it comes first, and none that came later.
+        A message leaves the store with the next commit; but a signal stays there until a wait takes it.
         """
-        if moment >= self._next_look:
-            self._next_look = moment + POLL
-            self._unread = deque(self._recorder.messages())
-        while self._unread:
-            message = self._unread.popleft()
+        if until is None and moment >= self._next_look:
+            self._look(moment)
+        elif until is not None and (until != self._looked_for or not self._next_look):
+            self._look(moment, settled=True)
+            self._looked_for = until
+        before = inf if until is None else until
+        while (message := next((one for one in self._unread if one.at < before), None)) is not None:
+            self._unread.remove(message)
             if message.kind != "signal":
                 self._recorder.take(message)
             if self._is_to_be_taken(message):
                 return message
         return None
+
+    def _look(self, moment: float, *, settled: bool = False) -> None:
+        self._next_look = moment + POLL
+        self._unread = deque(self._recorder.messages(settled=settled))
 
     def _is_to_be_taken(self, message: Message) -> bool:
         """A signal is once a step waits for it; a pause is if it was sent to this process, not to an earlier one."""

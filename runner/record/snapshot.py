@@ -17,10 +17,11 @@ from runner.record.run_state import Child, Frame, Invocation, Nodes, RunState, S
 
 Thing = TypeVar("Thing")
 
-VERSION = 3
+VERSION = 4
 """The version of this format; a newer one is refused.
 
-Of version 1 steps did not say whether they are composites; of version 2 scripted replies were counted otherwise.
+Of version 1 steps did not say whether they are composites; of version 2 scripted replies were counted otherwise;
+of version 3 the time of composites never stood still.
 """
 
 FLOOR = 8 * 1024
@@ -34,6 +35,9 @@ _OUTWEIGHED = 4
 
 _OLD = "asked"
 """How versions 1 and 2 counted scripted replies."""
+
+_MOCKS_COUNTED = 3
+"""The version from which on scripted replies are counted as they are now."""
 
 _UNREADABLE = (msgspec.MsgspecError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
 """What reading raises when the JSON is not what was written."""
@@ -100,13 +104,15 @@ def is_complete(written: Json) -> bool:
     """Whether a snapshot says all that its run's events do; one that is damaged counts as complete.
 
     One of version 1 does not where a node's step waits for its next attempt: a call, or a composite. One of version 2
-    does not in a run with scripted replies.
+    does not in a run with scripted replies, one of version 3 where a composite's time has a bound.
     """
     version = written.get("version") if isinstance(written, dict) else None
     if not isinstance(version, int) or version >= VERSION:
         return True
     run = decode_state(written)
-    if run.options.get("mock") is not None:
+    if any(step.due is not None for step in run.steps.values()) or any(run.steps[p].composite for p in run.retrying):
+        return False
+    if version < _MOCKS_COUNTED and run.options.get("mock") is not None:
         return False
     return version > 1 or all(run.steps[path].frame is None for path in run.retrying)
 
