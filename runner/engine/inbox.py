@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from math import inf
 
 from runner.engine.recorder import Recorder
+from runner.engine.scheduler import Live
 from runner.engine.scheduler.happenings import Happening
+from runner.engine.scheduler.view import StepView
 from runner.ground.errors import StoreError
-from runner.record.run_state import RunState
+from runner.ground.json_value import Json
+from runner.nodes.composites.wait import KIND as WAIT
+from runner.nodes.composites.wait import why_kept
+from runner.record.run_state import RunState, Step
 from runner.record.store.contract import Message
 
 POLL = 0.25
@@ -92,3 +98,21 @@ class Inbox:
             waiting = (self._state.steps[path].waiting for path in self._state.waiting)
             return any(wait is not None and message.target in wait.signals.values() for wait in waiting)
         return message.kind != "pause" or message.at >= self._since
+
+
+def kept_signals(live: Live, messages: Iterable[Message]) -> Iterator[tuple[Message, str]]:
+    """The signals that a run has not taken, each with the reason."""
+    waits = [step for path in live.state.waiting if live.kind(step := live.state.steps[path]) is WAIT]
+    for message in messages:
+        if message.kind == "signal":
+            reasons = [
+                f"{step.path}: {_why(live, step, key, message.value)}"
+                for step in waits
+                for key, name in (step.waiting.signals if step.waiting is not None else {}).items()
+                if name == message.target
+            ]
+            yield message, "; ".join(reasons) or "nothing waits for it yet"
+
+
+def _why(live: Live, step: Step, key: str, data: Json) -> str:
+    return why_kept(live.node(step), StepView.of(live, step), key, data) or "takes it when the run goes on"
