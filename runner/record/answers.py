@@ -111,8 +111,13 @@ def _segments(path: str) -> list[Segment]:
 
 
 def names_step(key: str, step: str) -> bool:
-    """Whether `key` is a step's path, or the end of it, with or without the visit and the item that it was."""
-    asked, given = _segments(step), _segments(key)
+    """Whether `key` is a step's path, or the end of it, with or without the visit and the item that it was.
+
+    One that begins with a slash is the whole path.
+    """
+    asked, given = _segments(step), _segments(key.removeprefix("/"))
+    if key.startswith("/") and len(given) != len(asked):
+        return False
     return len(given) <= len(asked) and all(map(_includes, given, asked[-len(given) :]))
 
 

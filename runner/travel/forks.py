@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import msgspec
 from msgspec.structs import replace
 
+from runner.engine.given_answers import refuse_unfit_answers
 from runner.engine.loading import load_workflow, with_absolute_paths
 from runner.engine.run_options import RunOptions, refuse_unknown_models
 from runner.engine.runs import RunResult, Supplied, into_memory, pinned, programs_of, run_engine, secrets_again
@@ -108,6 +109,7 @@ async def fork(run: str, at: int, changes: Changes, around: Surroundings, retrie
     )
     workflow = loaded.workflow
     refuse_unknown_models(workflow, changes.choices.models)
+    refuse_unfit_answers(workflow, around.audience.answers)
     options |= programs_of(workflow, around)
     supplied = secrets_again(workflow, state, changes.secrets, around)
     anew = _begun_anew(run, state, before, loaded, _calls_for(state, retried))

@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 import msgspec
 from msgspec.structs import replace
 
+from runner.engine.given_answers import refuse_unfit_answers
 from runner.engine.loading import load_workflow
-from runner.engine.run_options import refuse_unknown_answers, refuse_unknown_models
+from runner.engine.run_options import refuse_unknown_models
 from runner.engine.runs import (
     RunResult,
     Supplied,
@@ -106,7 +107,7 @@ async def resume(
     version = _accepted(row, state, before, changed, given, around)
     loaded, supplied = version.loaded, version.secrets
     refuse_unknown_models(loaded.workflow, models or {})
-    refuse_unknown_answers(loaded.workflow, around.audience.answers)
+    refuse_unfit_answers(loaded.workflow, around.audience.answers)
     options: dict[str, Json] = {"models": {**state.options.get("models", {}), **models}} if models else {}
     if script is not None:
         options["mock"] = script.data
