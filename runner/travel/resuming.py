@@ -77,7 +77,10 @@ def _accepted(
     for home, change in changes.items():
         adapt(state, home, change)
     hide(state, secrets.hidden)
-    problems = [*(Misfit(place, DROPPED) for place in dropped), *misfits(Live(row.id, loaded.workflow, state))]
+    problems = [
+        *(Misfit(place, DROPPED) for place in dropped),
+        *misfits(Live(row.id, loaded.workflow, state), Live(row.id, before.workflow, state)),
+    ]
     refuse_misfits(problems, row.id, row.events, shown_as(loaded.workflow.file))
     store.save_definition(definition_of(loaded))
     return Accepted(loaded, secrets, changes, Takeover(tuple(visits), added, warnings=secrets.warnings))

@@ -85,4 +85,12 @@ def traits(spec: HumanSpec) -> Traits:
     return Traits(asks=True, choices=tuple(choices) if spec.choices.literal and isinstance(choices, list) else None)
 
 
-KIND = Kind(verb="human", build=build, open=open_, wake=wake, traits=traits, shape=Shape(("([", "])")))
+KIND = Kind(
+    verb="human",
+    build=build,
+    open=open_,
+    wake=wake,
+    traits=traits,
+    used_last=frozenset({"otherwise"}),
+    shape=Shape(("([", "])")),
+)
