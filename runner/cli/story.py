@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -86,7 +87,7 @@ def wf_show(run: str, as_document: bool, db: str | None) -> None:
         tell(line)
     _footer(row, result)
     for kept in signals:
-        data = f" {_value(kept['data'])}" if "data" in kept else ""
+        data = f" {one_line(json.dumps(kept['data'], ensure_ascii=False))}" if "data" in kept else ""
         tell(f"signal    {plain(kept['name'])}{data}, sent {moment(kept['sent_at'])}")
         tell(f"          is kept: {one_line(kept['why'], 300)}")
 
