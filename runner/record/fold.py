@@ -112,6 +112,7 @@ def _run_forked(run: RunState, event: RunForked) -> None:
     run.epoch = 1
     run.definition = event.definition
     run.overrides = {**run.overrides, **event.options}
+    run.left = {}  # what the past has left running is its own
     _forget_the_pause(run)
     rewind(run, event)
     run.run_on()
@@ -230,6 +231,8 @@ def _begin(run: RunState, step: Step, attempt: int, *, again: bool) -> None:
     step.attempt = attempt
     step.retry_at = None
     run.start(step, at_once=attempt > 0)
+    if step.waiting is not None:
+        _wait_no_more(run, step)
     if not attempt:
         return
     mock = run.options.get("mock")
@@ -237,6 +240,13 @@ def _begin(run: RunState, step: Step, attempt: int, *, again: bool) -> None:
         step.cue = next_cue(cue_keys_of(step), mock["replies"], run.replies)
         if step.cue is not None:
             run.replies[step.cue.key] = step.cue.number + 1
+
+
+def _wait_no_more(run: RunState, step: Step) -> None:
+    step.waiting = None
+    run.waiting.pop(step.path, None)
+    if step.frame is not None:
+        run.frames[step.frame].nodes[step.node]["status"] = "running"
 
 
 def _step_waiting(run: RunState, event: StepWaiting) -> None:

@@ -98,7 +98,8 @@ class Step(msgspec.Struct):
 
     `composite` and `branches` are as in `StepStarted`; `used` is what the model call's failed attempts have.
     Of a composite that may not run for ever, `due` is when its time is up while something in it works: `working` counts
-    what does. While nothing does, and while the run is paused, `due` is None and `left` are the seconds that it has.
+    what does. While nothing does, and while the run is paused, `due` is None, and `time_left` are the seconds that it
+    has.
     """
 
     path: str
@@ -116,7 +117,7 @@ class Step(msgspec.Struct):
     retry_at: float | None = None
     retry_wait: float = 0.0
     due: float | None = None
-    left: float | None = None
+    time_left: float | None = None
     working: int = 0
     memory: dict[str, Json] = {}
     children: dict[str, Child] = {}
@@ -139,17 +140,17 @@ class Step(msgspec.Struct):
     @property
     def timed(self) -> bool:
         """Whether the time that the step may take has a bound."""
-        return self.due is not None or self.left is not None
+        return self.due is not None or self.time_left is not None
 
     def run_down(self, at: float) -> None:
         """Let the time that the step has left run, from `at` on."""
-        if self.left is not None:
-            self.due, self.left = at + self.left, None
+        if self.time_left is not None:
+            self.due, self.time_left = at + self.time_left, None
 
     def stand_still(self, at: float) -> None:
         """Let the time that the step has left stand still, from `at` on."""
         if self.due is not None:
-            self.left, self.due = max(0.0, self.due - at), None
+            self.time_left, self.due = max(0.0, self.due - at), None
 
 
 def cue_keys_of(step: Step) -> tuple[str, ...]:
@@ -257,12 +258,6 @@ class RunState:
             if home.invocation is not None:
                 home.invocation.running += more
 
-    @property
-    def lacks_replies(self) -> bool:
-        """Whether all that waits is for scripted replies: no time that passes meanwhile may decide anything."""
-        waits = [self.steps[path].waiting for path in self.waiting]
-        return bool(waits) and not self.retrying and all(wait is not None and wait.kind == "mock" for wait in waits)
-
     def start(self, step: Step, *, at_once: bool) -> None:
         """An attempt of a step is in flight, or waits for room."""
         was = self._is_at_work(step.path)
@@ -303,7 +298,7 @@ class RunState:
     def time(self, step: Step, due: float | None) -> None:
         """Bound the time that a composite may take, all its attempts together: it is up at `due` if it runs on."""
         if due is not None and not step.timed:
-            step.left = max(0.0, due - self.at)
+            step.time_left = max(0.0, due - self.at)
         if step.timed:
             self.timed[step.path] = None
 
