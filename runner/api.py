@@ -9,8 +9,9 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec
 
+from runner.engine.given_answers import refuse_unfit_answers
 from runner.engine.loading import load_workflow
-from runner.engine.run_options import RunOptions, refuse_unknown_answers
+from runner.engine.run_options import RunOptions
 from runner.engine.runs import Prepared, RunResult, prepare, start
 from runner.engine.surroundings import Audience, Surroundings
 from runner.ground.clock import SystemClock
@@ -58,7 +59,7 @@ async def arun(  # noqa: PLR0913 - what a command line may say, each by its name
     """
     script = None if mock is None else _script(mock)
     prepared = _prepared(workflow, inputs or {}, RunOptions(models or {}, allow or {}, script, run=run_id))
-    refuse_unknown_answers(prepared.loaded.workflow, answers or {})
+    refuse_unfit_answers(prepared.loaded.workflow, answers or {})
     store = memory_store() if db is None else open_store(Path(db))
     try:
         audience = Audience(answers=answers or {})

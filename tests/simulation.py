@@ -20,6 +20,7 @@ from runner.engine.scheduler.happenings import (
     TimeReached,
 )
 from runner.ground.errors import Failure
+from runner.record.address import without_attempts
 from runner.record.events import AttemptStarted, Commit, Event, RunStarted, StepEnded, StepStarted, decode, encode
 from runner.record.fold import fold
 from runner.record.run_state import RunState, Step
@@ -75,6 +76,13 @@ class Simulation:
     now: float = 1000.0
     twin: RunState = field(default_factory=RunState)
     commits: list[Commit] = field(default_factory=list)
+    slow: Mapping[str, float] = field(default_factory=dict)
+    ends: dict[tuple[str, int], float] = field(default_factory=dict)
+
+    def end_of(self, step: Step) -> float:
+        """When the attempt that a step is at is over."""
+        lasts = self.slow.get(without_attempts(step.path), 0.0)
+        return self.ends.setdefault((step.path, step.attempt), self.now + lasts)
 
     @property
     def state(self) -> RunState:
@@ -113,13 +121,17 @@ def simulate(  # noqa: PLR0913 - what a test may vary
     order: Order = lambda waiting: waiting[0],
     cancel_after: int | None = None,
     crash: bool = False,
+    slow: Mapping[str, float] = MappingProxyType({}),
 ) -> Simulation:
-    """Run a workflow to its end. `crash`: after every commit the state goes through a snapshot to a new scheduler."""
+    """Run a workflow to its end. `crash`: after every commit the state goes through a snapshot to a new scheduler.
+
+    The attempts of steps that are `slow` take so many seconds, by path; all others end at once.
+    """
     loaded = compiled(text, files)
     workflow = loaded.workflow
     given = check_inputs(workflow.inputs, inputs or {})
     state = {name: key.default for name, key in workflow.state.items()}
-    run = Simulation(Live("run", workflow, RunState()))
+    run = Simulation(Live("run", workflow, RunState()), slow=slow)
     run.take([RunStarted(workflow.name, workflow.version, loaded.hash, given, state)])
     for turn in range(100_000):
         if run.state.ended:
@@ -134,15 +146,16 @@ def _next(run: Simulation, reply: Reply, answers: Mapping[str, Any], order: Orde
     state = run.state
     if state.ready:
         return []
-    if state.running:
-        step = state.steps[order(tuple(state.running))]
+    ends = {path: run.end_of(state.steps[path]) for path in state.running}
+    if over := tuple(path for path, end in ends.items() if end <= run.now):
+        step = state.steps[order(over)]
         return [AttemptEnded(step.path, step.attempt, reply(call_of(run.live, step), step))]
     for path in state.waiting:
         if state.steps[path].node in answers:
             return [Answered(path, answers[state.steps[path].node])]
     due = {step.path: time for step in state.steps.values() if (time := due_time(step)) is not None}
-    assert due, f"stuck at {sorted(state.steps)}"
-    run.now = max(run.now, min(due.values()))
+    assert due or ends, f"stuck at {sorted(state.steps)}"
+    run.now = max(run.now, min((*due.values(), *ends.values())))
     return [TimeReached(tuple(path for path, time in due.items() if time <= run.now))]
 
 

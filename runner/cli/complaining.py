@@ -45,7 +45,8 @@ def failure(error: Exception) -> dict[str, Json]:
     code = error.exit_code if isinstance(error, WorkflowError) else EXIT_FAILED
     words, hint = (error.message, error.hint) if isinstance(error, WorkflowError) else (str(error), "")
     problem = Problem(words, hint=hint, rule=RULES.get(code, "internal"))
-    return {"status": "invalid" if code == EXIT_USAGE else "error", "errors": [problem_json(problem)]}
+    more = error.document if isinstance(error, WorkflowError) else {}
+    return {"status": "invalid" if code == EXIT_USAGE else "error", "errors": [problem_json(problem)], **more}
 
 
 def problem_json(problem: Problem) -> dict[str, Json]:

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from runner.cli.driving import Manner, drive
 from runner.cli.options import database_option, parse_inputs, together
 from runner.cli.printing import document, resume_command
-from runner.cli.speaking import say, tell_json
+from runner.cli.speaking import moment, say, tell_json
 from runner.cli.stored import find_run, offer_steps, run_argument, writing
 from runner.engine.runs import needed_secrets, result_of
 from runner.ground.clock import SystemClock
@@ -90,13 +90,23 @@ def wf_answer(run: str, step: str, value: str, db: str | None, **given: Any) -> 
     secrets = parse_inputs(given["pairs"])
     with writing(db) as store:
         row = find_run(store, run)
-        asked = _asked(load_state(store, row.id), row, step)
-        answer = parse_answer(asked, value)
-        message = Message(row.id, "answer", SystemClock().now(), asked.step, answer)
-        if given["goes_on"] and may_take_over(row, message.at) and _is_recorded(store, message):
-            return drive(store, partial(resume, row.id, secrets), msgspec.convert(given, Manner))
-        _refuse_second(store, row, asked.step)
-        return _send(store, row, message, f"{asked.step} of run {row.id} is answered", given, secrets)
+        with store.alone():  # or the run might go on meanwhile, or the time pass
+            message = _answer(store, row, step, value)
+            is_recorded = _is_recorded(store, message)
+            if not (is_recorded and _goes_on(row, message, given)):
+                _refuse_second(store, row, message.target)
+                _post(store, row, message, given, secrets)
+        return _go_on(store, row, message, f"{message.target} of run {row.id} is answered", given, secrets)
+
+
+def _answer(store: Store, row: RunRow, step: str, value: str) -> Message:
+    """The answer, if the step waits for it and its time has not passed. Raises UsageError."""
+    asked = _asked(load_state(store, row.id), row, step)
+    message = Message(row.id, "answer", SystemClock().now(), asked.step, parse_answer(asked, value))
+    if asked.until is not None and asked.until <= message.at and not _has_answer(store, row.id, asked.step):
+        hint = f"the run goes on without it: {resume_command(row.id, _secrets_of(store, row))}"
+        raise UsageError(f"the time to answer '{asked.step}' passed at {moment(asked.until)}", hint)
+    return message
 
 
 def _asked(state: RunState, row: RunRow, step: str) -> StepWaiting:
@@ -123,13 +133,17 @@ def _is_recorded(store: Store, message: Message) -> bool:
     return first is not None and same_json(first.value, message.value)
 
 
+def _has_answer(store: Store, run: str, step: str) -> bool:
+    return any(_is_for(sent, step) for sent in store.inbox(run))
+
+
 def _is_for(sent: Message, step: str) -> bool:
     return sent.kind == "answer" and sent.target == step
 
 
 def _refuse_second(store: Store, row: RunRow, step: str) -> None:
     """The first answer counts: the run takes it as soon as it goes on."""
-    if any(_is_for(sent, step) for sent in store.inbox(row.id)):
+    if _has_answer(store, row.id, step):
         hint = f"it goes on with: {resume_command(row.id, _secrets_of(store, row))}"
         raise UsageError(f"'{step}' has been answered already", hint)
 
@@ -148,17 +162,20 @@ def wf_signal(run: str, name: str, data: str | None, db: str | None, **given: An
         raise UsageError(f"a signal's name has 1 to {LONGEST_NAME} characters")
     with writing(db) as store:
         row = _find_open(store, run)
-        awaited = _awaited(load_state(store, row.id))
+        with store.alone():
+            message = Message(row.id, "signal", SystemClock().now(), name, value)
+            awaited = _awaited(load_state(store, row.id), message.at)
+            _post(store, row, message, given, secrets)
         if awaited and name not in awaited:
             say(f"nothing waits for '{name}' now, but for: {', '.join(awaited)}; it is kept until something does")
-        message = Message(row.id, "signal", SystemClock().now(), name, value)
-        return _send(store, row, message, f"the signal '{name}' for run {row.id} is recorded", given, secrets)
+        return _go_on(store, row, message, f"the signal '{name}' for run {row.id} is recorded", given, secrets)
 
 
-def _awaited(state: RunState) -> list[str]:
-    """The signals that something in a run waits for."""
+def _awaited(state: RunState, at: float) -> list[str]:
+    """The signals that something in a run waits for, and whose time has not passed."""
     waiting = (state.steps[path].waiting for path in state.waiting)
-    return sorted({name for wait in waiting if wait is not None for name in wait.signals.values()})
+    open_ = (wait for wait in waiting if wait is not None and (wait.until is None or at < wait.until))
+    return sorted({name for wait in open_ for name in wait.signals.values()})
 
 
 def _value(data: str | None) -> Json:
@@ -217,19 +234,32 @@ def _find_open(store: Store, run: str) -> RunRow:
 def _send(
     store: Store, row: RunRow, message: Message, done: str, given: dict[str, Any], secrets: dict[str, str] | None = None
 ) -> int:
-    """Record a message for a run; say what was `done`, and what follows. Raises StoreError, UsageError.
+    """Record a message for a run; say what was `done`, and what follows. Raises StoreError, UsageError."""
+    _post(store, row, message, given, secrets)
+    return _go_on(store, row, message, done, given, secrets)
 
-    If no other process drives the run, and the options `given` say so, it goes on in this one.
-    """
-    manner = msgspec.convert(given, Manner)
-    is_free = may_take_over(row, message.at)
-    goes_on = is_free and given.get("goes_on")
-    if goes_on:
+
+def _goes_on(row: RunRow, message: Message, given: dict[str, Any]) -> bool:
+    """Whether the run goes on in this process: no other drives it, and the options `given` say so."""
+    return bool(given.get("goes_on")) and may_take_over(row, message.at)
+
+
+def _post(
+    store: Store, row: RunRow, message: Message, given: dict[str, Any], secrets: dict[str, str] | None = None
+) -> None:
+    if _goes_on(row, message, given):
         refuse_without_secrets(store, message, secrets or {}, os.environ)
     store.post(message)
-    if goes_on:
+
+
+def _go_on(
+    store: Store, row: RunRow, message: Message, done: str, given: dict[str, Any], secrets: dict[str, str] | None = None
+) -> int:
+    """Go on with a run that has been sent a message, or say who will."""
+    manner = msgspec.convert(given, Manner)
+    if _goes_on(row, message, given):
         return drive(store, partial(resume, row.id, secrets or {}), manner)
-    needed = _secrets_of(store, row)
+    is_free, needed = may_take_over(row, message.at), _secrets_of(store, row)
     say(f"{done}; {f'go on with: {resume_command(row.id, needed)}' if is_free else f'{row.owner} runs it'}")
     if manner.as_document:
         tell_json(document(replace(result_of(row.id, load_state(store, row.id)), secrets=needed)))

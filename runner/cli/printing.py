@@ -11,6 +11,7 @@ from runner.cli.settings import database_words
 from runner.cli.speaking import moment, say, tell
 from runner.engine.runs import RunResult
 from runner.engine.takeover import Takeover
+from runner.ground.clock import SystemClock
 from runner.ground.errors import (
     EXIT_CANCELLED,
     EXIT_COMPLETED,
@@ -37,6 +38,8 @@ def command_for(run: str, waiting: StepWaiting, secrets: Sequence[str] = ()) -> 
 
     `secrets` are the inputs that have to be given with it.
     """
+    if waiting.until is not None and waiting.until <= SystemClock().now():
+        return resume_command(run, secrets)
     if waiting.signals:
         return signal_command(run, next(iter(waiting.signals.values())), secrets)
     if waiting.kind == "mock":

@@ -23,8 +23,9 @@ from runner.cli.options import (
 from runner.cli.settings import durability, refuse_unusable
 from runner.cli.speaking import annotate, in_actions, say
 from runner.cli.stored import writing
+from runner.engine.given_answers import refuse_unfit_answers
 from runner.engine.loading import load_workflow
-from runner.engine.run_options import RunOptions, refuse_unknown_answers, unused_replies
+from runner.engine.run_options import RunOptions, unused_replies
 from runner.engine.runs import Prepared, checked_run_id, prepare, start
 from runner.ground.clock import SystemClock
 from runner.ground.errors import InvalidWorkflow
@@ -77,7 +78,7 @@ def wf_run(flow: str, db: str | None, **given: Any) -> int:
     manner, safety = msgspec.convert(given, Manner), durability(given["durable"])
     refuse_unusable(manner.wait_limit, manner.most)
     prepared = _prepared(flow, given)
-    refuse_unknown_answers(prepared.loaded.workflow, parse_pairs(manner.answers, "--answer STEP=VALUE"))
+    refuse_unfit_answers(prepared.loaded.workflow, parse_pairs(manner.answers, "--answer STEP=VALUE"))
     with writing(db, safety, create=True) as store:
         return drive(store, partial(start, prepared), manner)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +14,9 @@ from runner.cli.options import database_option
 from runner.cli.printing import command_for, document, resume_command
 from runner.cli.speaking import moment, natural, say, tell, tell_json
 from runner.cli.stored import find_run, reading, run_argument, was_left
-from runner.engine.runs import RunResult, needed_secrets, result_of
+from runner.engine.inbox import kept_signals
+from runner.engine.runs import RunResult, needed_secrets, pinned, result_of
+from runner.engine.scheduler import Live
 from runner.ground.errors import EXIT_INTERRUPTED
 from runner.ground.json_value import Json
 from runner.ground.plain import counted, one_line, plain
@@ -74,14 +77,32 @@ def wf_show(run: str, as_document: bool, db: str | None) -> None:
         state = load_state(store, row.id)
         tables = {name: read_table(store, row.id, name) for name in TABLES}
         result = replace(result_of(row.id, state), secrets=needed_secrets(store, state, os.environ))
+        signals = _signals(store, state, row.id)
     if as_document:
-        tell_json(document(result) | tables | {"left": state.left})
+        tell_json(document(result) | tables | {"left": state.left, "signals": signals})
         return
     _header(row, state, result)
     tell("steps")
     for line in story(tables["steps"], tables["attempts"], tables["model_calls"], state.left):
         tell(line)
     _footer(row, result)
+    for kept in signals:
+        data = f" {one_line(json.dumps(kept['data'], ensure_ascii=False))}" if "data" in kept else ""
+        tell(f"signal    {plain(kept['name'])}{data}, sent {moment(kept['sent_at'])}")
+        tell(f"          is kept: {one_line(kept['why'], 300)}")
+
+
+def _signals(store: Store, state: RunState, run: str) -> list[dict[str, Json]]:
+    """The signals that a run has not taken; of one with secrets, which may be in them, without their data."""
+    messages = [message for message in store.inbox(run) if message.kind == "signal"]
+    if state.ended or not messages:
+        return []
+    workflow = pinned(store, state).workflow
+    kept = kept_signals(Live(run, workflow, state), messages)
+    told = [({"name": one.target, "sent_at": one.at, "data": one.value, "why": why}) for one, why in kept]
+    if any(entry.secret for entry in workflow.inputs.values()):
+        return [{name: one[name] for name in ("name", "sent_at")} | {"why": "no wait has taken it"} for one in told]
+    return told
 
 
 def _header(row: RunRow, state: RunState, result: RunResult) -> None:

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from math import inf
 
 from runner.engine.recorder import Recorder
+from runner.engine.scheduler import Live
 from runner.engine.scheduler.happenings import Happening
+from runner.engine.scheduler.view import StepView
 from runner.ground.errors import StoreError
-from runner.record.run_state import RunState
+from runner.ground.json_value import Json
+from runner.nodes.composites.wait import KIND as WAIT
+from runner.nodes.composites.wait import why_kept
+from runner.record.run_state import RunState, Step
 from runner.record.store.contract import Message
 
 POLL = 0.25
@@ -27,6 +34,7 @@ class Inbox:
         self._woken = asyncio.Event()
         self._unread: deque[Message] = deque()
         self._next_look = 0.0
+        self._looked_for = inf
 
     def report(self, happening: Happening | StoreError) -> None:
         """Put in what a task of this process has come to."""
@@ -60,21 +68,29 @@ class Inbox:
         """Look at once: a step waits that a signal may have been kept for."""
         self._next_look = 0.0
 
-    def next_message(self, moment: float) -> Message | None:
+    def next_message(self, moment: float, until: float | None = None) -> Message | None:
         """The next message that the run is to take at a moment of the monotonic clock.
 
-        It leaves the store with the next commit; but a signal stays there until a wait takes it.
+        `until` is a time that has come, if one has: all that was sent before it comes first, and none that came later.
+        A message leaves the store with the next commit; but a signal stays there until a wait takes it.
         """
-        if moment >= self._next_look:
-            self._next_look = moment + POLL
-            self._unread = deque(self._recorder.messages())
-        while self._unread:
-            message = self._unread.popleft()
+        if until is None and moment >= self._next_look:
+            self._look(moment)
+        elif until is not None and (until != self._looked_for or not self._next_look):
+            self._look(moment, settled=True)
+            self._looked_for = until
+        before = inf if until is None else until
+        while (message := next((one for one in self._unread if one.at < before), None)) is not None:
+            self._unread.remove(message)
             if message.kind != "signal":
                 self._recorder.take(message)
             if self._is_to_be_taken(message):
                 return message
         return None
+
+    def _look(self, moment: float, *, settled: bool = False) -> None:
+        self._next_look = moment + POLL
+        self._unread = deque(self._recorder.messages(settled=settled))
 
     def cancel(self) -> Message | None:
         """The first message that cancels the run, taken before all others."""
@@ -89,3 +105,21 @@ class Inbox:
             waiting = (self._state.steps[path].waiting for path in self._state.waiting)
             return any(wait is not None and message.target in wait.signals.values() for wait in waiting)
         return message.kind != "pause" or message.at >= self._since
+
+
+def kept_signals(live: Live, messages: Iterable[Message]) -> Iterator[tuple[Message, str]]:
+    """The signals that a run has not taken, each with the reason."""
+    waits = [step for path in live.state.waiting if live.kind(step := live.state.steps[path]) is WAIT]
+    for message in messages:
+        if message.kind == "signal":
+            reasons = [
+                f"{step.path}: {_why(live, step, key, message.value)}"
+                for step in waits
+                for key, name in (step.waiting.signals if step.waiting is not None else {}).items()
+                if name == message.target
+            ]
+            yield message, "; ".join(reasons) or "nothing waits for it yet"
+
+
+def _why(live: Live, step: Step, key: str, data: Json) -> str:
+    return why_kept(live.node(step), StepView.of(live, step), key, data) or "takes it when the run goes on"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from itertools import chain
 
 from runner.engine.attempts import Attempts
 from runner.engine.executor import Executor
@@ -94,7 +95,7 @@ class Engine:
         cancel = self._inbox.cancel()
         return [*(self._read(cancel) if cancel is not None else ()), TakenUp()]
 
-    def _take(self, happenings: list[Happening]) -> bool:
+    def _take(self, happenings: Iterable[Happening]) -> bool:
         """Decide what follows from what happened, record it, carry it out, tell it; whether the run goes on."""
         state, together = self._live.state, list[Commit]()
         for decision in self._decide(happenings):
@@ -114,7 +115,7 @@ class Engine:
             self._record(together)
         return state.status == "running"
 
-    def _decide(self, happenings: list[Happening]) -> Iterator[Decision]:
+    def _decide(self, happenings: Iterable[Happening]) -> Iterator[Decision]:
         """What follows from what happened, and from nothing but the steps that follow at once and touch nothing."""
         at = self._around.clock.now()
         decision = advance(self._live, happenings, at, draining=self._stop.asked)
@@ -152,17 +153,31 @@ class Engine:
             self._inbox.look_soon()
         self._timers.set(step)
 
-    def _happened(self) -> list[Happening] | None:
+    def _happened(self) -> Iterable[Happening] | None:
         """What has happened by now; None when there is nothing to do but wait."""
         moment = self._recorder.beat()
         self._attempts.tidy()
-        happenings = self._inbox.reports()
-        if happenings:
-            happenings = self._attempts.sort_out(happenings, stopping=self._stop.asked)
-        happenings += self._timers.reached()
-        while not happenings and (message := self._inbox.next_message(moment)) is not None:
-            happenings = self._read(message)
-        return happenings if happenings or self._can_go_on() else None
+        come = self._come(moment)
+        reports = self._inbox.reports()
+        if reports:
+            return chain(self._attempts.sort_out(reports, stopping=self._stop.asked), come)
+        first = next(come, None)
+        if first is not None:
+            return [first]
+        return () if self._can_go_on() else None
+
+    def _come(self, moment: float) -> Iterator[Happening]:
+        """What comes next of what others sent and of the times that are reached: the earlier first.
+
+        Each is found once all that comes before it has been taken: only then it is known who waits for it.
+        """
+        due = self._timers.first_reached()
+        while (message := self._inbox.next_message(moment, due)) is not None:
+            if happenings := self._read(message):
+                yield from happenings
+                return
+        if due is not None:
+            yield from self._timers.reached(due)
 
     def _read(self, message: Message) -> list[Happening]:
         """What a message of another process leads to, as the run stands: each is taken before the next is read."""
@@ -188,7 +203,7 @@ class Engine:
         state = self._live.state
         return not self._stop.asked and (bool(state.ready) or (bool(state.queued) and not state.running))
 
-    async def _wait(self) -> list[Happening]:
+    async def _wait(self) -> Iterable[Happening]:
         """Wait until something happens, or pause the run when nothing will by itself."""
         if answers := self._questions.answer_beforehand():
             return answers
@@ -199,7 +214,7 @@ class Engine:
         if not self._is_worth_waiting():
             return [RunPaused(self._stop.why or "waiting")]
         await self._inbox.wait(min(POLL, self._stop.seconds_left(), self._timers.until_next()))
-        return self._happened() or []
+        return self._happened() or ()
 
     def _is_worth_waiting(self) -> bool:
         """Whether the run may go on soon without anybody's doing, or a person at the terminal is being asked."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 
 import msgspec
 
@@ -99,9 +99,10 @@ class Recorder:
             self.last_beat = moment
         return moment
 
-    def messages(self) -> list[Message]:
-        """What other processes sent to the run, and it has not taken."""
-        return [message for message in self._store.inbox(self._run) if message.id not in self._taken]
+    def messages(self, *, settled: bool = False) -> list[Message]:
+        """What other processes sent to the run, and it has not taken; `settled`: once nobody is about to send any."""
+        with self._store.alone() if settled else nullcontext():
+            return [message for message in self._store.inbox(self._run) if message.id not in self._taken]
 
     def take(self, message: Message) -> None:
         """Let a message leave the store with the next commit."""

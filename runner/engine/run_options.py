@@ -7,8 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 
 from runner.ground.errors import Problem, UsageError, did_you_mean
-from runner.record.address import owner_of
-from runner.record.answers import node_of
 from runner.workflow.model import Agent, Node, Workflow
 from runner.world.providers.scripted import Script
 
@@ -49,16 +47,6 @@ def _models_used(root: Workflow) -> Iterator[str]:
         own = node.traits.agent
         yield from (own.model, *own.fallback) if isinstance(own, Agent) else ()
         yield from node.traits.models
-
-
-def refuse_unknown_answers(root: Workflow, answers: Mapping[str, str]) -> None:
-    """Refuse an answer to a step that asks nobody. Raises UsageError."""
-    asking = sorted({node.id for node in _nodes(root) if node.traits.asks})
-    within = {node.id for node in _nodes(root) if node.traits.asks_within}
-    for step in answers:
-        if node_of(step) not in asking and node_of(owner_of(step)) not in within:
-            asks = f"these ask: {', '.join(asking)}" if asking else "nothing here asks a person"
-            raise UsageError(f"--answer {step}=…: '{step}' asks nobody{did_you_mean(node_of(step), asking)}", asks)
 
 
 def unused_replies(root: Workflow, script: Script) -> tuple[Problem, ...]:

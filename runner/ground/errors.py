@@ -91,6 +91,8 @@ class WorkflowError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.document: dict[str, Any] = {}
+        """What `--json` tells of it beside its words."""
 
     def __str__(self) -> str:
         return f"{self.message}\n  help: {self.hint}" if self.hint else self.message

@@ -307,6 +307,7 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
 
     `instant`: a step ends in the commit in which it starts. `timed_as_whole`: the node's `timeout` bounds the step, not
     an attempt. `retried_as_whole`: the node's `retry` begins the step anew; else it is for the step's calls.
+    `used_last` are parts of the `spec` that nothing has used while a step is open.
     `takes_defaults`: what stands under `defaults:` counts. `merge_order` takes the keys of branches in the order of
     the file, and gives them in the order in which what they write is merged.
     """
@@ -323,4 +324,5 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     timed_as_whole: bool = False
     retried_as_whole: bool = True
     takes_defaults: bool = False
+    used_last: frozenset[str] = frozenset()
     shape: Shape = Shape()

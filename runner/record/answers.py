@@ -17,17 +17,36 @@ _FIRST = Segment(name="", visit="1", attempt="1", items="")
 
 
 def parse_answer(asked: StepWaiting, text: str) -> Json:
-    """What was typed, as a value: a choice by its text, a form as JSON, else the text itself. Raises UsageError."""
-    if asked.schema is None and not asked.choices:
-        return text
+    """What was typed, as a value: a choice by its text, a text as it is, another form as JSON. Raises UsageError.
+
+    Where a form may be text, among others, what is no JSON that fits is text.
+    """
     by_text = {as_typed(choice): choice for choice in asked.choices}
     if text in by_text:
         return by_text[text]
+    if not asked.choices and is_for_text(asked.schema):
+        return check_answer(asked, text)
     try:
         value = parse_json(text)
     except NotJson:
-        value = text
-    return check_answer(asked, value)
+        return check_answer(asked, text)
+    is_text = asked.schema is not None and not _fits(asked.schema, value) and _fits(asked.schema, text)
+    return check_answer(asked, text if is_text else value)
+
+
+def _fits(schema: Mapping[str, Json], value: Json) -> bool:
+    return not compile_schema(schema).errors(value)
+
+
+def is_for_text(schema: Mapping[str, Json] | None) -> bool:
+    """Whether nothing but a text can be an answer."""
+    if schema is None or schema.get("type") in ("string", ["string"]):
+        return True
+    values = schema.get("enum", [schema["const"]] if "const" in schema else [])
+    if "type" not in schema and values:
+        return all(isinstance(value, str) for value in values)
+    either = schema.get("anyOf", schema.get("oneOf", ()))
+    return bool(either) and all(isinstance(form, dict) and is_for_text(form) for form in either)
 
 
 def check_answer(asked: StepWaiting, value: Json) -> Json:
@@ -67,7 +86,8 @@ def example_answer(asked: StepWaiting) -> str:
     if asked.schema is None:
         return "VALUE"
     try:
-        return json.dumps(example(asked.schema), ensure_ascii=False)
+        found = example(asked.schema)
+        return as_typed(found) if is_for_text(asked.schema) else json.dumps(found, ensure_ascii=False)
     except ValueError:
         return "JSON"
 
@@ -91,8 +111,13 @@ def _segments(path: str) -> list[Segment]:
 
 
 def names_step(key: str, step: str) -> bool:
-    """Whether `key` is a step's path, or the end of it, with or without the visit and the item that it was."""
-    asked, given = _segments(step), _segments(key)
+    """Whether `key` is a step's path, or the end of it, with or without the visit and the item that it was.
+
+    One that begins with a slash is the whole path.
+    """
+    asked, given = _segments(step), _segments(key.removeprefix("/"))
+    if key.startswith("/") and len(given) != len(asked):
+        return False
     return len(given) <= len(asked) and all(map(_includes, given, asked[-len(given) :]))
 
 

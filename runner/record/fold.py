@@ -76,8 +76,7 @@ def _run_started(run: RunState, event: RunStarted) -> None:
 def _run_paused(run: RunState, event: RunPaused) -> None:
     run.status = "paused"
     run.reason = event.reason
-    for step in run.steps.values():
-        run.hold(step)
+    run.stand_still()
     _end_left(run)
 
 
@@ -90,10 +89,8 @@ def _run_resumed(run: RunState, event: RunResumed) -> None:
     for home, adapted in event.adapted.items():
         adapt(run, home, adapted)
     hide(run, event.hidden)
-    for step in run.steps.values():
-        step.due = step.due and step.due + run.last_interval  # of a killed run: it stood still for most of that
+    run.run_on(run.last_interval)
     _forget_the_pause(run)
-    run.release()
     for path in run.retrying:
         _bound_retry(run.steps[path], run.at)
 
@@ -118,7 +115,7 @@ def _run_forked(run: RunState, event: RunForked) -> None:
     run.left = {}  # what the past has left running is its own
     _forget_the_pause(run)
     rewind(run, event)
-    run.release()
+    run.run_on()
 
 
 def _end_left(run: RunState) -> None:
@@ -135,7 +132,7 @@ def _run_ended(run: RunState, event: RunEnded) -> None:
     run.final = None if root is None or root.invocation is None else root.invocation.state
     run.steps.clear()
     run.frames.clear()
-    for places in (run.ready, run.queued, run.running, run.retrying, run.waiting, run.homes):
+    for places in (run.ready, run.queued, run.running, run.retrying, run.waiting, run.homes, run.timed):
         places.clear()
 
 
@@ -158,17 +155,17 @@ def _frame_ended(run: RunState, event: FrameEnded) -> None:
     final = frame.state if frame.writes is not None and event.status == "completed" else None
     if final is not None and frame.follows:
         owner.children[frame.follows].final = None
-    _settle_child(owner, frame.key, Child(event.status, output, event.error, frame.writes or {}, final, event.by))
+    _settle_child(run, owner, frame.key, Child(event.status, output, event.error, frame.writes or {}, final, event.by))
 
 
 def _branch_passed(run: RunState, event: BranchPassed) -> None:
-    _settle_child(run.steps[event.owner], event.key, Child(event.status, error=event.error, by=event.by))
+    _settle_child(run, run.steps[event.owner], event.key, Child(event.status, error=event.error, by=event.by))
 
 
-def _settle_child(owner: Step, key: str, child: Child) -> None:
+def _settle_child(run: RunState, owner: Step, key: str, child: Child) -> None:
     owner.children[key] = child
     if child.by == TIMED_OUT:
-        owner.due = None
+        run.hold(owner)
     owner.tally[child.status] = owner.tally.get(child.status, 0) + 1
 
 
@@ -184,7 +181,6 @@ def _step_started(run: RunState, event: StepStarted) -> None:
         attempt=event.attempt,
         agent=event.agent,
         memory=_own(event.memory),
-        due=event.due,
         counted=run.counted,
         composite=event.is_composite,
         branches=branches_of(event.branches, event.memory),
@@ -201,6 +197,7 @@ def _step_started(run: RunState, event: StepStarted) -> None:
         owner = run.steps[event.owner]
         owner.open[event.key] = event.step
         step.home = owner.home
+    run.time(step, event.due)
     if not step.composite:
         _begin(run, step, event.attempt, again=False)
 
@@ -233,15 +230,11 @@ def _arrive(run: RunState, frame: Frame, node: str, visit: int) -> None:
 def _begin(run: RunState, step: Step, attempt: int, *, again: bool) -> None:
     step.attempt = attempt
     step.retry_at = None
+    run.start(step, at_once=attempt > 0)
     if step.waiting is not None:
         _wait_no_more(run, step)
     if not attempt:
-        run.queued[step.path] = None
         return
-    run.queued.pop(step.path, None)
-    if step.path not in run.running:
-        run.running[step.path] = None
-        run.count_running(step, 1)
     mock = run.options.get("mock")
     if mock is not None and not again:
         step.cue = next_cue(cue_keys_of(step), mock["replies"], run.replies)
@@ -262,8 +255,6 @@ def _step_waiting(run: RunState, event: StepWaiting) -> None:
         run.halt(step)
         if step.cue is not None:  # what was not there was not given
             run.replies[step.cue.key] -= 1
-        for composite in run.enclosing(step):
-            run.hold(composite)
     step.waiting = event
     run.waiting[event.step] = None
     if step.frame is not None:
@@ -272,14 +263,16 @@ def _step_waiting(run: RunState, event: StepWaiting) -> None:
 
 def _attempt_started(run: RunState, event: AttemptStarted) -> None:
     step = run.steps[event.step]
-    run.retrying.pop(event.step, None)
     if step.composite:
+        run.begin_anew(step)
         step.attempt, step.retry_at = event.attempt, None
-        step.memory, step.due = _own(event.memory), event.due
+        step.memory = _own(event.memory)
+        run.time(step, event.due)
         step.branches = branches_of(event.branches, event.memory)
         _enter(run, step, event.scope)
         return
     _begin(run, step, event.attempt, again=event.again)
+    run.begin_anew(step)
 
 
 def _attempt_failed(run: RunState, event: AttemptFailed) -> None:
@@ -289,12 +282,13 @@ def _attempt_failed(run: RunState, event: AttemptFailed) -> None:
         step.used = event.usage.after(step.used)
     run.halt(step)
     run.homes.pop(event.step, None)
-    run.retrying[event.step] = None
+    run.time(step, None)
+    run.postpone(step)
     step.attempt = event.attempt
     step.failures += 1
     step.retry_at = event.retry_at
     step.retry_wait = event.retry_at - run.at
-    step.waiting = step.due = step.time_left = step.invocation = None
+    step.waiting = step.invocation = None
     step.children = {}
     step.tally = {}
 
@@ -310,6 +304,7 @@ def _step_ended(run: RunState, event: StepEnded) -> None:
     if step is not None:
         run.halt(step)
         if not event.leave:
+            run.hold(step)
             run.steps.pop(event.step, None)
             run.homes.pop(event.step, None)
     if event.usage is not None:
@@ -320,7 +315,7 @@ def _step_ended(run: RunState, event: StepEnded) -> None:
         if step is not None and step.owner in run.steps and step.path != ROOT:
             owner = run.steps[step.owner]
             owner.open.pop(step.key, None)
-            _settle_child(owner, step.key, Child(event.status, event.output, event.error))
+            _settle_child(run, owner, step.key, Child(event.status, event.output, event.error))
         return
     _move(run, run.frames[event.frame], step, event)
 
@@ -335,10 +330,10 @@ def _move(run: RunState, frame: Frame, step: Step | None, event: StepEnded) -> N
     if step is None:
         _arrive(run, frame, event.node, event.visit)
     elif event.leave:
-        step.due = step.time_left = None
-        step.base = copy.copy(frame)
-        step.base.state = frame.state.branch()
-        step.base.nodes = Nodes(frame.nodes.items(), frame.nodes.outer, frame.nodes.body)
+        base = copy.copy(frame)
+        base.state = frame.state.branch()
+        base.nodes = Nodes(frame.nodes.items(), frame.nodes.outer, frame.nodes.body)
+        run.detach(step, base)
         run.home(frame).strays[step.path] = None
     frame.nodes[event.node] = ended(step, event.status, event.visit, event.output, event.error)
     frame.output = event.output

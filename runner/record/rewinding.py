@@ -14,14 +14,14 @@ from runner.record.run_state import PENDING, RunState, Step
 
 def rewind(run: RunState, event: RunForked) -> None:
     """Make these changes, in place."""
+    for step in run.steps.values():
+        _delay(step, event.shift)
     for path in event.anew:
         _begin_anew(run, run.steps[path])
     for home, adapted in event.adapted.items():
         adapt(run, home, adapted)
     hide(run, event.hidden)
     _edit(run, event)
-    for step in run.steps.values():
-        _delay(step, event.shift)
 
 
 def _edit(run: RunState, event: RunForked) -> None:
@@ -61,10 +61,11 @@ def _discard(run: RunState, step: Step) -> None:
         if frame is None or frame.owner != step.path:
             _discard(run, run.steps[path])
             continue
-        run.frames.pop(path)
-        run.ready.pop(path, None)
         for inner in [other for other in run.steps.values() if other.frame == path and not other.detached]:
             _discard(run, inner)
+        run.frames.pop(path)
+        run.ready.pop(path, None)
+    run.hold(step)
     run.steps.pop(step.path)
     run.homes.pop(step.path, None)
 

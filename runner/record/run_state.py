@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 import msgspec
 
@@ -95,8 +96,10 @@ class Tally(msgspec.Struct, frozen=True):
 class Step(msgspec.Struct):
     """A step that has not ended. Times in epoch seconds; `counted` is what the run had counted as the step began.
 
-    `time_left` (s) takes the place of `due` while the run is paused, or a scripted reply is missing in the step.
     `composite` and `branches` are as in `StepStarted`; `used` is what the model call's failed attempts have.
+    Of a composite that may not run for ever, `due` is when its time is up while something in it works: `working` counts
+    what does. While nothing does, and while the run is paused, `due` is None, and `time_left` are the seconds that it
+    has.
     """
 
     path: str
@@ -115,6 +118,7 @@ class Step(msgspec.Struct):
     retry_wait: float = 0.0
     due: float | None = None
     time_left: float | None = None
+    working: int = 0
     memory: dict[str, Json] = {}
     children: dict[str, Child] = {}
     open: dict[str, str] = {}
@@ -132,6 +136,21 @@ class Step(msgspec.Struct):
     def detached(self) -> bool:
         """The step has ended, and left children running: `base` is what further ones start from."""
         return self.base is not None
+
+    @property
+    def timed(self) -> bool:
+        """Whether the time that the step may take has a bound."""
+        return self.due is not None or self.time_left is not None
+
+    def run_down(self, at: float) -> None:
+        """Let the time that the step has left run, from `at` on."""
+        if self.time_left is not None:
+            self.due, self.time_left = at + self.time_left, None
+
+    def stand_still(self, at: float) -> None:
+        """Let the time that the step has left stand still, from `at` on."""
+        if self.due is not None:
+            self.time_left, self.due = max(0.0, self.due - at), None
 
 
 def cue_keys_of(step: Step) -> tuple[str, ...]:
@@ -167,6 +186,7 @@ class RunState:
         self.retrying: dict[str, None] = {}
         self.waiting: dict[str, None] = {}
         self.homes: dict[str, None] = {}
+        self.timed: dict[str, None] = {}
         self.replies: dict[str, int] = {}
         self.total_steps = 0
         self.active = 0.0
@@ -238,28 +258,102 @@ class RunState:
             if home.invocation is not None:
                 home.invocation.running += more
 
-    def hold(self, step: Step) -> None:
-        """Let the time of a composite stand still."""
-        if step.due is not None:
-            step.time_left, step.due = step.due - self.at, None
+    def start(self, step: Step, *, at_once: bool) -> None:
+        """An attempt of a step is in flight, or waits for room."""
+        was = self._is_at_work(step.path)
+        if not at_once:
+            self.queued[step.path] = None
+        else:
+            self.queued.pop(step.path, None)
+            if step.path not in self.running:
+                self.running[step.path] = None
+                self.count_running(step, 1)
+        self._count_work(step, self._is_at_work(step.path) - was)
 
-    def release(self) -> None:
-        """Let the time of all composites go on."""
-        for step in self.steps.values():
-            if step.time_left is not None:
-                step.due, step.time_left = self.at + step.time_left, None
+    def postpone(self, step: Step) -> None:
+        """A step waits for its next attempt."""
+        was = self._is_at_work(step.path)
+        self.retrying[step.path] = None
+        self._count_work(step, 1 - was)
 
-    def enclosing(self, step: Step) -> Iterator[Step]:
-        """The composites that a step stands in, innermost first."""
-        while step.path != ROOT:
-            frame = None if step.frame is None else step.base or self.frames[step.frame]
-            step = self.steps[step.owner if frame is None else frame.owner]
-            yield step
+    def begin_anew(self, step: Step) -> None:
+        """A step does not wait for its next attempt any more."""
+        if step.path in self.retrying:
+            del self.retrying[step.path]
+            self._count_work(step, self._is_at_work(step.path) - 1)
 
     def halt(self, step: Step) -> None:
         """Nothing of a step is in flight, waits or is to come any more."""
+        was = self._is_at_work(step.path)
         if step.path in self.running:
             del self.running[step.path]
             self.count_running(step, -1)
         for places in (self.queued, self.retrying, self.waiting):
             places.pop(step.path, None)
+        self._count_work(step, -was)
+
+    def _is_at_work(self, path: str) -> bool:
+        return path in self.running or path in self.queued or path in self.retrying
+
+    def time(self, step: Step, due: float | None) -> None:
+        """Bound the time that a composite may take, all its attempts together: it is up at `due` if it runs on."""
+        if due is not None and not step.timed:
+            step.time_left = max(0.0, due - self.at)
+        if step.timed:
+            self.timed[step.path] = None
+
+    def hold(self, step: Step) -> None:
+        """Nothing that works in a step counts as its time any more."""
+        step.stand_still(self.at)
+        step.working = 0
+        self.timed.pop(step.path, None)
+
+    def around(self, step: Step) -> Iterator[Step]:
+        """The steps that a step stands in, innermost first. What a step left running stands in its workflow alone."""
+        while step.path != ROOT:
+            if step.frame is None:
+                step = self.steps[step.owner]
+            else:
+                step = self.steps[step.home if step.detached else self.frames[step.frame].owner]
+            yield step
+
+    def timed_around(self, step: Step) -> Iterator[Step]:
+        """A step and those that it stands in, as far as their time has a bound."""
+        if self.timed:
+            yield from (found for found in chain((step,), self.around(step)) if found.path in self.timed)
+
+    def _count_work(self, step: Step, more: int) -> None:
+        """Count what works in the timed steps around; their time runs while something does."""
+        for timed in self.timed_around(step) if more else ():
+            timed.working += more
+            if timed.working:
+                timed.run_down(self.at)
+            else:
+                timed.stand_still(self.at)
+
+    def detach(self, step: Step, base: Frame) -> None:
+        """A step has ended and left children running: what works in it is its workflow's from now on."""
+        self.hold(step)
+        at_work = (
+            [path for places in (self.running, self.queued, self.retrying) for path in places] if self.timed else []
+        )
+        left = [self.steps[path] for path in at_work]
+        left = [one for one in left if any(outer is step for outer in self.around(one))]
+        for one in left:
+            self._count_work(one, -1)
+        step.base = base
+        for one in left:
+            self._count_work(one, 1)
+
+    def stand_still(self) -> None:
+        """The run is paused: the time of all its steps stands still."""
+        for path in self.timed:
+            self.steps[path].stand_still(self.at)
+
+    def run_on(self, lost: float = 0.0) -> None:
+        """The run goes on. Nobody was there in the `lost` seconds before: they are no time of its steps."""
+        for step in (self.steps[path] for path in self.timed):
+            if step.due is not None:
+                step.due += lost
+            elif step.working:
+                step.run_down(self.at)

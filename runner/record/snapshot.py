@@ -112,6 +112,7 @@ def is_complete(written: Json) -> bool:
         return True
     run = decode_state(written)
     is_timed = any(step.due is not None for step in run.steps.values())
+    is_timed |= any(run.steps[path].composite for path in run.retrying)
     if run.options.get("mock") is not None or is_timed or run.left:
         return False
     return version > 1 or all(run.steps[path].frame is None for path in run.retrying)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import msgspec
 from msgspec.structs import replace
 
+from runner.engine.given_answers import refuse_unfit_answers
 from runner.engine.loading import load_workflow, with_absolute_paths
 from runner.engine.run_options import RunOptions, refuse_unknown_models
 from runner.engine.runs import RunResult, Supplied, into_memory, pinned, programs_of, run_engine, secrets_again
@@ -122,6 +123,7 @@ async def fork(run: str, at: int, changes: Changes, around: Surroundings, retrie
     )
     workflow = loaded.workflow
     refuse_unknown_models(workflow, changes.choices.models)
+    refuse_unfit_answers(workflow, around.audience.answers)
     options |= programs_of(workflow, around)
     supplied = secrets_again(workflow, state, changes.secrets, around)
     anew = _begun_anew(run, state, before, loaded, _calls_for(state, retried))
@@ -138,7 +140,9 @@ async def fork(run: str, at: int, changes: Changes, around: Surroundings, retrie
         adapted={} if loaded is before else adapted(Live(run, before.workflow, state), workflow, anew),
         hidden=supplied.hidden,
     )
-    forked, warnings = edited(plain, state, workflow, changes.states, openings(around.store, run, at))
+    forked, warnings = edited(
+        plain, Live(run, before.workflow, state), workflow, changes.states, openings(around.store, run, at)
+    )
     takeover = Takeover() if loaded is before else _takeover(around.store, state, workflow, forked)
     takeover = replace(takeover, warnings=(*supplied.warnings, *warnings))
     around.store.save_definition(definition_of(loaded))
@@ -214,21 +218,23 @@ def openings(store: Store, run: str, at: int) -> dict[str, FrameOpened]:
 
 
 def edited(
-    forked: RunForked, past: RunState, workflow: Workflow, given: Given, opened: Mapping[str, FrameOpened]
+    forked: RunForked, past: Live, workflow: Workflow, given: Given, opened: Mapping[str, FrameOpened]
 ) -> tuple[RunForked, tuple[str, ...]]:
     """A fork of a past with values put into its states, and what there is to be warned of. Nothing changes in `past`.
 
     `opened` tells how its frames were opened. Raises UsageError, also when its states don't fit another version.
     """
-    changed = forked.definition != past.definition
+    changed = forked.definition != past.state.definition
     if not changed and not any(given.values()):
         return forked, ()
-    trial = copy.deepcopy(past)
+    trial = copy.deepcopy(past.state)
     apply(trial, forked)
     live = Live(forked.parent, workflow, trial)
     edits = edit_states(live, given, opened)
     if changed:
-        refuse_misfits([*misfits(live)], forked.parent, forked.at, shown_as(workflow.file))
+        refuse_misfits(
+            [*misfits(live, Live(past.run, past.workflow, trial))], forked.parent, forked.at, shown_as(workflow.file)
+        )
     frames = {address: values for address, values in edits.states.items() if address != ROOT}
     state = edits.states.get(ROOT, {})
     return replace(forked, state=state, frames=frames, contributed=edits.contributed), edits.warnings

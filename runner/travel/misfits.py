@@ -11,7 +11,7 @@ from runner.engine.runs import not_ours
 from runner.engine.scheduler import Live
 from runner.engine.scheduler.settling import branch_of
 from runner.ground.errors import UsageError
-from runner.ground.json_value import Json, equality_key
+from runner.ground.json_value import Json, equality_key, same_json
 from runner.language.schema import compile_schema
 from runner.record.address import ROOT, is_inside
 from runner.record.events import Adapted, Write
@@ -119,8 +119,11 @@ def _input_of(address: str, name: str) -> str:
     return f"{address}.inputs.{name}" if address else f"inputs.{name}"
 
 
-def misfits(live: Live) -> Iterator[Misfit]:
-    """Every value of a run that its version does not allow, and every value that it needs and the run lacks."""
+def misfits(live: Live, before: Live) -> Iterator[Misfit]:
+    """Every value of a run that its version does not allow, and every value that it needs and the run lacks.
+
+    `before` has the version that it came from.
+    """
     seen: set[tuple[str, str, Json]] = set()
     for holder in own_states(live.state).values():
         declared = live.callee(live.state.steps[holder.home])
@@ -132,6 +135,8 @@ def misfits(live: Live) -> Iterator[Misfit]:
                 seen.add(what)
                 yield Misfit(place_of(holder.address, key), words)
         yield from _contributions(holder, declared.state)
+        if holder.frame is None:
+            yield from _replaced(holder, before.callee(before.state.steps[holder.home]), declared)
     yield from _left(live)
 
 
@@ -158,6 +163,18 @@ def _contributions(holder: Holder, declared: Mapping[str, StateKey]) -> Iterator
     for key, writes in (holder.frame.writes or {}).items() if holder.frame is not None else ():
         if words := _by_another(writes, declared[key]):
             yield Misfit(place_of(holder.address, key), words)
+
+
+def _replaced(holder: Holder, before: Workflow, now: Workflow) -> Iterator[Misfit]:
+    """Values that `first` does not know to be the first one: the next that is written would take their place."""
+    for key, value in holder.state.items():
+        was, entry = before.state.get(key), now.state[key]
+        is_first = entry.reducer == "first" and was is not None and was.reducer != "first"
+        if is_first and was is not None and key not in holder.state.written and not same_json(value, was.default):
+            words = (
+                f"is {in_brief(value)}, by '{was.reducer}': the next write would replace it, though the key's reducer"
+            )
+            yield Misfit(place_of(holder.address, key), f"{words} there is 'first'")
 
 
 def _left(live: Live) -> Iterator[Misfit]:

@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 import msgspec
 from msgspec.structs import replace
 
+from runner.engine.given_answers import refuse_unfit_answers
 from runner.engine.loading import load_workflow
-from runner.engine.run_options import refuse_unknown_answers, refuse_unknown_models
+from runner.engine.run_options import refuse_unknown_models
 from runner.engine.runs import (
     RunResult,
     Supplied,
@@ -76,7 +77,10 @@ def _accepted(
     for home, change in changes.items():
         adapt(state, home, change)
     hide(state, secrets.hidden)
-    problems = [*(Misfit(place, DROPPED) for place in dropped), *misfits(Live(row.id, loaded.workflow, state))]
+    problems = [
+        *(Misfit(place, DROPPED) for place in dropped),
+        *misfits(Live(row.id, loaded.workflow, state), Live(row.id, before.workflow, state)),
+    ]
     refuse_misfits(problems, row.id, row.events, shown_as(loaded.workflow.file))
     store.save_definition(definition_of(loaded))
     return Accepted(loaded, secrets, changes, Takeover(tuple(visits), added, warnings=secrets.warnings))
@@ -106,7 +110,7 @@ async def resume(
     version = _accepted(row, state, before, changed, given, around)
     loaded, supplied = version.loaded, version.secrets
     refuse_unknown_models(loaded.workflow, models or {})
-    refuse_unknown_answers(loaded.workflow, around.audience.answers)
+    refuse_unfit_answers(loaded.workflow, around.audience.answers)
     options: dict[str, Json] = {"models": {**state.options.get("models", {}), **models}} if models else {}
     if script is not None:
         options["mock"] = script.data

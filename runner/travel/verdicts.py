@@ -4,24 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+import msgspec
 from msgspec.structs import replace
 
 from runner.engine.scheduler import Live
-from runner.engine.takeover import Verdict, Visit
+from runner.engine.takeover import Takeover, Verdict, Visit
 from runner.ground.errors import UsageError
+from runner.nodes import KINDS
 from runner.record.address import ROOT, is_inside
 from runner.record.events import Commit, RunForked, RunResumed, RunStarted, StepEnded, StepStarted
 from runner.record.fold import apply
 from runner.record.run_state import Frame, RunState, Step
 from runner.record.store.contract import Store
 from runner.travel.misfits import counterpart
-from runner.workflow.fingerprint import fingerprint
+from runner.workflow.fingerprint import LATER, differences_of, words_of
 from runner.workflow.model import Body, Node, Workflow
 
 WORDS: dict[Verdict, str] = {"again": "runs again"}
 
 MOST_SHOWN = 100
 """How many steps are told one by one, whatever becomes of them."""
+
+NOT_THERE = ("not there",)
+"""What differs where the new version has no such node."""
+
+
+class StepsChanged(UsageError):
+    """What a run has decided is not the same in another version; `visits` are all of its steps."""
+
+    def __init__(self, message: str, hint: str, visits: Sequence[Visit]) -> None:
+        super().__init__(message, hint)
+        self.document = {"takeover": msgspec.to_builtins(Takeover(tuple(visits)))}
+
 
 DefinitionOf = Callable[[str], Workflow]
 
@@ -40,13 +54,29 @@ def compare_steps(
             if isinstance(event, RunStarted | RunForked | RunResumed):
                 live.workflow = definition_of(state.definition)
             if isinstance(event, StepStarted | StepEnded) and _begins(event, visits):
-                visits[event.step] = Visit(event.step, _verdict(live, new, event), commit.last)
+                differs = _differs(live, new, event)
+                visits[event.step] = Visit(event.step, "changed" if differs else "reuse", commit.last, differs)
         _date_back(commit, state, visits, before)
         before = commit.last
-    return [
-        replace(visit, verdict="open") if visit.step in state.steps and visit.verdict == "reuse" else visit
-        for visit in visits.values()
-    ]
+    return [_as_it_stands(visit, live) for visit in visits.values()]
+
+
+def _as_it_stands(visit: Visit, live: Live) -> Visit:
+    """A visit's verdict, now that it is known whether its step is still open: not all of it has been decided then."""
+    step = live.state.steps.get(visit.step)
+    if step is None or visit.differs == NOT_THERE:
+        return visit
+    return replace(visit, verdict="changed" if decided(step, visit.differs) else "open")
+
+
+def decided(step: Step, differs: tuple[str, ...]) -> tuple[str, ...]:
+    """Of the keys that differ those that an open step has used; all, where it has ended and only left branches."""
+    if step.detached:
+        return differs
+    later = LATER | (KINDS[step.verb].used_last if step.verb in KINDS else frozenset())
+    if not (step.composite or step.failures):
+        later |= {"retry"}
+    return tuple(name for name in differs if name not in later)
 
 
 def _begins(event: StepStarted | StepEnded, visits: dict[str, Visit]) -> bool:
@@ -65,7 +95,7 @@ def _date_back(commit: Commit, state: RunState, visits: dict[str, Visit], before
             visits[visit.step] = replace(visit, at=before)
 
 
-def _verdict(live: Live, new: Workflow, event: StepStarted | StepEnded) -> Verdict:
+def _differs(live: Live, new: Workflow, event: StepStarted | StepEnded) -> tuple[str, ...]:
     assert event.frame is not None, "a node's step stands in a frame"
     frame = live.state.frames[event.frame]
     old = live.workflow_of(frame)
@@ -73,9 +103,8 @@ def _verdict(live: Live, new: Workflow, event: StepStarted | StepEnded) -> Verdi
     body = None if now is None else now.bodies.get(frame.body)
     node = None if body is None else body.nodes.get(event.node)
     if now is None or node is None:
-        return "changed"
-    same = fingerprint(old.bodies[frame.body].nodes[event.node], old) == fingerprint(node, now)
-    return "reuse" if same else "changed"
+        return NOT_THERE
+    return differences_of(words_of(old.bodies[frame.body].nodes[event.node], old), words_of(node, now))
 
 
 def table(visits: Sequence[Visit]) -> Iterator[str]:
@@ -86,7 +115,8 @@ def table(visits: Sequence[Visit]) -> Iterator[str]:
         yield f"  {'reuse':<10} {reused} steps"
     for visit in visits:
         if not (counted and visit.verdict == "reuse"):
-            yield f"  {WORDS.get(visit.verdict, visit.verdict):<10} {visit.step}"
+            differs = f" ({', '.join(visit.differs)})" if visit.differs else ""
+            yield f"  {WORDS.get(visit.verdict, visit.verdict):<10} {visit.step}{differs}"
 
 
 def with_anew(visits: Sequence[Visit], anew: tuple[str, ...]) -> tuple[Visit, ...]:
@@ -96,15 +126,16 @@ def with_anew(visits: Sequence[Visit], anew: tuple[str, ...]) -> tuple[Visit, ..
 
 
 def refuse_changes(visits: list[Visit], run: str, file: str) -> None:
-    """Raises UsageError, with the whole list, when a step that began is not the same in the new version."""
+    """Raises StepsChanged, with the whole list, when what a step has used is not the same in the new version."""
     changed = next((visit for visit in visits if visit.verdict == "changed"), None)
     if changed is None:
         return
     rows = "\n".join(table(visits))
     fork = f"fork the run where '{changed.step}' begins: wf fork {run}@{changed.at} --workflow {file}"
-    raise UsageError(
+    raise StepsChanged(
         f"run {run} can't go on with {file}: '{changed.step}', which it has begun, is not the same there\n{rows}",
         fork if changed.at else f"nothing comes before that step: wf run {file}",
+        visits,
     )
 
 
@@ -177,7 +208,8 @@ class Walk:
         node: Node | None = body.nodes.get(step.node)
         if node is None or now is None:
             return [step.path]
-        if fingerprint(self._old.node(step), self._old.workflow_of(frame)) != fingerprint(node, now):
+        before = words_of(self._old.node(step), self._old.workflow_of(frame))
+        if decided(step, differences_of(before, words_of(node, now))):
             return [step.path]
         inner = [self.stale(inner) for inner in self._frames_of(step)]
         return [step.path] if None in inner else [path for found in inner if found is not None for path in found]

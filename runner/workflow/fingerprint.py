@@ -15,19 +15,49 @@ from runner.language.expression import Expression
 from runner.language.template import Template, ValueTemplate
 from runner.workflow.model import Agent, Node, Workflow
 
-ELSEWHERE = frozenset({"at", "file", "modules", "uses", "bodies", "traits"})
+ELSEWHERE = frozenset({"at", "file", "modules", "uses", "bodies", "traits", "target"})
 """The fields that tell where something stands, that are looked at on their own, or that only follow from the spec.
 
 A Python tool's `file` and `modules` are told by its `code`."""
 
 
+LATER = frozenset({"set", "reset", "next", "on_error", "on_crash"})
+"""The keys of a node that nothing has used while its step is open."""
+
+_KEYS = {"condition": "if"}
+"""What a field of a node is called in YAML, where that is another word."""
+
+
 def fingerprint(node: Node, workflow: Workflow) -> str:
     """The SHA-256 of a node's own words, and of the agents, models and tools of its workflow that it names."""
-    words = [_plain(node), _named(node, workflow)]
-    return hashlib.sha256(json.dumps(words, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(words_of(node, workflow), sort_keys=True).encode()).hexdigest()
 
 
-def _named(node: Node, workflow: Workflow) -> Json:
+def words_of(node: Node, workflow: Workflow) -> dict[str, Json]:
+    """What a node says, by its keys; under `agents`, `tools` and `models` what those say that it names."""
+    fields = (name for name in node.__struct_fields__ if name != "spec" and name not in ELSEWHERE)
+    words = {_KEYS.get(name, name): _plain(getattr(node, name)) for name in fields}
+    called = node.traits.called.workflow if node.traits.called is not None else ""
+    words["workflow"] = "self" if called == workflow.file else called
+    agents, tools, models = _named(node, workflow)
+    return {**words, **_spec(node), "agents": agents, "tools": tools, "models": models}
+
+
+def _spec(node: Node) -> dict[str, Json]:
+    """What belongs to the node's kind: by its parts where it has such, else under its verb."""
+    if not isinstance(node.spec, msgspec.Struct):
+        return {f"{node.verb}:": _plain(node.spec)}
+    parts = (name for name in node.spec.__struct_fields__ if name not in ELSEWHERE)
+    return {f"{node.verb}: {name}": _plain(getattr(node.spec, name)) for name in parts}
+
+
+def differences_of(old: dict[str, Json], new: dict[str, Json]) -> tuple[str, ...]:
+    """The keys that two nodes differ in; what they are called for people counts for nothing."""
+    names = [name for name in {**old, **new} if name != "title" and old.get(name) != new.get(name)]
+    return tuple(dict.fromkeys(name.rpartition(": ")[2].removesuffix(":") for name in names))
+
+
+def _named(node: Node, workflow: Workflow) -> tuple[Json, Json, Json]:
     held = list(_held(node.spec))
     agents = [one for one in held if isinstance(one, Agent)]
     names = [one for one in held if isinstance(one, str)]
@@ -36,7 +66,7 @@ def _named(node: Node, workflow: Workflow) -> Json:
     tools |= {name: workflow.tools[name] for agent in agents for name in agent.tools if name in workflow.tools}
     models = {name for agent in agents for name in (agent.model, *agent.fallback)} | set(names)
     used = {name: workflow.models[name] for name in models if name in workflow.models}
-    return _plain([agents, tools, used])
+    return _plain(agents), _plain(tools), _plain(used)
 
 
 def _held(part: Any) -> Iterator[str | Agent]:

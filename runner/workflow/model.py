@@ -109,12 +109,15 @@ class Traits(msgspec.Struct, frozen=True):
     """What a node does, as far as the checks of a workflow and its pictures have to know. Its kind tells it.
 
     `ends`: the workflow ends wherever the node is reached. `asks`: its step asks a person; `asks_within`: steps of its
-    own, below it, do. `agent` is the one that it asks, `models` are those that it names itself.
+    own, below it, do. `choices` and `form` are what can be answered, as far as the file says it: `choices` is None
+    where only a run knows them. `agent` is the one that it asks, `models` are those that it names itself.
     """
 
     ends: bool = False
     asks: bool = False
     asks_within: bool = False
+    choices: tuple[Json, ...] | None = ()
+    form: Mapping[str, Json] | None = None
     agent: str | Agent | None = None
     models: tuple[str, ...] = ()
     called: Called | None = None

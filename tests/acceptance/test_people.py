@@ -194,11 +194,13 @@ def test_an_answer_beforehand_may_be_for_one_item_of_a_list(tmp_path: Path) -> N
 
 
 def test_a_wrong_answer_beforehand_ends_with_2_and_the_run_waits_for_another(tmp_path: Path) -> None:
-    write(tmp_path, "flow.yaml", ASKING)
-    done = wf(tmp_path, "run", "flow.yaml", "--answer", "approve=maybe", "--json", "--run-id", "r", code=2)
-    assert (done.document["status"], done.document["waiting"][0]["step"]) == ("paused", "approve")
-    assert "'maybe' is no answer to 'approve'" in done.stderr
-    assert wf(tmp_path, "resume", "r", "--answer", "approve=yes").stdout == "answer: yes\n"
+    """Only a run knows choices that its inputs give."""
+    write(tmp_path, "flow.yaml", CHOOSING + 'outputs: {answer: "{{ nodes.ask.output }}"}\n')
+    choices = ("-i", 'choices=["yes", "no"]')
+    done = wf(tmp_path, "run", "flow.yaml", *choices, "--answer", "ask=maybe", "--json", "--run-id", "r", code=2)
+    assert (done.document["status"], done.document["waiting"][0]["step"]) == ("paused", "ask")
+    assert "'maybe' is no answer to 'ask'" in done.stderr
+    assert wf(tmp_path, "resume", "r", "--answer", "ask=yes").stdout == "answer: yes\n"
 
 
 def test_a_run_stays_while_something_goes_on_by_itself_and_no_longer(tmp_path: Path) -> None:

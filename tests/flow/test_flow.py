@@ -73,6 +73,7 @@ def ran(case: dict[str, Json], *, crash: bool) -> Simulation:
         order=order_of(case),
         cancel_after=case.get("cancel_after"),
         crash=crash,
+        slow=case.get("slow", {}),
     )
 
 

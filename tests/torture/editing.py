@@ -35,7 +35,7 @@ def random_edit(run: Simulated, at: int, random: Random) -> tuple[Given, Edit] |
     try:
         edited(
             RunForked(run.name, at, "", "", run.loaded.hash),
-            live.state,
+            live,
             workflow,
             given,
             openings(run.store, run.name, at),

@@ -107,7 +107,9 @@ class Simulated:
         workflow = self.loaded.workflow
         past = fork_of(self.store, parent, at)
         plain = RunForked(parent, at, workflow.name, workflow.version, self.loaded.hash)
-        forked, _ = edited(plain, past.state, workflow, self.edits, openings(self.store, parent, at))
+        forked, _ = edited(
+            plain, Live(parent, workflow, past.state), workflow, self.edits, openings(self.store, parent, at)
+        )
         self.live, self.projector = Live(self.name, workflow, past.state), past.projector
         self._take([forked])
 

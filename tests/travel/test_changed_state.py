@@ -176,7 +176,7 @@ def test_a_fork_tells_what_it_takes_over_adds_and_drops(paused: Path) -> None:
     assert told[:8] == [
         "  reuse      first",
         "  open       par",
-        "  changed    par/x/s",
+        "  changed    par/x/s (set)",
         "  open       par/y",
         "  runs again par/x/ask",
         "  open       par/y/inner",
@@ -195,7 +195,7 @@ def test_a_retry_under_a_mended_file_has_its_new_keys_too(tmp_path: Path) -> Non
     mended = failing.replace("exit 1}", 'exit 0, set: {n: "{{ state.n + 1 }}"}}')
     write(tmp_path, "flow.yaml", f"{mended}state: {{n: {{type: integer, default: 1}}}}\n")
     told = wf(tmp_path, "retry", "r", "--workflow", "flow.yaml").stderr
-    assert told.startswith("  reuse      a\n  runs again b\n  added      state.n: 1\n")
+    assert told.startswith("  reuse      a\n  runs again b (set, text)\n  added      state.n: 1\n")
     assert wf(tmp_path, "state", "last").stdout == "n: 2\n"
 
 
@@ -228,7 +228,7 @@ def test_what_runs_on_beside_its_step_can_not_begin_anew(tmp_path: Path) -> None
     write(tmp_path, "flow.yaml", STRAYS)
     wf(tmp_path, "run", "flow.yaml", "--run-id", "r", "--no-input", code=3)
     at = wf(tmp_path, "checkpoints", "r", "--json").document[-1]["seq"]
-    changed(tmp_path, "join: none", "join: none\n    title: Left", STRAYS)
+    changed(tmp_path, "join: none", "join: none\n    on_error: here", STRAYS)
     told = wf(tmp_path, "fork", f"r@{at}", "--workflow", "changed.yaml", code=2).stderr
     assert "what 'left' has left running is not the same in the new version" in told
     changed(tmp_path, "A?", "Another?", STRAYS)

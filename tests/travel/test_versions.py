@@ -77,7 +77,7 @@ def test_what_has_begun_may_not_change_and_the_fork_is_named(
     changed(paused, before, after)
     words = wf(paused, "resume", "r", "--workflow", "changed.yaml", code=2)
     assert f"'{first_changed}', which it has begun, is not the same there" in words
-    assert f"  changed    {first_changed}\n" in words
+    assert f"  changed    {first_changed} (" in words
     assert fork in words
     assert document(paused, "show", "r")["status"] == "paused"
 
@@ -136,3 +136,161 @@ def test_the_checkpoints_are_listed(paused: Path) -> None:
     assert lines[0].endswith("run running")
     assert "first" in lines[1]
     assert lines[-1].endswith("run paused")
+
+
+OPEN = """
+wf: 1
+name: open
+permissions: {commands: [sh]}
+state: {note: {type: string, default: none}}
+nodes:
+  first: {script: "echo first >> effects", next: ask}
+  ask:
+    human: {prompt: "Prune?", choices: ["yes", "no"], otherwise: "no"}
+    timeout: 24h
+    next: last
+  last: {script: "echo last >> effects"}
+  spare: {}
+start: first
+outputs: {answer: "{{ nodes.ask.output }}", note: "{{ state.note }}", spare: "{{ nodes.spare.status }}"}
+"""
+ROUTED = OPEN.replace("  spare: {}\n", "").replace(', spare: "{{ nodes.spare.status }}"', "")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "differs", "outputs"),
+    [
+        ("    next: last", "    title: Pruning\n    next: last", [], {"answer": "no", "note": "none"}),
+        ("    next: last", "    set: {note: '{{ output }}'}\n    next: last", ["set"], {"answer": "no", "note": "no"}),
+        ("    next: last", "    on_error: last\n    next: last", ["on_error"], {"answer": "no", "note": "none"}),
+        ("    next: last", "    on_crash: fail\n    next: last", ["on_crash"], {"answer": "no", "note": "none"}),
+        ("    next: last", "    next: [{when: output == 'no', to: exit}, {to: last}]", ["next"], None),
+        ('otherwise: "no"', 'otherwise: "yes"', ["otherwise"], {"answer": "no", "note": "none"}),
+    ],
+)
+def test_of_an_open_step_what_it_has_not_used_may_change(
+    tmp_path: Path, before: str, after: str, differs: list[str], outputs: dict[str, str] | None
+) -> None:
+    flow(tmp_path, ROUTED)
+    document(tmp_path, "run", "flow.yaml", "--run-id", "r", "--no-input", code=3)
+    flow(tmp_path, ROUTED.replace(before, after), "changed.yaml")
+    result = document(tmp_path, "resume", "r", "--workflow", "changed.yaml", "--answer", "ask=no")
+    visits = {visit["step"]: visit for visit in result["takeover"]["steps"]}
+    assert (visits["ask"]["verdict"], visits["ask"].get("differs", [])) == ("open", differs)
+    assert visits["first"]["verdict"] == "reuse"
+    assert result["outputs"] == (outputs or {"answer": "no", "note": "none"})
+    assert effects(tmp_path) == (["first", "last"] if outputs else ["first"])
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "step", "differs"),
+    [
+        ("Prune?", "Prune the roses?", "ask", ["prompt"]),
+        ('["yes", "no"]', '["yes", "no", "later"]', "ask", ["choices"]),
+        ("24h", "48h", "ask", ["timeout"]),
+        ("    timeout: 24h", "    if: 'true'\n    timeout: 24h", "ask", ["if"]),
+        ("first >> effects", "1st >> effects", "first", ["text"]),
+        ('effects", next: ask', 'effects", set: {note: x}, next: ask', "first", ["set"]),
+        ('effects", next: ask', 'effects", next: [{to: ask}]', "first", None),
+        ('effects", next: ask', 'effects", on_error: last, next: ask', "first", ["on_error"]),
+        ('effects", next: ask', 'effects", title: First, next: ask', "first", None),
+    ],
+)
+def test_what_is_decided_may_not_change_and_the_document_tells_what_differs(
+    tmp_path: Path, before: str, after: str, step: str, differs: list[str] | None
+) -> None:
+    flow(tmp_path, ROUTED)
+    document(tmp_path, "run", "flow.yaml", "--run-id", "r", "--no-input", code=3)
+    flow(tmp_path, ROUTED.replace(before, after), "changed.yaml")
+    if differs is None:
+        document(tmp_path, "resume", "r", "--workflow", "changed.yaml", "--no-input", code=3)
+        return
+    refused = document(tmp_path, "resume", "r", "--workflow", "changed.yaml", "--no-input", code=2)
+    visits = {visit["step"]: visit for visit in refused["takeover"]["steps"]}
+    assert (refused["status"], visits[step]["verdict"]) == ("invalid", "changed")
+    assert set(differs) <= set(visits[step]["differs"])
+    assert f"changed    {step} (" in refused["errors"][0]["message"]
+    assert document(tmp_path, "show", "r")["status"] == "paused"
+
+
+def test_a_fork_goes_on_with_an_open_step_whose_unused_keys_differ(tmp_path: Path) -> None:
+    flow(tmp_path, ROUTED)
+    document(tmp_path, "run", "flow.yaml", "--run-id", "r", "--no-input", code=3)
+    flow(
+        tmp_path,
+        ROUTED.replace("    next: last", "    next: [{when: output == 'no', to: exit}, {to: last}]"),
+        "changed.yaml",
+    )
+    result = document(tmp_path, "fork", "r", "--workflow", "changed.yaml", "--answer", "ask=yes")
+    assert [(visit["step"], visit["verdict"]) for visit in result["takeover"]["steps"]] == [
+        ("first", "reuse"),
+        ("ask", "open"),
+    ]
+    assert result["outputs"]["answer"] == "yes"
+
+
+def test_where_the_file_of_a_workflow_that_calls_itself_stands_makes_no_difference(tmp_path: Path) -> None:
+    text = (
+        "wf: 1\nname: down\ninputs: {n: {type: integer, default: 1}}\nnodes:\n"
+        '  again: {if: inputs.n > 0, workflow: self, with: {n: "{{ inputs.n - 1 }}"}, next: ask}\n'
+        '  ask: {human: {prompt: "Go?", choices: ["y"]}}\noutputs: {o: "{{ nodes.ask.output }}"}\n'
+    )
+    flow(tmp_path, text)
+    document(tmp_path, "run", "flow.yaml", "--run-id", "r", "--no-input", code=3)
+    (tmp_path / "moved").mkdir()
+    flow(tmp_path, text, "moved/other.yaml")
+    answers = ("--answer", "ask=y")
+    assert document(tmp_path, "resume", "r", "--workflow", "moved/other.yaml", *answers)["outputs"] == {"o": "y"}
+
+
+KEEPING = """
+wf: 1
+name: keeping
+state: {best: {SCHEMA, reducer: REDUCER}}
+nodes:
+  a: {set: {best: FIRST}, next: ask}
+  ask: {human: {prompt: "Go on?", choices: ["y"]}, next: b}
+  b: {set: {best: SECOND}}
+outputs: {best: "{{ state.best }}"}
+"""
+
+
+@pytest.mark.parametrize(
+    ("schema", "reducer", "first", "second"),
+    [
+        ("type: integer, default: 0", "add", 7, 2),
+        ("type: integer, default: 0", "max", 7, 2),
+        ("type: string, default: none", "last", "oak", "elm"),
+    ],
+)
+def test_a_value_that_first_would_lose_is_told_and_the_fork_keeps_it(
+    tmp_path: Path, schema: str, reducer: str, first: object, second: object
+) -> None:
+    text = KEEPING.replace("SCHEMA", schema).replace("FIRST", str(first)).replace("SECOND", str(second))
+    flow(tmp_path, text.replace("REDUCER", reducer))
+    document(tmp_path, "run", "flow.yaml", "--run-id", "r", "--no-input", code=3)
+    flow(tmp_path, text.replace("REDUCER", "first"), "changed.yaml")
+    refused = document(tmp_path, "resume", "r", "--workflow", "changed.yaml", "--answer", "ask=y", code=2)
+    assert (
+        f"by '{reducer}': the next write would replace it, though the key's reducer there is 'first'"
+        in refused["errors"][0]["message"]
+    )
+    assert "--set 'state.best=…'" in refused["errors"][0]["hint"]
+    kept = document(
+        tmp_path, "fork", "r", "--workflow", "changed.yaml", "--set", f"state.best={first}", "--answer", "ask=y"
+    )
+    assert kept["outputs"] == {"best": first}
+
+
+def test_a_key_that_nothing_has_written_may_get_the_reducer_first(tmp_path: Path) -> None:
+    text = (
+        KEEPING.replace("SCHEMA", "type: integer, default: 0")
+        .replace("a: {set: {best: FIRST}", "a: {")
+        .replace("SECOND", "2")
+    )
+    text = text.replace("a: {, next", "a: {next")
+    flow(tmp_path, text.replace("REDUCER", "add"))
+    document(tmp_path, "run", "flow.yaml", "--run-id", "r", "--no-input", code=3)
+    flow(tmp_path, text.replace("REDUCER", "first"), "changed.yaml")
+    result = document(tmp_path, "resume", "r", "--workflow", "changed.yaml", "--answer", "ask=y")
+    assert result["outputs"] == {"best": 2}

@@ -78,8 +78,19 @@ def wake(node: Node, view: View, woken: Woken) -> Woke:
     return Failed(Failure("human_timeout", "nobody answered in time"))
 
 
-def traits(_spec: HumanSpec) -> Traits:
-    return Traits(asks=True)
+def traits(spec: HumanSpec) -> Traits:
+    if spec.choices is None:
+        return Traits(asks=True, form=spec.schema)
+    choices = spec.choices.source
+    return Traits(asks=True, choices=tuple(choices) if spec.choices.literal and isinstance(choices, list) else None)
 
 
-KIND = Kind(verb="human", build=build, open=open_, wake=wake, traits=traits, shape=Shape(("([", "])")))
+KIND = Kind(
+    verb="human",
+    build=build,
+    open=open_,
+    wake=wake,
+    traits=traits,
+    used_last=frozenset({"otherwise"}),
+    shape=Shape(("([", "])")),
+)

@@ -8,6 +8,7 @@ from datetime import datetime
 import msgspec
 
 from runner.ground.errors import Failure
+from runner.ground.json_value import Json
 from runner.language.expression import Expression
 from runner.language.template import Template
 from runner.nodes.contract import Ask, Done, Failed, Kind, Opened, Shape, Stay, StepFailed, View, Woke, Woken
@@ -86,12 +87,22 @@ def _time(awaited: Awaited, view: View) -> float | None:
 def wake(node: Node, view: View, woken: Woken) -> Woke:
     if woken.by == "time":
         return _in_time(view)
-    spec: Spec = node.spec
     for key, name in view.signals.items():
-        match = spec[key].match
-        if name == woken.name and (match is None or view.holds(match, data=woken.value)):
+        if name == woken.name and not why_kept(node, view, key, woken.value):
             return Done({"by": key, "data": woken.value})
     return Stay()
+
+
+def why_kept(node: Node, view: View, key: str, data: Json) -> str:
+    """Why a signal with such data is not what is waited for under a key; empty where it is.
+
+    What others send can't fail a step: data that `match` can't be asked of do not match.
+    """
+    match = node.spec[key].match
+    try:
+        return "" if match is None or view.holds(match, data=data) else "match does not hold"
+    except StepFailed as error:
+        return f"match can't be asked of it: {error.message}"
 
 
 def _in_time(view: View) -> Woke:

@@ -284,6 +284,9 @@ class Store(Protocol):
     def moment(self) -> AbstractContextManager[None]:
         """What is read inside is of one moment, whatever others write meanwhile."""
 
+    def alone(self) -> AbstractContextManager[None]:
+        """Nobody else writes meanwhile: what is read and written inside is of one moment, all or nothing."""
+
     @property
     def file(self) -> str:
         """The path of the file that it keeps open; empty where it keeps none."""

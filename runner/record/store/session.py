@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from runner.ground.json_value import Json
+from runner.record.store.connection import immediately
 from runner.record.store.driver import sqlite3
 from runner.record.store.faults import FAULTS, explain, explained, gone
 from runner.record.store.payload import NOT_WHOLE, damaged
@@ -47,6 +48,12 @@ class Session:
     def transaction(self) -> Iterator[None]:
         """All or nothing. Its first statement is a write, so that it waits for its turn before it reads."""
         with explained(self.where), self._turns.mine(), self._database.atomic():
+            yield
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """As a transaction, but what is read inside is of the moment, too, in which its turn came."""
+        with explained(self.where), self._turns.mine(), immediately(self._database):
             yield
 
     @contextmanager

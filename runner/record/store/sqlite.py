@@ -349,6 +349,9 @@ class SqliteStore(Store):
     def moment(self) -> AbstractContextManager[None]:
         return self._session.moment()
 
+    def alone(self) -> AbstractContextManager[None]:
+        return self._session.alone()
+
     @property
     def file(self) -> str:
         return str(self._session.path or "")
@@ -391,7 +394,6 @@ class _NoStore(SqliteStore):
         self._path = path
 
     def create(self, commit: Commit, owner: Owner) -> int:
-        """Raises StoreError."""
         raise StoreError(f"run '{commit.run}' can't begin: the database was opened for reading")
 
     def _unknown(self, run: str) -> StoreError:

@@ -18,7 +18,7 @@ from runner.ground.clock import Clock
 from runner.ground.errors import UsageError
 from runner.ground.json_value import Json
 from runner.ground.plain import counted, one_line, plain
-from runner.record.answers import as_typed, parse_answer
+from runner.record.answers import as_typed, is_for_text, parse_answer
 from runner.record.events import Commit, Event, StepEnded, StepWaiting
 from runner.record.run_state import RunState
 from runner.seeing.subscribers.lines import Teller, dollars
@@ -163,7 +163,8 @@ class Asking:
             for number, choice in enumerate(asked.choices, 1):
                 self._screen.say(f"  {number}. {plain(as_typed(choice))}")
             if asked.schema is not None:
-                self._screen.say(f"  as JSON, fitting {plain(json.dumps(asked.schema, ensure_ascii=False))}", "dim")
+                how = "a text" if is_for_text(asked.schema) else "as JSON"
+                self._screen.say(f"  {how}, fitting {plain(json.dumps(asked.schema, ensure_ascii=False))}", "dim")
             while True:
                 typed = await self._read_line(f"{plain(asked.step)}> ")
                 try:

@@ -489,8 +489,12 @@ def test_waiting_takes_its_time() -> None:
 
 
 def test_a_composite_that_takes_too_long_is_cut_off() -> None:
-    text = "nodes: {p: {parallel: {a: {wait: {for: 1h}}, b: {command: [x]}}, timeout: 5s, on_error: z}, z: {}}"
-    assert ran(text) == ({}, ["p/b", "p/a:cancelled", "p:failed", "z"])
+    again = "b: {command: [x], retry: {max_attempts: 2, initial_interval: 8s, jitter: false}}"
+    text = f"nodes: {{p: {{parallel: {{a: {{wait: {{for: 1h}}}}, {again}}}, timeout: 5s, on_error: z}}, z: {{}}}}"
+    assert ran(text, reply=fail_at("p/b", type_="network")) == (
+        {},
+        ["p/a:cancelled", "p/b:cancelled", "p:failed", "z"],
+    )
 
 
 def test_a_retried_composite_starts_anew_under_addresses_of_its_own() -> None:

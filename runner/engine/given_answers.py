@@ -1,0 +1,124 @@
+"""Answers that are given before anybody asks: each has to name one node that asks a person, and to be an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+
+import msgspec
+
+from runner.ground.errors import UsageError, did_you_mean
+from runner.record.answers import names_step, node_of, parse_answer
+from runner.record.events import StepWaiting
+from runner.workflow.model import Body, Node, Workflow
+
+MOST = 10_000
+"""Places that are looked at: workflows that call others many times over have more than anybody can name."""
+
+_SHOWN = 4
+"""How many of the places that an answer names are told."""
+
+
+class Asking(msgspec.Struct, frozen=True):
+    """A place at which a person is asked: a node, by its path without visits and items."""
+
+    path: str
+    node: Node
+
+    def is_named_by(self, key: str) -> bool:
+        """Whether a key names it. Below a node that asks in steps of its own, what comes last is theirs."""
+        if self.node.traits.asks:
+            return names_step(_without_items(key), self.path)
+        owner, _, own = key.rpartition("/")
+        return bool(owner.strip("/") and own) and names_step(_without_items(owner), self.path)
+
+
+def _without_items(key: str) -> str:
+    """A key without the items, visits and attempts that it names: `each/ask` of `each[3]/ask#2`."""
+    slash = "/" if key.startswith("/") else ""
+    return slash + "/".join(node_of(part) for part in key.removeprefix("/").split("/"))
+
+
+def refuse_unfit_answers(root: Workflow, answers: Mapping[str, str]) -> None:
+    """Refuse an answer that names no node that asks, or several, or that can't be its answer. Raises UsageError."""
+    if not answers:
+        return
+    places = _Places(root)
+    found = list(islice(places.all(), MOST))
+    for key, answer in answers.items():
+        named = [place for place in found if place.is_named_by(key)]
+        if not named:
+            _refuse_unknown(key, found, leads_back=places.leads_back or len(found) == MOST)
+        elif len(named) > 1:
+            _refuse_several(key, named)
+        elif named[0].node.traits.asks:
+            _refuse_misfit(key, answer, named[0])
+
+
+def _refuse_unknown(key: str, places: list[Asking], *, leads_back: bool) -> None:
+    """A workflow that calls itself has endlessly many paths: there the node alone must be known."""
+    asking = sorted({node_of(place.path) for place in places})
+    if leads_back and node_of(key) in asking:
+        return
+    asks = f"these ask: {', '.join(asking)}" if asking else "nothing here asks a person"
+    raise UsageError(f"--answer {key}=…: '{key}' asks nobody{did_you_mean(node_of(key), asking)}", asks)
+
+
+def _refuse_several(key: str, named: list[Asking]) -> None:
+    several = ", ".join(place.path for place in named[:_SHOWN]) + (", …" if len(named) > _SHOWN else "")
+    number = "two" if len(named) == 2 else str(len(named))  # noqa: PLR2004 - as a word
+    whole = f"/{named[0].path}"
+    hint = f"name one by more of its path, or by all of it, which begins with a slash: --answer {whole}=…"
+    raise UsageError(f"--answer {key}=…: '{key}' names {number} nodes: {several}", hint)
+
+
+def _refuse_misfit(key: str, answer: str, place: Asking) -> None:
+    traits = place.node.traits
+    if traits.choices is None:
+        return  # only the run knows them
+    try:
+        parse_answer(StepWaiting(place.path, "person", choices=traits.choices, schema=_form(traits.form)), answer)
+    except UsageError as error:
+        raise UsageError(f"--answer {key}=…: {error.message}", error.hint) from None
+
+
+def _form(form: Mapping[str, object] | None) -> dict[str, object] | None:
+    return None if form is None else dict(form)
+
+
+class _Places:
+    """Where a workflow and those that it calls ask people. `leads_back`: one of them calls one that it is called by."""
+
+    def __init__(self, root: Workflow) -> None:
+        self._root = root
+        self.leads_back = False
+
+    def all(self) -> Iterator[Asking]:
+        """Every place, in the order of the files."""
+        return self._in_workflow(self._root, "", (self._root.file,))
+
+    def _in_workflow(self, workflow: Workflow, place: str, line: tuple[str, ...]) -> Iterator[Asking]:
+        for name, body in (("", workflow.body), ("rescue", workflow.rescue), ("finally", workflow.finally_)):
+            if body is not None:
+                yield from self._in_body(body, _below(place, name), line)
+
+    def _in_body(self, body: Body, place: str, line: tuple[str, ...]) -> Iterator[Asking]:
+        for node in body.nodes.values():
+            path = place if body.single and place else _below(place, node.id)
+            if node.traits.asks or node.traits.asks_within:
+                yield Asking(path, node)
+            items = node.traits.branching.items if node.traits.branching is not None else ""
+            for key, inner in node.bodies.items():
+                yield from self._in_body(inner, path if key == items else _below(path, key), line)
+            yield from self._called_by(node, path, line)
+
+    def _called_by(self, node: Node, path: str, line: tuple[str, ...]) -> Iterator[Asking]:
+        called = node.traits.called.workflow if node.traits.called is not None else ""
+        if called in line:
+            self.leads_back = True
+        elif called:
+            yield from self._in_workflow(self._root.library[called], path, (*line, called))
+
+
+def _below(place: str, name: str) -> str:
+    return "/".join(part for part in (place, name) if part)
