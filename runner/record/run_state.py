@@ -39,7 +39,10 @@ class Nodes(dict[str, Json]):
 
 
 class Child(msgspec.Struct):
-    """A child of a composite that has ended. `final` is the state it left, kept while a sibling may start from it."""
+    """A child of a composite that has ended. `final` is the state it left, kept while a sibling may start from it.
+
+    `handled`: it has failed, and `on_error` took that.
+    """
 
     status: str
     output: Json = None
@@ -47,6 +50,12 @@ class Child(msgspec.Struct):
     writes: dict[str, list[Write]] = {}
     final: State | None = None
     by: str = ""
+    handled: bool = False
+
+    @property
+    def counts(self) -> bool:
+        """Whether what it wrote is merged, and who needs it goes on."""
+        return self.status == "completed" or self.handled
 
 
 class Invocation(msgspec.Struct):

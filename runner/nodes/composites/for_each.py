@@ -98,7 +98,7 @@ def _next(spec: ForEachSpec, view: View, items: list[Json]) -> Spawn:
     begun = len(view.children) + len(view.open)
     room = 1 if spec.sequential else spec.joining.max_concurrency or len(items)
     stop = min(len(items), begun + room - len(view.open))
-    follows = _last_completed(view, begun) if spec.sequential else ""
+    follows = _last_that_counts(view, begun) if spec.sequential else ""
     branches = (
         Branch(str(index), DO, {spec.variable: items[index], "index": index}, follows=follows)
         for index in range(begun, stop)
@@ -106,12 +106,12 @@ def _next(spec: ForEachSpec, view: View, items: list[Json]) -> Spawn:
     return Spawn(tuple(branches))
 
 
-def _last_completed(view: View, begun: int) -> str:
-    """The last item that completed; only those that have ended since it was last looked for are looked at."""
-    last, seen = view.notes.get("last completed", ("", 0))
+def _last_that_counts(view: View, begun: int) -> str:
+    """The last item that completed, or whose failure was handled; only those that ended since then are looked at."""
+    last, seen = view.notes.get("last that counts", ("", 0))
     ended = map(str, range(begun - 1, seen - 1, -1))
-    last = next((key for key in ended if view.children[key].status == "completed"), last)
-    view.notes["last completed"] = last, begun
+    last = next((key for key in ended if view.children[key].counts), last)
+    view.notes["last that counts"] = last, begun
     return last
 
 

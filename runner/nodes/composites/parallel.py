@@ -177,7 +177,8 @@ def _may_begin(spec: ParallelSpec, view: View, name: str) -> bool:
 
 def _passing(spec: ParallelSpec, view: View, name: str) -> Passed | None:
     """Why a branch never opens; None when it may."""
-    if any(view.children[other].status not in ("completed", "skipped") for other in spec.needs[name]):
+    needed = [view.children[other] for other in spec.needs[name]]
+    if not all(child.counts or child.status == "skipped" for child in needed):
         return Passed(name, "omitted")
     if name not in spec.conditions:
         return None
