@@ -162,6 +162,13 @@ Left = Spawn | Stay
 """What may come of the end of a child that a step has left running: the step itself has its end already."""
 
 
+class Outputs(msgspec.Struct, frozen=True):
+    """The outputs of a workflow. One that can't be computed is null; `error` is that of the first such, located."""
+
+    values: dict[str, Json]
+    error: dict[str, Json] | None = None
+
+
 class AgentUse(msgspec.Struct, frozen=True):
     """An agent, by name or written in place, and what a node says itself: that wins over what the agent says."""
 
@@ -245,8 +252,11 @@ class View(Protocol):
     def value(self, value: ValueTemplate, **extra: Json) -> Json: ...
     def evaluate(self, expression: Expression, **extra: Json) -> Json: ...
     def holds(self, condition: Expression, **extra: Json) -> bool: ...
-    def outputs(self) -> dict[str, Json]:
-        """The outputs of the workflow that a `workflow` step executes."""
+    def outputs(self, *, all_due: bool) -> Outputs:
+        """The outputs of the workflow that a `workflow` step executes. `all_due`: one that can't be computed fails it.
+
+        What comes before that failure is then a row of its own, so that it can be gone on from.
+        """
         ...
 
     def branch_holds(self, condition: Expression, after: tuple[str, ...]) -> bool:

@@ -348,6 +348,7 @@ class Workflow(msgspec.Struct, frozen=True):
     rescue: Body | None = None
     finally_: Body | None = None
     outputs: Mapping[str, ValueTemplate] = msgspec.field(default_factory=dict)
+    output_lines: Mapping[str, int] = msgspec.field(default_factory=dict)
     bodies: Mapping[str, Body] = msgspec.field(default_factory=dict)
     library: Mapping[str, Workflow] = msgspec.field(default_factory=dict)
     uses: tuple[Use, ...] = ()
