@@ -234,6 +234,7 @@ def _begin(run: RunState, step: Step, attempt: int, *, again: bool) -> None:
     step.retry_at = None
     if not attempt:
         run.queued[step.path] = None
+        step.queued_at = run.at
         return
     run.queued.pop(step.path, None)
     if step.path not in run.running:

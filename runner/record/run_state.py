@@ -104,6 +104,7 @@ class Tally(msgspec.Struct, frozen=True):
 class Step(msgspec.Struct):
     """A step that has not ended. Times in epoch seconds; `counted` is what the run had counted as the step began.
 
+    `queued_at` is when its first attempt came to wait for room.
     `composite` and `branches` are as in `StepStarted`; `used` is what the model call's failed attempts have.
     """
 
@@ -119,6 +120,7 @@ class Step(msgspec.Struct):
     agent: str = ""
     cue: Cue | None = None
     waiting: StepWaiting | None = None
+    queued_at: float = 0.0
     retry_at: float | None = None
     retry_wait: float = 0.0
     due: float | None = None

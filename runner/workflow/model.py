@@ -74,13 +74,17 @@ class Branching(msgspec.Struct, frozen=True):
 
     `after` says for each branch, in the order in which branches are merged, which others it comes after. `items` is the
     key of the body that is run for every item, `sequential` whether one item comes after the other. `joined` is whether
-    what the branches write is merged.
+    what the branches write is merged. `total` is the number of branches, where it is known, `at_once` how many of them
+    may be open together; `all_run` is whether the node waits for all of them.
     """
 
     after: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     items: str = ""
     sequential: bool = False
     joined: bool = True
+    total: int | None = None
+    at_once: int | None = None
+    all_run: bool = True
 
 
 class Called(msgspec.Struct, frozen=True):

@@ -34,12 +34,13 @@ DO = "do"
 
 
 class ForEachSpec(msgspec.Struct, frozen=True):
-    """The list, the item's name, and how branches run and join."""
+    """The list, the item's name, and how branches run and join. `total` is the length of a literal list."""
 
     items: Expression | ValueTemplate | None
     variable: str
     sequential: bool
     joining: Joining
+    total: int | None
 
 
 def build(reader: NodeReader) -> ForEachSpec:
@@ -49,8 +50,9 @@ def build(reader: NodeReader) -> ForEachSpec:
     literal = isinstance(reader.get("for_each"), list)
     items = reader.value("for_each") if literal else reader.expression("for_each", role="for_each")
     reader.body(DO, "do", variables=(variable, "index"))
-    joining = build_joining(reader, len(reader.get("for_each")) if literal else None)
-    return ForEachSpec(items, variable, reader.get("sequential", default=False), joining)
+    total = len(reader.get("for_each")) if literal else None
+    joining = build_joining(reader, total)
+    return ForEachSpec(items, variable, reader.get("sequential", default=False), joining, total)
 
 
 def open_(node: Node, view: View) -> Opened:
@@ -117,7 +119,15 @@ def _last_that_counts(view: View, begun: int) -> str:
 
 def traits(spec: ForEachSpec) -> Traits:
     joined = spec.joining.join != "none"
-    return Traits(branching=Branching(items=DO, sequential=spec.sequential, joined=joined))
+    branching = Branching(
+        items=DO,
+        sequential=spec.sequential,
+        joined=joined,
+        total=spec.total,
+        at_once=spec.joining.max_concurrency,
+        all_run=spec.joining.all_run,
+    )
+    return Traits(branching=branching)
 
 
 KIND = Kind(

@@ -26,6 +26,11 @@ class Joining(msgspec.Struct, frozen=True):
     max_concurrency: int | None
 
     @property
+    def all_run(self) -> bool:
+        """Whether no branch that comes first makes others needless."""
+        return self.join in ("all", "none") and self.complete_when is None
+
+    @property
     def needed(self) -> int | None:
         """How many branches must complete; None when the join is not a count."""
         if isinstance(self.join, int):

@@ -190,7 +190,9 @@ def _passing(spec: ParallelSpec, view: View, name: str) -> Passed | None:
 
 def traits(spec: ParallelSpec) -> Traits:
     after = {name: spec.after[name] for name in spec.order}
-    return Traits(branching=Branching(after, joined=spec.joining.join != "none"))
+    joining = spec.joining
+    total, at_once = len(spec.needs), joining.max_concurrency
+    return Traits(branching=Branching(after, joined=joining.join != "none", total=total, at_once=at_once))
 
 
 def merged(node: Node, keys: Sequence[str]) -> list[str]:
