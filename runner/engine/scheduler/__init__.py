@@ -17,6 +17,7 @@ from runner.engine.scheduler.happenings import (
     CancelRequested,
     Happening,
     Signalled,
+    TakenUp,
     TimeReached,
     TimeSpent,
 )
@@ -103,10 +104,10 @@ def _fork(live: Live, forked: RunForked) -> None:
 
 
 def _ask_again(live: Live) -> None:
-    """Start what had no scripted reply: there may be one now."""
+    """Start what had no scripted reply, as the same attempt, which has used none up: there may be one now."""
     for step in [live.state.steps[path] for path in live.state.waiting]:
         if step.waiting is not None and step.waiting.kind == "mock":
-            live.emit(AttemptStarted(step.path, step.attempt + 1))
+            live.emit(AttemptStarted(step.path, step.attempt))
 
 
 def _attempt_ended(live: Live, happening: AttemptEnded) -> None:
@@ -210,8 +211,7 @@ def _cancel(live: Live, happening: CancelRequested) -> None:
     end_body(live, live.state.steps[ROOT], error, "cancel")
 
 
-def _resume(live: Live, resumed: RunResumed) -> None:
-    live.emit(resumed)
+def _take_up(live: Live, _happening: TakenUp) -> None:
     for path in tuple(live.state.running):
         settle_all(live)
         step = live.state.steps.get(path)
@@ -229,7 +229,7 @@ def _resume(live: Live, resumed: RunResumed) -> None:
 HAPPENS: dict[type, Callable[[Live, Any], None]] = {
     RunStarted: _begin,
     RunForked: _fork,
-    RunResumed: _resume,
+    RunResumed: Live.emit,
     RunPaused: Live.emit,
     AttemptEnded: _attempt_ended,
     Answered: _answered,
@@ -237,4 +237,5 @@ HAPPENS: dict[type, Callable[[Live, Any], None]] = {
     TimeReached: _time_reached,
     TimeSpent: _time_spent,
     CancelRequested: _cancel,
+    TakenUp: _take_up,
 }
