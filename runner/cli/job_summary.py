@@ -15,6 +15,7 @@ from runner.ground.errors import Problem
 from runner.ground.json_value import Json
 from runner.ground.plain import counted, one_line
 from runner.ground.plain_file import open_to_append
+from runner.record.address import OUTPUTS
 from runner.record.answers import as_typed
 from runner.record.events import Commit
 from runner.record.history import load_state
@@ -53,8 +54,11 @@ class JobSummary:
 
 
 def _failure(loaded: Loaded, error: Mapping[str, Json]) -> Problem:
-    found = find_node(loaded.workflow, str(error["step"]))
-    place = loaded.sources[loaded.workflow.file].place(found[1].at if found else (), key=True)
+    workflow, step = loaded.workflow, str(error["step"])
+    found = find_node(workflow, step)
+    outputs = {f"{OUTPUTS}.{name}": (OUTPUTS, name) for name in workflow.outputs}
+    at = found[1].at if found else outputs.get(step, ())
+    place = loaded.sources[workflow.file].place(at, key=True)
     return Problem(f"{error['type']}: {error['message']}", place)
 
 

@@ -128,9 +128,17 @@ def tell_result(result: RunResult, *, quiet: bool, outputs: bool = True) -> None
         _say_waiting(result)
 
 
+def where(error: Mapping[str, Json]) -> str:
+    """Where an error arose: its step; an entry of `outputs` with its line in the file."""
+    if not error["step"]:
+        return ""
+    details = error["details"]
+    line = f" ({details['file']}:{details['line']})" if details.keys() >= {"output", "file", "line"} else ""
+    return f" at {error['step']}{line}"
+
+
 def _say_error(error: Mapping[str, Json]) -> None:
-    where = f" at {error['step']}" if error["step"] else ""
-    say(f"error: {error['type']}{where}: {error['message']}")
+    say(f"error: {error['type']}{where(error)}: {error['message']}")
     for key in ("stderr", "traceback"):
         if text := error["details"].get(key):
             say("\n".join(f"  {line}" for line in str(text).rstrip().splitlines()[-12:]))

@@ -11,7 +11,7 @@ import click
 from msgspec.structs import replace
 
 from runner.cli.options import database_option
-from runner.cli.printing import command_for, document, resume_command
+from runner.cli.printing import command_for, document, resume_command, where
 from runner.cli.speaking import moment, natural, say, tell, tell_json
 from runner.cli.stored import find_run, reading, run_argument, was_left
 from runner.engine.inbox import kept_signals
@@ -130,7 +130,7 @@ def _footer(row: RunRow, result: RunResult) -> None:
     if result.tokens:
         tell(f"used      {result.tokens} tokens, {dollars(result.cost_usd)}")
     if result.error is not None:
-        tell(f"error     {result.error['type']}: {one_line(result.error['message'], 300)}")
+        tell(f"error     {result.error['type']}{where(result.error)}: {one_line(result.error['message'], 300)}")
     for name, value in result.outputs.items():
         tell(f"output    {name}: {_value(value)}")
 

@@ -101,16 +101,17 @@ class Engine:
         for decision in self._decide(happenings):
             if not decision.events:
                 continue
-            commit = self._recorder.commit_of(self._attempts.told(decision.events), state)
+            commits = self._recorder.commits_of(map(self._attempts.told, decision.rows), state)
             if _only_sets_and_routes(decision):
-                together.append(commit)
+                together += commits
                 continue
             if together:
                 self._record(together)
                 together = []
-            self._recorder.record([commit], state, decision.taken)
+            for commit in commits:
+                self._recorder.record([commit], state, decision.taken)
             self._carry_out(decision)
-            self._tell([commit])
+            self._tell(commits)
         if together:
             self._record(together)
         return state.status == "running"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext, suppress
 
 import msgspec
@@ -51,13 +51,17 @@ class Recorder:
         every = beat_seconds(self._owner)
         return Heartbeat(self._store, self._run, self._epoch, self._clock, every=every, last=lambda: self.last_beat)
 
-    def commit_of(self, events: tuple[AnyEvent, ...], state: RunState) -> Commit:
+    def commits_of(self, rows: Iterable[tuple[AnyEvent, ...]], state: RunState) -> list[Commit]:
         """What a decision made, ready to be recorded, as it is on paper; `state` has it folded in."""
-        past = self._past
-        written = events if past.on_paper is None else events_on_paper(events, past.on_paper)
-        commit = Commit(self._run, state.seq - len(events) + 1, written, state.at, self._epoch)
-        past.projector.add(commit, state)
-        return commit
+        past, made = self._past, [*rows]
+        first = state.seq - sum(map(len, made)) + 1
+        commits: list[Commit] = []
+        for events in made:
+            written = events if past.on_paper is None else events_on_paper(events, past.on_paper)
+            commits.append(Commit(self._run, first, written, state.at, self._epoch))
+            past.projector.add(commits[-1], state)
+            first += len(events)
+        return commits
 
     def record(self, commits: Sequence[Commit], state: RunState, taken: Sequence[int] = ()) -> None:
         """Write commits that follow each other, in one transaction. `taken` messages leave the store with a single one.

@@ -7,7 +7,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from runner.ground.errors import Failure, WorkflowError
+from runner.ground.errors import RETRYABLE, Failure, WorkflowError
 from runner.ground.json_value import Json
 from runner.language.expression import Expression
 from runner.language.template import Template, ValueTemplate
@@ -162,6 +162,13 @@ Left = Spawn | Stay
 """What may come of the end of a child that a step has left running: the step itself has its end already."""
 
 
+class Outputs(msgspec.Struct, frozen=True):
+    """The outputs of a workflow. One that can't be computed is null; `error` is that of the first such, located."""
+
+    values: dict[str, Json]
+    error: dict[str, Json] | None = None
+
+
 class AgentUse(msgspec.Struct, frozen=True):
     """An agent, by name or written in place, and what a node says itself: that wins over what the agent says."""
 
@@ -245,8 +252,11 @@ class View(Protocol):
     def value(self, value: ValueTemplate, **extra: Json) -> Json: ...
     def evaluate(self, expression: Expression, **extra: Json) -> Json: ...
     def holds(self, condition: Expression, **extra: Json) -> bool: ...
-    def outputs(self) -> dict[str, Json]:
-        """The outputs of the workflow that a `workflow` step executes."""
+    def outputs(self, *, all_due: bool) -> Outputs:
+        """The outputs of the workflow that a `workflow` step executes. `all_due`: one that can't be computed fails it.
+
+        What comes before that failure is then a row of its own, so that it can be gone on from.
+        """
         ...
 
     def branch_holds(self, condition: Expression, after: tuple[str, ...]) -> bool:
@@ -308,6 +318,7 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     `instant`: a step ends in the commit in which it starts. `timed_as_whole`: the node's `timeout` bounds the step, not
     an attempt. `retried_as_whole`: the node's `retry` begins the step anew; else it is for the step's calls.
     `used_last` are parts of the `spec` that nothing has used while a step is open.
+    `retried`: the errors after which a node is tried again whose own `retry` names none.
     `takes_defaults`: what stands under `defaults:` counts. `merge_order` takes the keys of branches in the order of
     the file, and gives them in the order in which what they write is merged.
     """
@@ -323,6 +334,7 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     instant: bool = False
     timed_as_whole: bool = False
     retried_as_whole: bool = True
+    retried: frozenset[str] = RETRYABLE | {"tool_failed"}
     takes_defaults: bool = False
     used_last: frozenset[str] = frozenset()
     shape: Shape = Shape()

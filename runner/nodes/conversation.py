@@ -190,6 +190,7 @@ def _parsed(text: str, schema: Mapping[str, Json]) -> tuple[Json, str]:
     except NotJson as error:
         return None, f"the reply is no JSON: {error}"
     compiled = compile_schema(schema)
+    value = compiled.received(value)
     errors = compiled.errors(value)
     if errors:
         return None, "; ".join(error.message for error in errors[:5])

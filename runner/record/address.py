@@ -12,6 +12,9 @@ from typing import NamedTuple
 ROOT = ""
 """The address of the run itself: a step whose frames are the workflow's bodies, as a called workflow's are."""
 
+OUTPUTS = "outputs"
+"""What an entry of a workflow's outputs stands under: its error is told at `outputs.KEY`."""
+
 _ATTEMPT = re.compile(r"~\d+")
 _VISIT = re.compile(r"#\d+")
 _OWN_VISIT = re.compile(r"#\d+$")

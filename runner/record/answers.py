@@ -55,6 +55,7 @@ def check_answer(asked: StepWaiting, value: Json) -> Json:
         return _choice(asked, value)
     if asked.schema is not None:
         compiled = compile_schema(asked.schema)
+        value = compiled.received(value)
         errors = compiled.errors(value)
         if errors:
             raise UsageError(f"that answer does not fit the form of '{asked.step}': {errors[0].message}")

@@ -182,13 +182,15 @@ class FrameOpened(Event, frozen=True, tag="frame_opened"):
 class FrameEnded(Event, frozen=True, tag="frame_ended"):
     """A body has ended. Its output is its last step's; `error` is that of the step that failed it.
 
-    `by` names what ended it out of turn: an `end` node's step, `cancel`, or `its timeout`.
+    `by` names what ended it out of turn: an `end` node's step, `cancel`, or `its timeout`. `handled`: its last step
+    failed and `on_error` took that, so that the branch is failed, and fails nothing.
     """
 
     frame: str
     status: EndStatus
     error: dict[str, Json] | None = None
     by: str = ""
+    handled: bool = False
 
 
 class BranchPassed(Event, frozen=True, tag="branch_passed"):

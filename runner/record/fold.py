@@ -47,6 +47,9 @@ from runner.record.run_state import Child, Frame, Invocation, Nodes, RunState, S
 IMPOSSIBLE = (LookupError, AssertionError, TypeError, AttributeError, ValueError, ReducerError, RecursionError)
 """What folding raises on events that do not follow from those before."""
 
+HANDLED = "handled"
+"""What a branch whose failure was handled counts as: it has ended, and has neither completed nor failed."""
+
 _MOST_LEFT = 100
 """Steps of which it is remembered what they left running."""
 
@@ -151,11 +154,13 @@ def _frame_ended(run: RunState, event: FrameEnded) -> None:
     if frame.key == "rescue" and owner.invocation is not None:
         owner.invocation.nodes = frame.nodes
     del owner.open[frame.key]
-    output = frame.output if event.status == "completed" else None
-    final = frame.state if frame.writes is not None and event.status == "completed" else None
-    if final is not None and frame.follows:
+    child = Child(event.status, None, event.error, frame.writes or {}, None, event.by, event.handled)
+    if child.counts:
+        child.output = frame.output
+        child.final = frame.state if frame.writes is not None else None
+    if child.final is not None and frame.follows:
         owner.children[frame.follows].final = None
-    _settle_child(run, owner, frame.key, Child(event.status, output, event.error, frame.writes or {}, final, event.by))
+    _settle_child(run, owner, frame.key, child)
 
 
 def _branch_passed(run: RunState, event: BranchPassed) -> None:
@@ -166,7 +171,8 @@ def _settle_child(run: RunState, owner: Step, key: str, child: Child) -> None:
     owner.children[key] = child
     if child.by == TIMED_OUT:
         run.hold(owner)
-    owner.tally[child.status] = owner.tally.get(child.status, 0) + 1
+    counted_as = HANDLED if child.handled else child.status
+    owner.tally[counted_as] = owner.tally.get(counted_as, 0) + 1
 
 
 def _step_started(run: RunState, event: StepStarted) -> None:
@@ -234,6 +240,7 @@ def _begin(run: RunState, step: Step, attempt: int, *, again: bool) -> None:
     if step.waiting is not None:
         _wait_no_more(run, step)
     if not attempt:
+        step.queued_at = run.at
         return
     mock = run.options.get("mock")
     if mock is not None and not again:

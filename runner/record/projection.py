@@ -179,7 +179,8 @@ class Projector:
         if event.again and before.attempt and before.attempt != event.attempt:
             self._end_attempt(event.step, before.attempt, moment, {"status": "interrupted"})
         self._open[event.step] = before._replace(attempt=event.attempt)
-        self._put("steps", event.step, {"step": event.step, "status": "running", "attempt": event.attempt})
+        row: Row = {"step": event.step, "status": "running", "attempt": event.attempt}
+        self._put("steps", event.step, row if before.attempt else {**row, "started_at": moment.at})
         self._start_attempt(event.step, event.attempt, moment)
 
     def attempt_failed(self, event: AttemptFailed, moment: _Moment) -> None:

@@ -40,7 +40,10 @@ class Nodes(dict[str, Json]):
 
 
 class Child(msgspec.Struct):
-    """A child of a composite that has ended. `final` is the state it left, kept while a sibling may start from it."""
+    """A child of a composite that has ended. `final` is the state it left, kept while a sibling may start from it.
+
+    `handled`: it has failed, and `on_error` took that.
+    """
 
     status: str
     output: Json = None
@@ -48,6 +51,12 @@ class Child(msgspec.Struct):
     writes: dict[str, list[Write]] = {}
     final: State | None = None
     by: str = ""
+    handled: bool = False
+
+    @property
+    def counts(self) -> bool:
+        """Whether what it wrote is merged, and who needs it goes on."""
+        return self.status == "completed" or self.handled
 
 
 class Invocation(msgspec.Struct):
@@ -96,6 +105,7 @@ class Tally(msgspec.Struct, frozen=True):
 class Step(msgspec.Struct):
     """A step that has not ended. Times in epoch seconds; `counted` is what the run had counted as the step began.
 
+    `queued_at` is when its first attempt came to wait for room.
     `composite` and `branches` are as in `StepStarted`; `used` is what the model call's failed attempts have.
     Of a composite that may not run for ever, `due` is when its time is up while something in it works: `working` counts
     what does. While nothing does, and while the run is paused, `due` is None, and `time_left` are the seconds that it
@@ -114,6 +124,7 @@ class Step(msgspec.Struct):
     agent: str = ""
     cue: Cue | None = None
     waiting: StepWaiting | None = None
+    queued_at: float = 0.0
     retry_at: float | None = None
     retry_wait: float = 0.0
     due: float | None = None

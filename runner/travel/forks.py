@@ -20,7 +20,7 @@ from runner.ground.json_value import Json
 from runner.nodes import KINDS
 from runner.record.address import ROOT, is_inside
 from runner.record.definitions import definition_of, folder_of
-from runner.record.events import FrameOpened, RunForked, StepEnded, Write
+from runner.record.events import Ending, Event, FrameOpened, RunForked, StepEnded, Write
 from runner.record.fold import apply
 from runner.record.history import fork_of, load_state
 from runner.record.run_state import RunState, Step
@@ -91,15 +91,27 @@ def _origin_of(error: Mapping[str, Json]) -> str:
 
 def _before_failure(store: Store, run: str, failed: str) -> int:
     """The checkpoint before the commit in which the step failed, or else in which the run ended."""
-    before = last = found = 0
+    before = last = 0
+    found: int | None = None
     for commit in store.commits(run):
         before, last = last, commit.last
-        ends = [event for event in commit.events if isinstance(event, StepEnded)]
-        if any(event.step == failed and event.status == "failed" for event in ends):
+        if found is None and any(_tells_of(event, failed) for event in commit.events):
             found = before
-    if not (found or before):
+    at = before if found is None else found
+    if not at:
         raise UsageError(f"run {run} failed at its very beginning", "nothing can be taken over: run the workflow again")
-    return found or before
+    return at
+
+
+def _tells_of(event: Event, failed: str) -> bool:
+    """Whether an event records the failure of a step; or, of an entry of `outputs`, what the workflow does then."""
+    match event:
+        case StepEnded(status="failed", error=dict() as error):
+            return failed in (event.step, _origin_of(error))
+        case FrameOpened(ending=Ending(error=dict() as error)):
+            return bool(error["step"] == failed)
+        case _:
+            return False
 
 
 async def fork(run: str, at: int, changes: Changes, around: Surroundings, retried: tuple[str, ...] = ()) -> RunResult:

@@ -195,7 +195,7 @@ def _without_effect(live: Live, former: Former) -> Iterator[str]:
 def _joined(live: Live, owner: Step, key: str, given: Mapping[str, list[Write]]) -> Json:
     """The value of a key if a composite's branches joined now; `given` replaces what some of them contributed."""
     open_ones = {branch.address: _contribution(branch, key) for branch in Nesting(live.state).branches(owner)}
-    written = {name: child.writes.get(key, []) for name, child in owner.children.items() if child.status == "completed"}
+    written = {name: child.writes.get(key, []) for name, child in owner.children.items() if child.counts}
     written |= {name: {**open_ones, **given}[path] for name, path in owner.open.items() if path in open_ones}
     order = live.kind(owner).merge_order(live.node(owner), in_order(owner.branches, written))
     logs = [written[name] for name in order if written[name]]
@@ -208,7 +208,7 @@ def _joined(live: Live, owner: Step, key: str, given: Mapping[str, list[Write]])
 
 def _of_ended_branches(step: Step, key: str) -> Iterator[str]:
     for name, child in step.children.items():
-        if child.status == "completed" and key in child.writes and child.writes[key][-1].how in REPLACING:
+        if child.counts and key in child.writes and child.writes[key][-1].how in REPLACING:
             left = in_brief(child.writes[key][-1].value)
             path = branch_of(step, name)
             yield f"branch '{path}' has ended and left {left} for state.{key}: that replaces the edit at the join"

@@ -51,6 +51,7 @@ def refuse_unknown_inputs(declared: Mapping[str, Input], given: Iterable[str]) -
 
 def _checked(entry: Input, value: Json) -> Json:
     compiled = compile_schema(entry.schema)
+    value = compiled.received(value)
     errors = compiled.errors(value)
     if errors:
         shown = "" if entry.secret else f": {errors[0].message}"

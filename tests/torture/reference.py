@@ -156,6 +156,7 @@ class Frame:
     state: State
     around: dict[str, int] = field(default_factory=dict)
     visits: dict[str, int] = field(default_factory=dict)
+    handled: str = ""
     statuses: dict[str, str] = field(default_factory=dict)
     outer: str | None = None
     before: State | None = None
@@ -173,10 +174,11 @@ class Frame:
 
 @dataclass
 class Branch:
-    """How a branch ended, and what it leaves."""
+    """How a branch ended, and what it leaves. `handled` is the error of its last step, which `on_error` took."""
 
     status: str
     error: str = ""
+    handled: str = ""
     over: str = ""
     log: Log = field(default_factory=list)
     final: State | None = None
@@ -226,19 +228,20 @@ class Reference:
             return Branch("failed", broken.type)
         except Over as over:
             error = "workflow_failed" if over.status == "failed" else ""
-            return Branch("completed", error, over.status, frame.state.log)
-        return Branch(status, log=frame.state.log, final=frame.state)
+            return Branch("completed", error, over=over.status, log=frame.state.log)
+        error = frame.handled if status == "failed" else ""
+        return Branch(status, handled=error, log=frame.state.log, final=frame.state)
 
     def body(self, frame: Frame, body: Node) -> str:
         """Go from node to node; the body's status. Raises Broken, Over."""
         if "steps" not in body:
-            return "skipped" if self.arrive(frame, body)[0] == "skipped" else "completed"
+            return self.arrive(frame, body)[0]
         ids = [step["id"] for step in body["steps"]]
-        place = 0
+        place, status = 0, "completed"
         while place < len(ids):
-            _, to = self.arrive(frame, body["steps"][place])
+            status, to = self.arrive(frame, body["steps"][place])
             place = ids.index(to) if to else place + 1
-        return "completed"
+        return "failed" if status == "failed" else "completed"
 
     def arrive(self, frame: Frame, node: Node) -> tuple[str, str]:
         """One visit to a node: its status, and where it leads, if not to the next. Raises Broken, Over."""
@@ -255,6 +258,7 @@ class Reference:
         except Broken as broken:
             frame.statuses[id_] = "failed"
             to = handled(node, broken, frame, visit)
+            frame.handled = broken.type
         finally:
             if "command" in node:
                 self.leaves[path] = frame.statuses[id_]
@@ -325,8 +329,10 @@ class Reference:
         if not met:
             assert total == 0, f"the join of {path} was never met"
             raise Broken("workflow_failed")
-        completed = [key for key in order_of_merging(node) if key in ended and ended[key].status == "completed"]
-        contributions = [contribution for key in completed for contribution in ended[key].log]
+        completed = [key for key in ended if ended[key].status == "completed"]
+        passed_over = [key for key in ended if ended[key].handled and "join" not in node]
+        merged = [key for key in order_of_merging(node) if key in {*completed, *passed_over}]
+        contributions = [contribution for key in merged for contribution in ended[key].log]
         return len(completed) if "parallel" in node else total, contributions
 
     def branch(self, frame: Frame, node: Node, prefix: str, key: str, ended: dict[str, Branch]) -> Branch:
@@ -334,12 +340,13 @@ class Reference:
         if "for_each" in node:
             path = f"{prefix}[{key}]"
             before = [ended[str(index)] for index in range(int(key))] if "sequential" in node else []
-            finals = [branch.final for branch in before if branch.status == "completed" and branch.final]
+            finals = [branch.final for branch in before if branch.final]
             state = self.start(frame, path, finals[-1] if finals else None).branch()
             around = {**frame.around, "item": node["for_each"][int(key)], "index": int(key)}
             return self.aside(Frame(path, state, around, outer=frame.path), node["do"])
         body, path = node["parallel"][key], f"{prefix}/{key}"
-        if any(ended[other].status not in {"completed", "skipped"} for other in body.get("needs", ())):
+        needs = [ended[other] for other in body.get("needs", ())]
+        if any(branch.status not in {"completed", "skipped"} and not branch.handled for branch in needs):
             return Branch("omitted")
         needed = needs_of(node["parallel"], key)
         seen = [change for other in order_of_merging(node) if other in needed for change in ended[other].log]
@@ -410,7 +417,7 @@ def is_met(node: Node, total: int, ended: dict[str, Branch]) -> bool:
     if "complete_when" in node and len(ended) >= int(node["complete_when"].rpartition(" ")[2]):
         return True
     completed = sum(branch.status == "completed" for branch in ended.values())
-    failed = sum(branch.status == "failed" for branch in ended.values())
+    failed = sum(branch.status == "failed" and not branch.handled for branch in ended.values())
     if "join" in node:
         needed = 1 if node["join"] == "any" else node["join"]
         impossible = completed + total - len(ended) < needed
@@ -420,7 +427,8 @@ def is_met(node: Node, total: int, ended: dict[str, Branch]) -> bool:
         impossible = failed > (total / 2 if tolerated == "50%" else tolerated)
         over = len(ended) == total
     if impossible:
-        raise Broken(next((branch.error for branch in reversed(ended.values()) if branch.error), "workflow_failed"))
+        errors = [branch.error or (branch.handled if "join" in node else "") for branch in ended.values()]
+        raise Broken(next(filter(None, reversed(errors)), "workflow_failed"))
     return bool(over)
 
 

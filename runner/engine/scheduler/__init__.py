@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -21,7 +22,7 @@ from runner.engine.scheduler.happenings import (
     TimeSpent,
 )
 from runner.engine.scheduler.live import Live
-from runner.engine.scheduler.settling import settle_all, take
+from runner.engine.scheduler.settling import settle_again, settle_all, take
 from runner.engine.scheduler.starting import call_of, pump
 from runner.engine.scheduler.view import StepView, time_limit
 from runner.ground.errors import Failure
@@ -56,16 +57,26 @@ __all__ = [
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """The events of one commit, folded in already; the steps whose attempts must stop; the signals that were taken."""
+    """The events of one commit, folded in already; the steps whose attempts must stop; the signals that were taken.
+
+    `row_ends` are the numbers of events after which a commit ends early: a run may be gone on with from there.
+    """
 
     events: tuple[AnyEvent, ...]
     stop: tuple[str, ...]
     taken: tuple[int, ...] = ()
+    row_ends: tuple[int, ...] = ()
+
+    @property
+    def rows(self) -> list[tuple[AnyEvent, ...]]:
+        """The events of each commit."""
+        bounds = [0, *self.row_ends, len(self.events)]
+        return [self.events[start:end] for start, end in pairwise(bounds) if start < end]
 
 
 def advance(live: Live, happenings: Iterable[Happening], at: float, *, draining: bool = False) -> Decision:
     """Take what happened, in order, at time `at` (epoch s); frames that are ready go on, unless with `draining`."""
-    live.events, live.stopped, live.moved, live.taken = [], [], set(), []
+    live.events, live.stopped, live.moved, live.taken, live.row_ends = [], [], set(), [], []
     times = live.state.times
     live.state.tick(at)
     for happening in happenings:
@@ -76,7 +87,7 @@ def advance(live: Live, happenings: Iterable[Happening], at: float, *, draining:
         pump(live)
     if not live.events:
         live.state.times = times
-    return Decision(tuple(live.events), tuple(live.stopped), tuple(live.taken))
+    return Decision(tuple(live.events), tuple(live.stopped), tuple(live.taken), tuple(live.row_ends))
 
 
 def _begin(live: Live, started: RunStarted) -> None:
@@ -89,6 +100,7 @@ def _fork(live: Live, forked: RunForked) -> None:
     for path in tuple(live.state.running):
         live.emit(AttemptStarted(path, live.state.steps[path].attempt + 1, again=path not in forked.anew))
     _ask_again(live)
+    settle_again(live)
 
 
 def _ask_again(live: Live) -> None:
@@ -211,6 +223,7 @@ def _take_up(live: Live, _happening: TakenUp) -> None:
         else:
             live.emit(AttemptStarted(path, step.attempt + 1, again=True))
     _ask_again(live)
+    settle_again(live)
 
 
 HAPPENS: dict[type, Callable[[Live, Any], None]] = {

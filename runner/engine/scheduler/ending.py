@@ -73,7 +73,7 @@ def fail(live: Live, at: Arrival, failed: Failed, *, final: bool = False) -> Non
     if taken is None:
         end_frame(live, at.frame, "failed", error)
     elif taken.to is None:
-        _end_body(live, at, "failed")
+        _end_handled(live, at, error)
 
 
 def _handler(live: Live, at: Arrival, output: Json, error: dict[str, Json]) -> Route | None:
@@ -153,10 +153,20 @@ def _end_body(live: Live, at: Arrival, status: EndStatus) -> None:
     end_frame(live, at.frame, "skipped" if skipped else "completed", None)
 
 
-def end_frame(live: Live, frame: Frame, status: EndStatus, error: dict[str, Json] | None, by: str = "") -> None:
+def _end_handled(live: Live, at: Arrival, error: dict[str, Json]) -> None:
+    """The last step of a body has failed, and that was handled: of a branch it is told."""
+    if live.state.steps[at.frame.owner].invocation is not None:
+        end_frame(live, at.frame, "completed", None)
+    else:
+        end_frame(live, at.frame, "failed", error, handled=True)
+
+
+def end_frame(
+    live: Live, frame: Frame, status: EndStatus, error: dict[str, Json] | None, by: str = "", *, handled: bool = False
+) -> None:
     """A body has ended: its composite settles."""
     owner = live.state.steps[frame.owner]
-    live.emit(FrameEnded(frame.path, status, error, by))
+    live.emit(FrameEnded(frame.path, status, error, by, handled))
     if owner.invocation is not None and frame.key != FINALLY and (status != "completed" or by or frame.key != BODY):
         cut_strays(live, owner)
     live.ended(owner, frame.key)

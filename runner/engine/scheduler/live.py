@@ -29,6 +29,7 @@ class Live:
         self.most = workflow.limits.max_concurrency
         self.state = state
         self.events: list[AnyEvent] = []
+        self.row_ends: list[int] = []
         self.stopped: list[str] = []
         self.moved: set[str] = set()
         self.taken: list[int] = []

@@ -65,7 +65,16 @@ def _settle(live: Live, step: Step, key: str) -> None:
         answer = kind.settle(node, view, ended)
     except StepFailed as error:
         answer = Failed(error.failure, error.output)
+    if view.ends_row and live.events:
+        live.row_ends.append(len(live.events))
     take(live, step, answer)
+
+
+def settle_again(live: Live) -> None:
+    """Let workflows settle whose body has ended, and of which nothing that follows is recorded yet."""
+    for step in tuple(live.state.steps.values()):
+        if step.invocation is not None and BODY in step.children and not step.open and not step.detached:
+            live.ended(step, BODY)
 
 
 def take(live: Live, step: Step, answer: Settled) -> None:
@@ -102,7 +111,7 @@ def _end_run(live: Live, answer: Done | Failed) -> None:
         live.emit(RunEnded("completed", answer.output))
         return
     error = answer.error or answer.failure.as_error(ROOT, 1)
-    live.emit(RunEnded("cancelled" if error["type"] == "cancelled" else "failed", {}, error))
+    live.emit(RunEnded("cancelled" if error["type"] == "cancelled" else "failed", answer.output or {}, error))
 
 
 def _settle_detached(live: Live, step: Step, answer: Left) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
 from typing import Any, assert_never
@@ -17,6 +17,7 @@ from runner.engine.scheduler.settling import settle_all, spawn, waiting_for
 from runner.engine.scheduler.view import Standpoint, StepView
 from runner.ground.errors import Failure
 from runner.ground.json_value import Json
+from runner.ground.plain import counted
 from runner.nodes import KINDS
 from runner.nodes.composites.workflow import BODY
 from runner.nodes.contract import (
@@ -37,6 +38,7 @@ from runner.record.events import AttemptStarted, StepStarted
 from runner.record.node_records import arrived
 from runner.record.run_state import Frame, Step
 from runner.workflow.model import Node
+from runner.workflow.step_counts import steps_of_items
 from runner.world.calls import AnyCall
 
 MOST_AT_ONCE = 512
@@ -54,7 +56,8 @@ def pump(live: Live) -> None:
     """
     state = live.state
     if state.retrying:
-        _start_due(live)
+        _open_due(live)
+    _start_waiting(live)
     settled: set[str] = set()
     room = MOST_AT_ONCE
     while going_on := tuple(islice((path for path in state.ready if path not in settled), room)):
@@ -63,8 +66,7 @@ def pump(live: Live) -> None:
             if path in state.ready:
                 _consider(live, state.frames[path], settled)
                 settle_all(live)
-    if state.queued:
-        _start_queued(live)
+    _start_waiting(live)
 
 
 def _consider(live: Live, frame: Frame, settled: set[str]) -> None:
@@ -77,26 +79,36 @@ def _consider(live: Live, frame: Frame, settled: set[str]) -> None:
     _start(live, frame, node)
 
 
-def _start_due(live: Live) -> None:
+def _open_due(live: Live) -> None:
+    """Begin composites anew whose time has come."""
     for path in tuple(live.state.retrying):
         step = live.state.steps[path]
-        if step.retry_at is None or step.retry_at > live.state.at:
-            continue
-        if step.composite:
+        if step.composite and _is_due(live, step):
             live.forget(path)
             _open(live, arrival_of(live, step), step)
             settle_all(live)
-        elif _has_room(live, step):
-            live.emit(AttemptStarted(path, step.attempt + 1))
 
 
-def _start_queued(live: Live) -> None:
+def _start_waiting(live: Live) -> None:
+    """Start attempts that wait for room, first ones and others, in the order in which they came to wait."""
     state = live.state
+    if not state.queued and not state.retrying:
+        return
+    due = [step for path in state.retrying if not (step := state.steps[path]).composite and _is_due(live, step)]
+    again = sorted(due, key=lambda step: step.retry_at or 0.0)
     while len(state.running) < live.most:
-        path = next((path for path in state.queued if _has_room(live, state.steps[path])), None)
-        if path is None:
+        first = next((state.steps[path] for path in state.queued if _has_room(live, state.steps[path])), None)
+        other = next((step for step in again if _has_room(live, step)), None)
+        if other is not None and (first is None or (other.retry_at or 0.0) < first.queued_at):
+            again.remove(other)
+            first = other
+        if first is None:
             return
-        live.emit(AttemptStarted(path, 1))
+        live.emit(AttemptStarted(first.path, first.attempt + 1))
+
+
+def _is_due(live: Live, step: Step) -> bool:
+    return step.retry_at is not None and step.retry_at <= live.state.at
 
 
 def _has_room(live: Live, place: Frame | Step) -> bool:
@@ -138,13 +150,19 @@ def _over_limits(live: Live, at: Arrival) -> bool:
 
 
 def _out_of_steps(live: Live, frame: Frame) -> Step | None:
-    """The workflow that may take no more steps. The `finally` of one that was cut off has limits of its own alone."""
-    for home in live.state.homes_of(frame):
+    """The workflow that may take no more steps."""
+    for home in _counted_homes(live, frame):
         if home.invocation is not None and home.invocation.steps >= live.callee(home).limits.max_steps:
             return home
-        if home.detached:
-            return None
     return None
+
+
+def _counted_homes(live: Live, frame: Frame) -> Iterator[Step]:
+    """The workflows whose steps count. The `finally` of one that was cut off has limits of its own alone."""
+    for home in live.state.homes_of(frame):
+        yield home
+        if home.detached:
+            return
 
 
 def _open(live: Live, at: Arrival, step: Step | None) -> None:
@@ -157,9 +175,30 @@ def _open(live: Live, at: Arrival, step: Step | None) -> None:
     except StepFailed as error:
         fail(live, at, Failed(error.failure, error.output), final=True)
         return
+    if (home := _too_small_for(live, at, opened, step)) is not None:
+        end_body(live, home[0], home[1].as_error(at.step, 1), "")
+        return
     if not isinstance(opened, _AT_ONCE):
         live.emit(_started(live, at, opened, due) if step is None else _started_anew(step, opened, due))
     _take_opened(live, at, opened)
+
+
+def _too_small_for(live: Live, at: Arrival, opened: Opened, step: Step | None) -> tuple[Step, Failure] | None:
+    """The workflow whose limit of steps does not hold a list that is about to be gone through, and why it fails."""
+    if not isinstance(opened, Spawn) or not isinstance(opened.branches, int):
+        return None
+    needed = steps_of_items(at.node, opened.branches)
+    for home in _counted_homes(live, at.frame) if needed else ():
+        taken = home.invocation.steps if home.invocation is not None else 0
+        least, allowed = taken + needed + (step is None), live.callee(home).limits.max_steps
+        if least > allowed:
+            words = f"'{at.node.id}' can't go through {opened.branches} items within max_steps {allowed}"
+            needs = f"after {counted(taken, 'step')} they need {needed} more at least"
+            hint = f"set limits: {{max_steps: {least}}} or more"
+            return home, Failure(
+                "step_limit", f"{words}; {needs}: {hint}", {"items": opened.branches, "max_steps": least}
+            )
+    return None
 
 
 def _deadline(live: Live, at: Arrival, view: StepView) -> float | None:

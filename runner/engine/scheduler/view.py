@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from os.path import relpath
 from typing import Any
 
 import msgspec
@@ -13,7 +15,8 @@ from runner.ground.errors import ErrorType, ExpressionError, Failure, SecretChan
 from runner.ground.json_value import Json
 from runner.language.expression import Expression
 from runner.language.template import Template, ValueTemplate
-from runner.nodes.contract import AgentUse, ResolvedAgent, StepFailed
+from runner.nodes.contract import AgentUse, Outputs, ResolvedAgent, StepFailed
+from runner.record.address import OUTPUTS, below, children_of
 from runner.record.events import Ending, Scope
 from runner.record.merging import contributions, merge
 from runner.record.node_records import nodes_around
@@ -154,6 +157,7 @@ class StepView:
         self._place = place
         self._step = step
         self.step = path
+        self.ends_row = False
 
     @classmethod
     def of(cls, live: Live, step: Step) -> StepView:
@@ -263,13 +267,31 @@ class StepView:
         nodes = nodes_around(self._step, after, self.frame.nodes) if self._step else self.frame.nodes
         return self.holds(condition, state=state, nodes=Sight(self.workflow, nodes, self.place))
 
-    def outputs(self) -> dict[str, Json]:
+    def outputs(self, *, all_due: bool) -> Outputs:
         assert self._step is not None, "only an open step has outputs"
         assert self._step.invocation is not None, "only a workflow has outputs"
         invocation = self._step.invocation
         at_end = Frame(self.step, self.step, "body", "body", self.step, invocation.state, invocation.nodes)
         names = scope(self._live, Standpoint(at_end, 1), {})
-        return {name: render(value, names) for name, value in self.callee.outputs.items()}
+        values: dict[str, Json] = {}
+        errors: list[dict[str, Json]] = []
+        for name, value in self.callee.outputs.items():
+            try:
+                values[name] = render(value, names)
+            except StepFailed as error:
+                values[name] = None
+                errors.append(self._located(name, error.failure))
+        self.ends_row = all_due and bool(errors)
+        return Outputs(values, errors[0] if errors else None)
+
+    def _located(self, output: str, failure: Failure) -> dict[str, Json]:
+        """The error of an entry of `outputs`, which tells where it stands."""
+        assert self._step is not None, "only an open step has outputs"
+        place = below(children_of(self._step.path, self._step.attempt), f"{OUTPUTS}.{output}")
+        callee = self.callee
+        file = relpath(callee.file, self._live.workflow.folder) if callee.folder else callee.file
+        where = {"output": output, "file": file, "line": callee.output_lines[output]}
+        return replace(failure, details={**failure.details, **where}).as_error(place, 1)
 
     def agent(self, use: AgentUse) -> ResolvedAgent:
         try:

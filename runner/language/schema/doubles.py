@@ -33,7 +33,7 @@ def with_doubles(schema: Linked, value: Json, is_valid: IsValid, spend: Callable
     if is_integer(value):
         return _double(value) if _is_double(schema) else value
     if isinstance(value, dict):
-        return {key: with_doubles(_of_key(schema, key), item, is_valid, spend) for key, item in value.items()}
+        return {key: with_doubles(schema_of_key(schema, key), item, is_valid, spend) for key, item in value.items()}
     if isinstance(value, list):
         prefix, rest = schema.get("prefixItems", []), schema.get("items", True)
         forms = chain(prefix, repeat(rest))
@@ -48,7 +48,7 @@ def _double(value: int) -> Json:
         return value
 
 
-def _of_key(schema: dict[str, Any], key: str) -> Linked:
+def schema_of_key(schema: dict[str, Any], key: str) -> Linked:
     """The schema of a key's value; all of them, where several patterns match."""
     found: list[Linked] = [schema["properties"][key]] if key in schema.get("properties", ()) else []
     found += [inner for pattern, inner in schema.get("patternProperties", ()) if pattern.found_in(key)]

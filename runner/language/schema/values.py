@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -13,8 +13,10 @@ from runner.ground.json_value import Json
 from runner.language.schema import shipped, words
 from runner.language.schema.checker import Checker, checker
 from runner.language.schema.doubles import speaks_of_doubles, with_doubles
+from runner.language.schema.evaluated import IsValid
 from runner.language.schema.fault import SchemaFault
 from runner.language.schema.linked import Link, Linked, Path, TooComplex, link
+from runner.language.schema.whole_numbers import speaks_of_whole_numbers, with_whole_numbers
 
 MOST_KEPT = 512
 DEEPEST = 8
@@ -52,6 +54,7 @@ class CompiledSchema(msgspec.Struct, frozen=True):
     _checker: Checker
     _frame: Checker
     _has_doubles: bool
+    _has_whole_numbers: bool
     _forms: dict[int, Checker] = msgspec.field(default_factory=dict)
 
     def fits(self, value: Json) -> bool:
@@ -71,14 +74,19 @@ class CompiledSchema(msgspec.Struct, frozen=True):
         """All that is wrong with the value, up to a bound; of a secret one, without showing it."""
         return [_as_error(fault, secret) for fault in self._checker.faults(value)]
 
+    def received(self, value: Json) -> Json:
+        """A value from outside, with each fraction without a rest under `type: integer` as a whole number."""
+        return self._turned(with_whole_numbers, value) if self._has_whole_numbers else value
+
     def normalise(self, value: Json) -> Json:
         """A value that fits, with each whole number under `type: number` as a double."""
-        if not self._has_doubles:
-            return value
+        return self._turned(with_doubles, value) if self._has_doubles else value
+
+    def _turned(self, turn: Callable[[Linked, Json, IsValid, Callable[[int], None]], Json], value: Json) -> Json:
         budget = self._link.budget
         budget.renew()
         try:
-            return with_doubles(self._link.schema, value, self._is_of_form, budget.spend)
+            return turn(self._link.schema, value, self._is_of_form, budget.spend)
         except (TooComplex, RecursionError):
             return value
 
@@ -136,7 +144,8 @@ def _compiled(schema: Json) -> CompiledSchema:
     ready = link(schema)
     if ready.problems:
         raise UnusableSchema(ready.problems)
-    return CompiledSchema(ready, checker(ready), _frame(ready), speaks_of_doubles(ready.schema))
+    whole = speaks_of_whole_numbers(ready.schema)
+    return CompiledSchema(ready, checker(ready), _frame(ready), speaks_of_doubles(ready.schema), whole)
 
 
 def _frame(ready: Link) -> Checker:

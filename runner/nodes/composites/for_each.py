@@ -34,12 +34,13 @@ DO = "do"
 
 
 class ForEachSpec(msgspec.Struct, frozen=True):
-    """The list, the item's name, and how branches run and join."""
+    """The list, the item's name, and how branches run and join. `total` is the length of a literal list."""
 
     items: Expression | ValueTemplate | None
     variable: str
     sequential: bool
     joining: Joining
+    total: int | None
 
 
 def build(reader: NodeReader) -> ForEachSpec:
@@ -49,8 +50,9 @@ def build(reader: NodeReader) -> ForEachSpec:
     literal = isinstance(reader.get("for_each"), list)
     items = reader.value("for_each") if literal else reader.expression("for_each", role="for_each")
     reader.body(DO, "do", variables=(variable, "index"))
-    joining = build_joining(reader, len(reader.get("for_each")) if literal else None)
-    return ForEachSpec(items, variable, reader.get("sequential", default=False), joining)
+    total = len(reader.get("for_each")) if literal else None
+    joining = build_joining(reader, total)
+    return ForEachSpec(items, variable, reader.get("sequential", default=False), joining, total)
 
 
 def open_(node: Node, view: View) -> Opened:
@@ -98,7 +100,7 @@ def _next(spec: ForEachSpec, view: View, items: list[Json]) -> Spawn:
     begun = len(view.children) + len(view.open)
     room = 1 if spec.sequential else spec.joining.max_concurrency or len(items)
     stop = min(len(items), begun + room - len(view.open))
-    follows = _last_completed(view, begun) if spec.sequential else ""
+    follows = _last_that_counts(view, begun) if spec.sequential else ""
     branches = (
         Branch(str(index), DO, {spec.variable: items[index], "index": index}, follows=follows)
         for index in range(begun, stop)
@@ -106,18 +108,26 @@ def _next(spec: ForEachSpec, view: View, items: list[Json]) -> Spawn:
     return Spawn(tuple(branches))
 
 
-def _last_completed(view: View, begun: int) -> str:
-    """The last item that completed; only those that have ended since it was last looked for are looked at."""
-    last, seen = view.notes.get("last completed", ("", 0))
+def _last_that_counts(view: View, begun: int) -> str:
+    """The last item that completed, or whose failure was handled; only those that ended since then are looked at."""
+    last, seen = view.notes.get("last that counts", ("", 0))
     ended = map(str, range(begun - 1, seen - 1, -1))
-    last = next((key for key in ended if view.children[key].status == "completed"), last)
-    view.notes["last completed"] = last, begun
+    last = next((key for key in ended if view.children[key].counts), last)
+    view.notes["last that counts"] = last, begun
     return last
 
 
 def traits(spec: ForEachSpec) -> Traits:
     joined = spec.joining.join != "none"
-    return Traits(branching=Branching(items=DO, sequential=spec.sequential, joined=joined))
+    branching = Branching(
+        items=DO,
+        sequential=spec.sequential,
+        joined=joined,
+        total=spec.total,
+        at_once=spec.joining.max_concurrency,
+        all_run=spec.joining.all_run,
+    )
+    return Traits(branching=branching)
 
 
 KIND = Kind(

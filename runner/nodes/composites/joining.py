@@ -26,6 +26,11 @@ class Joining(msgspec.Struct, frozen=True):
     max_concurrency: int | None
 
     @property
+    def all_run(self) -> bool:
+        """Whether no branch that comes first makes others needless."""
+        return self.join in ("all", "none") and self.complete_when is None
+
+    @property
     def needed(self) -> int | None:
         """How many branches must complete; None when the join is not a count."""
         if isinstance(self.join, int):
@@ -66,7 +71,7 @@ def joined(joining: Joining, view: View, total: int, ended: Ended | None) -> Lit
     if needed is not None:
         return _counted(view, total, needed)
     if view.tally.get("failed", 0) > joining.tolerated(total):
-        return _failure_of(view, "too many branches failed")
+        return _failure_of(view, "too many branches failed", handled=False)
     return "met" if over else "open"
 
 
@@ -77,26 +82,32 @@ def _counted(view: View, total: int, needed: int) -> Literal["met", "open"] | Fa
     possible = completed + total - sum(view.tally.values())
     if possible >= needed:
         return "open"
-    return _failure_of(view, f"{needed} of {total} branches were to complete; at most {possible} can")
+    return _failure_of(view, f"{needed} of {total} branches were to complete; at most {possible} can", handled=True)
 
 
-def _failure_of(view: View, words: str) -> Failed:
-    """The node's error is that of the branch that decided: the last that failed. Where none did, the words."""
-    errors = [child.error for child in view.children.values() if child.error is not None]
+def _failure_of(view: View, words: str, *, handled: bool) -> Failed:
+    """The node's error is that of the branch that decided: the last that failed. Where none did, the words.
+
+    `handled`: a failure that was handled may have decided too.
+    """
+    failed = (child for child in view.children.values() if handled or not child.handled)
+    errors = [child.error for child in failed if child.error is not None]
     if not errors:
         return Failed(Failure("workflow_failed", words))
     error = errors[-1]
     return Failed(Failure(error["type"], error["message"], error["details"]), error=error)
 
 
-def completed(joining: Joining, view: View) -> frozenset[str]:
-    """The branches that count: those that completed, of a join by number the first so many."""
-    found = (key for key, child in view.children.items() if child.status == "completed")
-    return frozenset(islice(found, joining.needed))
+def counting(joining: Joining, view: View) -> frozenset[str]:
+    """The branches that count: of a join by number the first so many that completed, else all but the unhandled."""
+    if joining.needed is None:
+        return frozenset(key for key, child in view.children.items() if child.counts)
+    completed = (key for key, child in view.children.items() if child.status == "completed")
+    return frozenset(islice(completed, joining.needed))
 
 
 def finished(joining: Joining, view: View, output: object, order: tuple[str, ...]) -> Done:
-    """The composite's end: the contributions of exactly the branches that completed, in `order`."""
-    ended = completed(joining, view)
+    """The composite's end: the contributions of exactly the branches that count, in `order`."""
+    ended = counting(joining, view)
     merge = tuple(key for key in order if key in ended)
     return Done(output, merge, leave=bool(view.open) and not joining.cancel_rest)

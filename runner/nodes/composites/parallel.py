@@ -177,7 +177,8 @@ def _may_begin(spec: ParallelSpec, view: View, name: str) -> bool:
 
 def _passing(spec: ParallelSpec, view: View, name: str) -> Passed | None:
     """Why a branch never opens; None when it may."""
-    if any(view.children[other].status not in ("completed", "skipped") for other in spec.needs[name]):
+    needed = [view.children[other] for other in spec.needs[name]]
+    if not all(child.counts or child.status == "skipped" for child in needed):
         return Passed(name, "omitted")
     if name not in spec.conditions:
         return None
@@ -189,7 +190,9 @@ def _passing(spec: ParallelSpec, view: View, name: str) -> Passed | None:
 
 def traits(spec: ParallelSpec) -> Traits:
     after = {name: spec.after[name] for name in spec.order}
-    return Traits(branching=Branching(after, joined=spec.joining.join != "none"))
+    joining = spec.joining
+    total, at_once = len(spec.needs), joining.max_concurrency
+    return Traits(branching=Branching(after, joined=joining.join != "none", total=total, at_once=at_once))
 
 
 def merged(node: Node, keys: Sequence[str]) -> list[str]:

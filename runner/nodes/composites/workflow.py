@@ -22,7 +22,6 @@ from runner.nodes.contract import (
     Shape,
     Spawn,
     Stay,
-    StepFailed,
     View,
 )
 from runner.record.address import ROOT
@@ -63,7 +62,7 @@ def settle(_node: Node, view: View, _ended: Ended) -> Settled:
     ending = view.ending or _ending(view)
     if view.callee.finally_ is not None and FINALLY not in view.children:
         return Spawn((_finally(ending),))
-    return Done(ending.outputs) if ending.error is None else _failed(view, ending.error)
+    return Done(ending.outputs) if ending.error is None else _failed(view, ending.outputs, ending.error)
 
 
 def detached(_node: Node, view: View, _ended: Ended) -> Left:
@@ -91,23 +90,27 @@ def _ending(view: View) -> Ending:
     body = view.children[BODY]
     rescue = view.children.get(RESCUE)
     last = rescue if rescue is not None and rescue.by else body
-    if last.status != "completed":
-        return Ending(error=last.error)
-    try:
-        return Ending(view.outputs())
-    except StepFailed as error:
-        return Ending(error=error.failure.as_error(view.step, 1))
+    completed = last.status == "completed"
+    outputs = view.outputs(all_due=completed)
+    return Ending(outputs.values, outputs.error if completed else last.error)
 
 
-def _failed(view: View, error: dict[str, Json]) -> Failed:
-    """The run's own error, and the step's when its time was up, stand as they are; a caller sees `workflow_failed`."""
-    if view.step == ROOT or any(child.by == TIMED_OUT for child in view.children.values()):
-        return Failed(Failure(error["type"], error["message"], error["details"]), error=error)
+def _failed(view: View, outputs: dict[str, Json], error: dict[str, Json]) -> Failed:
+    """The run's own error, and the step's when its time was up, stand as they are; a caller sees `workflow_failed`.
+
+    The outputs are the run's own; a caller sees them in the error's details.
+    """
+    if view.step == ROOT:
+        return Failed(Failure(error["type"], error["message"], error["details"]), outputs, error)
+    given = {"outputs": outputs} if outputs else {}
+    if any(child.by == TIMED_OUT for child in view.children.values()):
+        details = {**error["details"], **given}
+        return Failed(Failure(error["type"], error["message"], details), error={**error, "details": details})
     cause = error
     while cause["type"] == "workflow_failed" and "error" in cause["details"]:
         cause = cause["details"]["error"]
     words = f"workflow '{view.callee.name}' failed at '{cause['step']}': {cause['message']}"
-    return Failed(Failure("workflow_failed", words, {"error": error}))
+    return Failed(Failure("workflow_failed", words, {"error": error, **given}))
 
 
 def traits(spec: WorkflowSpec) -> Traits:

@@ -50,6 +50,7 @@ def _checked(tool: Tool, arguments: Mapping[str, Json]) -> dict[str, Json]:
     schema = compile_schema(tool.inputs)
     declared: Mapping[str, Mapping[str, Json]] = {} if tool.function else tool.inputs["properties"]
     given = {name: entry["default"] for name, entry in declared.items() if "default" in entry} | dict(arguments)
+    given = schema.received(given)
     errors = schema.errors(given)
     if errors:
         raise StepFailed(Failure("input_invalid", f"tool '{tool.name}' can't take that: {errors[0].message}"))

@@ -11,6 +11,7 @@ from runner.record.events import (
     ASK,
     CALL,
     AttemptFailed,
+    AttemptStarted,
     Commit,
     Event,
     RunResumed,
@@ -65,7 +66,7 @@ class Teller:
         """What a commit says to a person, each with its event's position; what only a machine needs is left out."""
         told = []
         for position, event in enumerate(commit.events):
-            if isinstance(event, StepStarted):
+            if isinstance(event, StepStarted) or (isinstance(event, AttemptStarted) and event.attempt == 1):
                 self.began[event.step] = commit.at
             if words := self._words(event, commit):
                 told.append((position, words))

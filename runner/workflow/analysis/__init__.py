@@ -9,6 +9,7 @@ from runner.workflow.analysis.calls import check_calls
 from runner.workflow.analysis.constants import check_constants
 from runner.workflow.analysis.findings import Findings
 from runner.workflow.analysis.flow import check_flow
+from runner.workflow.analysis.limits import check_limits
 from runner.workflow.analysis.names import check_names
 from runner.workflow.analysis.programs import check_programs
 from runner.workflow.analysis.races import check_races
@@ -30,6 +31,7 @@ def analyse(loaded: Loaded) -> list[Problem]:
             check_calls(of_one)
             check_flow(of_one)
             check_races(of_one)
+            check_limits(of_one)
         check_programs(loaded.workflow, findings)
         check_secrets(findings)
     return problems

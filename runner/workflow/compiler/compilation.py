@@ -103,6 +103,7 @@ class FileReader:
             rescue=self._side_body("rescue"),
             finally_=self._side_body("finally"),
             outputs={name: outputs.value(name, role="outputs") for name in outputs.content},
+            output_lines={name: file.source.place(("outputs", name), key=True).line for name in outputs.content},
             bodies=self._bodies.found,
             library=self._compilation.library,
             uses=tuple(self._uses),

@@ -105,7 +105,7 @@ def test_a_retry_tries_again_with_growing_pauses() -> None:
     assert (run.outcome, run.now) == ({}, 1000.0 + 1 + 3 + 5)
 
 
-@pytest.mark.parametrize(("type_", "attempts"), [("network", 3), ("tool_failed", 1)])
+@pytest.mark.parametrize(("type_", "attempts"), [("network", 3), ("output_invalid", 1)])
 def test_only_the_errors_that_the_policy_names_are_retried(type_: str, attempts: int) -> None:
     run = simulate("nodes: {a: {command: [x], retry: {max_attempts: 3}}}", reply=fail_at("a", type_=type_))
     assert (run.outcome, len(started(run))) == (type_, attempts)
@@ -554,3 +554,23 @@ def test_what_failed_attempts_used_is_counted_too() -> None:
 
     run = simulate(text, reply=reply)
     assert (run.outcome, run.state.tokens, run.state.cost_usd, run.twin.cost_usd) == ("network", 14, 0.5, 0.5)
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_attempts_that_wait_for_room_start_in_the_order_of_the_list(last: bool) -> None:
+    text = f"""
+    limits: {{max_concurrency: 3}}
+    nodes: {{p: {{for_each: {list(range(20))}, max_concurrency: 10, do: {{command: [x]}}}}}}
+    """
+    run = simulate(text, order=lambda waiting: waiting[-1 if last else 0])
+    assert started(run) == [f"p[{item}]" for item in range(20)]
+
+
+def test_a_retry_waits_behind_what_came_to_wait_before_it_was_due() -> None:
+    text = """
+    limits: {max_concurrency: 1}
+    nodes:
+      p: {for_each: [0, 1, 2, 3], max_concurrency: 2, do: {command: [x], retry: {initial_interval: 0s}}}
+    """
+    run = simulate(text, reply=fail_at("p[0]", times=1))
+    assert started(run) == ["p[0]", "p[1]", "p[0]", "p[2]", "p[3]"]

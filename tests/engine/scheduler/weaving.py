@@ -138,7 +138,7 @@ class Weaver:
     def for_each(self, depth: int) -> dict[str, Json]:
         items = self.random.choice(([1, 2], [1, 2, 3], []))
         sequential = {"sequential": True} if self.chance(0.3) else {}
-        return {"for_each": items, "do": self.either(depth - 1), **sequential, **self.joining(len(items))}
+        return {"for_each": json.dumps(items), "do": self.either(depth - 1), **sequential, **self.joining(len(items))}
 
 
 def woven(seed: int, **keys: Json) -> Loaded:

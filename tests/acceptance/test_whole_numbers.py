@@ -1,0 +1,49 @@
+"""A whole number that comes from outside as 3.0 under `integer` is 3, in replies, inputs, answers and arguments."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.acceptance.command_line import wf
+
+FLOW = """
+wf: 1
+name: herd
+permissions: {commands: [printf]}
+inputs: {cows: {type: integer}}
+models: {m: openai/gpt-4o-mini}
+tools:
+  say: {command: [printf, "%s", "{{ inputs.n }}"], inputs: {n: {type: integer}}}
+agents:
+  counter:
+    model: m
+    output_schema:
+      type: object
+      properties: {farms: {type: array, items: {type: object, properties: {hens: {type: integer}}}}}
+nodes:
+  count: {agent: counter, prompt: How many?, next: ask}
+  ask: {human: {prompt: And goats?, schema: {type: object, properties: {goats: {type: integer}}}}, next: say}
+  say: {tool: say, with: {n: "{{ nodes.count.output.farms[0].hens }}"}}
+outputs:
+  hens: "{{ nodes.count.output.farms[0].hens }}"
+  goats: "{{ nodes.ask.output.goats }}"
+  cows: "{{ inputs.cows }}"
+  said: "{{ nodes.say.output.text }}"
+"""
+
+
+def test_whole_numbers_from_outside_are_whole(tmp_path: Path) -> None:
+    (tmp_path / "flow.yaml").write_text(FLOW, encoding="utf-8")
+    mock = {"count": ['{"farms": [{"hens": 12.0}]}']}
+    (tmp_path / "mock.yaml").write_text(json.dumps(mock), encoding="utf-8")
+    options = ("--mock", "mock.yaml", "--answer", 'ask={"goats": 3.0}', "-i", "cows=2.0", "--json")
+    found = wf(tmp_path, "run", "flow.yaml", *options).document["outputs"]
+    assert json.dumps(found) == '{"hens": 12, "goats": 3, "cows": 2, "said": "12"}'
+
+
+def test_a_whole_number_that_the_workflow_itself_makes_stays_as_it_is(tmp_path: Path) -> None:
+    text = "wf: 1\nname: half\nstate: {n: {type: integer, default: 0}}\nnodes: {a: {set: {n: '{{ 6 / 2 }}'}}}\n"
+    (tmp_path / "flow.yaml").write_text(text, encoding="utf-8")
+    error = wf(tmp_path, "run", "flow.yaml", "--json", code=1).document["error"]
+    assert error["type"] == "state_invalid"
