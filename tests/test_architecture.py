@@ -434,7 +434,10 @@ OTHER_MEANINGS: dict[str, tuple[str, set[str]]] = {
             "world/providers/wire",
         },
     ),
-    "workflow": ("a field of a document and of a run's row", {"cli/printing", "record/soundness"}),
+    "workflow": (
+        "a field of a document, of a run's row, of what a node says",
+        {"cli/printing", "record/soundness", "workflow/fingerprint"},
+    ),
     "write": (
         "a permission, a kind of access, the tag of a call",
         {

@@ -181,7 +181,7 @@ def test_a_pause_that_was_sent_comes_between_two_commits(tmp_path: Path, store: 
 
 
 def test_what_others_ask_for_is_looked_at_between_commits_that_begin_steps(tmp_path: Path, store: Watched) -> None:
-    items = f"{{for_each: {list(range(1000))}, do: {{human: {{prompt: Well?}}}}, next: last}}"
+    items = f"{{for_each: {list(range(900))}, do: {{human: {{prompt: Well?}}}}, next: last}}"
     result = run(tmp_path, items, store, pause_at=50)
     assert (result.status, result.reason) == ("paused", "asked")
     begun = [event for row in store.commits("r") for event in row.events if isinstance(event, StepWaiting)]
