@@ -22,7 +22,7 @@ FLOORS = {
         "language": "reference secret_text pattern expression template source schema",
         "workflow": """model signature fingerprint inputs programs python_files loader_variables compiler
             permission_hints analysis""",
-        "record": """events event_schema address cues reducers run_state open_states edits node_records
+        "record": """usage events event_schema address cues reducers run_state open_states edits node_records
             rewriting rewinding answers merging frames fold store projection snapshot history retention
             definitions soundness""",
         "world": "processes calls program_exits secrets providers tools",

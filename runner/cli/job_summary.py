@@ -21,7 +21,7 @@ from runner.record.history import load_state
 from runner.record.run_state import RunState
 from runner.record.store.contract import Store
 from runner.seeing.diagram import find_node
-from runner.seeing.subscribers.lines import dollars
+from runner.seeing.subscribers.lines import spent
 from runner.workflow.model import Loaded
 
 LONGEST_VALUE = 300
@@ -59,11 +59,11 @@ def _failure(loaded: Loaded, error: Mapping[str, Json]) -> Problem:
 
 
 def _summary(result: RunResult, picture: str) -> str:
-    used = f", {result.tokens} tokens, {dollars(result.cost_usd)}" if result.tokens else ""
+    used = spent(result.known_tokens, result.cost_usd, result.tokens is not None)
     lines = [
         f"### {_literal(result.workflow)}: {result.status}",
         "",
-        f"Run {result.run}: {counted(result.steps, 'step')}{used}.",
+        f"Run {result.run}: {counted(result.steps, 'step')}{f', {used}' if used else ''}.",
     ]
     if result.error is not None:
         lines += ["", f"{result.error['type']}: {_literal(result.error['message'])}"]

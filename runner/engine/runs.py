@@ -63,7 +63,7 @@ class RunResult(msgspec.Struct, frozen=True):
     error: Mapping[str, Json] | None
     waiting: tuple[StepWaiting, ...]
     cost_usd: float | None
-    tokens: int
+    tokens: int | None
     steps: int
     refused: str = ""
     """Why an answer that was given beforehand was refused; the run waits for another."""
@@ -71,6 +71,8 @@ class RunResult(msgspec.Struct, frozen=True):
     """The secret inputs that whoever goes on with it has to give: no variable of the environment does."""
     variables: tuple[str, ...] = ()
     """The variables of the environment that gave the others, and that have to be set then."""
+    known_tokens: int = 0
+    """Those that are known, where `tokens` are not."""
     takeover: Takeover | None = None
     """What was taken over of its past, where that was changed."""
 
@@ -381,6 +383,7 @@ def result_of(run: str, state: RunState) -> RunResult:
         state.error,
         waiting,
         cost,
-        state.tokens,
+        None if state.uncounted else state.tokens,
         state.total_steps,
+        known_tokens=state.tokens,
     )

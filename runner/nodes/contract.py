@@ -11,8 +11,14 @@ from runner.ground.errors import Failure, WorkflowError
 from runner.ground.json_value import Json
 from runner.language.expression import Expression
 from runner.language.template import Template, ValueTemplate
-from runner.record.events import Branches, Ending, LeftRunning, Scope, Usage
+from runner.record.events import (
+    Branches,
+    Ending,
+    LeftRunning,
+    Scope,
+)
 from runner.record.run_state import Child
+from runner.record.usage import Usage
 from runner.workflow.compiler.reader import NodeReader
 from runner.workflow.model import Agent, Duration, Model, Node, Tool, Traits, Workflow
 from runner.world.calls import AnyCall

@@ -18,6 +18,9 @@ JsonPath = tuple[str | int, ...]
 
 Seconds = float
 
+CALL_TIMEOUT: Seconds = 120.0
+IDLE_TIMEOUT: Seconds = 60.0
+
 UNKNOWN = "unknown"
 """The verb of what stands for a node that can't be read."""
 
@@ -210,11 +213,16 @@ class StateKey(msgspec.Struct, frozen=True):
 
 
 class Model(msgspec.Struct, frozen=True):
-    """A provider's model and how it is asked."""
+    """A provider's model and how it is asked.
+
+    One call of it may take `timeout`, and pass `idle_timeout` without a byte of an answer.
+    """
 
     name: str
     temperature: float | None = None
     max_reply_tokens: int = 4096
+    timeout: Seconds = CALL_TIMEOUT
+    idle_timeout: Seconds = IDLE_TIMEOUT
 
 
 class Agent(msgspec.Struct, frozen=True):

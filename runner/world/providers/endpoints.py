@@ -143,6 +143,7 @@ def _is_address(base: str) -> bool:
         return False
 
 
-def near_provider(model: str) -> str:
-    """`; did you mean 'openai'?` for a provider's name that litellm does not know."""
-    return did_you_mean(model.partition("/")[0], list(KNOWN))
+def unknown_provider(model: str) -> str:
+    """What is said of a model whose provider litellm does not know."""
+    provider = model.partition("/")[0]
+    return f"there is no provider '{provider}' (of model '{model}'){did_you_mean(provider, list(KNOWN))}"

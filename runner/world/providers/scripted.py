@@ -16,7 +16,7 @@ from runner.language.schema.checker import Checker, checker
 from runner.language.schema.fault import SchemaFault
 from runner.language.schema.linked import link
 from runner.language.source import Source, in_file_order, read
-from runner.record.events import Usage
+from runner.record.usage import Usage
 from runner.world.calls import (
     AnyCall,
     Attempt,

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from runner.ground.errors import Failure
-from runner.record.events import Usage
 from runner.record.run_state import Step
+from runner.record.usage import Usage
 from runner.world.calls import AnyCall, CallFailed, Outcome
 from tests.simulation import Simulation, fail_at, simulate, started
 
