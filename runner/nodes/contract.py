@@ -7,7 +7,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from runner.ground.errors import Failure, WorkflowError
+from runner.ground.errors import RETRYABLE, Failure, WorkflowError
 from runner.ground.json_value import Json
 from runner.language.expression import Expression
 from runner.language.template import Template, ValueTemplate
@@ -313,6 +313,7 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
 
     `instant`: a step ends in the commit in which it starts. `timed_as_whole`: the node's `timeout` bounds the step, not
     an attempt. `retried_as_whole`: the node's `retry` begins the step anew; else it is for the step's calls.
+    `retried`: the errors after which a node is tried again whose own `retry` names none.
     `takes_defaults`: what stands under `defaults:` counts. `merge_order` takes the keys of branches in the order of
     the file, and gives them in the order in which what they write is merged.
     """
@@ -328,5 +329,6 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     instant: bool = False
     timed_as_whole: bool = False
     retried_as_whole: bool = True
+    retried: frozenset[str] = RETRYABLE | {"tool_failed"}
     takes_defaults: bool = False
     shape: Shape = Shape()

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from runner.ground.errors import Problem
+from runner.ground.errors import RETRYABLE, Problem
 from runner.ground.json_value import Json
 from runner.language.expression import Expression
 from runner.language.template import Template, ValueTemplate
@@ -44,14 +44,19 @@ class Duration(msgspec.Struct, frozen=True):
 
 
 class Retry(msgspec.Struct, frozen=True):
-    """How often and when a failed attempt is tried again. `max_attempts` includes the first."""
+    """How often and when a failed attempt is tried again, after the errors that the policy takes.
 
-    max_attempts: int = 1
+    `max_attempts` are those of the step, the first included. `errors` is None where every type that may pass is taken.
+    With `exit_codes` a `tool_failed` is taken where a program ended with one of these alone.
+    """
+
+    max_attempts: int = 3
     initial_interval: Duration = Duration(1.0)
     backoff: float = 2.0
     max_interval: Duration = Duration(30.0)
     jitter: bool = True
-    errors: frozenset[str] = frozenset({"timeout", "network", "rate_limit", "llm_down", "provider_unavailable"})
+    errors: frozenset[str] | None = RETRYABLE
+    exit_codes: frozenset[int] = frozenset()
 
 
 class Use(msgspec.Struct, frozen=True):
@@ -138,7 +143,7 @@ class Node(msgspec.Struct, frozen=True):
     set: tuple[tuple[str, ValueTemplate], ...] = ()
     next: tuple[Route, ...] | None = None
     on_error: tuple[Route, ...] | Literal["continue"] | None = None
-    retry: Retry = Retry()
+    retry: tuple[Retry, ...] = ()
     timeout: Duration | None = None
     max_visits: int | None = None
     on_crash: Literal["retry", "fail"] = "retry"

@@ -52,7 +52,8 @@ def reply_of(case: dict[str, Json]) -> Reply:
         seen[step.path] = seen.get(step.path, 0) + 1
         if seen[step.path] > form.get("times", 1000):
             return succeed(call, step)
-        return CallFailed(Failure(form["type"], f"{step.path} failed"), form.get("output"))
+        failure = Failure(form["type"], f"{step.path} failed", form.get("details", {}))
+        return CallFailed(failure, form.get("output"))
 
     return reply
 

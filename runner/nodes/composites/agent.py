@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from runner.ground.errors import RETRYABLE
 from runner.language.template import Template
 from runner.nodes.contract import AgentUse, Ended, Kind, Opened, Settled, Shape, Stay, View
 from runner.nodes.conversation import Conversation, Message
@@ -55,6 +56,7 @@ KIND = Kind(
     settle=settle,
     traits=traits,
     retried_as_whole=False,
+    retried=RETRYABLE | {"output_invalid"},
     takes_defaults=True,
     shape=Shape(("(", ")")),
 )

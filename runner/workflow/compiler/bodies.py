@@ -7,12 +7,13 @@ from typing import Any, Protocol
 
 import msgspec
 
-from runner.ground.errors import did_you_mean
+from runner.ground.errors import RETRYABLE, did_you_mean
 from runner.ground.json_value import Json
 from runner.language.expression import RESERVED_WORDS
 from runner.language.schema import VERBS, Unknown
 from runner.workflow.compiler.reader import NodeReader, OpenFile
-from runner.workflow.model import NO_VERB, UNKNOWN, Body, JsonPath, Node, Retry, Route, Traits, Use
+from runner.workflow.compiler.retries import read_retry
+from runner.workflow.model import NO_VERB, UNKNOWN, Body, JsonPath, Node, Route, Traits, Use
 
 EXIT = "exit"
 
@@ -61,6 +62,11 @@ class NodeKind(Protocol):
     @property
     def takes_defaults(self) -> bool:
         """Whether `defaults:` count for its nodes."""
+        ...
+
+    @property
+    def retried(self) -> frozenset[str]:
+        """The errors after which a node is tried again whose own `retry` names none."""
         ...
 
 
@@ -161,7 +167,7 @@ class BodyReader(msgspec.Struct):
             on_error="continue"
             if content.get("on_error") == "continue"
             else self._routes(reader, "on_error", ("error",)),
-            retry=_retry(reader, shared),
+            retry=read_retry(reader, kind.retried) or read_retry(shared, RETRYABLE),
             timeout=reader.duration("timeout") or shared.duration("timeout"),
             max_visits=content.get("max_visits"),
             on_crash=content.get("on_crash", "retry"),
@@ -191,14 +197,3 @@ class BodyReader(msgspec.Struct):
                     near = did_you_mean(route.to, [*body.nodes, EXIT])
                     hint = "" if near else _NO_NODES.get(route.to, "")
                     self.file.error(f"node '{route.to}' does not exist{near}", route.at, hint=hint)
-
-
-def _retry(reader: NodeReader, shared: NodeReader) -> Retry:
-    """A node's retry policy: its own keys over those of `defaults`."""
-    keys = {**shared.get("retry", default={}), **reader.get("retry", default={})}
-    for key in ("initial_interval", "max_interval"):
-        if key in keys:
-            keys[key] = reader.duration("retry", key) or shared.duration("retry", key)
-    if "errors" in keys:
-        keys["errors"] = frozenset(keys["errors"])
-    return Retry(**keys)

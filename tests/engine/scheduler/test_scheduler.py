@@ -96,7 +96,7 @@ def test_a_retry_tries_again_with_growing_pauses() -> None:
     assert (run.outcome, run.now) == ({}, 1000.0 + 1 + 3 + 5)
 
 
-@pytest.mark.parametrize(("type_", "attempts"), [("network", 3), ("tool_failed", 1)])
+@pytest.mark.parametrize(("type_", "attempts"), [("network", 3), ("output_invalid", 1)])
 def test_only_the_errors_that_the_policy_names_are_retried(type_: str, attempts: int) -> None:
     run = simulate("nodes: {a: {command: [x], retry: {max_attempts: 3}}}", reply=fail_at("a", type_=type_))
     assert (run.outcome, len(started(run))) == (type_, attempts)
