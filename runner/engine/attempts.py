@@ -39,17 +39,18 @@ class Attempts:
     def launch(self, step: Step) -> None:
         """Begin the attempt that a step is at."""
         live = self._live
+        call = call_of(live, step)
         attempt = Attempt(
             run=live.run,
             step=step.path,
             node=step.node,
             agent=step.agent,
             number=step.attempt,
-            call=call_of(live, step),
+            call=call,
             permissions=live.permissions(live.frame_of(step)),
             cue=step.cue,
             cue_keys=cue_keys_of(step) if self._executor.script is not None else (),
-            timeout=attempt_timeout(live, step),
+            timeout=attempt_timeout(live, step, call),
         )
         printout = self._printouts[step.path] = Printout()
         self._tasks.start(step.path, self._perform(attempt, printout))

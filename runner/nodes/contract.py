@@ -312,7 +312,8 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     it gives those that are open then.
 
     `instant`: a step ends in the commit in which it starts. `timed_as_whole`: the node's `timeout` bounds the step, not
-    an attempt. `retried_as_whole`: the node's `retry` begins the step anew; else it is for the step's calls.
+    an attempt. `retried_as_whole`: the node's `retry` begins the step anew; else it is for the step's calls, but for
+    the errors in `anew_after`, which are the step's alone.
     `retried`: the errors after which a node is tried again whose own `retry` names none.
     `takes_defaults`: what stands under `defaults:` counts. `merge_order` takes the keys of branches in the order of
     the file, and gives them in the order in which what they write is merged.
@@ -329,6 +330,7 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     instant: bool = False
     timed_as_whole: bool = False
     retried_as_whole: bool = True
+    anew_after: frozenset[str] = frozenset()
     retried: frozenset[str] = RETRYABLE | {"tool_failed"}
     takes_defaults: bool = False
     shape: Shape = Shape()

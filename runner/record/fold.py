@@ -278,6 +278,7 @@ def _attempt_failed(run: RunState, event: AttemptFailed) -> None:
     step.retry_wait = event.retry_at - run.at
     step.waiting = step.due = step.invocation = None
     step.children = {}
+    step.memory = {}
     step.tally = {}
 
 
