@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from runner.engine.executor import Executor
 from runner.engine.loading import load_recorded, with_absolute_paths
 from runner.engine.loop import Engine
+from runner.engine.needs import look_for_needs
 from runner.engine.recorder import Recorder
 from runner.engine.run_options import RunOptions, refuse_unknown_models
 from runner.engine.scheduler import Live, time_limit
@@ -19,7 +20,7 @@ from runner.engine.scheduler.happenings import First
 from runner.engine.surroundings import Surroundings
 from runner.engine.takeover import Takeover
 from runner.ground.clock import Clock
-from runner.ground.errors import StoreError, UsageError
+from runner.ground.errors import Problem, StoreError, UsageError
 from runner.ground.json_value import Json
 from runner.ground.plain import one_line
 from runner.nodes.contract import StepFailed
@@ -84,19 +85,23 @@ class Prepared(msgspec.Struct, frozen=True):
     inputs: Mapping[str, Json]
     secrets: Secrets
     choices: RunOptions
+    warnings: tuple[Problem, ...] = ()
 
 
 def prepare(
     loaded: Loaded, given: Mapping[str, Json], choices: RunOptions, environment: Mapping[str, str], clock: Clock
 ) -> Prepared:
-    """Check all that a run is given. Raises InputsInvalid, UsageError; no run is made, and no database."""
+    """Check all that a run is given, and needs. Raises InputsInvalid, InvalidWorkflow, UsageError.
+
+    No run is made, and no database.
+    """
     refuse_unknown_models(loaded.workflow, choices.models)
     inputs, secrets = resolve_inputs(loaded.workflow, given, environment, clock.fresh_id())
     try:
         time_limit(loaded.workflow, inputs)
     except StepFailed as error:
         raise InputsInvalid(f"limits.timeout: {error.message}") from error
-    return Prepared(loaded, inputs, secrets, choices)
+    return Prepared(loaded, inputs, secrets, choices, look_for_needs(loaded, choices, environment))
 
 
 async def start(prepared: Prepared, around: Surroundings) -> RunResult:

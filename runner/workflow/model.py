@@ -117,17 +117,24 @@ class Traits(msgspec.Struct, frozen=True):
     """What a node does, as far as the checks of a workflow and its pictures have to know. Its kind tells it.
 
     `ends`: the workflow ends wherever the node is reached. `asks`: its step asks a person; `asks_within`: steps of its
-    own, below it, do. `agent` is the one that it asks, `models` are those that it names itself.
+    own, below it, do. `agent` is the one that it asks. `model` and `fallback` are those that the node names itself,
+    which win over the agent's.
     """
 
     ends: bool = False
     asks: bool = False
     asks_within: bool = False
     agent: str | Agent | None = None
-    models: tuple[str, ...] = ()
+    model: str = ""
+    fallback: tuple[str, ...] | None = None
     called: Called | None = None
     programs: tuple[Started, ...] = ()
     branching: Branching | None = None
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """All models that the node names itself."""
+        return (*(self.fallback or ()), *([self.model] if self.model else []))
 
 
 class Node(msgspec.Struct, frozen=True):

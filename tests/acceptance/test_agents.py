@@ -221,12 +221,7 @@ def test_a_call_gives_a_reply_that_is_none_once_in_a_visit() -> None:
 
 
 def test_a_model_call_is_retried_unless_its_node_says_otherwise() -> None:
-    expected: list[tuple[ErrorType, int]] = [
-        ("network", 3),
-        ("timeout", 3),
-        ("authentication", 1),
-        ("request_refused", 1),
-    ]
+    expected: dict[ErrorType, int] = {"network": 3, "timeout": 3, "authentication": 1, "request_refused": 1}
     for type_, calls in expected.items():
         run, asked = asking(FORM, *[CallFailed(Failure(type_, "no luck"))] * 9)
         assert (run.outcome, len(asked)) == (type_, calls)

@@ -25,8 +25,7 @@ def build(reader: NodeReader) -> AgentSpec:
 
 
 def traits(spec: AgentSpec) -> Traits:
-    use = spec.use
-    return Traits(agent=use.agent, models=(*(use.fallback or ()), *([use.model] if use.model else [])))
+    return Traits(agent=spec.use.agent, model=spec.use.model, fallback=spec.use.fallback)
 
 
 def open_(node: Node, view: View) -> Opened:

@@ -30,7 +30,7 @@ class Reply(TypedDict):
 class Provider(Protocol):
     """Answers model calls. What the world does wrong is a Failed; a finished text is also given to `context.stream`."""
 
-    async def prepare(self, attempt: Attempt, context: Context) -> None:
+    async def prepare(self, model: str, context: Context) -> None:
         """What comes before a model can be asked and takes time that no attempt is to pay for: before its timeout."""
         ...
 

@@ -12,7 +12,7 @@ from runner.record.usage import Usage
 from runner.world.calls import Attempt, CallDone, CallFailed, Context, ModelCall, Outcome
 from runner.world.providers import library
 from runner.world.providers.contract import model_call
-from runner.world.providers.endpoints import KNOWN, Endpoint, find_endpoint, unknown_provider
+from runner.world.providers.endpoints import Endpoint, find_endpoint
 from runner.world.providers.faults import failure_of, may_have_cost
 from runner.world.providers.wire import Answer, ToolNames, reply_of, request_of
 
@@ -20,9 +20,9 @@ from runner.world.providers.wire import Answer, ToolNames, reply_of, request_of
 class LiteLLM:
     """Asks the models that litellm knows. The deadline is the caller's: it cancels."""
 
-    async def prepare(self, attempt: Attempt, context: Context) -> None:
+    async def prepare(self, model: str, context: Context) -> None:
         """Load litellm, which takes seconds, if there is somebody to ask. See Provider."""
-        if isinstance(find_endpoint(model_call(attempt).model, context.environment), Endpoint):
+        if isinstance(find_endpoint(model, context.environment), Endpoint):
             await asyncio.to_thread(library.load_litellm)
 
     async def ask(self, attempt: Attempt, context: Context) -> Outcome:
@@ -32,8 +32,6 @@ class LiteLLM:
         if isinstance(endpoint, Failure):
             return CallFailed(endpoint)
         litellm = await asyncio.to_thread(library.load_litellm)
-        if call.model.partition("/")[0] not in {*KNOWN, *litellm.provider_list}:
-            return CallFailed(Failure("provider_unavailable", unknown_provider(call.model)))
         names = ToolNames(tuple(tool["name"] for tool in call.tools))
         takes_schema = endpoint.takes_schema or bool(_listed(litellm, endpoint).get("supports_response_schema"))
         request = request_of(call, names, takes_schema=takes_schema)

@@ -64,7 +64,7 @@ class Script(msgspec.Struct, frozen=True):
         """The script as JSON, to be kept with a run: a resumption needs no file."""
         return {"file": self.file, "replies": dict(self.replies)}
 
-    async def prepare(self, attempt: Attempt, context: Context) -> None:
+    async def prepare(self, model: str, context: Context) -> None:
         """There is nothing to prepare. See Provider."""
 
     async def ask(self, attempt: Attempt, context: Context) -> Outcome:
