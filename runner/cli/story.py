@@ -126,7 +126,7 @@ def story(
         indent = "  " * len(places_to(step["step"]))
         attempted = tries.get(step["step"], [])
         yield indent + _step(step, _seconds_of(step, attempted), asked.get(step["step"]))
-        lines = [*_earlier(attempted), *_cut(step), *_errors(step, attempted), *map(_left, left.get(step["step"], ()))]
+        lines = [*_earlier(attempted), *_notes(step), *_errors(step, attempted), *map(_left, left.get(step["step"], ()))]
         yield from (f"{indent}  {line}" for line in lines)
 
 
@@ -187,9 +187,13 @@ def _earlier(tries: Sequence[Row]) -> Iterator[str]:
         yield f"attempt {attempt['attempt']} {attempt['status']}{took}{why}"
 
 
-def _cut(step: Row) -> Iterator[str]:
-    """A reply that is not whole, though the step completed."""
-    if step["verb"] == CALL and is_cut(step["output"]):
+def _notes(step: Row) -> Iterator[str]:
+    """What is to be told of a model call that completed: why not another was asked, and a reply that is not whole."""
+    if step["verb"] != CALL:
+        return
+    if failed := (step["request"] or {}).get("instead_of"):
+        yield f"instead of {plain(failed['model'])}, which failed: {_error(failed)}"
+    if is_cut(step["output"]):
         yield "warning: max_reply_tokens cut this reply: raise it, or ask for less"
 
 

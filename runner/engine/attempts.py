@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from runner.engine.executor import Executor
 from runner.engine.inbox import Inbox
+from runner.engine.needs import models_in_a_hurry
 from runner.engine.recorder import Recorder
 from runner.engine.scheduler import Live, attempt_timeout, call_of
 from runner.engine.scheduler.happenings import AttemptEnded, Happening
@@ -35,6 +36,12 @@ class Attempts:
     @property
     def in_flight(self) -> bool:
         return bool(self._tasks.steps)
+
+    async def prepare(self) -> None:
+        """Do what asking models takes, before the run begins, where agents have little time: it is none of theirs."""
+        if self._executor.script is None:
+            for model in models_in_a_hurry(self._live.workflow, self._live.options.get("models", {})):
+                await self._executor.provider.prepare(model, self._executor.context)
 
     def launch(self, step: Step) -> None:
         """Begin the attempt that a step is at."""

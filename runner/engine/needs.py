@@ -11,6 +11,9 @@ from runner.ground.errors import Failure, InvalidWorkflow, Problem, Severity
 from runner.workflow.model import Agent, Body, Loaded, Node, Workflow
 from runner.world.providers.endpoints import find_endpoint
 
+_SHORT = 60.0
+"""Seconds: of a longer timeout, loading what asks a model takes little."""
+
 
 class _Asking(msgspec.Struct, frozen=True):
     """A node that asks an agent, and the models that are tried for it, in turn."""
@@ -39,6 +42,16 @@ def look_for_needs(loaded: Loaded, choices: RunOptions, environment: Mapping[str
     if errors:
         raise InvalidWorkflow(errors)
     return tuple({problem.message: problem for problem in warnings}.values())
+
+
+def models_in_a_hurry(root: Workflow, chosen: Mapping[str, str]) -> frozenset[str]:
+    """The models that nodes ask whose time is so short that what comes before the first call would take much of it."""
+    return frozenset(
+        model
+        for asking in _asking(root, chosen)
+        if (bound := asking.node.timeout) is not None and (bound.seconds is None or bound.seconds < _SHORT)
+        for model in asking.models
+    )
 
 
 def _lack(model: str, environment: Mapping[str, str]) -> Failure | None:
