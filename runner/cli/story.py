@@ -126,7 +126,12 @@ def story(
         indent = "  " * len(places_to(step["step"]))
         attempted = tries.get(step["step"], [])
         yield indent + _step(step, _seconds_of(step, attempted), asked.get(step["step"]))
-        lines = [*_earlier(attempted), *_notes(step), *_errors(step, attempted), *map(_left, left.get(step["step"], ()))]
+        lines = [
+            *_earlier(attempted),
+            *_notes(step),
+            *_errors(step, attempted),
+            *map(_left, left.get(step["step"], ())),
+        ]
         yield from (f"{indent}  {line}" for line in lines)
 
 

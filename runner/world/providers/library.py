@@ -39,7 +39,8 @@ def _load() -> Any:
         from litellm.litellm_core_utils import default_encoding  # noqa: F401, PLC0415 - sets a variable, now or later
 
         headers.get_provider_name("anthropic")  # reads its list now, while it must not be downloaded
-    warnings.filterwarnings("ignore", "Pydantic serializer warnings", UserWarning)  # of what a server sent, on stderr
+    warnings.filterwarnings("ignore", "Pydantic serializer warnings", UserWarning)  # of what a server has sent
+    warnings.filterwarnings("ignore", module=r"(litellm|openai|httpx)\.")
     litellm.suppress_debug_info = True  # else it prints to stdout
     litellm.disable_hf_tokenizer_download = True
     litellm.disable_aiohttp_transport = True  # aiohttp's sessions complain on stderr when a loop ends with one open
