@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,6 +23,9 @@ SOON = 5.0
 
 TELLS = "echo $$ > told; exec sleep 1000"
 """A program that tells its id, and stays."""
+
+IS_UP = "until grep -q ^sleep /proc/$!/cmdline; do :; done"
+"""Waits until what was started in the background is `sleep` itself, no longer the shell or `setsid` it begins as."""
 
 ESCAPES = {
     "in its group": f"sh -c '{TELLS}' &",
@@ -66,6 +70,16 @@ def told(folder: Path) -> Iterator[Any]:
                 signal.pidfd_send_signal(handle, signal.SIGKILL)
             os.close(handle)
         os.close(pipe)
+
+
+@contextmanager
+def begun(folder: Path, *argv: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A program that is killed at the end, if it still lives then."""
+    with subprocess.Popen(argv, cwd=folder, stderr=subprocess.DEVNULL) as run:
+        try:
+            yield run
+        finally:
+            run.kill()
 
 
 def has_ended(handle: int, within: float = SOON) -> bool:
@@ -129,9 +143,7 @@ def test_a_guardian_ends_with_its_run_and_passes_over_what_asks_it_to_end(tmp_pa
     with told(tmp_path) as next_one, started(tmp_path, "run", "flow.yaml") as run:
         next_one()
         (guardian,) = guardians(tmp_path)
-        while "guardian.py" in str(held := held_by(guardian)):  # it is only beginning
-            pass
-        assert {name.partition(":")[0] for name in held} == {"/dev/null", "socket"}
+        until(lambda: {name.partition(":")[0] for name in held_by(guardian)} == {"/dev/null", "socket"})
         assert str(Path(f"/proc/{guardian}/cwd").readlink()) == "/"
         assert Path(f"/proc/{guardian}/environ").read_bytes().replace(b"\0", b"").startswith((b"PWD=", b"LC_CTYPE="))
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
@@ -142,8 +154,32 @@ def test_a_guardian_ends_with_its_run_and_passes_over_what_asks_it_to_end(tmp_pa
     assert guardians(tmp_path) == []
 
 
+def test_a_run_whose_guardian_was_killed_goes_on_and_ends_what_it_left(tmp_path: Path) -> None:
+    write(tmp_path, "flow.yaml", flow(f"echo $WF_RUN_MARK > mark\n{ESCAPES['deaf']}\nread go < gate"))
+    os.mkfifo(tmp_path / "gate")
+    with told(tmp_path) as next_one, started(tmp_path, "run", "flow.yaml") as run:
+        handle = next_one()
+        for guardian in guardians(tmp_path):
+            os.kill(guardian, signal.SIGKILL)
+        (tmp_path / "gate").write_text("go\n", encoding="utf-8")
+        assert ended(run).code == 0
+        assert has_ended(handle, 0)
+
+
+def test_where_no_limit_can_be_set_the_environment_tells_what_belongs_to_the_run(tmp_path: Path) -> None:
+    last = '    next: last\n  last: {script: "echo $$ > told; read never < gate"}\n'
+    write(tmp_path, "flow.yaml", flow(f"echo $WF_RUN_MARK > mark\n{ESCAPES['without a parent']}", last))
+    os.mkfifo(tmp_path / "gate")
+    command = f"ulimit -m 123456; exec {WF} run flow.yaml"
+    with told(tmp_path) as next_one, begun(tmp_path, "sh", "-c", command) as run:
+        handles = [next_one(), next_one()]
+        run.kill()
+        run.wait()
+        assert all(map(has_ended, handles))
+
+
 def test_what_a_completed_step_left_running_lives_until_the_end_and_is_told(tmp_path: Path) -> None:
-    serve = "sleep 1000 & echo $! > told; echo up"
+    serve = f"sleep 1000 & {IS_UP}; echo $! > told; echo up"
     later = '    next: later\n  later: {script: "echo $$ > told; read go < gate; kill -0 $(cat pid) && echo alive"}\n'
     outputs = 'outputs: {up: "{{ nodes.start.output.text }}", later: "{{ nodes.later.output.text }}"}\n'
     write(tmp_path, "flow.yaml", flow(f"{serve}; echo $! > pid", f"{later}{outputs}"))
@@ -168,14 +204,14 @@ def test_what_a_completed_step_left_running_lives_until_the_end_and_is_told(tmp_
 
 def test_a_pause_ends_what_steps_left_running_and_tells_it(tmp_path: Path) -> None:
     asks = "    next: ask\n  ask: {human: {prompt: x}}\n"
-    write(tmp_path, "flow.yaml", flow("setsid sleep 1000 > /dev/null 2>&1 & echo $! > pid", asks))
+    write(tmp_path, "flow.yaml", flow(f"setsid sleep 1000 > /dev/null 2>&1 & {IS_UP}; echo $! > pid", asks))
     process(tmp_path, "run", "flow.yaml", "--run-id", "r", "--no-input", code=3)
     assert look_up(int((tmp_path / "pid").read_text(encoding="utf-8"))) is None
     assert "run paused (waiting); with it ends what steps left running: sleep 1000" in wf(tmp_path, "logs", "r").stdout
 
 
 def test_what_is_left_is_told_where_the_run_has_a_secret_too(tmp_path: Path) -> None:
-    text = flow("setsid sleep 1000 > /dev/null 2>&1 & echo up")
+    text = flow(f"setsid sleep 1000 > /dev/null 2>&1 & {IS_UP}; echo up")
     write(tmp_path, "flow.yaml", f"{text}inputs: {{token: {{type: string, secret: true}}}}\n")
     process(tmp_path, "run", "flow.yaml", "--run-id", "r", "-i", "token=open-sesame-42")
     assert "ended with the run or its pause: sleep 1000" in wf(tmp_path, "show", "r").stdout
@@ -209,6 +245,23 @@ def test_what_nobody_ended_the_next_command_does_whatever_step_it_belongs_to(
         assert not has_ended(handles[0], 0)
         wf(tmp_path, *command)
         assert [has_ended(handle, 0) for handle in handles] == [True, True]
+
+
+def test_a_command_that_the_run_itself_had_started_spares_itself(tmp_path: Path) -> None:
+    cancels = f"setsid sh -c 'echo $$ > told; read go < gate; exec {WF} cancel r' > /dev/null 2>&1 &"
+    last = '    next: last\n  last: {script: "echo $$ > told; read never < never"}\n'
+    write(tmp_path, "flow.yaml", flow(f"echo $WF_RUN_MARK > mark\n{cancels}", last))
+    for name in ("gate", "never"):
+        os.mkfifo(tmp_path / name)
+    with told(tmp_path) as next_one, started(tmp_path, "run", "flow.yaml", "--run-id", "r") as run:
+        handles = [next_one(), next_one()]
+        for guardian in guardians(tmp_path):
+            os.kill(guardian, signal.SIGKILL)
+        run.kill()
+        run.wait()
+        (tmp_path / "gate").write_text("go\n", encoding="utf-8")
+        assert all(has_ended(handle, 30) for handle in handles)
+    assert wf(tmp_path, "show", "r", "--json", code=None).document["status"] == "cancelled"
 
 
 def test_a_fork_of_a_killed_run_ends_what_that_left(tmp_path: Path) -> None:
@@ -274,10 +327,79 @@ def test_what_the_users_shell_had_started_before_it_became_wf_is_let_be(tmp_path
     own = "(read go < gate; setsid sh -c 'echo $$ > told; echo up > up; exec sleep 1000' &) &"
     with told(tmp_path) as next_one:
         command = f"{own} exec {WF} run flow.yaml --run-id r"
-        with subprocess.Popen(["sh", "-c", command], cwd=tmp_path, stderr=subprocess.DEVNULL) as run:
+        with begun(tmp_path, "sh", "-c", command) as run:
             of_the_run = next_one()
             (tmp_path / "up").write_text("up\n", encoding="utf-8")
             of_the_user = next_one()
             assert run.wait(60) == 0
         assert has_ended(of_the_run)
         assert not has_ended(of_the_user, 0)
+
+
+def test_a_failure_ends_no_orphan_that_may_be_another_branchs(tmp_path: Path) -> None:
+    """Two programs are under way, and nothing tells from which of them the orphan is."""
+    write(
+        tmp_path,
+        "flow.yaml",
+        "wf: 1\nname: flow\npermissions: {commands: [sh]}\nnodes:\n  both:\n    parallel:\n"
+        f"      stays:\n        script: |\n          {WITH_NOTHING}\n          read go < gate\n"
+        "      fails:\n        steps:\n"
+        "          - {id: fails, on_error: continue, script: 'read go < ready; exit 3'}\n"
+        "          - {id: tells, script: 'echo $$ > told; read go < ready'}\n",
+    )
+    for name in ("gate", "ready"):
+        os.mkfifo(tmp_path / name)
+    with told(tmp_path) as next_one, started(tmp_path, "run", "flow.yaml") as run:
+        orphan = next_one()
+        (tmp_path / "ready").write_text("go\n", encoding="utf-8")
+        next_one()
+        assert not has_ended(orphan, 0)
+        for name in ("ready", "gate"):
+            (tmp_path / name).write_text("go\n", encoding="utf-8")
+        assert ended(run).code == 0
+        assert has_ended(orphan, 0), "but the run's end does"
+
+
+def test_a_failure_ends_no_orphan_that_may_be_of_what_a_completed_step_left(tmp_path: Path) -> None:
+    """One that the step left itself, and one that came later from what it left."""
+    server = (
+        "setsid sh -c 'read go < gate; . ./escape; read never < never' > /dev/null 2>&1 &\n. ./escape; read go < ready"
+    )
+    fails = "    next: fails\n  fails: {script: 'echo $$ > told; read go < ready; exit 3', on_error: tells}\n"
+    tells = "  tells: {script: 'echo $$ > told; read go < ready'}\n"
+    write(tmp_path, "escape", WITH_NOTHING)
+    write(tmp_path, "flow.yaml", flow(server, f"{fails}{tells}"))
+    for name in ("gate", "never", "ready"):
+        os.mkfifo(tmp_path / name)
+    with told(tmp_path) as next_one, started(tmp_path, "run", "flow.yaml") as run:
+        orphans = [next_one()]
+        (tmp_path / "ready").write_text("go\n", encoding="utf-8")
+        next_one()
+        (tmp_path / "gate").write_text("go\n", encoding="utf-8")
+        orphans.append(next_one())
+        (tmp_path / "ready").write_text("go\n", encoding="utf-8")
+        next_one()
+        assert not any(has_ended(orphan, 0) for orphan in orphans)
+        (tmp_path / "ready").write_text("go\n", encoding="utf-8")
+        assert ended(run).code == 0
+        assert all(has_ended(orphan, 0) for orphan in orphans), "but the run's end does"
+
+
+def test_a_guardian_that_no_shell_could_start_is_none_of_what_a_step_left(tmp_path: Path) -> None:
+    tells = "    on_error: tells\n  tells: {script: 'echo $$ > told; read go < gate'}\n"
+    write(tmp_path, "flow.yaml", flow(f"echo $WF_RUN_MARK > mark\n{WITH_NOTHING}\nread go < gate; exit 3", tells))
+    os.mkfifo(tmp_path / "gate")
+    program = "from runner.world.processes import guarding\nfrom runner.cli import main\nguarding._SHELL = ''\nmain()"
+    argv = (sys.executable, "-c", program, "run", "flow.yaml")
+    with told(tmp_path) as next_one, begun(tmp_path, *argv) as run:
+        handle = next_one()
+        (guardian,) = guardians(tmp_path)
+        (tmp_path / "gate").write_text("go\n", encoding="utf-8")
+        next_one()
+        assert has_ended(handle, 0)
+        entry = look_up(guardian)
+        assert entry is not None
+        assert entry.parent == run.pid
+        (tmp_path / "gate").write_text("go\n", encoding="utf-8")
+        assert run.wait(60) == 0
+    assert look_up(guardian) is None

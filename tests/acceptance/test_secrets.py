@@ -453,6 +453,53 @@ nodes:
     assert 'env: {TOKEN: "{{ inputs.token }}"}' in wf(tmp_path, "validate", "flow.yaml", "--strict", code=2).stderr
 
 
+def arguments_warned_of(folder: Path, **flows: str) -> list[str]:
+    """Where `wf validate` warns of a secret among the arguments of a program."""
+    for name, text in flows.items():
+        head = f"wf: 1\nname: {name}\npermissions: {{commands: [echo]}}\n"
+        (folder / f"{name}.yaml").write_text(head + text, encoding="utf-8")
+    told = wf(folder, "validate", f"{next(iter(flows))}.yaml").stderr
+    return re.findall(r"^(\w+\.yaml:\d+):\d+: warning: .* becomes an argument", told, re.MULTILINE)
+
+
+def test_all_inputs_among_the_arguments_of_a_program_are_warned_of(tmp_path: Path) -> None:
+    flow = """inputs: {token: {type: string, secret: true}}
+tools:
+  say: {command: [echo, "{{ inputs | tojson }}"], inputs: {what: {type: string}}}
+nodes:
+  a: {command: [echo, "{{ inputs | tojson }}"], next: b}
+  b: {tool: say, with: {what: "{{ inputs.token }}"}}
+"""
+    assert arguments_warned_of(tmp_path, flow=flow) == ["flow.yaml:8", "flow.yaml:9"]
+
+
+def test_what_holds_no_secret_is_not_warned_of_beside_one(tmp_path: Path) -> None:
+    flow = """inputs: {token: {type: string, secret: true}}
+state: {token: {type: string, default: ""}, key: {type: string, default: ""}}
+tools:
+  say: {command: [echo, "{{ inputs.what }}"], inputs: {what: {type: string}}}
+nodes:
+  a: {command: [echo, "{{ state.token }}"], next: b}
+  b: {tool: say, with: {what: "plain"}, next: c}
+  c: {workflow: ./child.yaml, with: {key: "plain"}, set: {key: "{{ inputs.token }}"}}
+"""
+    child = 'inputs: {key: {type: string}}\nnodes: {a: {command: [echo, "{{ inputs.key }}"]}}\n'
+    assert arguments_warned_of(tmp_path, flow=flow, child=child) == []
+
+
+def test_a_secret_is_followed_through_all_calls(tmp_path: Path) -> None:
+    flow = """inputs: {token: {type: string, secret: true}}
+nodes: {a: {workflow: ./child.yaml, with: {first: "{{ inputs.token }}"}}}
+"""
+    child = """inputs: {first: {type: string}, second: {type: string, default: ""}, third: {type: string, default: ""}}
+nodes:
+  a: {workflow: ./child.yaml, with: {first: "x", third: "{{ inputs.second }}"}, next: b}
+  b: {workflow: ./child.yaml, with: {first: "x", second: "{{ inputs.first }}"}, next: c}
+  c: {command: [echo, "{{ inputs.third }}"]}
+"""
+    assert arguments_warned_of(tmp_path, flow=flow, child=child) == ["child.yaml:8"]
+
+
 CANCELLED = """
 wf: 1
 name: cancelled
@@ -467,8 +514,11 @@ nodes:
 
 
 def test_a_run_is_cancelled_without_its_secrets_unless_a_finally_may_read_them(tmp_path: Path) -> None:
-    needing = ("'echo \"$T\"', env: {T: '{{ inputs.token }}'}", "'echo \"$T\"', env: {T: '{{ state.seen }}'}")
-    for number, body in enumerate(("", "'echo $W > ended', env: {W: '{{ inputs.where }}'}", *needing)):
+    needing = [
+        f"'echo \"$T\"', env: {{T: '{{{{ {what} }}}}'}}" for what in ("inputs.token", "state.seen", "inputs | tojson")
+    ]
+    known = "'echo $W > ended', env: {W: '{{ inputs.where }}', R: '{{ run.id }}', V: '{{ visits }}'}"
+    for number, body in enumerate(("", known, *needing)):
         flow = CANCELLED + (f"finally: {{script: {body}}}\n" if body else "")
         (tmp_path / "flow.yaml").write_text(flow, encoding="utf-8")
         wf(tmp_path, "run", "flow.yaml", "-i", f"token={HIDDEN}", "--no-input", "--run-id", f"r{number}", code=3)

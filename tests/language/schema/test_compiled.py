@@ -91,6 +91,10 @@ REFUSED: list[tuple[Any, list[tuple[tuple[str | int, ...], str]]]] = [
     ),
     ({"$ref": "#"}, [(("$ref",), "'#' leads back to itself without going into the value")]),
     (
+        {"dependentSchemas": {"a": {"$ref": "#"}}},
+        [(("dependentSchemas", "a", "$ref"), "'#' leads back to itself without going into the value")],
+    ),
+    (
         {"$ref": "#/$defs/a", "$defs": {"a": {"anyOf": [{"not": {"$ref": "#/$defs/a"}}]}}},
         [(("$ref",), "'#/$defs/a' leads back to itself without going into the value")],
     ),
