@@ -70,7 +70,17 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write(folder, "changed.yaml", APPROVAL.replace("prompt: x", "prompt: y"))
     for run in ("0mwt7", "0mwsi", "0zzzz"):
         flow = "changed.yaml" if run == "0mwt7" else "approval.yaml"
-        wf(folder, "run", flow, "--run-id", run, "--no-input", "--quiet", code=3, environment=SETTINGS)
+        wf(
+            folder,
+            "run",
+            flow,
+            "--run-id",
+            run,
+            "--no-input",
+            "--quiet",
+            code=3,
+            environment={**SETTINGS, "OPENAI_API_KEY": "sk-of-a-test"},
+        )
     write(folder, "setting.yaml", "wf: 1\nname: setting\nnodes: {a: {}}\n")
     wf(folder, "run", "setting.yaml", "--run-id", "elsewhere", "--db", "elsewhere.db")
     wf(folder, "export", "elsewhere", "--db", "elsewhere.db", "-o", "run.jsonl")
