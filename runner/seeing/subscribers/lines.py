@@ -109,8 +109,8 @@ def _ended(event: StepEnded, seconds: float) -> str:
     if event.error is not None:
         words += f": {event.error['type']}: {one_line(event.error['message'], 200)}"
     notes = [f"{seconds:.1f} s"] if seconds >= SHORTEST else []
-    if event.usage is not None and (words := spent(event.usage.tokens, event.usage.cost_usd, event.usage.counted)):
-        notes.append(words)
+    if event.usage and (used := spent(event.usage.tokens, event.usage.cost_usd, event.usage.counted)):
+        notes.append(used)
     if event.verb == CALL and is_cut(event.output):
         notes.append("cut by max_reply_tokens")
     return f"{words} ({', '.join(notes)})" if notes else words
