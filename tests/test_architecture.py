@@ -22,13 +22,13 @@ FLOORS = {
         "language": "reference secret_text pattern expression template source schema",
         "workflow": """model signature step_counts fingerprint inputs programs python_files loader_variables compiler
             permission_hints analysis""",
-        "record": """events event_schema address cues reducers run_state open_states edits node_records
+        "record": """usage events event_schema address cues reducers run_state open_states edits node_records
             rewriting rewinding answers merging frames fold store projection snapshot history retention
             definitions soundness""",
         "world": "processes calls program_exits secrets providers tools",
         "nodes": "contract leaves conversation composites",
-        "engine": """loading run_options given_answers takeover surroundings heartbeat recorder scheduler executor stop
-            tasks inbox timers attempts questions loop runs""",
+        "engine": """loading run_options needs given_answers takeover surroundings given_inputs heartbeat recorder
+            scheduler executor stop tasks inbox timers attempts questions loop runs""",
         "travel": "differences given_edits misfits verdicts resuming forks exports imports",
         "seeing": "diagram subscribers",
         "api": "",

@@ -9,8 +9,7 @@ import click
 from runner.cli.options import database_option, offer_flows
 from runner.cli.speaking import tell
 from runner.cli.stored import find_run, reading
-from runner.engine.loading import load_workflow
-from runner.engine.runs import pinned
+from runner.engine.loading import load_workflow, pinned
 from runner.record.history import load_state, read_table
 from runner.record.store.contract import Store
 from runner.seeing.diagram import mermaid, overlay_of

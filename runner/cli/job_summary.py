@@ -10,7 +10,8 @@ from pathlib import Path
 
 from runner.cli.graph_command import mermaid_of_run
 from runner.cli.speaking import annotate
-from runner.engine.runs import RunResult, pinned, result_of
+from runner.engine.loading import pinned
+from runner.engine.runs import RunResult, result_of
 from runner.ground.errors import Problem
 from runner.ground.json_value import Json
 from runner.ground.plain import counted, one_line
@@ -22,7 +23,7 @@ from runner.record.history import load_state
 from runner.record.run_state import RunState
 from runner.record.store.contract import Store
 from runner.seeing.diagram import find_node
-from runner.seeing.subscribers.lines import dollars
+from runner.seeing.subscribers.lines import spent
 from runner.workflow.model import Loaded
 
 LONGEST_VALUE = 300
@@ -63,11 +64,11 @@ def _failure(loaded: Loaded, error: Mapping[str, Json]) -> Problem:
 
 
 def _summary(result: RunResult, picture: str) -> str:
-    used = f", {result.tokens} tokens, {dollars(result.cost_usd)}" if result.tokens else ""
+    used = spent(result.known_tokens, result.cost_usd, result.tokens is not None)
     lines = [
         f"### {_literal(result.workflow)}: {result.status}",
         "",
-        f"Run {result.run}: {counted(result.steps, 'step')}{used}.",
+        f"Run {result.run}: {counted(result.steps, 'step')}{f', {used}' if used else ''}.",
     ]
     if result.error is not None:
         lines += ["", f"{result.error['type']}: {_literal(result.error['message'])}"]

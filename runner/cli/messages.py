@@ -18,7 +18,8 @@ from runner.cli.options import database_option, parse_inputs, together
 from runner.cli.printing import document, resume_command
 from runner.cli.speaking import moment, say, tell_json
 from runner.cli.stored import find_run, offer_steps, run_argument, writing
-from runner.engine.runs import needed_secrets, result_of
+from runner.engine.given_inputs import needed_secrets
+from runner.engine.runs import result_of
 from runner.ground.clock import SystemClock
 from runner.ground.errors import EXIT_CANCELLED, EXIT_COMPLETED, UsageError, did_you_mean
 from runner.ground.json_text import NotJson, parse_json

@@ -23,7 +23,7 @@ from runner.ground.plain import counted, one_line
 from runner.nodes.composites import human, wait
 from runner.record.answers import as_typed, example_answer
 from runner.record.events import StepWaiting
-from runner.seeing.subscribers.lines import dollars
+from runner.seeing.subscribers.lines import spent
 from runner.travel.given_edits import in_brief
 from runner.travel.verdicts import table
 
@@ -118,8 +118,8 @@ def tell_result(result: RunResult, *, quiet: bool, outputs: bool = True) -> None
             tell(f"{name}: {as_typed(value)}")
     if quiet and result.status == "completed":
         return
-    used = f", {result.tokens} tokens, {dollars(result.cost_usd)}" if result.tokens else ""
-    say(f"run {result.run} {result.status}: {counted(result.steps, 'step')}{used}")
+    used = spent(result.known_tokens, result.cost_usd, result.tokens is not None)
+    say(f"run {result.run} {result.status}: {counted(result.steps, 'step')}{f', {used}' if used else ''}")
     if result.error is not None and result.status == "cancelled":
         say(f"  {result.error['message']}")  # that it was cancelled is no error of it
     elif result.error is not None:

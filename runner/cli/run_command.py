@@ -95,7 +95,10 @@ def _prepared(flow: str, given: dict[str, Any]) -> Prepared:
     models = parse_pairs(given["models"], "--model ALIAS=MODEL")
     choices = RunOptions(models, allowed, script, given["name"], checked_run_id(given["run_id"]), agents)
     inputs = _inputs(loaded, given["pairs"], given["inputs_file"])
-    return prepare(loaded, inputs, choices, os.environ, SystemClock())
+    prepared = prepare(loaded, inputs, choices, os.environ, SystemClock())
+    for warning in prepared.warnings:
+        say(str(warning))
+    return prepared
 
 
 def _load(flow: str, allowed: dict[str, list[str]], agents: dict[str, str]) -> Loaded:

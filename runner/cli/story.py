@@ -14,8 +14,10 @@ from runner.cli.options import database_option
 from runner.cli.printing import command_for, document, resume_command, where
 from runner.cli.speaking import moment, natural, say, tell, tell_json
 from runner.cli.stored import find_run, reading, run_argument, was_left
+from runner.engine.given_inputs import needed_secrets
 from runner.engine.inbox import kept_signals
-from runner.engine.runs import RunResult, needed_secrets, pinned, result_of
+from runner.engine.loading import pinned
+from runner.engine.runs import RunResult, result_of
 from runner.engine.scheduler import Live
 from runner.ground.errors import EXIT_INTERRUPTED
 from runner.ground.json_value import Json
@@ -38,7 +40,7 @@ from runner.record.events import (
 from runner.record.history import load_state, read_table
 from runner.record.run_state import RunState
 from runner.record.store.contract import RunRow, Store
-from runner.seeing.subscribers.lines import MARKS, Teller, dollars, event_lines
+from runner.seeing.subscribers.lines import MARKS, Teller, event_lines, is_cut, spent
 from runner.workflow.model import NO_VERB
 
 TABLES = ("steps", "attempts", "model_calls")
@@ -127,8 +129,8 @@ def _footer(row: RunRow, result: RunResult) -> None:
         until = "" if waiting.until is None else f", until {moment(waiting.until)}"
         tell(f"waiting   {waiting.step}{until}{f': {one_line(waiting.prompt, 300)}' if waiting.prompt else ''}")
         tell(f"          {command_for(row.id, waiting, result.secrets)}")
-    if result.tokens:
-        tell(f"used      {result.tokens} tokens, {dollars(result.cost_usd)}")
+    if used := spent(result.known_tokens, result.cost_usd, result.tokens is not None):
+        tell(f"used      {used}")
     if result.error is not None:
         tell(f"error     {result.error['type']}{where(result.error)}: {one_line(result.error['message'], 300)}")
     for name, value in result.outputs.items():
@@ -147,7 +149,12 @@ def story(
         indent = "  " * len(places_to(step["step"]))
         attempted = tries.get(step["step"], [])
         yield indent + _step(step, _seconds_of(step, attempted), asked.get(step["step"]))
-        lines = [*_earlier(attempted), *_errors(step, attempted), *map(_left, left.get(step["step"], ()))]
+        lines = [
+            *_earlier(attempted),
+            *_notes(step),
+            *_errors(step, attempted),
+            *map(_left, left.get(step["step"], ())),
+        ]
         yield from (f"{indent}  {line}" for line in lines)
 
 
@@ -193,9 +200,10 @@ def _seconds(row: Row) -> float | None:
 
 
 def _used(call: Row) -> str:
-    tokens = (call["prompt_tokens"] or 0) + (call["reply_tokens"] or 0)
-    used = f": {tokens} tokens, {dollars(call['cost_usd'])}" if tokens else ""
-    return f"({plain(str(call['model']))}{used})"
+    counts = (call["prompt_tokens"], call["reply_tokens"])
+    is_open = call["status"] == "running"
+    used = spent(sum(count or 0 for count in counts), call["cost_usd"], is_open or None not in counts)
+    return f"({plain(str(call['model']))}{f': {used}' if used else ''})"
 
 
 def _earlier(tries: Sequence[Row]) -> Iterator[str]:
@@ -205,6 +213,16 @@ def _earlier(tries: Sequence[Row]) -> Iterator[str]:
         took = "" if seconds is None else f" after {seconds:.2f} s"
         why = f": {_error(attempt['error'])}" if attempt["error"] else ""
         yield f"attempt {attempt['attempt']} {attempt['status']}{took}{why}"
+
+
+def _notes(step: Row) -> Iterator[str]:
+    """What is to be told of a model call that completed: why not another was asked, and a reply that is not whole."""
+    if step["verb"] != CALL:
+        return
+    if failed := (step["request"] or {}).get("instead_of"):
+        yield f"instead of {plain(failed['model'])}, which failed: {_error(failed)}"
+    if is_cut(step["output"]):
+        yield "warning: max_reply_tokens cut this reply: raise it, or ask for less"
 
 
 def _errors(step: Row, tries: Sequence[Row]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from runner.engine.executor import Executor
 from runner.engine.inbox import Inbox
+from runner.engine.needs import models_in_a_hurry
 from runner.engine.recorder import Recorder
 from runner.engine.scheduler import Live, attempt_timeout, call_of
 from runner.engine.scheduler.happenings import AttemptEnded, Happening
@@ -36,20 +37,27 @@ class Attempts:
     def in_flight(self) -> bool:
         return bool(self._tasks.steps)
 
+    async def prepare(self) -> None:
+        """Do what asking models takes, before the run begins, where agents have little time: it is none of theirs."""
+        if self._executor.script is None:
+            for model in models_in_a_hurry(self._live.workflow, self._live.options.get("models", {})):
+                await self._executor.provider.prepare(model, self._executor.context)
+
     def launch(self, step: Step) -> None:
         """Begin the attempt that a step is at."""
         live = self._live
+        call = call_of(live, step)
         attempt = Attempt(
             run=live.run,
             step=step.path,
             node=step.node,
             agent=step.agent,
             number=step.attempt,
-            call=call_of(live, step),
+            call=call,
             permissions=live.permissions(live.frame_of(step)),
             cue=step.cue,
             cue_keys=cue_keys_of(step) if self._executor.script is not None else (),
-            timeout=attempt_timeout(live, step),
+            timeout=attempt_timeout(live, step, call),
         )
         printout = self._printouts[step.path] = Printout()
         self._tasks.start(step.path, self._perform(attempt, printout))

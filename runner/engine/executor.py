@@ -62,7 +62,7 @@ class Executor(msgspec.Struct, frozen=True):
 
     async def _in_time(self, attempt: Attempt, context: Context) -> Outcome:
         if isinstance(attempt.call, ModelCall):
-            await self.provider.prepare(attempt, context)
+            await self.provider.prepare(attempt.call.model, context)
         try:
             async with asyncio.timeout(attempt.timeout):
                 return await self._ask(attempt, context)

@@ -10,6 +10,9 @@ from msgspec.structs import replace
 from runner.ground.errors import InvalidWorkflow
 from runner.ground.json_value import Json
 from runner.nodes import KINDS
+from runner.record.definitions import texts_of
+from runner.record.run_state import RunState
+from runner.record.store.contract import Store
 from runner.workflow.analysis import analyse
 from runner.workflow.compiler import DiskFiles, RecordedFiles, compile_file, in_file_order
 from runner.workflow.model import Loaded, Permissions, Workflow
@@ -80,3 +83,13 @@ def with_absolute_paths(allow: Allowed) -> dict[str, list[str]]:
 
 def _resolved(paths: Sequence[str]) -> tuple[str, ...]:
     return tuple(str(Path(path).resolve()) for path in paths)
+
+
+def pinned(store: Store, state: RunState, definition: str = "") -> Loaded:
+    """The version that a run goes by now, or another that it went by before, as it was recorded.
+
+    It stands in the run's own folder: others may have recorded the same version from elsewhere.
+    """
+    found = store.definition(definition or state.definition)
+    path, texts = texts_of(replace(found, folder=state.options.get("folder") or found.folder))
+    return load_recorded(path, RecordedFiles(texts), state.options)

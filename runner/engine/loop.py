@@ -66,6 +66,7 @@ class Engine:
     async def drive(self, first: First) -> None:
         """Take `first`, then whatever happens, until the run has ended or is paused. Raises StoreError."""
         try:
+            await self._attempts.prepare()
             await self._loop(first)
             if self._live.state.ended:
                 self._read_the_rest()

@@ -165,6 +165,7 @@ ErrorType = Literal[
     "rate_limit",
     "llm_down",
     "provider_unavailable",
+    "request_refused",
     "authentication",
     "credit_exhausted",
     "agent_not_found",

@@ -11,8 +11,14 @@ from runner.ground.errors import RETRYABLE, Failure, WorkflowError
 from runner.ground.json_value import Json
 from runner.language.expression import Expression
 from runner.language.template import Template, ValueTemplate
-from runner.record.events import Branches, Ending, LeftRunning, Scope, Usage
+from runner.record.events import (
+    Branches,
+    Ending,
+    LeftRunning,
+    Scope,
+)
 from runner.record.run_state import Child
+from runner.record.usage import Usage
 from runner.workflow.compiler.reader import NodeReader
 from runner.workflow.model import Agent, Duration, Model, Node, Tool, Traits, Workflow
 from runner.world.calls import AnyCall
@@ -316,7 +322,8 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     it gives those that are open then.
 
     `instant`: a step ends in the commit in which it starts. `timed_as_whole`: the node's `timeout` bounds the step, not
-    an attempt. `retried_as_whole`: the node's `retry` begins the step anew; else it is for the step's calls.
+    an attempt. `retried_as_whole`: the node's `retry` begins the step anew; else it is for the step's calls, but for
+    the errors in `anew_after`, which are the step's alone.
     `used_last` are parts of the `spec` that nothing has used while a step is open.
     `retried`: the errors after which a node is tried again whose own `retry` names none.
     `takes_defaults`: what stands under `defaults:` counts. `merge_order` takes the keys of branches in the order of
@@ -334,6 +341,7 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     instant: bool = False
     timed_as_whole: bool = False
     retried_as_whole: bool = True
+    anew_after: frozenset[str] = frozenset()
     retried: frozenset[str] = RETRYABLE | {"tool_failed"}
     takes_defaults: bool = False
     used_last: frozenset[str] = frozenset()

@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 
-from runner.ground.errors import RETRYABLE, Failure
+from runner.ground.errors import Failure
 from runner.ground.json_text import NotJson, parse_json
 from runner.ground.json_value import Json
 from runner.language.schema import compile_schema
@@ -25,6 +25,9 @@ from runner.world.providers.contract import Reply, ToolCall
 MAX_REPAIRS = 2
 """How often a model is asked again when its reply does not fit its schema."""
 
+MAX_CUT_REPAIRS = 1
+"""How often one is asked again when its bound cut the reply: with the same bound, it is often cut again."""
+
 MAX_CALLS = 50
 """How many model and tool calls one conversation may make."""
 
@@ -33,7 +36,15 @@ MAX_REPLY = 1 << 20
 
 _FENCED = re.compile(r"\A\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
 
-FALLS_BACK = RETRYABLE | {"credit_exhausted"}
+_OWN_FAULT = frozenset(
+    {
+        *("cancelled", "interrupted", "template_error", "condition_error", "input_invalid", "state_invalid"),
+        *("no_route", "loop_limit"),
+    }
+)
+"""Failures that no other model would mend: the run was stopped, or the file itself is wrong, and nothing was sent."""
+
+_USABLE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 Message = dict[str, Json]
 
@@ -53,6 +64,7 @@ class Conversation:
         self._calls: int = view.memory.get("calls", 0)
         self._fallbacks: int = view.memory.get("fallbacks", 0)
         self._repairs: int = view.memory.get("repairs", 0)
+        self._instead_of: dict[str, Json] | None = None
 
     def go_on(self) -> Spawn | Done | Failed:
         """Take in the calls that have ended, and say what follows them."""
@@ -69,8 +81,10 @@ class Conversation:
                 return answer
 
     def _spawn(self, *calls: SubCall) -> Spawn:
-        numbers = {"calls": self._calls, "fallbacks": self._fallbacks, "repairs": self._repairs}
-        return Spawn(calls, memory=Memory(numbers, {"messages": self._new}))
+        values: dict[str, Json] = {"calls": self._calls, "fallbacks": self._fallbacks, "repairs": self._repairs}
+        if self._instead_of is not None:
+            return Spawn(calls, memory=Memory({**values, "messages": self._new}))
+        return Spawn(calls, memory=Memory(values, {"messages": self._new}))
 
     def _model_call(self) -> SubCall:
         agent, messages = self._resolved.agent, [*self._kept, *self._new]
@@ -79,46 +93,85 @@ class Conversation:
             agent.name,
             model.name,
             tuple(messages),
-            agent.max_reply_tokens or model.max_reply_tokens,
+            self._bound,
             agent.temperature if agent.temperature is not None else model.temperature,
             dict(agent.output_schema) if agent.output_schema is not None else None,
             tuple(
                 {"name": tool.name, "description": tool.description, "schema": dict(tool.inputs)}
                 for tool in self._resolved.tools.values()
             ),
+            model.timeout,
+            model.idle_timeout,
         )
-        return SubCall(_key(self._calls + 1), call, {"model": model.name, "messages": _since_reply(messages)})
+        request: dict[str, Json] = {"model": model.name, "messages": _since_reply(messages)}
+        if self._instead_of is not None:
+            request["instead_of"] = self._instead_of
+        return SubCall(_key(self._calls + 1), call, request)
 
     def _take_reply(self, child: Child) -> Done | Failed | None:
         """Take in what a model replied; None while the conversation goes on."""
         if child.status != "completed":
             return self._fall_back(child.error or {})
         reply: Reply = child.output
-        if reply["tool_calls"]:
-            self._new.append({"role": "assistant", "content": reply["text"], "tool_calls": reply["tool_calls"]})
+        is_cut, schema = reply["finish"] == "length", self._resolved.agent.output_schema
+        if reply["tool_calls"] and not is_cut:
+            wanted = self._named_apart(reply["tool_calls"])
+            self._new.append({"role": "assistant", "content": reply["text"], "tool_calls": wanted})
             return None
-        self._new.append({"role": "assistant", "content": reply["text"]})
-        schema = self._resolved.agent.output_schema
-        if schema is None:
+        if schema is None and not reply["tool_calls"]:
+            self._new.append({"role": "assistant", "content": reply["text"]})
             return Done(reply["text"])
-        value, trouble = _parsed(reply["text"], schema)
-        return self._repair(reply["text"], trouble) if trouble else Done(value)
+        value, errors = _parsed(reply["text"], schema or {})
+        if reply["tool_calls"]:
+            errors = ["a tool call in it is not whole"]
+        return self._repair(reply, errors) if errors else Done(value)
+
+    def _named_apart(self, wanted: list[ToolCall]) -> list[ToolCall]:
+        """The calls, each with an id that no other has in this conversation, and that any provider takes."""
+        earlier = [call["id"] for said in (*self._kept, *self._new) for call in said.get("tool_calls") or ()]
+        taken, named = set(earlier), []
+        for call in wanted:
+            identity = call["id"]
+            number = len(taken)
+            while identity in taken or not _USABLE_ID.fullmatch(identity):
+                number += 1
+                identity = f"call_{number}"
+            taken.add(identity)
+            named.append(ToolCall({**call, "id": identity}))
+        return named
 
     def _fall_back(self, error: dict[str, Json]) -> Failed | None:
+        """After a failure the next model begins afresh; None when there is one."""
+        failed = self._resolved.models[self._fallbacks]
         self._fallbacks += 1
-        if error["type"] in FALLS_BACK and self._fallbacks < len(self._resolved.models):
-            return None
-        failure = Failure(error["type"], error["message"], error["details"])
-        return Failed(failure, error={**error, "step": self._view.step})
+        if error["type"] in _OWN_FAULT or self._fallbacks >= len(self._resolved.models):
+            failure = Failure(error["type"], error["message"], error["details"])
+            return Failed(failure, error={**error, "step": self._view.step})
+        self._instead_of = {"model": failed.name, "type": error["type"], "message": error["message"]}
+        self._kept, self._new, self._repairs = [], _asked([*self._kept, *self._new]), 0
+        return None
 
-    def _repair(self, text: str, trouble: str) -> Failed | None:
-        self._repairs += 1
-        if self._repairs > MAX_REPAIRS:
-            words = f"the reply does not fit its schema: {trouble}"
-            return Failed(Failure("output_invalid", words, {"reply": text[:2000]}))
+    def _repair(self, reply: Reply, errors: list[str]) -> Failed | None:
+        """Ask once more for a reply that does not fit; or after the last time, another model."""
+        trouble, is_cut = "; ".join(errors), reply["finish"] == "length"
         words = f"That does not fit: {trouble}. Reply again, with the corrected JSON alone."
+        failed = f"the reply does not fit its schema: {trouble}"
+        if is_cut:
+            bound = self._bound
+            words = f"That was cut: a reply may have {bound} tokens (max_reply_tokens). Reply again, whole and shorter."
+            failed = f"max_reply_tokens ({bound}) cut the reply: raise it, or ask for less"
+        if self._repairs >= (MAX_CUT_REPAIRS if is_cut else MAX_REPAIRS):
+            details = {"reply": reply["text"][:2000], "errors": errors, "finish": reply["finish"]}
+            return self._fall_back(Failure("output_invalid", failed, details).as_error(self._view.step, 1))
+        self._repairs += 1
+        if reply["text"].strip():
+            self._new.append({"role": "assistant", "content": reply["text"]})
         self._new.append({"role": "user", "content": words})
         return None
+
+    @property
+    def _bound(self) -> int:
+        return self._resolved.agent.max_reply_tokens or self._resolved.models[self._fallbacks].max_reply_tokens
 
     def _take_tools(self, wanted: list[ToolCall]) -> Spawn | Failed | None:
         """The tools that a reply asked for, each a call of its own; their results, once all are there, are taken in."""
@@ -180,18 +233,24 @@ def _result_of(child: Child) -> str:
     return child.output if isinstance(child.output, str) else json.dumps(child.output, ensure_ascii=False)
 
 
-def _parsed(text: str, schema: Mapping[str, Json]) -> tuple[Json, str]:
+def _asked(messages: list[Message]) -> list[Message]:
+    """What a conversation began with: its instructions and the prompt."""
+    end = next(position for position, message in enumerate(messages, 1) if message["role"] == "user")
+    return messages[:end]
+
+
+def _parsed(text: str, schema: Mapping[str, Json]) -> tuple[Json, list[str]]:
     """The value of a JSON reply (a code fence around it is taken off), and what is wrong with it, if anything."""
     if len(text) > MAX_REPLY:
-        return None, f"the reply is longer than {MAX_REPLY} characters"
+        return None, [f"the reply is longer than {MAX_REPLY} characters"]
     fenced = _FENCED.match(text)
     try:
         value = parse_json(fenced.group(1) if fenced else text)
     except NotJson as error:
-        return None, f"the reply is no JSON: {error}"
+        return None, [f"the reply is no JSON: {error}"]
     compiled = compile_schema(schema)
     value = compiled.received(value)
     errors = compiled.errors(value)
     if errors:
-        return None, "; ".join(error.message for error in errors[:5])
-    return compiled.normalise(value), ""
+        return None, [error.message for error in errors[:5]]
+    return compiled.normalise(value), []

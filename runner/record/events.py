@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from runner.ground.json_value import Json
+from runner.record.usage import Usage
 
 FORMAT = 2
 """The version of the event format; a store refuses a newer one.
@@ -278,27 +279,6 @@ class AttemptStarted(Event, frozen=True, tag="attempt_started"):
     scope: Scope | None = None
     due: float | None = None
     branches: Branches | None = None
-
-
-class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a model call used. `cost_usd` None means that the price is not known."""
-
-    model: str = ""
-    prompt_tokens: int = 0
-    reply_tokens: int = 0
-    cost_usd: float | None = None
-
-    def after(self, before: Usage | None) -> Usage:
-        """What this and an earlier attempt at the same call used together; unknown is the price of both if one is."""
-        if before is None:
-            return self
-        known = self.cost_usd is not None and before.cost_usd is not None
-        return Usage(
-            self.model or before.model,
-            before.prompt_tokens + self.prompt_tokens,
-            before.reply_tokens + self.reply_tokens,
-            (before.cost_usd or 0.0) + (self.cost_usd or 0.0) if known else None,
-        )
 
 
 class AttemptFailed(Event, frozen=True, tag="attempt_failed"):

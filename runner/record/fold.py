@@ -32,7 +32,6 @@ from runner.record.events import (
     StepRemembered,
     StepStarted,
     StepWaiting,
-    Usage,
     Write,
     branches_of,
 )
@@ -43,6 +42,7 @@ from runner.record.reducers import ReducerError, State, contribute
 from runner.record.rewinding import rewind
 from runner.record.rewriting import hide
 from runner.record.run_state import Child, Frame, Invocation, Nodes, RunState, Step, cue_keys_of
+from runner.record.usage import Usage
 
 IMPOSSIBLE = (LookupError, AssertionError, TypeError, AttributeError, ValueError, ReducerError, RecursionError)
 """What folding raises on events that do not follow from those before."""
@@ -297,13 +297,15 @@ def _attempt_failed(run: RunState, event: AttemptFailed) -> None:
     step.retry_wait = event.retry_at - run.at
     step.waiting = step.invocation = None
     step.children = {}
+    step.memory = {}
     step.tally = {}
 
 
 def _charge(run: RunState, usage: Usage) -> None:
-    run.tokens += usage.prompt_tokens + usage.reply_tokens
+    run.tokens += usage.tokens
     run.cost_usd += usage.cost_usd or 0.0
     run.unpriced += usage.cost_usd is None
+    run.uncounted += not usage.counted
 
 
 def _step_ended(run: RunState, event: StepEnded) -> None:

@@ -24,13 +24,13 @@ from runner.record.events import (
     StepEnded,
     StepStarted,
     StepWaiting,
-    Usage,
 )
 from runner.record.fold import fold
 from runner.record.reducers import State
 from runner.record.run_state import RunState
 from runner.record.store.contract import Rows
 from runner.record.store.tables import PROJECTED
+from runner.record.usage import Usage
 
 Row = dict[str, Json]
 
@@ -275,7 +275,8 @@ def _said(reply: Mapping[str, Json]) -> Row:
 
 
 def _usage_row(usage: Usage) -> Row:
-    row: Row = {name: getattr(usage, name) for name in ("prompt_tokens", "reply_tokens", "cost_usd")}
+    tokens = {name: getattr(usage, name) if usage.counted else None for name in ("prompt_tokens", "reply_tokens")}
+    row: Row = {**tokens, "cost_usd": usage.cost_usd}
     return {**row, "model": usage.model} if usage.model else row
 
 

@@ -10,8 +10,16 @@ import msgspec
 from runner.ground.json_value import Json
 from runner.record.address import ROOT
 from runner.record.cues import Cue, cue_keys
-from runner.record.events import Branches, Ending, RunStarted, RunStatus, StepWaiting, Usage, Write
+from runner.record.events import (
+    Branches,
+    Ending,
+    RunStarted,
+    RunStatus,
+    StepWaiting,
+    Write,
+)
 from runner.record.reducers import State
+from runner.record.usage import Usage
 
 
 def record(status: str, visits: int, output: Json = None, error: Json = None, results: Json = None) -> dict[str, Json]:
@@ -100,6 +108,7 @@ class Tally(msgspec.Struct, frozen=True):
     steps: int
     tokens: int
     cost_usd: float
+    cost_known: bool = True
 
 
 class Step(msgspec.Struct):
@@ -204,6 +213,7 @@ class RunState:
         self.tokens = 0
         self.cost_usd = 0.0
         self.unpriced = 0
+        self.uncounted = 0
         self.last_interval = 0.0
         self.left: dict[str, list[Json]] = {}
 
@@ -215,7 +225,7 @@ class RunState:
 
     @property
     def counted(self) -> Tally:
-        return Tally(self.total_steps, self.tokens, self.cost_usd)
+        return Tally(self.total_steps, self.tokens, self.cost_usd, not self.unpriced)
 
     @property
     def ended(self) -> bool:

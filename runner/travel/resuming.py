@@ -9,19 +9,10 @@ import msgspec
 from msgspec.structs import replace
 
 from runner.engine.given_answers import refuse_unfit_answers
-from runner.engine.loading import load_workflow
+from runner.engine.given_inputs import Supplied, nonce_of, secrets_again
+from runner.engine.loading import load_workflow, pinned
 from runner.engine.run_options import refuse_unknown_models
-from runner.engine.runs import (
-    RunResult,
-    Supplied,
-    into_memory,
-    mark_of,
-    nonce_of,
-    pinned,
-    programs_of,
-    run_engine,
-    secrets_again,
-)
+from runner.engine.runs import RunResult, into_memory, mark_of, programs_of, run_engine
 from runner.engine.scheduler import Live
 from runner.engine.surroundings import Surroundings
 from runner.engine.takeover import Takeover

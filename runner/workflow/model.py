@@ -18,6 +18,9 @@ JsonPath = tuple[str | int, ...]
 
 Seconds = float
 
+CALL_TIMEOUT: Seconds = 120.0
+IDLE_TIMEOUT: Seconds = 60.0
+
 UNKNOWN = "unknown"
 """The verb of what stands for a node that can't be read."""
 
@@ -119,7 +122,8 @@ class Traits(msgspec.Struct, frozen=True):
 
     `ends`: the workflow ends wherever the node is reached. `asks`: its step asks a person; `asks_within`: steps of its
     own, below it, do. `choices` and `form` are what can be answered, as far as the file says it: `choices` is None
-    where only a run knows them. `agent` is the one that it asks, `models` are those that it names itself.
+    where only a run knows them. `agent` is the one that it asks. `model` and `fallback` are those that the node names
+    itself, which win over the agent's.
     """
 
     ends: bool = False
@@ -128,10 +132,16 @@ class Traits(msgspec.Struct, frozen=True):
     choices: tuple[Json, ...] | None = ()
     form: Mapping[str, Json] | None = None
     agent: str | Agent | None = None
-    models: tuple[str, ...] = ()
+    model: str = ""
+    fallback: tuple[str, ...] | None = None
     called: Called | None = None
     programs: tuple[Started, ...] = ()
     branching: Branching | None = None
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """All models that the node names itself."""
+        return (*(self.fallback or ()), *([self.model] if self.model else []))
 
 
 class Node(msgspec.Struct, frozen=True):
@@ -222,11 +232,16 @@ class StateKey(msgspec.Struct, frozen=True):
 
 
 class Model(msgspec.Struct, frozen=True):
-    """A provider's model and how it is asked."""
+    """A provider's model and how it is asked.
+
+    One call of it may take `timeout`, and pass `idle_timeout` without a byte of an answer.
+    """
 
     name: str
     temperature: float | None = None
     max_reply_tokens: int = 4096
+    timeout: Seconds = CALL_TIMEOUT
+    idle_timeout: Seconds = IDLE_TIMEOUT
 
 
 class Agent(msgspec.Struct, frozen=True):

@@ -10,8 +10,9 @@ from runner.ground.clock import Clock
 from runner.ground.errors import Failure
 from runner.ground.json_value import Json
 from runner.record.cues import Cue
-from runner.record.events import LeftRunning, Printed, Usage
-from runner.workflow.model import Permissions
+from runner.record.events import LeftRunning, Printed
+from runner.record.usage import Usage
+from runner.workflow.model import CALL_TIMEOUT, IDLE_TIMEOUT, Permissions
 from runner.world.processes.supervisor import Supervisor
 
 
@@ -20,7 +21,10 @@ class Call(msgspec.Struct, frozen=True, tag_field="call"):
 
 
 class ModelCall(Call, frozen=True, tag="model"):
-    """Ask a model. `messages` are `{role, content}` (and `tool_calls`, `tool_call_id`); `tools` their JSON Schemas."""
+    """Ask a model. `messages` are `{role, content}` (and `tool_calls`, `tool_call_id`); `tools` their JSON Schemas.
+
+    `timeout` bounds the call, `idle_timeout` the time without a byte of an answer, both in seconds.
+    """
 
     agent: str
     model: str
@@ -29,6 +33,8 @@ class ModelCall(Call, frozen=True, tag="model"):
     temperature: float | None = None
     output_schema: dict[str, Json] | None = None
     tools: tuple[dict[str, Json], ...] = ()
+    timeout: float = CALL_TIMEOUT
+    idle_timeout: float = IDLE_TIMEOUT
 
 
 class CommandCall(Call, frozen=True, tag="command"):

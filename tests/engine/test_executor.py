@@ -24,7 +24,7 @@ ATTEMPT = Attempt("run", "ask", "ask", "", 1, CALL, Permissions(), Cue("ask", 0)
 class Slow(Script, frozen=True):
     """A provider that takes a while before it can be asked."""
 
-    async def prepare(self, attempt: Attempt, context: Context) -> None:
+    async def prepare(self, model: str, context: Context) -> None:
         for _ in range(100):
             await asyncio.sleep(0)
 

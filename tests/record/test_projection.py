@@ -20,12 +20,12 @@ from runner.record.events import (
     StepEnded,
     StepStarted,
     StepWaiting,
-    Usage,
     Write,
 )
 from runner.record.fold import fold
 from runner.record.projection import Projector, project
 from runner.record.run_state import RunState
+from runner.record.usage import Usage
 from tests.record.store.legal import legal_commits
 
 START = (RunStarted("flow", "1", "hash", {}, {"n": 0, "on": True}), FrameOpened("", "", "body", "body", shared=True))

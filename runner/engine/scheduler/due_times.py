@@ -5,6 +5,7 @@ from __future__ import annotations
 from runner.engine.scheduler.live import Live
 from runner.engine.scheduler.view import StepView, time_limit
 from runner.record.run_state import Step
+from runner.world.calls import AnyCall, ModelCall
 
 
 def due_time(step: Step) -> float | None:
@@ -13,9 +14,14 @@ def due_time(step: Step) -> float | None:
     return min((time for time in times if time is not None), default=None)
 
 
-def attempt_timeout(live: Live, step: Step) -> float | None:
-    """Seconds that one attempt of a call may take."""
-    duration = live.node(step).timeout
+def attempt_timeout(live: Live, step: Step, call: AnyCall) -> float | None:
+    """Seconds that one attempt may take.
+
+    A model call is bounded as its model says; what else a composite calls is bounded with the composite.
+    """
+    if isinstance(call, ModelCall):
+        return call.timeout
+    duration = live.node(step).timeout if step.frame is not None else None
     return None if duration is None else StepView.as_begun(live, step).seconds(duration)
 
 

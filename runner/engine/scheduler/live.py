@@ -6,6 +6,8 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
+
 from runner.ground.json_value import Json
 from runner.nodes import KINDS
 from runner.nodes.composites import workflow
@@ -141,5 +143,5 @@ class Live:
         known = workflow.models.get(name, Model(name))
         if chosen is None:
             return known
-        aliased: Model = workflow.models.get(chosen, Model(chosen, known.temperature, known.max_reply_tokens))
+        aliased: Model = workflow.models.get(chosen, msgspec.structs.replace(known, name=chosen))
         return aliased

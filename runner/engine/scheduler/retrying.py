@@ -36,10 +36,11 @@ def will_try_again(live: Live, node: Node, step: Step, failed: Failed, error: di
     with jitter it is between half of that and all of it. What the provider asked for (`Retry-After`) is waited for in
     any case.
     """
-    policy = next((policy for policy in node.retry if takes(policy, error)), None)
+    policies = node.retry or (_OF_MODEL_CALLS if step.agent else ())
+    policy = next((policy for policy in policies if takes(policy, error)), None)
     if policy is None or step.failures + 1 >= policy.max_attempts:
         return False
-    if step.composite and (_is_out_of_time(node, step, error) or not KINDS[node.verb].retried_as_whole):
+    if not _is_meant(node, step, error["type"]) or (step.composite and _is_out_of_time(node, step, error)):
         return False
     view = StepView.of(live, step)
     wait = min(view.seconds(policy.initial_interval) * policy.backoff**step.failures, view.seconds(policy.max_interval))
@@ -49,6 +50,18 @@ def will_try_again(live: Live, node: Node, step: Step, failed: Failed, error: di
         wait = max(wait, failed.failure.retry_after)
     live.emit(AttemptFailed(step.path, step.attempt, error, live.state.at + wait, failed.usage))
     return True
+
+
+_OF_MODEL_CALLS = (Retry(),)
+"""What model calls get whose node says nothing."""
+
+
+def _is_meant(node: Node, step: Step, type_: str) -> bool:
+    """Whether a node's policies are for this failure of it: of the step itself, or of a call of it."""
+    kind = KINDS[node.verb]
+    if step.frame is None:
+        return type_ not in kind.anew_after
+    return not step.composite or kind.retried_as_whole or type_ in kind.anew_after
 
 
 def takes(policy: Retry, error: dict[str, Json]) -> bool:

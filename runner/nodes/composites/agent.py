@@ -25,8 +25,7 @@ def build(reader: NodeReader) -> AgentSpec:
 
 
 def traits(spec: AgentSpec) -> Traits:
-    use = spec.use
-    return Traits(agent=use.agent, models=(*(use.fallback or ()), *([use.model] if use.model else [])))
+    return Traits(agent=spec.use.agent, model=spec.use.model, fallback=spec.use.fallback)
 
 
 def open_(node: Node, view: View) -> Opened:
@@ -55,7 +54,9 @@ KIND = Kind(
     open=open_,
     settle=settle,
     traits=traits,
+    timed_as_whole=True,
     retried_as_whole=False,
+    anew_after=frozenset({"output_invalid"}),
     retried=RETRYABLE | {"output_invalid"},
     takes_defaults=True,
     shape=Shape(("(", ")")),

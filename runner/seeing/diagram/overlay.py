@@ -24,6 +24,7 @@ class Overlay(msgspec.Struct):
     last: dict[str, str] = {}
     tokens: Counter[str] = msgspec.field(default_factory=Counter)
     cost: dict[str, float | None] = {}
+    uncounted: set[str] = set()
     routes: set[tuple[str, str | None, bool]] = set()
 
     def status(self, address: str) -> str:
@@ -37,7 +38,10 @@ class Overlay(msgspec.Struct):
         if counts is None:
             return ""
         words = ", ".join(status if count == 1 else f"{status} ×{count}" for status, count in counts.items())
-        if tokens := self.tokens[address]:
+        tokens = self.tokens[address]
+        if address in self.uncounted:
+            words += f", ≥ {tokens} tokens" if tokens else ", usage unknown"
+        elif tokens:
             cost = self.cost[address]
             words += f", {tokens} tokens, {'price unknown' if cost is None else f'${cost:.4f}'}"
         return words
@@ -52,7 +56,10 @@ def overlay_of(workflow: Workflow, words: str, steps: Iterable[Row], calls: Iter
     for call in calls:
         if found := find_node(workflow, owner_of(str(call["step"]))):
             place = found[1].key
-            overlay.tokens[place] += (call["prompt_tokens"] or 0) + (call["reply_tokens"] or 0)
+            counts = (call["prompt_tokens"], call["reply_tokens"])
+            overlay.tokens[place] += sum(count or 0 for count in counts)
+            if None in counts and call["status"] != "running":
+                overlay.uncounted.add(place)
             before, now = overlay.cost.get(place, 0.0), call["cost_usd"]
             overlay.cost[place] = None if before is None or now is None else before + now
     return overlay

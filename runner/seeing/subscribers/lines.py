@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
+from runner.ground.json_value import Json
 from runner.ground.plain import harmless_json, one_line, plain
 from runner.record.events import (
     ASK,
@@ -109,9 +110,23 @@ def _ended(event: StepEnded, seconds: float) -> str:
     if event.error is not None:
         words += f": {event.error['type']}: {one_line(event.error['message'], 200)}"
     notes = [f"{seconds:.1f} s"] if seconds >= SHORTEST else []
-    if event.usage is not None and (tokens := event.usage.prompt_tokens + event.usage.reply_tokens):
-        notes.append(f"{tokens} tokens, {dollars(event.usage.cost_usd)}")
+    if event.usage and (used := spent(event.usage.tokens, event.usage.cost_usd, event.usage.counted)):
+        notes.append(used)
+    if event.verb == CALL and is_cut(event.output):
+        notes.append("cut by max_reply_tokens")
     return f"{words} ({', '.join(notes)})" if notes else words
+
+
+def is_cut(output: Json) -> bool:
+    """Whether what a call gave is a model's reply that its bound cut."""
+    return isinstance(output, dict) and "tool_calls" in output and output.get("finish") == "length"
+
+
+def spent(tokens: int, cost: float | None, counted: bool) -> str:
+    """What was used, as people read it; nothing where nothing was. Without `counted` it is the least."""
+    if not counted:
+        return f"≥ {tokens} tokens, the usage of a call is unknown" if tokens else "usage unknown"
+    return f"{tokens} tokens, {dollars(cost)}" if tokens else ""
 
 
 def dollars(cost: float | None) -> str:

@@ -13,7 +13,7 @@ from runner.workflow.analysis.findings import Findings
 from runner.workflow.model import Body, JsonPath, Node, Use, Workflow
 
 ROOTS = ("inputs", "state", "run", "visits", "nodes")
-RUN_KEYS = ("id", "name", "steps", "cost_usd", "tokens", "budget_left_usd")
+RUN_KEYS = ("id", "name", "steps", "cost_usd", "cost_known", "tokens", "budget_left_usd")
 NODE_KEYS = ("output", "status", "error", "visits", "results")
 _ELSEWHERE = {
     "output": "a node sees its own output in its `set` and `next`; that of another is nodes.NAME.output",

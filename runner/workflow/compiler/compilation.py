@@ -16,7 +16,7 @@ from runner.workflow.compiler.bodies import BodyReader, NodeKinds
 from runner.workflow.compiler.declarations import inputs, permissions, readable, state, tool_inputs
 from runner.workflow.compiler.files import PATTERN, Files
 from runner.workflow.compiler.modules import code_hash, modules_of
-from runner.workflow.compiler.reader import NodeReader, OpenFile
+from runner.workflow.compiler.reader import NodeReader, OpenFile, parse_duration
 from runner.workflow.model import Agent, Body, JsonPath, Limits, Model, Tool, Use, Workflow
 from runner.workflow.signature import signature_schema
 
@@ -201,4 +201,5 @@ def _model(entry: Json) -> Model:
     """One model: a provider's name, or an object."""
     if isinstance(entry, str):
         return Model(entry)
-    return Model(entry["model"], entry.get("temperature"), entry.get("max_reply_tokens", 4096))
+    times = {key: seconds for key in ("timeout", "idle_timeout") if (seconds := parse_duration(entry.get(key)))}
+    return Model(entry["model"], entry.get("temperature"), entry.get("max_reply_tokens", 4096), **times)

@@ -11,6 +11,7 @@ from typing import Protocol, TypedDict
 from runner.ground.json_value import Json
 from runner.world.calls import Attempt, Context, ModelCall, Outcome
 
+# `id` is what the provider calls it, perhaps nothing, or what it has called another: the conversation sees to that.
 # `with` is the object of arguments; or the model's own text, where that is no JSON object.
 ToolCall = TypedDict("ToolCall", {"id": str, "tool": str, "with": Json})
 
@@ -18,7 +19,7 @@ ToolCall = TypedDict("ToolCall", {"id": str, "tool": str, "with": Json})
 class Reply(TypedDict):
     """What a model said: the output of a model call that is done.
 
-    `finish`: `stop`; `tool_calls`, when there are any; `length`, when `max_reply_tokens` cut the text.
+    `finish`: `stop`; `tool_calls`, when there are any; `length`, when `max_reply_tokens` cut the reply.
     """
 
     text: str
@@ -29,7 +30,7 @@ class Reply(TypedDict):
 class Provider(Protocol):
     """Answers model calls. What the world does wrong is a Failed; a finished text is also given to `context.stream`."""
 
-    async def prepare(self, attempt: Attempt, context: Context) -> None:
+    async def prepare(self, model: str, context: Context) -> None:
         """What comes before a model can be asked and takes time that no attempt is to pay for: before its timeout."""
         ...
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
@@ -69,6 +72,9 @@ KNOWN: dict[str, Known] = {
 """Providers whose variables are known here. litellm knows more, and reads theirs itself."""
 
 # No empty part, no `..`, no `?#%`: litellm makes addresses of some names (huggingface/http://… is asked, key and all).
+_LISTED = re.compile(r"^class LlmProviders\(.*?^class ", re.DOTALL | re.MULTILINE)
+_NAMED = re.compile(r'^    [A-Z0-9_]+ = "([^"]+)"', re.MULTILINE)
+
 _MODEL = re.compile(r"[a-z0-9_]+(/@?[A-Za-z0-9][A-Za-z0-9._:@+-]*)+")
 _LONGEST_MODEL = 256
 
@@ -104,8 +110,8 @@ def model_problem(model: str) -> str:
 
 def find_endpoint(model: str, environment: Environment) -> Endpoint | Failure:
     """Where `model` is asked. A Failure where its name, its key or its address can't be used."""
-    if problem := model_problem(model):
-        return Failure("input_invalid", problem)
+    if (unusable := _unusable(model)) is not None:
+        return unusable
     provider, _, name = model.partition("/")
     known = KNOWN.get(provider, Known(needs_key=False))
     key_name = _first_set(known.keys, environment)
@@ -127,6 +133,13 @@ def find_endpoint(model: str, environment: Environment) -> Endpoint | Failure:
     return Endpoint(model, model, base, key, key_name, known.takes_schema)
 
 
+def _unusable(model: str) -> Failure | None:
+    if problem := model_problem(model):
+        return Failure("input_invalid", problem)
+    problem = unknown_provider(model)
+    return Failure("provider_unavailable", problem) if problem else None
+
+
 def _missing(model: str, what: str, variable: str) -> Failure:
     return Failure("authentication", f"{model} needs {what}: set {variable}, {OFFLINE}", {"variable": variable})
 
@@ -143,6 +156,21 @@ def _is_address(base: str) -> bool:
         return False
 
 
-def near_provider(model: str) -> str:
-    """`; did you mean 'openai'?` for a provider's name that litellm does not know."""
-    return did_you_mean(model.partition("/")[0], list(KNOWN))
+def unknown_provider(model: str) -> str:
+    """What is to be said of a model whose provider litellm does not know; nothing of any other."""
+    provider = model.partition("/")[0]
+    if provider in KNOWN or not (listed := _listed()) or provider in listed:
+        return ""
+    return f"there is no provider '{provider}' (of model '{model}'){did_you_mean(provider, list(KNOWN))}"
+
+
+@cache
+def _listed() -> frozenset[str]:
+    """The providers that litellm knows, read from its source: to import it takes seconds. Empty if it can't be read."""
+    package = find_spec("litellm")
+    try:
+        source = Path(package.origin or "").parent.joinpath("types", "utils.py").read_text("utf-8") if package else ""
+    except OSError:
+        return frozenset()
+    found = _LISTED.search(source)
+    return frozenset(_NAMED.findall(found.group())) if found else frozenset()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -10,11 +9,11 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote
 
-import msgspec
-
 from runner.ground.errors import ErrorType, Failure
 from runner.ground.plain import head
-from runner.world.providers.endpoints import OFFLINE, Endpoint, near_provider
+from runner.world.providers.answers import Trouble, read_answer
+from runner.world.providers.endpoints import OFFLINE, Endpoint
+from runner.world.providers.exchange import Unusable
 
 LONGEST_RETRY_AFTER = 3600.0
 _LONGEST_SAID = 300
@@ -31,22 +30,28 @@ _BY_STATUS: dict[int, ErrorType] = {
     503: "provider_unavailable",
 }
 _REDIRECTED, _REFUSED, _BROKEN = 3, 4, 5
-_BY_FAMILY: dict[int, ErrorType] = {_REFUSED: "input_invalid", _BROKEN: "llm_down"}
-# Without an answer that says so, litellm's other statuses mean that it could not read the answer (gemini: 422).
-_OWN_CHECKS = frozenset({400, 401, 403, 404, 408})
-_NO_SENSE = 500
-_NO_CREDIT = re.compile(
-    r"insufficient[_ ](quota|balance|credit)|credit balance is too low|billing_hard_limit", re.IGNORECASE
-)
+_BY_FAMILY: dict[int, ErrorType] = {_REDIRECTED: "unknown", _REFUSED: "request_refused", _BROKEN: "llm_down"}
 
+_CODES: dict[ErrorType, tuple[str, ...]] = {
+    "credit_exhausted": (
+        *("insufficient_quota", "insufficient_balance", "insufficient_credits", "credit_balance_too_low"),
+        *("billing_error", "billing_not_active", "billing_hard_limit_reached", "payment_required"),
+    ),
+    "rate_limit": ("rate_limit_exceeded", "rate_limit_error", "too_many_requests", "resource_exhausted"),
+    "provider_unavailable": ("unavailable", "service_unavailable", "provider_unavailable"),
+    "timeout": ("timeout", "timeout_error", "deadline_exceeded", "request_timeout"),
+    "authentication": (
+        *("invalid_api_key", "authentication_error", "unauthenticated", "permission_error", "permission_denied"),
+    ),
+    "request_refused": (
+        *("invalid_request_error", "invalid_argument", "badrequesterror", "failed_precondition", "request_too_large"),
+        *("not_found", "not_found_error", "model_not_found", "context_length_exceeded"),
+    ),
+}
+_BY_CODE = {word: kind for kind, words in _CODES.items() for word in words}
+"""Words that servers send as an error's `code`, `type` or `status` where no HTTP status tells it."""
 
-class Told(msgspec.Struct, frozen=True):
-    """What a server answered, or what litellm makes of no answer: then there is no `body`, and no `headers`."""
-
-    status: int | None
-    text: str
-    body: str
-    headers: Mapping[str, str]
+_NEVER_SENT = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol"})
 
 
 def failure_of(error: BaseException, endpoint: Endpoint, environment: Mapping[str, str], now: float) -> Failure:
@@ -54,23 +59,32 @@ def failure_of(error: BaseException, endpoint: Endpoint, environment: Mapping[st
     causes = list(_causes(error))
     if any(isinstance(cause, ImportError) for cause in causes):
         return _failure("unknown", f"{endpoint.model}: litellm lacks a package for it: {causes[-1]}")
-    if not _answered(causes) and (kind := _transport(causes)):
-        return _failure(kind, _unreached(kind, endpoint, causes[-1], environment))
-    told = _told(error, causes)
-    if "LLM Provider NOT provided" in told.text:
-        message = f"litellm knows no provider of '{endpoint.model}'{near_provider(endpoint.model)}"
-        return _failure("provider_unavailable", message)
-    kind = error_type_of(told.status, f"{told.text} {told.body}")
-    message = _words(kind, told, endpoint, _shown(told.text, environment))
-    return _failure(kind, message, told.status, retry_after(told.headers, now))
+    if (answered := _answered(causes)) is not None:
+        trouble = answered.trouble
+        kind = error_type_of(trouble)
+        message = f"{endpoint.model}: {_words(kind, trouble, endpoint, _shown(trouble.said, environment))}"
+        return _failure(kind, message, trouble.status, retry_after(answered.headers, now))
+    if unreached := _transport(causes):
+        return _failure(unreached, _unreached(unreached, endpoint, causes[-1], environment))
+    return _unsent(error, endpoint, environment)
 
 
-def error_type_of(status: int | None, text: str) -> ErrorType:
-    """The type of failure that an HTTP status means, with what was said where the status alone does not tell."""
-    family = (status or 0) // 100
-    if family == _REFUSED and _NO_CREDIT.search(text):
+def may_have_cost(error: BaseException) -> bool:
+    """Whether a reply may have been generated for a call that failed: nobody knows then what it used."""
+    causes = list(_causes(error))
+    if (answered := _answered(causes)) is not None:
+        return bool(answered.trouble.wrong)
+    return _transport(causes) is not None and not any(_bases(cause) & _NEVER_SENT for cause in causes)
+
+
+def error_type_of(trouble: Trouble) -> ErrorType:
+    """The type of failure that a server's answer is: by its status, else by the words of its error's code."""
+    named = [_BY_CODE[code.lower()] for code in trouble.codes if code.lower() in _BY_CODE]
+    if "credit_exhausted" in named:
         return "credit_exhausted"
-    return _BY_STATUS.get(status or 0) or _BY_FAMILY.get(family, "unknown")
+    if trouble.status is not None:
+        return _BY_STATUS.get(trouble.status) or _BY_FAMILY.get(trouble.status // 100, "unknown")
+    return next(iter(named), "llm_down")
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
@@ -111,10 +125,17 @@ def _bases(error: BaseException) -> set[str]:
     return {base.__name__ for base in type(error).__mro__}
 
 
-def _answered(causes: list[BaseException]) -> Any:
-    """The HTTP response behind the causes, if a server gave one. httpx is not imported for it: it is slow."""
+def _answered(causes: list[BaseException]) -> Unusable | None:
+    """What a server answered, if it did: heard on its way, or of a client that litellm made without a word."""
+    heard = next((cause for cause in causes if isinstance(cause, Unusable)), None)
+    if heard is not None:
+        return heard
     answers = [cause for cause in causes if "HTTPStatusError" in _bases(cause)]
-    return getattr(answers[-1], "response", None) if answers else None
+    if not answers:
+        return None
+    response: Any = getattr(answers[-1], "response")  # noqa: B009 - httpx is not imported for its type: it is slow
+    trouble = read_answer(response.status_code, _body(response), is_completion=False)
+    return Unusable(trouble if isinstance(trouble, Trouble) else Trouble(response.status_code), response.headers)
 
 
 def _transport(causes: list[BaseException]) -> ErrorType | None:
@@ -128,31 +149,29 @@ def _transport(causes: list[BaseException]) -> ErrorType | None:
     return None
 
 
-def _told(error: BaseException, causes: list[BaseException]) -> Told:
-    response = _answered(causes)
-    if response is not None:
-        return Told(response.status_code, str(error), _body(response), response.headers)
+def _unsent(error: BaseException, endpoint: Endpoint, environment: Mapping[str, str]) -> Failure:
+    """litellm's own refusal, before anything is sent, or what went wrong within it."""
+    said = _shown(str(error), environment)
     status = getattr(error, "status_code", None)
-    return Told(status if status in _OWN_CHECKS else _NO_SENSE, str(error), "", {})
+    if status == _OWN_REFUSAL:
+        return _failure("input_invalid", f"{endpoint.model} can't be asked like this, and nothing was sent: {said}")
+    kind: ErrorType = "authentication" if status in _OWN_ACCESS else "llm_down"
+    return _failure(kind, f"{endpoint.model}: {_words(kind, Trouble(), endpoint, said)}")
 
 
-def _body(response: Any) -> str:
+_OWN_REFUSAL, _OWN_ACCESS = 400, (401, 403)
+
+
+def _body(response: Any) -> bytes:
     try:
-        return str(response.text)
+        return bytes(response.content)
     except RuntimeError:  # it was never read to its end
-        return ""
+        return b""
 
 
 def _said(text: str) -> str:
-    """What the provider itself said, out of litellm's words around it."""
-    said = text.partition("\nTraceback")[0]
-    _, exception, after = said.partition("Exception - ")
-    said = (after if exception else said).strip()
-    try:
-        body = json.loads(said)
-        said = str(body["error"]["message"])
-    except (ValueError, LookupError, TypeError, RecursionError):
-        pass  # most of them are no JSON
+    """What is told in a text, on one line: a traceback is nobody's business."""
+    said = text.partition("\nTraceback")[0].partition("Traceback (most recent call last)")[0]
     printable = "".join(character if character.isprintable() else " " for character in said)
     return " ".join(printable.split())
 
@@ -164,26 +183,28 @@ def _shown(text: str, environment: Mapping[str, str]) -> str:
 def _unreached(kind: ErrorType, endpoint: Endpoint, cause: BaseException, environment: Mapping[str, str]) -> str:
     where = f" at {endpoint.host}" if endpoint.host else ""
     if kind == "timeout":
-        return f"{endpoint.model} did not answer in time{where}"
+        return f"{endpoint.model} sent nothing for the time of its idle_timeout{where}"
     reason = _shown(str(cause), environment) or type(cause).__name__
     return f"{endpoint.model} can't be reached{where}: {reason}"
 
 
-def _words(kind: ErrorType, told: Told, endpoint: Endpoint, said: str) -> str:
-    status = f" ({told.status})" if told.status else ""
+def _words(kind: ErrorType, trouble: Trouble, endpoint: Endpoint, said: str) -> str:
+    if trouble.wrong:
+        return trouble.wrong
+    status = f" ({trouble.status})" if trouble.status else ""
     key = endpoint.key_name or "the provider's key"
     what = {
         "authentication": f"access was refused{status}: check {key}, {OFFLINE}",
         "credit_exhausted": f"the account has no credit left{status}",
         "rate_limit": f"asked too often{status}",
         "timeout": f"the provider timed out{status}",
-        "input_invalid": f"the provider refused the request{status}",
+        "request_refused": f"the provider refused the request{status}",
         "llm_down": f"the provider failed{status}",
         "provider_unavailable": f"the provider is not available now{status}",
     }.get(kind, f"the provider gave an answer that can't be used{status}")
-    if (told.status or 0) // 100 == _REDIRECTED:
+    if (trouble.status or 0) // 100 == _REDIRECTED:
         what = f"the provider points to another address{status}, where the key does not go: correct its base URL"
-    return f"{endpoint.model}: {what}: {said}" if said else f"{endpoint.model}: {what}"
+    return f"{what}: {said}" if said else what
 
 
 _SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL", re.IGNORECASE)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
+
+from runner.world.providers.exchange import listen
 
 _IMPORTING = {
     "LITELLM_MODE": "PRODUCTION",  # else it loads the nearest `.env` into the environment
@@ -36,12 +39,14 @@ def _load() -> Any:
         from litellm.litellm_core_utils import default_encoding  # noqa: F401, PLC0415 - sets a variable, now or later
 
         headers.get_provider_name("anthropic")  # reads its list now, while it must not be downloaded
+    warnings.filterwarnings("ignore", "Pydantic serializer warnings", UserWarning)  # of what a server has sent
+    warnings.filterwarnings("ignore", module=r"(litellm|openai|httpx)\.")
     litellm.suppress_debug_info = True  # else it prints to stdout
     litellm.disable_hf_tokenizer_download = True
     litellm.disable_aiohttp_transport = True  # aiohttp's sessions complain on stderr when a loop ends with one open
     litellm.drop_params = False  # LITELLM_DROP_PARAMS may have set it
     litellm.modify_params = False
-    _refuse_redirects(litellm.in_memory_llm_clients_cache)
+    _hear_all(litellm.in_memory_llm_clients_cache)
     return litellm
 
 
@@ -58,14 +63,18 @@ def _environment(values: dict[str, str]) -> Iterator[None]:
         os.environ.update(before)
 
 
-def _refuse_redirects(clients: Any) -> None:
-    """Have every HTTP client that litellm makes stay where it was sent: a redirect would take x-api-key along."""
+def _hear_all(clients: Any) -> None:
+    """Have what is answered to every HTTP client that litellm makes pass by `exchange`.
+
+    None follows a redirect, which would take x-api-key along.
+    """
     keep = clients.set_cache
 
     def set_cache(key: str, value: Any, *args: Any, **kwargs: Any) -> Any:
         for client in (value, getattr(value, "client", None), getattr(value, "_client", None)):
             if client is not None and hasattr(client, "follow_redirects"):
                 client.follow_redirects = False
+                listen(client)
         return keep(key, value, *args, **kwargs)
 
     clients.set_cache = set_cache

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 from runner.ground.errors import Failure
-from runner.record.events import Usage
+from runner.ground.json_value import Json
+from runner.record.usage import Usage
 from runner.world.calls import Attempt, CallDone, CallFailed, Context, ModelCall, Outcome
 from runner.world.providers import library
 from runner.world.providers.contract import model_call
 from runner.world.providers.endpoints import Endpoint, find_endpoint
-from runner.world.providers.faults import failure_of
+from runner.world.providers.faults import failure_of, may_have_cost
 from runner.world.providers.wire import Answer, ToolNames, reply_of, request_of
-
-LONGEST_SILENCE = 600.0
-"""Seconds that a server may be silent when the attempt has no timeout of its own."""
 
 
 class LiteLLM:
     """Asks the models that litellm knows. The deadline is the caller's: it cancels."""
 
-    async def prepare(self, attempt: Attempt, context: Context) -> None:
+    async def prepare(self, model: str, context: Context) -> None:
         """Load litellm, which takes seconds, if there is somebody to ask. See Provider."""
-        if isinstance(find_endpoint(model_call(attempt).model, context.environment), Endpoint):
+        if isinstance(find_endpoint(model, context.environment), Endpoint):
             await asyncio.to_thread(library.load_litellm)
 
     async def ask(self, attempt: Attempt, context: Context) -> Outcome:
@@ -37,19 +36,50 @@ class LiteLLM:
         takes_schema = endpoint.takes_schema or bool(_listed(litellm, endpoint).get("supports_response_schema"))
         request = request_of(call, names, takes_schema=takes_schema)
         try:
-            response = await litellm.acompletion(**request, **_settings(endpoint, attempt.timeout))
+            response = await litellm.acompletion(**request, **_settings(endpoint, call.idle_timeout))
+        except litellm.UnsupportedParamsError as error:
+            return CallFailed(_not_taken(litellm, endpoint, request) or _failure(error, endpoint, context))
         except Exception as error:  # noqa: BLE001 - litellm lets anything through that happens within it
-            return CallFailed(failure_of(error, endpoint, context.environment, context.clock.now()))
+            used = Usage(call.model, counted=False) if may_have_cost(error) else None
+            return CallFailed(_failure(error, endpoint, context), usage=used)
         outcome = _outcome(response, call, names, _usage(litellm, response, endpoint))
         if isinstance(outcome, CallDone) and outcome.output["text"]:
             context.stream(attempt.step, outcome.output["text"])
         return outcome
 
 
-def _settings(endpoint: Endpoint, timeout: float | None) -> dict[str, Any]:
+def _failure(error: Exception, endpoint: Endpoint, context: Context) -> Failure:
+    return failure_of(error, endpoint, context.environment, context.clock.now())
+
+
+def _not_taken(litellm: Any, endpoint: Endpoint, request: Mapping[str, Json]) -> Failure | None:
+    """What litellm, without asking anybody, knows that a model does not take of a request; None if it takes each."""
+    provider, _, name = endpoint.wire_model.partition("/")
+    for key, (words, remedy) in _PARAMETERS.items():
+        if key not in request:
+            continue
+        try:
+            litellm.get_optional_params(model=name, custom_llm_provider=provider, **{key: request[key]})
+        except litellm.UnsupportedParamsError:
+            value = f" of {request[key]:g}" if key == "temperature" else ""
+            message = f"{endpoint.model} takes no {words}{value}: {remedy}; nothing was sent"
+            return Failure("input_invalid", message)
+    return None
+
+
+_PARAMETERS = {
+    "temperature": ("temperature", "remove `temperature`"),
+    "tools": ("tools", "remove `tools`, or choose another model"),
+    "response_format": ("JSON Schema", "remove `output_schema`, or choose another model"),
+    "max_tokens": ("bound for its replies", "choose another model"),
+}
+"""What of a request a model may not take: what it is called, and what to do then."""
+
+
+def _settings(endpoint: Endpoint, longest_silence: float) -> dict[str, Any]:
     settings: dict[str, Any] = {
         "model": endpoint.wire_model,
-        "timeout": timeout or LONGEST_SILENCE,
+        "timeout": longest_silence,
         "num_retries": 0,  # else it asks a failing server three times
         "_skip_mcp_handler": True,  # else a call with tools imports litellm's proxy, which needs packages we lack
     }
@@ -60,11 +90,9 @@ def _settings(endpoint: Endpoint, timeout: float | None) -> dict[str, Any]:
     return settings
 
 
-def _outcome(response: Any, call: ModelCall, names: ToolNames, usage: Usage | None) -> Outcome:
+def _outcome(response: Any, call: ModelCall, names: ToolNames, usage: Usage) -> Outcome:
     if not response.choices:
-        return CallFailed(
-            Failure("llm_down", f"{call.model}: the provider's answer holds no reply (choices: [])"), usage=usage
-        )
+        return CallFailed(Failure("llm_down", f"{call.model}: the provider's answer holds no reply"), usage=usage)
     reply = reply_of(_answer(response.choices[0]), call, names)
     return CallFailed(reply, usage=usage) if isinstance(reply, Failure) else CallDone(reply, usage)
 
@@ -78,11 +106,11 @@ def _answer(choice: Any) -> Answer:
     return Answer(message.content or "", extra.get("refusal") or "", calls, choice.finish_reason or "stop")
 
 
-def _usage(litellm: Any, response: Any, endpoint: Endpoint) -> Usage | None:
-    """What the provider counted; None when it counted nothing, so that nobody takes it for zero."""
+def _usage(litellm: Any, response: Any, endpoint: Endpoint) -> Usage:
+    """What the provider counted. What it did not count is unknown: nobody is to take it for zero."""
     counted = getattr(response, "usage", None)
     if counted is None or not (counted.prompt_tokens or counted.completion_tokens):
-        return None
+        return Usage(endpoint.model, counted=False)
     cost = _cost(litellm, response, endpoint)
     return Usage(endpoint.model, counted.prompt_tokens or 0, counted.completion_tokens or 0, cost)
 

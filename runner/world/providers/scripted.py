@@ -16,7 +16,7 @@ from runner.language.schema.checker import Checker, checker
 from runner.language.schema.fault import SchemaFault
 from runner.language.schema.linked import link
 from runner.language.source import Source, in_file_order, read
-from runner.record.events import Usage
+from runner.record.usage import Usage
 from runner.world.calls import (
     AnyCall,
     Attempt,
@@ -64,7 +64,7 @@ class Script(msgspec.Struct, frozen=True):
         """The script as JSON, to be kept with a run: a resumption needs no file."""
         return {"file": self.file, "replies": dict(self.replies)}
 
-    async def prepare(self, attempt: Attempt, context: Context) -> None:
+    async def prepare(self, model: str, context: Context) -> None:
         """There is nothing to prepare. See Provider."""
 
     async def ask(self, attempt: Attempt, context: Context) -> Outcome:

@@ -107,36 +107,36 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 def reply_of(answer: Answer, call: ModelCall, names: ToolNames) -> Reply | Failure:
-    """The answer as a Reply; a Failure where there is none in it, or not all of it."""
+    """The answer as a Reply; a Failure where there is none in it. One that was cut is for the agent to judge."""
     text = readable(answer.text)
-    if problem := _problem(answer, text, call.max_reply_tokens):
-        return Failure("output_invalid", f"{call.model}: {problem}", {"finish": answer.finish})
-    calls = [_tool_call(index, sent, names) for index, sent in enumerate(answer.tool_calls, start=1)]
-    finish = "tool_calls" if calls else answer.finish
+    if problem := _problem(answer, text, call):
+        details = {"reply": text, "errors": [problem], "finish": answer.finish}
+        return Failure("output_invalid", f"{call.model}: {problem}", details)
+    calls = [_tool_call(sent, names) for sent in answer.tool_calls]
+    finish = "tool_calls" if calls and answer.finish != "length" else answer.finish
     return Reply(text=text, tool_calls=calls, finish=finish if finish in {"tool_calls", "length"} else "stop")
 
 
-def _problem(answer: Answer, text: str, bound: int) -> str:
+def _problem(answer: Answer, text: str, call: ModelCall) -> str:
     is_empty = not text.strip() and not answer.tool_calls
     if answer.finish == "content_filter":
         return "the provider's content filter stopped the reply"
     if answer.refusal and is_empty:
         return f"the model refuses: {readable(answer.refusal)[:300]}"
-    if answer.finish == "length" and answer.tool_calls:
-        return f"max_reply_tokens ({bound}) cut the reply in a tool call: raise it"
-    if answer.finish == "length" and is_empty:
-        return f"max_reply_tokens ({bound}) was used up before the model said anything: raise it"
+    if answer.finish == "length":
+        used_up = f"max_reply_tokens ({call.max_reply_tokens}) was used up before the model said anything: raise it"
+        return used_up if is_empty and call.output_schema is None else ""
     return "the reply is empty" if is_empty else ""
 
 
-def _tool_call(index: int, sent: tuple[str, str, str], names: ToolNames) -> ToolCall:
+def _tool_call(sent: tuple[str, str, str], names: ToolNames) -> ToolCall:
     identity, name, arguments = sent
-    return {"id": identity or f"call_{index}", "tool": names.meant(readable(name)), "with": _arguments(arguments)}
+    return {"id": readable(identity), "tool": names.meant(readable(name)), "with": _arguments(arguments)}
 
 
 def _arguments(text: str) -> Json:
     try:
-        value = parse_json(text or "{}")
+        value = parse_json(text.strip() or "{}")
     except NotJson:
         return readable(text)
     return value if isinstance(value, dict) else readable(text)

@@ -9,9 +9,10 @@ import pytest
 from runner.engine.scheduler import Live, call_of
 from runner.engine.scheduler.happenings import AttemptEnded
 from runner.ground.errors import Failure
-from runner.record.events import RunStarted, StepEnded, Usage
+from runner.record.events import RunStarted, StepEnded
 from runner.record.fold import apply
 from runner.record.run_state import RunState, Step
+from runner.record.usage import Usage
 from runner.world.calls import AnyCall, CallFailed, Outcome
 from tests.simulation import Simulation, compiled, fail_at, simulate, started, succeed
 

@@ -25,13 +25,13 @@ from runner.record.events import (
     StepEnded,
     StepStarted,
     StepWaiting,
-    Usage,
     Write,
     decode,
     encode,
 )
 from runner.record.fold import apply
 from runner.record.run_state import Frame, RunState, Step
+from runner.record.usage import Usage
 
 STATE: dict[str, Json] = {"n": 0, "log": [], "total": 0, "tags": [], "once": None, "most": None, "big": "x" * 300}
 REDUCERS = {"n": "set", "log": "append", "total": "add", "tags": "union", "once": "first", "most": "max", "big": "set"}

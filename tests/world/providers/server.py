@@ -30,7 +30,12 @@ def tool_calls(*calls: tuple[str, str]) -> Json:
     ]
 
 
+def _called(arguments: Json) -> dict[str, Json]:
+    return {"id": "c1", "type": "function", "function": {"name": "git__log", "arguments": arguments}}
+
+
 LOG_CALL = tool_calls(("git__log", '{"count": 3}'))
+ODD_IDS: list[Json] = [None, 7, []]
 ANSWERS: dict[str, Json] = {
     "ok": completion({"content": "hello"}),
     "tools": completion({"content": None, "tool_calls": LOG_CALL}, "tool_calls"),
@@ -46,7 +51,79 @@ ANSWERS: dict[str, Json] = {
     "surrogate": completion({"content": "half \ud83d"}),
     "uncounted": completion({"content": "hello"}, usage=None),
     "array": [1],
+    "cut_word": completion({"content": "Once upon"}, "max_tokens"),
+    "cut_model": completion({"content": "Once upon"}, "model_length"),
+    "in_parts": completion({"content": [{"type": "text", "text": "hel"}, {"type": "output_text", "text": "lo"}]}),
+    "thought": completion({"content": [{"type": "thinking", "text": "hm"}, {"type": "text", "text": "hello"}]}),
+    "one_part": completion({"content": {"type": "text", "text": "hello"}}),
+    "bare_texts": completion({"content": ["hel", "lo"]}),
+    "bare_message": completion({}, choices=[{"index": 0, "message": "hello"}]),
+    "old_text": completion({}, choices=[{"index": 0, "text": "hello", "finish_reason": None}]),
+    "more_than_asked": {
+        **completion({"content": "hello", "audio": 5, "annotations": "x"}, "eos"),
+        "id": 7,
+        "created": "now",
+    },
+    "refusing_part": completion({"content": [{"type": "refusal", "refusal": "I would rather not."}]}),
+    "null_message": completion({}, choices=[{"index": 0, "message": None, "finish_reason": "stop"}]),
+    "no_message": completion({}, choices=[{"index": 0, "finish_reason": "stop"}]),
+    "list_message": completion({}, choices=[{"index": 0, "message": ["hello"]}]),
+    "null_choice": completion({}, choices=[None]),
+    "null_choices": completion({}, choices=None),
+    "no_answer": {},
+    "old_call": completion(
+        {"content": None, "function_call": {"name": "git__log", "arguments": '{"count": 3}'}}, "function_call"
+    ),
+    "object_arguments": completion({"content": None, "tool_calls": [_called({"count": 3})]}, "tool_calls"),
+    "no_arguments": completion({"content": None, "tool_calls": [_called(None), _called(""), _called(" ")]}, "stop"),
+    "list_arguments": completion({"content": None, "tool_calls": [_called([3])]}, "tool_calls"),
+    "odd_ids": completion({"content": None, "tool_calls": [{**_called({}), "id": odd} for odd in ODD_IDS]}),
+    "nameless": completion({"content": None, "tool_calls": [{"id": "c1", "function": {"arguments": "{}"}}, None]}),
 }
+"""Answers with status 200, by the mode that gives them."""
+
+ODD_USAGES: list[Json] = [
+    None,
+    {},
+    "many",
+    [1, 2],
+    {"prompt_tokens": None, "completion_tokens": 2},
+    {"prompt_tokens": 1, "completion_tokens": "2"},
+    {"prompt_tokens": 1, "completion_tokens": 2.5},
+    {"prompt_tokens": -1, "completion_tokens": 2},
+    {"prompt_tokens": True, "completion_tokens": 2},
+    {"prompt_tokens": 0, "completion_tokens": 0},
+    {"total_tokens": 3},
+]
+ANSWERS |= {f"usage_{number}": completion({"content": "hello"}, usage=usage) for number, usage in enumerate(ODD_USAGES)}
+ANSWERS["usage_whole"] = completion(
+    {"content": "hello"},
+    usage={"prompt_tokens": 1000.0, "completion_tokens": 2000, "prompt_tokens_details": {"cached_tokens": "x"}},
+)
+
+INSIDE: dict[str, tuple[Json, str]] = {
+    "number": ({"error": {"code": 429, "message": "slow down"}}, "rate_limit"),
+    "digits": ({"error": {"code": "402", "message": "top up"}}, "credit_exhausted"),
+    "bad_gateway": ({"error": {"code": 502, "message": "idle upstream"}, "choices": []}, "llm_down"),
+    "away": ({"error": {"code": 503}}, "provider_unavailable"),
+    "gone": ({"error": {"code": 404, "message": "retired"}}, "request_refused"),
+    "key": ({"error": {"code": 401, "message": "who?"}}, "authentication"),
+    "word": ({"error": {"type": "rate_limit_error", "message": "slow down"}}, "rate_limit"),
+    "long": ({"error": {"code": "context_length_exceeded", "message": "too long"}}, "request_refused"),
+    "empty_account": ({"error": {"type": "insufficient_quota", "message": "top up"}}, "credit_exhausted"),
+    "overloaded": ({"type": "error", "error": {"type": "overloaded_error", "message": "busy"}}, "llm_down"),
+    "google": ({"error": {"code": 8, "status": "RESOURCE_EXHAUSTED", "message": "busy"}}, "rate_limit"),
+    "text": ({"error": "the model crashed"}, "llm_down"),
+    "flat": ({"object": "error", "code": 400, "message": "bad", "type": "BadRequestError"}, "request_refused"),
+    "several": ({"success": False, "errors": [{"code": 10000, "message": "no"}]}, "llm_down"),
+    "choice": (completion({"content": ""}, "error", error={"code": 500, "message": "above"}), "llm_down"),
+}
+"""Errors that come with status 200, and what they are."""
+for _name, _code in (("in_choice_429", 429), ("in_choice_402", 402), ("in_choice_502", 502)):
+    _choice = {"index": 0, "finish_reason": "error", "message": {"role": "assistant", "content": ""}}
+    _inside = {"choices": [{**_choice, "error": {"code": _code, "message": "upstream"}}]}
+    INSIDE[_name] = (_inside, {429: "rate_limit", 402: "credit_exhausted", 502: "llm_down"}[_code])
+ANSWERS |= {f"inside_{name}": body for name, (body, _) in INSIDE.items()}
 ANTHROPIC = {
     "id": "m",
     "type": "message",
@@ -59,6 +136,12 @@ ANTHROPIC = {
 GEMINI = {
     "candidates": [{"content": {"parts": [{"text": "hello"}], "role": "model"}, "finishReason": "STOP", "index": 0}],
     "usageMetadata": {"promptTokenCount": 5, "candidatesTokenCount": 2, "totalTokenCount": 7},
+}
+ANSWERS |= {
+    "anthropic_usage": {**ANTHROPIC, "usage": {"input_tokens": None, "output_tokens": "2"}},
+    "anthropic_no_usage": {**ANTHROPIC, "usage": None},
+    "anthropic_text": {**ANTHROPIC, "content": "hello", "usage": {}},
+    "gemini_odd": {**GEMINI, "usageMetadata": {"promptTokenCount": "5"}},
 }
 DATE = "Sat, 22 Nov 2031 10:00:00 GMT"
 
@@ -185,7 +268,8 @@ def _error(status: int, message: str, code: str = "", **headers: str) -> Callabl
 
 _BEHAVIOURS: dict[str, Callable[[Handler], None]] = {
     "quota": _error(429, "You exceeded your current quota", "insufficient_quota"),
-    "poor": _error(400, "Your credit balance is too low to access the API"),
+    "poor": _error(400, "Top up your account", "billing_error"),
+    "quoting": _error(400, "Not allowed: 'insufficient_quota, rate limit, timeout'"),
     "long": _error(400, "This model's maximum context length is 100 tokens", "context_length_exceeded"),
     "echo": _error(401, "Incorrect API key provided: sk-proj-ab***********wxyz"),
     "later": _error(429, "busy", Retry_After="100000"),

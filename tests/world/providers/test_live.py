@@ -8,10 +8,12 @@ import sys
 import pytest
 
 from tests.world.providers.conftest import KEY, ROOT, Asker
+from tests.world.providers.server import INSIDE, ODD_USAGES
 
 pytestmark = pytest.mark.xdist_group("litellm")
 
 LOG = {"name": "git/log", "description": "Lists commits", "schema": {"type": "object", "properties": {}}}
+UNCOUNTED = {"model": "openai/gpt-4o-mini", "counted": False}
 SCORE = {"type": "object", "properties": {"score": {"type": "integer"}}, "required": ["score"]}
 
 
@@ -112,7 +114,88 @@ def test_a_model_without_a_list_price_has_none(asker: Asker) -> None:
 
 
 def test_usage_that_was_not_counted_is_unknown(asker: Asker) -> None:
-    assert asker.ask("uncounted")["usage"] is None
+    assert asker.ask("uncounted")["usage"] == UNCOUNTED
+
+
+@pytest.mark.parametrize("number", range(len(ODD_USAGES)))
+def test_usage_that_is_no_count_is_unknown_and_costs_no_reply(asker: Asker, number: int) -> None:
+    answer = asker.ask(f"usage_{number}")
+
+    assert answer["output"]["text"] == "hello"
+    assert answer["usage"] == UNCOUNTED
+
+
+def test_a_whole_number_counts_however_it_is_written(asker: Asker) -> None:
+    usage = asker.ask("usage_whole")["usage"]
+
+    assert (usage["prompt_tokens"], usage["reply_tokens"]) == (1000, 2000)
+
+
+@pytest.mark.parametrize(
+    "mode", ["in_parts", "thought", "one_part", "bare_texts", "bare_message", "old_text", "more_than_asked"]
+)
+def test_the_text_of_a_reply_is_found_in_every_form_of_it(asker: Asker, mode: str) -> None:
+    assert asker.ask(mode)["output"] == {"text": "hello", "tool_calls": [], "finish": "stop"}
+
+
+CALLS = {
+    "old_call": [{"id": "", "tool": "git/log", "with": {"count": 3}}],
+    "object_arguments": [{"id": "c1", "tool": "git/log", "with": {"count": 3}}],
+    "no_arguments": [{"id": "c1", "tool": "git/log", "with": {}}] * 3,
+    "list_arguments": [{"id": "c1", "tool": "git/log", "with": "[3]"}],
+    "odd_ids": [{"id": name, "tool": "git/log", "with": {}} for name in ("", "7", "")],
+    "nameless": [{"id": "c1", "tool": "", "with": {}}],
+}
+
+
+@pytest.mark.parametrize("mode", CALLS)
+def test_a_tool_call_is_found_in_every_form_of_it(asker: Asker, mode: str) -> None:
+    output = asker.ask(mode, tools=[LOG])["output"]
+
+    assert output == {"text": "", "tool_calls": CALLS[mode], "finish": "tool_calls"}
+
+
+@pytest.mark.parametrize("name", INSIDE)
+def test_an_error_that_comes_as_a_success_is_what_its_code_says(asker: Asker, name: str) -> None:
+    answer = asker.ask(f"inside_{name}")
+
+    assert answer["failure"]["type"] == INSIDE[name][1], answer
+    assert len(asker.requests()) == 1
+    assert answer["usage"] is None
+
+
+@pytest.mark.parametrize("mode", ["null_message", "no_message", "list_message"])
+def test_an_answer_without_a_message_is_told_in_a_sentence(asker: Asker, mode: str) -> None:
+    answer = asker.ask(mode)
+
+    assert answer["failure"] == {
+        "type": "llm_down",
+        "message": "openai/gpt-4o-mini: the provider's answer holds no message",
+        "details": {},
+    }
+    assert answer["usage"] == UNCOUNTED
+
+
+@pytest.mark.parametrize(
+    ("mode", "counted"), [("500", True), ("429", True), ("html", False), ("truncated", False), ("reset", False)]
+)
+def test_what_a_failed_call_may_have_cost_is_unknown(asker: Asker, mode: str, counted: bool) -> None:
+    assert asker.ask(mode)["usage"] == (None if counted else UNCOUNTED)
+
+
+@pytest.mark.parametrize("name", ["usage", "no_usage", "text"])
+def test_what_is_odd_in_other_protocols_costs_no_reply(asker: Asker, name: str) -> None:
+    answer = asker.ask(f"anthropic_{name}", "anthropic/claude-sonnet-4-5")
+
+    assert answer["output"]["text"] == "hello"
+    assert answer["usage"] == {"model": "anthropic/claude-sonnet-4-5", "counted": False}
+
+
+def test_counts_of_gemini_that_are_none_cost_no_reply(asker: Asker) -> None:
+    answer = asker.ask("gemini_odd", "gemini/gemini-2.5-flash")
+
+    assert answer["output"]["text"] == "hello"
+    assert answer["usage"] == {"model": "gemini/gemini-2.5-flash", "counted": False}
 
 
 def test_ollama_is_asked_once_and_needs_no_key(asker: Asker) -> None:
@@ -146,15 +229,15 @@ def test_other_providers_are_reached_where_the_environment_says(
 
 # What a server does, and the failure that this is.
 FAILURES = {
-    "400": "input_invalid",
+    "400": "request_refused",
     "401": "authentication",
     "402": "credit_exhausted",
     "403": "authentication",
-    "404": "input_invalid",
+    "404": "request_refused",
     "408": "timeout",
     "409": "provider_unavailable",
-    "413": "input_invalid",
-    "422": "input_invalid",
+    "413": "request_refused",
+    "422": "request_refused",
     "429": "rate_limit",
     "500": "llm_down",
     "502": "llm_down",
@@ -163,7 +246,7 @@ FAILURES = {
     "529": "llm_down",
     "quota": "credit_exhausted",
     "poor": "credit_exhausted",
-    "long": "input_invalid",
+    "long": "request_refused",
     "html": "llm_down",
     "half_json": "llm_down",
     "array": "llm_down",
@@ -175,7 +258,11 @@ FAILURES = {
     "blank": "output_invalid",
     "refusal": "output_invalid",
     "filtered": "output_invalid",
-    "cut_tools": "output_invalid",
+    "quoting": "request_refused",
+    "null_choice": "llm_down",
+    "null_choices": "llm_down",
+    "no_answer": "llm_down",
+    "refusing_part": "output_invalid",
     "cut_at_once": "output_invalid",
 }
 
@@ -212,7 +299,7 @@ def test_messages_say_what_is_wrong_and_what_to_do(asker: Asker) -> None:
         "--mock FILE: Incorrect API key provided: ***",
         "500": "openai/gpt-4o-mini: the provider failed (500): no luck, says [31mBearer ***",
         "redirect": "openai/gpt-4o-mini: the provider points to another address (307), where the key does not go: "
-        "correct its base URL: Error code: 307",
+        "correct its base URL",
         "cut_at_once": (
             "openai/gpt-4o-mini: max_reply_tokens (4096) was used up before the model said anything: raise it"
         ),
@@ -221,7 +308,14 @@ def test_messages_say_what_is_wrong_and_what_to_do(asker: Asker) -> None:
 
 
 def test_a_reply_that_was_not_whole_says_so(asker: Asker) -> None:
-    assert asker.ask("cut")["output"] == {"text": "Once upon", "tool_calls": [], "finish": "length"}
+    for mode in ("cut", "cut_word", "cut_model"):
+        assert asker.ask(mode)["output"] == {"text": "Once upon", "tool_calls": [], "finish": "length"}
+
+
+def test_a_reply_that_was_cut_is_handed_on_for_the_agent_to_judge(asker: Asker) -> None:
+    said = asker.ask("cut_tools", tools=[LOG])["output"]
+    assert (said["finish"], said["text"]) == ("length", "")
+    assert asker.ask("cut_at_once", output_schema=SCORE)["output"] == {"text": "", "tool_calls": [], "finish": "length"}
 
 
 def test_a_failed_reply_has_cost_what_it_cost(asker: Asker) -> None:
@@ -247,10 +341,11 @@ def test_a_call_ends_when_it_is_cancelled(asker: Asker, mode: str) -> None:
 
 
 def test_a_server_that_stays_silent_is_a_timeout(asker: Asker) -> None:
-    answer = asker.ask("hang", timeout=0.2)
+    answer = asker.ask("hang", idle_timeout=0.2)
 
     assert answer["failure"]["type"] == "timeout"
-    assert answer["failure"]["message"] == f"openai/gpt-4o-mini did not answer in time at 127.0.0.1:{asker.port()}"
+    where = f"at 127.0.0.1:{asker.port()}"
+    assert answer["failure"]["message"] == f"openai/gpt-4o-mini sent nothing for the time of its idle_timeout {where}"
 
 
 def test_nobody_there_is_the_network(asker: Asker) -> None:
@@ -264,15 +359,20 @@ def test_an_unknown_provider_is_told_with_a_near_name(asker: Asker) -> None:
     answer = asker.ask("ok", "opnai/gpt-4o")
 
     assert answer["failure"]["type"] == "provider_unavailable"
-    assert answer["failure"]["message"] == "litellm knows no provider of 'opnai/gpt-4o'; did you mean 'openai'?"
+    assert answer["failure"]["message"] == (
+        "there is no provider 'opnai' (of model 'opnai/gpt-4o'); did you mean 'openai'?"
+    )
     assert asker.requests() == []
 
 
-def test_what_a_model_does_not_take_is_refused_not_dropped(asker: Asker) -> None:
-    answer = asker.ask("ok", "openai/o1", temperature=0.5)
+@pytest.mark.parametrize(("model", "temperature"), [("o1", 0.5), ("gpt-5-mini", 0), ("o3-mini", 1.5)])
+def test_what_a_model_does_not_take_is_refused_not_dropped(asker: Asker, model: str, temperature: float) -> None:
+    answer = asker.ask("ok", f"openai/{model}", temperature=temperature)
 
     assert answer["failure"]["type"] == "input_invalid"
-    assert "temperature" in answer["failure"]["message"]
+    assert answer["failure"]["message"] == (
+        f"openai/{model} takes no temperature of {temperature:g}: remove `temperature`; nothing was sent"
+    )
     assert asker.requests() == []
 
 

@@ -16,7 +16,7 @@ from runner import run
 from runner.ground.errors import ErrorType, InvalidWorkflow
 from runner.ground.json_value import Json
 from runner.record.cues import Cue, cue_keys, next_cue
-from runner.record.events import Usage
+from runner.record.usage import Usage
 from runner.workflow.model import Permissions
 from runner.world.calls import (
     AnyCall,
@@ -309,7 +309,7 @@ other:
         "mock.yaml:1:26: error: reply 3 of 'review': expected text, or a mapping such as {reply: 5}, got the number 5",
         "mock.yaml:2:9: error: 'triage': expected a list of replies, such as "
         '["plain text", {reply: {score: 5}}], got "text"',
-        "mock.yaml:4:13: error: reply 1 of 'other': expected one of 26 values, got \"rate_limi\"; "
+        "mock.yaml:4:13: error: reply 1 of 'other': expected one of 27 values, got \"rate_limi\"; "
         "did you mean 'rate_limit'?",
         "mock.yaml:5:16: error: reply 2 of 'other': unknown key 'stdout'",
         "mock.yaml:6:18: error: reply 3 of 'other': 'tool' is missing",

@@ -1,0 +1,119 @@
+"""What a run needs of this machine before it starts: models of known providers, each with its key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from runner.engine.run_options import RunOptions
+from runner.ground.errors import Failure, InvalidWorkflow, Problem, Severity
+from runner.workflow.model import Agent, Body, Loaded, Node, Workflow
+from runner.world.providers.endpoints import find_endpoint
+
+_SHORT = 60.0
+"""Seconds: of a longer timeout, loading what asks a model takes little."""
+
+
+class _Asking(msgspec.Struct, frozen=True):
+    """A node that asks an agent, and the models that are tried for it, in turn."""
+
+    workflow: Workflow
+    node: Node
+    models: tuple[str, ...]
+
+
+def look_for_needs(loaded: Loaded, choices: RunOptions, environment: Mapping[str, str]) -> tuple[Problem, ...]:
+    """Look for what the models of a run need; what only some ways of it need is given as warnings.
+
+    Raises InvalidWorkflow with what every way needs.
+    """
+    if choices.script is not None:
+        return ()
+    certain = {node.at for node in _certain(loaded.workflow.body) if node.on_error is None}
+    errors, warnings = [], []
+    for asking in _asking(loaded.workflow, choices.models):
+        lacks = [lack for model in asking.models if (lack := _lack(model, environment)) is not None]
+        is_needed = asking.workflow is loaded.workflow and asking.node.at in certain
+        if is_needed and len(lacks) == len(asking.models):
+            errors.append(_problem(loaded, asking, lacks[0], "error"))
+        else:
+            warnings += [_problem(loaded, asking, lack, "warning") for lack in lacks]
+    if errors:
+        raise InvalidWorkflow(errors)
+    return tuple({problem.message: problem for problem in warnings}.values())
+
+
+def models_in_a_hurry(root: Workflow, chosen: Mapping[str, str]) -> frozenset[str]:
+    """The models that nodes ask whose time is so short that what comes before the first call would take much of it."""
+    return frozenset(
+        model
+        for asking in _asking(root, chosen)
+        if (bound := asking.node.timeout) is not None and (bound.seconds is None or bound.seconds < _SHORT)
+        for model in asking.models
+    )
+
+
+def _lack(model: str, environment: Mapping[str, str]) -> Failure | None:
+    found = find_endpoint(model, environment)
+    return found if isinstance(found, Failure) else None
+
+
+def _problem(loaded: Loaded, asking: _Asking, lack: Failure, severity: Severity) -> Problem:
+    source = loaded.sources.get(asking.workflow.file)
+    place = source.place(asking.node.at, key=True) if source is not None else None
+    return Problem(lack.message, place, severity=severity, rule="needs")
+
+
+def _asking(root: Workflow, chosen: Mapping[str, str]) -> Iterator[_Asking]:
+    """The nodes that ask agents, with their models as a run would have them."""
+    for workflow in root.library.values():
+        for node in workflow.nodes:
+            agent = node.traits.agent
+            found = workflow.agents.get(agent) if isinstance(agent, str) else agent
+            if isinstance(found, Agent):
+                own = node.traits
+                names = (own.model or found.model, *(found.fallback if own.fallback is None else own.fallback))
+                yield _Asking(workflow, node, tuple(_called(name, workflow, chosen) for name in names))
+
+
+def _called(name: str, workflow: Workflow, chosen: Mapping[str, str]) -> str:
+    """The provider's name for a model, by the aliases of the file and of the command line."""
+    name = chosen.get(name, name)
+    return workflow.models[name].name if name in workflow.models else name
+
+
+def _certain(body: Body) -> Iterator[Node]:
+    """The nodes that every way through a body comes to, and those in branches that they always open."""
+    for name, node in body.nodes.items():
+        if node.condition is None and not _ends_without(body, name):
+            yield node
+            for branch in _always_opened(node):
+                yield from _certain(branch)
+
+
+def _always_opened(node: Node) -> Iterator[Body]:
+    """The branches of a node that no condition, no other branch and no empty list keeps from being opened."""
+    branching = node.traits.branching
+    if branching is None or branching.items:
+        return
+    guarded = {use.at for use in node.uses if use.role == "branch"}
+    for branch in node.bodies.values():
+        if (*branch.at, "if") not in guarded and not branching.after.get(str(branch.at[-1])):
+            yield branch
+
+
+def _ends_without(body: Body, avoided: str) -> bool:
+    """Whether a body can be gone through without a visit to one of its nodes."""
+    waiting, seen = [body.start], {avoided}
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        node = body.nodes[name]
+        targets = [route.to for route in node.routes]
+        if node.traits.ends or node.next is None or node.on_error == "continue" or None in targets:
+            return True
+        waiting += [target for target in targets if target is not None]
+    return False
