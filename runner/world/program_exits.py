@@ -8,7 +8,7 @@ from typing import Any
 
 from runner.ground.errors import Failure
 from runner.ground.json_text import MAX_VALUES, NotJson, TooManyValues, parse_json
-from runner.ground.plain import last_line
+from runner.ground.plain import head, last_line
 from runner.record.events import Printed
 from runner.world.calls import Call, CallDone, CallFailed, CommandCall, Outcome
 
@@ -20,8 +20,12 @@ _SIGNAL_HINTS: Mapping[str, str] = {
     "SIGXFSZ": "; it wrote a file larger than it may",
 }
 _SHELL_BASE = 128
+_LINE_END = "\n"
 _REQUESTS = frozenset({"SIGINT", "SIGTERM", "SIGHUP"})
 
+
+LONGEST_QUOTED = 200
+"""Characters of what a program printed that a message shows of its beginning."""
 
 KEPT = 65_536
 """Bytes that are kept of what a program printed to each stream before it failed, or was cut off."""
@@ -108,8 +112,9 @@ def _parsed(call: CommandCall, stdout: bytes, output: dict[str, Any], mask: Call
     except NotJson as error:
         reason = str(error)
     program = call.argv[0]
-    message = f"what '{program}' printed is not JSON: {reason}"
     printed = Printed(program, kept(stdout, mask), kept(output["stderr"].encode(), mask))
+    came = first_words(mask(decoded(stdout[:MARGIN])), printed.stderr)
+    message = f"what '{program}' printed is not JSON: {reason}{came}"
     return CallFailed(Failure("output_invalid", message, details(printed, output["exit_code"])), output)
 
 
@@ -145,6 +150,16 @@ def last_words(stdout: str, stderr: str) -> str:
     """The last line that a program printed, preferably to stderr, as the end of a message."""
     said = last_line(stderr) or last_line(stdout)
     return f": {said}" if said else ""
+
+
+def first_words(stdout: str, stderr: str) -> str:
+    """What a program printed in the place of JSON, as the end of a message; nothing where JSON was begun."""
+    said = stdout.lstrip("\ufeff \t\r\n")
+    if said.startswith(("{", "[")):
+        return ""
+    if said:
+        return f"; it begins: {head(said.partition(_LINE_END)[0].rstrip(), LONGEST_QUOTED)}"
+    return f"; nothing was printed{last_words('', stderr)}"
 
 
 def details(printed: Printed, code: int | None = None) -> dict[str, Any]:
