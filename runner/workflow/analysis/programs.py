@@ -63,16 +63,27 @@ def _check_program(at: JsonPath, started: Started, granted: Permissions, folder:
 
 
 def _check_variables(at: JsonPath, started: Started, granted: Permissions, findings: Findings) -> None:
-    for position, name in enumerate(started.pass_env):
+    for name in started.pass_env:
         if name not in granted.env:
-            _refuse_variable((*at, "env", position), name, "is not permitted", granted, findings)
+            _refuse_variable(_variable(at, name, findings), name, "is not permitted", granted, findings)
     for name in started.env:
         if name in STEP_VARIABLES:
             words = f"environment variable '{name}' is wf's own: each step has its value from the run"
-            findings.error(words, (*at, "env", name), key=True, rule="permission", hint="choose another name")
+            place = _variable(at, name, findings)
+            findings.error(words, place, key=True, rule="permission", hint="choose another name")
         elif is_loader_variable(name) and name not in granted.env:
             said = "may not be set: it can make a program run other code"
-            _refuse_variable((*at, "env", name), name, said, granted, findings)
+            _refuse_variable(_variable(at, name, findings), name, said, granted, findings)
+
+
+def _variable(at: JsonPath, name: str, findings: Findings) -> JsonPath:
+    """Where a node's `env` names a variable: in a mapping, or in a list of names and mappings."""
+    for position, entry in enumerate(findings.source.listed((*at, "env"))):
+        if entry == name:
+            return (*at, "env", position)
+        if isinstance(entry, dict) and name in entry:
+            return (*at, "env", position, name)
+    return (*at, "env", name)
 
 
 def _refuse_variable(at: JsonPath, name: str, said: str, granted: Permissions, findings: Findings) -> None:

@@ -192,3 +192,31 @@ def test_a_mistake_below_a_carriage_return_is_placed() -> None:
     with pytest.raises(TemplateError) as caught:
         compile_template("one\r\ntwo\r\n{{ state.i | uper }}")
     assert caught.value.offset == len("one\r\ntwo\r\n{{ state.i | ")
+
+
+@pytest.mark.parametrize(
+    ("source", "value"),
+    [
+        ("{{ state.nothing.x.y | default('none') }}", "none"),
+        ("{{ state.nothing.x.y.z[0].q | d('none') }}", "none"),
+        ("{{ state.gone.further['key'][3] | default('none') }}", "none"),
+        ("{{ people[9].name.first | default('none') }}", "none"),
+        ("{{ state.i.x.y | default('none') }}", "none"),
+        ("{{ state.nothing.x.y is defined }}", False),
+        ("{{ state.nothing.x.y is undefined }}", True),
+        ("{{ state.keys.values | default('none') }}", 5),
+        ("{{ 'a' if state.gone.x is defined else 'b' }}", "b"),
+    ],
+)
+def test_what_is_missing_any_levels_down_has_a_default(source: str, value: Any) -> None:
+    assert render(source) == value
+
+
+@pytest.mark.parametrize(
+    "use",
+    ["{}", "{} == 1", "{} ~ 'x'", "{} | upper", "{} or 1", "not {}", "[{}]", "{}.upper()", "1 in {}", "state.keys[{}]"],
+)
+def test_what_is_missing_any_levels_down_can_be_used_for_nothing_else(use: str) -> None:
+    with pytest.raises(TemplateError) as caught:
+        render(f"{{{{ {use.format('state.nothing.x.y')} }}}}")
+    assert caught.value.message == "'state.nothing' is null and has no 'x'"
