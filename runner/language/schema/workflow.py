@@ -18,7 +18,7 @@ from runner.language.schema.mending import mended, nearest_key
 from runner.language.schema.owners import is_node, verbs, whole
 from runner.language.schema.shipped import VERBS, belongs, verb_keys
 from runner.language.source import Source, in_file_order
-from runner.language.source.scalars import quoted, resolve
+from runner.language.source.scalars import plain_or_quoted, quoted
 
 _LONGEST_KEY = 60
 _BODIES = {
@@ -28,8 +28,6 @@ _BODIES = {
 
 _TARGETS = ("to", "goto", "then", "next", "node", "target", "step")
 """What other systems call the node that a route leads to."""
-
-_PLAIN = re.compile(r"(?!-(?: |$))[\w/.-]+(?: [\w/.-]+)*")
 
 
 class CheckedFile(NamedTuple):
@@ -188,5 +186,5 @@ def _yaml(value: Json) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(_yaml, value))}]"
     if isinstance(value, str):
-        return value if _PLAIN.fullmatch(value) and isinstance(resolve(value), str) else quoted(value)
+        return plain_or_quoted(value)
     return json.dumps(value)

@@ -35,7 +35,7 @@ def warned(folder: Path, **written: str) -> list[str]:
 def test_a_number_that_loses_digits_is_warned_of_wherever_it_may_be_a_text(
     tmp_path: Path, written: str, read: str
 ) -> None:
-    places = {"default": (4, 23), "item": (8, 18), "set": (9, 34), "given": (10, 25), "output": (11, 14)}
+    places = {"default": (4, 23), "item": (8, 18), "set": (9, 34), "given": (10, 26), "output": (11, 14)}
     for place, (line, column) in places.items():
         said = f"f.yaml:{line}:{column}: warning: {written} is read as the number {read}"
         assert warned(tmp_path, **{place: written}) == [said]
