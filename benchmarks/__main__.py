@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from benchmarks import command, crowd, expressions, fan, growth, history, parts, startup, state, steps
 from benchmarks.measuring import HEAD, Row
 from benchmarks.table import keep
+from runner.cli import GARBAGE
 
 TOPICS: dict[str, Callable[[], Iterable[Row]]] = {
     "startup": startup.rows,
@@ -31,6 +32,7 @@ def main(wanted: list[str]) -> None:
     unknown = [name for name in wanted if name not in TOPICS]
     if unknown:
         sys.exit(f"there is no topic '{unknown[0]}'; there are {', '.join(TOPICS)}")
+    gc.set_threshold(GARBAGE, 50, 50)  # as every command of `wf` does; the peers measured here have it too
     print(HEAD)
     rows: list[Row] = []
     for name in wanted or TOPICS:

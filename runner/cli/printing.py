@@ -117,7 +117,9 @@ def tell_result(result: RunResult, *, quiet: bool, outputs: bool = True) -> None
         return
     used = f", {result.tokens} tokens, {dollars(result.cost_usd)}" if result.tokens else ""
     say(f"run {result.run} {result.status}: {counted(result.steps, 'step')}{used}")
-    if result.error is not None:
+    if result.error is not None and result.status == "cancelled":
+        say(f"  {result.error['message']}")  # that it was cancelled is no error of it
+    elif result.error is not None:
         _say_error(result.error)
     if result.status == "paused":
         _say_waiting(result)
@@ -140,13 +142,14 @@ def _say_waiting(result: RunResult) -> None:
             say(f"  {command_for(result.run, waiting, result.secrets)}")
         if waiting.kind == "mock":
             say(f"{waiting.step} waits for a scripted reply: {one_line(waiting.prompt, 300)}")
-            say(f"  {mock_command(result.run, result.secrets)}")
         for name in waiting.signals.values():
             say(f"{waiting.step} waits for the signal '{name}'")
             say(f"  {signal_command(result.run, name, result.secrets)}")
         if waiting.until is not None:
             say(f"{waiting.step}: its time comes at {moment(waiting.until)}, but while the run is paused that does")
             say(f"  nothing by itself; from then on: {resume_command(result.run, result.secrets)}")
+    if any(waiting.kind == "mock" for waiting in result.waiting):
+        say(f"  {mock_command(result.run, result.secrets)}")
     if not result.waiting:
         say(f"  {resume_command(result.run, result.secrets)}")
     if result.variables:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -39,8 +40,12 @@ COUNTS = ("retention", "concurrency")
 MOST_DIGITS = 9
 """Digits of the largest number that a setting may be."""
 
+LARGEST_BITS = 14_000
+"""Bits of a number that is written out in a message: Python writes none of more than 4300 digits."""
+
 LARGEST_CONFIG = 64 * 1024
 LONGEST_SHOWN = 200
+_NUMBER = re.compile(r"\d[\d_]*")
 
 Durability = Literal["full", "normal"]
 
@@ -68,8 +73,10 @@ def _unusable(name: str, flag: str | None, why: str, hint: str = "") -> UsageErr
 
 
 def _config() -> dict[str, Any]:
+    text = ""
     try:
-        found = tomllib.loads(read_plain(CONFIG, LARGEST_CONFIG).decode())
+        text = read_plain(CONFIG, LARGEST_CONFIG).decode()
+        found = tomllib.loads(text)
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
@@ -78,11 +85,24 @@ def _config() -> dict[str, Any]:
         raise UsageError(f"can't read {CONFIG}: {error}") from error
     except RecursionError as error:
         raise UsageError(f"{CONFIG}: it is nested too deeply", "a setting is a text or a number") from error
-    except ValueError as error:  # no TOML, no UTF-8, or a number of more digits than Python takes
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{CONFIG}: {one_line(str(error), LONGEST_SHOWN)}") from error
+    except ValueError as error:  # a number of more digits than Python takes
+        raise _too_large(text) from error
     for name, value in found.items():
         _check_kind(name, value)
     return found
+
+
+def _too_large(text: str) -> UsageError:
+    """A number that no setting can be; where the longest one stands."""
+    longest = max(_NUMBER.finditer(text), key=lambda number: len(number[0]))
+    line, column = text.count("\n", 0, longest.start()) + 1, longest.start() - text.rfind("\n", 0, longest.start())
+    digits = len(longest[0].replace("_", ""))
+    return UsageError(
+        f"{CONFIG}:{line}:{column}: a number of {digits} digits can't be used",
+        f"a number has at most {MOST_DIGITS} digits here",
+    )
 
 
 def _check_kind(name: str, value: object) -> None:
@@ -90,6 +110,9 @@ def _check_kind(name: str, value: object) -> None:
         near = did_you_mean(name, list(KNOWN))
         raise UsageError(f"{CONFIG}: unknown setting '{one_line(name)}'{near}", f"the settings are: {', '.join(KNOWN)}")
     counts = name in COUNTS
+    if isinstance(value, int) and value.bit_length() > LARGEST_BITS:  # in hexadecimal it may have any number of digits
+        words = f"{CONFIG}: {name} is too large a number"
+        raise UsageError(words, f"a number has at most {MOST_DIGITS} digits here")
     if type(value) not in ((str, int) if counts else (str,)):
         allowed = "a text in quotes, or a whole number" if counts else "a text in quotes"
         shown = one_line(str(value).lower() if isinstance(value, bool) else str(value))

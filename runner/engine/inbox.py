@@ -76,6 +76,13 @@ class Inbox:
                 return message
         return None
 
+    def cancel(self) -> Message | None:
+        """The first message that cancels the run, taken before all others."""
+        found = next((message for message in self._recorder.messages() if message.kind == "cancel"), None)
+        if found is not None:
+            self._recorder.take(found)
+        return found
+
     def _is_to_be_taken(self, message: Message) -> bool:
         """A signal is once a step waits for it; a pause is if it was sent to this process, not to an earlier one."""
         if message.kind == "signal":

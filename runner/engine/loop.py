@@ -12,7 +12,7 @@ from runner.engine.inbox import POLL, Inbox
 from runner.engine.questions import Questions
 from runner.engine.recorder import Recorder
 from runner.engine.scheduler import Decision, Live, advance
-from runner.engine.scheduler.happenings import CancelRequested, First, Happening, Signalled
+from runner.engine.scheduler.happenings import CancelRequested, First, Happening, Signalled, TakenUp
 from runner.engine.stop import Stop
 from runner.engine.surroundings import Surroundings
 from runner.engine.timers import Timers
@@ -23,6 +23,7 @@ from runner.record.events import (
     AttemptStarted,
     Commit,
     RunPaused,
+    RunResumed,
     StepEnded,
     StepStarted,
     StepWaiting,
@@ -79,7 +80,7 @@ class Engine:
 
     async def _loop(self, first: First) -> None:
         turns = 0
-        goes_on = self._take([first])
+        goes_on = self._take([first, *self._taken_up()] if isinstance(first, RunResumed) else [first])
         self._timers.set_all()  # only now: a fork moves the times that its past waits for
         while goes_on:
             turns += 1
@@ -87,6 +88,11 @@ class Engine:
                 await asyncio.sleep(0)
             happened = self._happened()
             goes_on = self._take(await self._wait() if happened is None else happened)
+
+    def _taken_up(self) -> list[Happening]:
+        """What follows a resumption: a cancel that was sent meanwhile comes before all that would begin again."""
+        cancel = self._inbox.cancel()
+        return [*(self._read(cancel) if cancel is not None else ()), TakenUp()]
 
     def _take(self, happenings: list[Happening]) -> bool:
         """Decide what follows from what happened, record it, carry it out, tell it; whether the run goes on."""
@@ -201,8 +207,6 @@ class Engine:
             return self._attempts.in_flight and self._stop.seconds_left() > 0
         if self._live.state.running or self._questions.is_asking:
             return True
-        if self._live.state.lacks_replies:
-            return False
         due = self._timers.until_due()
         return due is not None and due <= self._around.wait_limit
 
@@ -224,7 +228,7 @@ class Engine:
 
 def _only_sets_and_routes(decision: Decision) -> bool:
     """Whether all that a decision did was to end steps that touch nothing outside: it could be made again."""
-    return bool(decision.events) and all(
+    return all(
         isinstance(event, StepEnded) and event.frame is not None and KINDS[event.verb].instant
         for event in decision.events
     )

@@ -26,6 +26,13 @@ def events_on_paper(events: tuple[AnyEvent, ...], on_paper: OnPaper) -> tuple[An
     return msgspec.convert(on_paper(msgspec.to_builtins(events)), tuple[AnyEvent, ...])
 
 
+def _is_due(past: Reopened, state: RunState) -> bool:
+    if not should_snapshot(past.bytes_since, past.last_snapshot_bytes, 0):
+        return False
+    places = len(state.frames) + sum(1 + len(step.children) for step in state.steps.values())
+    return should_snapshot(past.bytes_since, past.last_snapshot_bytes, places)
+
+
 class Recorder:
     """Writes one run, under the lease that this process holds."""
 
@@ -61,7 +68,7 @@ class Recorder:
         past.bytes_since += self._write(commits, taken)
         if state.seq > last.last:
             return  # what was decided after these is not written yet
-        if state.status != "running" or should_snapshot(past.bytes_since, past.last_snapshot_bytes):
+        if state.status != "running" or _is_due(past, state):
             self._save_snapshot(last, state)
 
     def _write(self, commits: Sequence[Commit], taken: Sequence[int]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 from msgspec.structs import replace
@@ -19,7 +19,7 @@ from runner.engine.scheduler.happenings import First
 from runner.engine.surroundings import Surroundings
 from runner.engine.takeover import Takeover
 from runner.ground.clock import Clock
-from runner.ground.errors import StoreError, UsageError
+from runner.ground.errors import StoreError, UsageError, did_you_mean
 from runner.ground.json_value import Json
 from runner.ground.plain import one_line
 from runner.nodes.contract import StepFailed
@@ -212,13 +212,18 @@ def secrets_again(
     nonce = nonce_of(state)
     supplied = {**_from_environment(workflow, given, around.environment), **given}
     declared = [entry for entry in workflow.inputs.values() if entry.secret]
+    _refuse_unknown_secrets([entry.name for entry in declared], given)
     known = [entry.name for entry in declared if held.get(entry.name) == written_reference(entry.name, nonce)]
     needed = read_by_finally(workflow, known) if cancels else known
     for name in needed:
         if name not in supplied:
             why = ": a `finally` may read it" if cancels else ""
             raise UsageError(f"secret input '{name}' is needed again{why}", how_to_give(workflow, name))
-    values = {name: str(supplied[name]) for name in known if name in supplied}
+        if supplied[name] == "":
+            raise UsageError(
+                f"secret input '{name}' is empty, and was not as the run began", how_to_give(workflow, name)
+            )
+    values = {name: str(supplied[name]) for name in known if supplied.get(name)}
     fresh = {entry.name: _of_new(entry, held, supplied) for entry in declared if entry.name not in known}
     hidden = {name: value for name, value in fresh.items() if value}
     if hidden and not known:
@@ -232,6 +237,13 @@ def secrets_again(
     marks = {name: written_reference(name, nonce) for name in hidden}
     options: dict[str, Json] = {"nonce": nonce} if nonce != nonce_of(state) else {}
     return Supplied(Secrets(nonce, values | hidden), marks, options, warnings)
+
+
+def _refuse_unknown_secrets(declared: Sequence[str], given: Mapping[str, Json]) -> None:
+    for name in given:
+        if name not in declared:
+            known = f"these are: {', '.join(declared)}" if declared else "it has none; leave -i away"
+            raise UsageError(f"'{name}' is no secret input of the workflow{did_you_mean(name, declared)}", known)
 
 
 def how_to_give(workflow: Workflow, name: str) -> str:

@@ -145,6 +145,18 @@ class TemplateError(SourceError):
     """A template that does not parse, or whose rendering failed."""
 
 
+class SecretChanged(SourceError):
+    """A secret would be cut, changed, measured or compared: the same mistake wherever it is made."""
+
+
+class SecretInExpression(ExpressionError, SecretChanged):
+    """An expression does."""
+
+
+class SecretInTemplate(TemplateError, SecretChanged):
+    """A template does."""
+
+
 ErrorType = Literal[
     "timeout",
     "network",

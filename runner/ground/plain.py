@@ -20,13 +20,20 @@ _UNSEEN = (
 )
 """What is not seen: of no width, tags, selectors of variants, what turns the direction, separators of lines."""
 
-_INVISIBLE = re.compile(
-    rf"(?<=[^\x00-\x7f{_UNSEEN}])\ufe0f?\u200d(?=[^\x00-\x7f{_UNSEEN}])"  # joins an emoji, or letters
-    rf"|(?<=[^\x00-\x7f{_UNSEEN}])\u200c(?=[^\x00-\x7f{_UNSEEN}])"  # parts letters, as Persian has to
-    rf"|(?<=[^\x00-\x7f{_UNSEEN}])[\ufe0e\ufe0f]|(?<=[0-9#*])\ufe0f(?=\u20e3)"  # an emoji's form, a key's
-    rf"|(?P<unseen>[{_UNSEEN}])"
-)
-"""Invisible characters: those that writing needs, where it needs them, and all others."""
+_SEEN = rf"[^\x00-\x7f{_UNSEEN}]"
+_UNNEEDED = {
+    # joins an emoji, or letters
+    "\u200d": re.compile(rf"\u200d(?:(?<!{_SEEN}\u200d)(?<!{_SEEN}\ufe0f\u200d)|(?!{_SEEN}))"),
+    # parts letters, as Persian has to
+    "\u200c": re.compile(rf"\u200c(?:(?<!{_SEEN}\u200c)|(?!{_SEEN}))"),
+    # an emoji's form
+    "\ufe0e": re.compile(rf"\ufe0e(?<!{_SEEN}\ufe0e)"),
+    # the same, or a key's
+    "\ufe0f": re.compile(rf"\ufe0f(?<!{_SEEN}\ufe0f)(?:(?<![0-9#*]\ufe0f)|(?!\u20e3))"),
+}
+"""The invisible characters that writing needs, each where it does not need them."""
+
+_NEVER_NEEDED = re.compile(rf"(?![{''.join(_UNNEEDED)}])[{_UNSEEN}]")
 
 _IN_JSON = re.compile(rf"[\x00-\x08\x0b-\x1f\x7f-\x9f{_UNSEEN}]")
 
@@ -43,7 +50,7 @@ def plain(text: str) -> str:
     """
     if _is_printable(text):
         return text
-    return _INVISIBLE.sub(_made_visible, _CONTROLS.sub("", _SEQUENCE.sub("", text).replace("\r\n", "\n")))
+    return _made_visible(_CONTROLS.sub("", _SEQUENCE.sub("", text)))
 
 
 def _is_printable(text: str) -> bool:
@@ -51,8 +58,15 @@ def _is_printable(text: str) -> bool:
     return text.isascii() and not text.encode().translate(None, _PRINTABLE)
 
 
-def _made_visible(found: re.Match[str]) -> str:
-    return f"<U+{ord(found.group()):04X}>" if found["unseen"] else found.group()
+def _made_visible(text: str) -> str:
+    """The text with its invisible characters shown. No function is called for each: there may be millions."""
+    for sign, unneeded in _UNNEEDED.items():
+        text = unneeded.sub(_shown(sign), text)
+    return text.translate({ord(sign): _shown(sign) for sign in set(text) if _NEVER_NEEDED.match(sign)})
+
+
+def _shown(sign: str) -> str:
+    return f"<U+{ord(sign):04X}>"
 
 
 def commanding_nothing(text: str) -> str:

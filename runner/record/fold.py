@@ -76,6 +76,8 @@ def _run_started(run: RunState, event: RunStarted) -> None:
 def _run_paused(run: RunState, event: RunPaused) -> None:
     run.status = "paused"
     run.reason = event.reason
+    for step in run.steps.values():
+        run.hold(step)
     _end_left(run)
 
 
@@ -88,7 +90,10 @@ def _run_resumed(run: RunState, event: RunResumed) -> None:
     for home, adapted in event.adapted.items():
         adapt(run, home, adapted)
     hide(run, event.hidden)
+    for step in run.steps.values():
+        step.due = step.due and step.due + run.last_interval  # of a killed run: it stood still for most of that
     _forget_the_pause(run)
+    run.release()
     for path in run.retrying:
         _bound_retry(run.steps[path], run.at)
 
@@ -110,8 +115,10 @@ def _run_forked(run: RunState, event: RunForked) -> None:
     run.epoch = 1
     run.definition = event.definition
     run.overrides = {**run.overrides, **event.options}
+    run.left = {}  # what the past has left running is its own
     _forget_the_pause(run)
     rewind(run, event)
+    run.release()
 
 
 def _end_left(run: RunState) -> None:
@@ -226,6 +233,8 @@ def _arrive(run: RunState, frame: Frame, node: str, visit: int) -> None:
 def _begin(run: RunState, step: Step, attempt: int, *, again: bool) -> None:
     step.attempt = attempt
     step.retry_at = None
+    if step.waiting is not None:
+        _wait_no_more(run, step)
     if not attempt:
         run.queued[step.path] = None
         return
@@ -240,12 +249,21 @@ def _begin(run: RunState, step: Step, attempt: int, *, again: bool) -> None:
             run.replies[step.cue.key] = step.cue.number + 1
 
 
+def _wait_no_more(run: RunState, step: Step) -> None:
+    step.waiting = None
+    run.waiting.pop(step.path, None)
+    if step.frame is not None:
+        run.frames[step.frame].nodes[step.node]["status"] = "running"
+
+
 def _step_waiting(run: RunState, event: StepWaiting) -> None:
     step = run.steps[event.step]
     if event.kind == "mock":
         run.halt(step)
         if step.cue is not None:  # what was not there was not given
             run.replies[step.cue.key] -= 1
+        for composite in run.enclosing(step):
+            run.hold(composite)
     step.waiting = event
     run.waiting[event.step] = None
     if step.frame is not None:
@@ -276,7 +294,7 @@ def _attempt_failed(run: RunState, event: AttemptFailed) -> None:
     step.failures += 1
     step.retry_at = event.retry_at
     step.retry_wait = event.retry_at - run.at
-    step.waiting = step.due = step.invocation = None
+    step.waiting = step.due = step.time_left = step.invocation = None
     step.children = {}
     step.tally = {}
 
@@ -317,7 +335,7 @@ def _move(run: RunState, frame: Frame, step: Step | None, event: StepEnded) -> N
     if step is None:
         _arrive(run, frame, event.node, event.visit)
     elif event.leave:
-        step.due = None
+        step.due = step.time_left = None
         step.base = copy.copy(frame)
         step.base.state = frame.state.branch()
         step.base.nodes = Nodes(frame.nodes.items(), frame.nodes.outer, frame.nodes.body)

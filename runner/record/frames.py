@@ -20,7 +20,7 @@ def shared_frame(run: RunState, owner: Step, event: FrameOpened) -> Frame:
     invocation.active_since = run.active
     invocation.ending = event.ending
     if event.ending is not None:
-        owner.due = None
+        owner.due = owner.time_left = None
     nodes = Nodes(outer=invocation.nodes, body=event.body)
     variables = event.variables
     return Frame(

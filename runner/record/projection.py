@@ -153,8 +153,11 @@ class Projector:
         self._put("messages", (step, *place), {"step": step, "reply": place[0], "position": place[1], **said})
 
     def step_waiting(self, event: StepWaiting, _moment: _Moment) -> None:
-        """A step that waits."""
+        """A step that waits; for a scripted reply its attempt does, which goes on once there is one."""
         self._put("steps", event.step, {"step": event.step, "status": "waiting"})
+        if event.kind == "mock":
+            attempt = self._open[event.step].attempt
+            self._put("attempts", (event.step, attempt), {"step": event.step, "attempt": attempt, "status": "waiting"})
 
     def _start_attempt(self, step: str, attempt: int, moment: _Moment) -> None:
         row = {

@@ -14,6 +14,9 @@ KEYED = ("max_by", "min_by")
 _GROWING = frozenset({"append", "extend", "union", "merge"})
 _WHOLE = frozenset({"set", "first", "last", "min", "max"})
 
+_FEW = 16
+"""Parts of a value up to which it grows anew sooner than it is found out how it grew last."""
+
 
 class ReducerError(Exception):
     """A contribution that its reducer can't take; the message says what was expected and what came."""
@@ -200,6 +203,8 @@ def contribute(state: State, key: str, how: str, values: list[Json]) -> None:
 def _grown(state: State, key: str, how: str, values: list[Json]) -> Json:
     """As `reduce`, but what was worked out when the value last grew is not worked out again."""
     old = state.get(key)
+    if not isinstance(old, list | dict) or len(old) < _FEW:
+        return reduce(how, old, values)
     last = None if state.growths is None else state.growths.get(key)
     if last is not None and last.is_of(old, values):
         return last.new

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -95,6 +95,7 @@ class Tally(msgspec.Struct, frozen=True):
 class Step(msgspec.Struct):
     """A step that has not ended. Times in epoch seconds; `counted` is what the run had counted as the step began.
 
+    `time_left` (s) takes the place of `due` while the run is paused, or a scripted reply is missing in the step.
     `composite` and `branches` are as in `StepStarted`; `used` is what the model call's failed attempts have.
     """
 
@@ -113,6 +114,7 @@ class Step(msgspec.Struct):
     retry_at: float | None = None
     retry_wait: float = 0.0
     due: float | None = None
+    time_left: float | None = None
     memory: dict[str, Json] = {}
     children: dict[str, Child] = {}
     open: dict[str, str] = {}
@@ -236,11 +238,23 @@ class RunState:
             if home.invocation is not None:
                 home.invocation.running += more
 
-    @property
-    def lacks_replies(self) -> bool:
-        """Whether all that waits is for scripted replies: no time that passes meanwhile may decide anything."""
-        waits = [self.steps[path].waiting for path in self.waiting]
-        return bool(waits) and not self.retrying and all(wait is not None and wait.kind == "mock" for wait in waits)
+    def hold(self, step: Step) -> None:
+        """Let the time of a composite stand still."""
+        if step.due is not None:
+            step.time_left, step.due = step.due - self.at, None
+
+    def release(self) -> None:
+        """Let the time of all composites go on."""
+        for step in self.steps.values():
+            if step.time_left is not None:
+                step.due, step.time_left = self.at + step.time_left, None
+
+    def enclosing(self, step: Step) -> Iterator[Step]:
+        """The composites that a step stands in, innermost first."""
+        while step.path != ROOT:
+            frame = None if step.frame is None else step.base or self.frames[step.frame]
+            step = self.steps[step.owner if frame is None else frame.owner]
+            yield step
 
     def halt(self, step: Step) -> None:
         """Nothing of a step is in flight, waits or is to come any more."""

@@ -17,10 +17,11 @@ from runner.record.run_state import Child, Frame, Invocation, Nodes, RunState, S
 
 Thing = TypeVar("Thing")
 
-VERSION = 3
+VERSION = 4
 """The version of this format; a newer one is refused.
 
-Of version 1 steps did not say whether they are composites; of version 2 scripted replies were counted otherwise.
+Of version 1 steps did not say whether they are composites; of version 2 scripted replies were counted otherwise;
+of version 3 the time of a composite went on while its run was paused, and a fork had what its past had left running.
 """
 
 FLOOR = 8 * 1024
@@ -32,6 +33,9 @@ _APART = ("steps", "frames", "started", "final")
 _OUTWEIGHED = 4
 """How many times the bytes of the last snapshot there are in events before the next."""
 
+_PLACE = 128
+"""Bytes that a frame or a step takes in a snapshot, about."""
+
 _OLD = "asked"
 """How versions 1 and 2 counted scripted replies."""
 
@@ -41,12 +45,13 @@ _UNREADABLE = (msgspec.MsgspecError, ValueError, LookupError, TypeError, Attribu
 _RECORD_VALUES = ("output", "error", "results")
 
 
-def should_snapshot(bytes_since: int, last_snapshot_bytes: int) -> bool:
-    """Whether the events since the last snapshot outweigh it, several times.
+def should_snapshot(bytes_since: int, last_snapshot_bytes: int, places: int) -> bool:
+    """Whether the events since the last snapshot outweigh it, several times, and the one that would be taken now.
 
     Snapshots then take a quarter of what the events do at most; reading needs the bytes of one and those events.
+    `places` are the frames and steps that it would hold, and the branches that have ended.
     """
-    return bytes_since > max(FLOOR, _OUTWEIGHED * last_snapshot_bytes)
+    return bytes_since > max(FLOOR, _OUTWEIGHED * max(last_snapshot_bytes, places * _PLACE))
 
 
 class _Version(msgspec.Struct):
@@ -99,14 +104,15 @@ def decode_state(written: Json, what: str = "a snapshot") -> RunState:
 def is_complete(written: Json) -> bool:
     """Whether a snapshot says all that its run's events do; one that is damaged counts as complete.
 
-    One of version 1 does not where a node's step waits for its next attempt: a call, or a composite. One of version 2
-    does not in a run with scripted replies.
+    One of version 1 does not where a node's step waits for its next attempt: a call, or a composite. One before
+    version 4 does not in a run with scripted replies, nor where a composite has a time or steps left something running.
     """
     version = written.get("version") if isinstance(written, dict) else None
     if not isinstance(version, int) or version >= VERSION:
         return True
     run = decode_state(written)
-    if run.options.get("mock") is not None:
+    is_timed = any(step.due is not None for step in run.steps.values())
+    if run.options.get("mock") is not None or is_timed or run.left:
         return False
     return version > 1 or all(run.steps[path].frame is None for path in run.retrying)
 

@@ -23,7 +23,8 @@ from runner.record.events import FrameOpened, RunForked, StepEnded, Write
 from runner.record.fold import apply
 from runner.record.history import fork_of, load_state
 from runner.record.run_state import RunState, Step
-from runner.record.store.contract import Store
+from runner.record.store.contract import RunRow, Store
+from runner.record.store.lease import may_take_over
 from runner.travel.given_edits import Given, edit_states
 from runner.travel.misfits import adapted, gains, misfits, refuse_foreign, refuse_misfits
 from runner.travel.resuming import end_left_over
@@ -61,10 +62,23 @@ async def retry(run: str, changes: Changes, around: Surroundings) -> RunResult:
     """Fork a failed run before the step that failed, which begins anew. Raises UsageError, RunUnknown, StoreError."""
     state = load_state(around.store, run)
     if state.status != "failed" or state.error is None:
-        raise UsageError(f"run {run} is {state.status}: only a failed run is retried", "wf resume, or wf fork RUN@N")
+        await end_left_over(around.store, run)
+        raise _not_failed(around.store.run(run), state, around.clock.now())
     failed = _origin_of(state.error)
     at = _before_failure(around.store, run, failed)
     return await fork(run, at, changes, around, (failed,))
+
+
+def _not_failed(row: RunRow, state: RunState, now: float) -> UsageError:
+    """Says how a run stands that can't be retried, and what can be done with it."""
+    was_left = state.status == "running" and may_take_over(row, now)
+    stands = "was left by its process" if was_left else f"is {state.status}"
+    if state.ended:
+        hint = f"wf fork {row.id}@N goes on from a checkpoint: wf checkpoints {row.id} lists them"
+    else:
+        on = was_left or state.status == "paused"
+        hint = f"wf resume {row.id} goes on with it" if on else f"wf show {row.id} tells how far it is"
+    return UsageError(f"run {row.id} {stands}: only a failed run is retried", hint)
 
 
 def _origin_of(error: Mapping[str, Json]) -> str:

@@ -23,6 +23,9 @@ SOON = 5.0
 TELLS = "echo $$ > told; exec sleep 1000"
 """A program that tells its id, and stays."""
 
+IS_UP = "until grep -q ^sleep /proc/$!/cmdline; do :; done"
+"""Waits until what was started in the background is `sleep` itself, no longer the shell or `setsid` it begins as."""
+
 ESCAPES = {
     "in its group": f"sh -c '{TELLS}' &",
     "in a session of its own": f"setsid sh -c '{TELLS}' > /dev/null 2>&1 &",
@@ -66,6 +69,16 @@ def told(folder: Path) -> Iterator[Any]:
                 signal.pidfd_send_signal(handle, signal.SIGKILL)
             os.close(handle)
         os.close(pipe)
+
+
+@contextmanager
+def begun(folder: Path, *argv: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A program that is killed at the end, if it still lives then."""
+    with subprocess.Popen(argv, cwd=folder, stderr=subprocess.DEVNULL) as run:
+        try:
+            yield run
+        finally:
+            run.kill()
 
 
 def has_ended(handle: int, within: float = SOON) -> bool:
@@ -129,9 +142,7 @@ def test_a_guardian_ends_with_its_run_and_passes_over_what_asks_it_to_end(tmp_pa
     with told(tmp_path) as next_one, started(tmp_path, "run", "flow.yaml") as run:
         next_one()
         (guardian,) = guardians(tmp_path)
-        while "guardian.py" in str(held := held_by(guardian)):  # it is only beginning
-            pass
-        assert {name.partition(":")[0] for name in held} == {"/dev/null", "socket"}
+        until(lambda: {name.partition(":")[0] for name in held_by(guardian)} == {"/dev/null", "socket"})
         assert str(Path(f"/proc/{guardian}/cwd").readlink()) == "/"
         assert Path(f"/proc/{guardian}/environ").read_bytes().replace(b"\0", b"").startswith((b"PWD=", b"LC_CTYPE="))
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
@@ -142,8 +153,32 @@ def test_a_guardian_ends_with_its_run_and_passes_over_what_asks_it_to_end(tmp_pa
     assert guardians(tmp_path) == []
 
 
+def test_a_run_whose_guardian_was_killed_goes_on_and_ends_what_it_left(tmp_path: Path) -> None:
+    write(tmp_path, "flow.yaml", flow(f"echo $WF_RUN_MARK > mark\n{ESCAPES['deaf']}\nread go < gate"))
+    os.mkfifo(tmp_path / "gate")
+    with told(tmp_path) as next_one, started(tmp_path, "run", "flow.yaml") as run:
+        handle = next_one()
+        for guardian in guardians(tmp_path):
+            os.kill(guardian, signal.SIGKILL)
+        (tmp_path / "gate").write_text("go\n", encoding="utf-8")
+        assert ended(run).code == 0
+        assert has_ended(handle, 0)
+
+
+def test_where_no_limit_can_be_set_the_environment_tells_what_belongs_to_the_run(tmp_path: Path) -> None:
+    last = '    next: last\n  last: {script: "echo $$ > told; read never < gate"}\n'
+    write(tmp_path, "flow.yaml", flow(f"echo $WF_RUN_MARK > mark\n{ESCAPES['without a parent']}", last))
+    os.mkfifo(tmp_path / "gate")
+    command = f"ulimit -m 123456; exec {WF} run flow.yaml"
+    with told(tmp_path) as next_one, begun(tmp_path, "sh", "-c", command) as run:
+        handles = [next_one(), next_one()]
+        run.kill()
+        run.wait()
+        assert all(map(has_ended, handles))
+
+
 def test_what_a_completed_step_left_running_lives_until_the_end_and_is_told(tmp_path: Path) -> None:
-    serve = "sleep 1000 & echo $! > told; echo up"
+    serve = f"sleep 1000 & {IS_UP}; echo $! > told; echo up"
     later = '    next: later\n  later: {script: "echo $$ > told; read go < gate; kill -0 $(cat pid) && echo alive"}\n'
     outputs = 'outputs: {up: "{{ nodes.start.output.text }}", later: "{{ nodes.later.output.text }}"}\n'
     write(tmp_path, "flow.yaml", flow(f"{serve}; echo $! > pid", f"{later}{outputs}"))
@@ -168,14 +203,14 @@ def test_what_a_completed_step_left_running_lives_until_the_end_and_is_told(tmp_
 
 def test_a_pause_ends_what_steps_left_running_and_tells_it(tmp_path: Path) -> None:
     asks = "    next: ask\n  ask: {human: {prompt: x}}\n"
-    write(tmp_path, "flow.yaml", flow("setsid sleep 1000 > /dev/null 2>&1 & echo $! > pid", asks))
+    write(tmp_path, "flow.yaml", flow(f"setsid sleep 1000 > /dev/null 2>&1 & {IS_UP}; echo $! > pid", asks))
     process(tmp_path, "run", "flow.yaml", "--run-id", "r", "--no-input", code=3)
     assert look_up(int((tmp_path / "pid").read_text(encoding="utf-8"))) is None
     assert "run paused (waiting); with it ends what steps left running: sleep 1000" in wf(tmp_path, "logs", "r").stdout
 
 
 def test_what_is_left_is_told_where_the_run_has_a_secret_too(tmp_path: Path) -> None:
-    text = flow("setsid sleep 1000 > /dev/null 2>&1 & echo up")
+    text = flow(f"setsid sleep 1000 > /dev/null 2>&1 & {IS_UP}; echo up")
     write(tmp_path, "flow.yaml", f"{text}inputs: {{token: {{type: string, secret: true}}}}\n")
     process(tmp_path, "run", "flow.yaml", "--run-id", "r", "-i", "token=open-sesame-42")
     assert "ended with the run or its pause: sleep 1000" in wf(tmp_path, "show", "r").stdout
@@ -211,6 +246,23 @@ def test_what_nobody_ended_the_next_command_does_whatever_step_it_belongs_to(
         assert [has_ended(handle, 0) for handle in handles] == [True, True]
 
 
+def test_a_command_that_the_run_itself_had_started_spares_itself(tmp_path: Path) -> None:
+    cancels = f"setsid sh -c 'echo $$ > told; read go < gate; exec {WF} cancel r' > /dev/null 2>&1 &"
+    last = '    next: last\n  last: {script: "echo $$ > told; read never < never"}\n'
+    write(tmp_path, "flow.yaml", flow(f"echo $WF_RUN_MARK > mark\n{cancels}", last))
+    for name in ("gate", "never"):
+        os.mkfifo(tmp_path / name)
+    with told(tmp_path) as next_one, started(tmp_path, "run", "flow.yaml", "--run-id", "r") as run:
+        handles = [next_one(), next_one()]
+        for guardian in guardians(tmp_path):
+            os.kill(guardian, signal.SIGKILL)
+        run.kill()
+        run.wait()
+        (tmp_path / "gate").write_text("go\n", encoding="utf-8")
+        assert all(has_ended(handle, 30) for handle in handles)
+    assert wf(tmp_path, "show", "r", "--json", code=None).document["status"] == "cancelled"
+
+
 def test_a_fork_of_a_killed_run_ends_what_that_left(tmp_path: Path) -> None:
     with told(tmp_path) as next_one:
         handles = left_by_the_dead(tmp_path, next_one)
@@ -218,6 +270,15 @@ def test_a_fork_of_a_killed_run_ends_what_that_left(tmp_path: Path) -> None:
         wf(tmp_path, "fork", f"r@{completed}", "--run-id", "forked")
         assert [has_ended(handle, 0) for handle in handles] == [True, True]
     assert wf(tmp_path, "show", "r", "--json", code=None).document["status"] == "running", "as it was"
+
+
+def test_a_retry_of_a_killed_run_ends_what_that_left_and_says_what_to_type(tmp_path: Path) -> None:
+    with told(tmp_path) as next_one:
+        handles = left_by_the_dead(tmp_path, next_one)
+        said = wf(tmp_path, "retry", "r", code=2).stderr
+        assert [has_ended(handle, 0) for handle in handles] == [True, True]
+    words = "run r was left by its process: only a failed run is retried\n  help: wf resume r goes on with it\n"
+    assert said == f"error: {words}"
 
 
 def test_a_retry_ends_what_a_run_left_that_was_killed_while_it_ended(tmp_path: Path) -> None:
@@ -242,7 +303,10 @@ def test_a_fork_of_a_run_that_goes_on_ends_nothing_of_it(tmp_path: Path) -> None
     with told(tmp_path) as next_one, started(tmp_path, "run", "flow.yaml", "--run-id", "r") as run:
         handles = [next_one(), next_one()]
         completed = last_checkpoint(tmp_path)
-        wf(tmp_path, "fork", f"r@{completed}")
+        wf(tmp_path, "fork", f"r@{completed}", "--run-id", "forked")
+        assert wf(tmp_path, "show", "forked", "--json").document["left"] == {}
+        assert "left running" not in wf(tmp_path, "show", "forked").stdout
+        assert len(wf(tmp_path, "show", "r", "--json").document["left"]) == 1
         assert not any(has_ended(handle, 0) for handle in handles)
         (tmp_path / "gate").write_text("go\n", encoding="utf-8")
         assert ended(run).code == 0
@@ -274,7 +338,7 @@ def test_what_the_users_shell_had_started_before_it_became_wf_is_let_be(tmp_path
     own = "(read go < gate; setsid sh -c 'echo $$ > told; echo up > up; exec sleep 1000' &) &"
     with told(tmp_path) as next_one:
         command = f"{own} exec {WF} run flow.yaml --run-id r"
-        with subprocess.Popen(["sh", "-c", command], cwd=tmp_path, stderr=subprocess.DEVNULL) as run:
+        with begun(tmp_path, "sh", "-c", command) as run:
             of_the_run = next_one()
             (tmp_path / "up").write_text("up\n", encoding="utf-8")
             of_the_user = next_one()

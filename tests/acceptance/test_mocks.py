@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from runner import run as run_workflow
+from runner.ground.clock import SystemClock
 from runner.ground.errors import InvalidWorkflow
 from runner.ground.json_value import Json
 from tests.acceptance.command_line import Done, wf, write
@@ -134,6 +135,75 @@ def test_the_timeout_of_a_composite_takes_no_missing_reply(tmp_path: Path) -> No
     flow = TWO.replace("  both:\n", "  both:\n    timeout: 40s\n    on_error: continue\n")
 
     assert begin(tmp_path, flow, "both/left: [boon]\n", code=3).document["waiting"][0]["kind"] == "mock"
+
+
+def test_a_call_that_got_no_reply_goes_on_with_the_same_attempt(tmp_path: Path) -> None:
+    begin(tmp_path, TWO, "both/left: [boon]\n", code=3)
+    assert attempts(tmp_path, "both/right/call#1") == [(1, "waiting")]
+    wf(tmp_path, "resume", "r", code=3)
+    assert attempts(tmp_path, "both/right/call#1") == [(1, "waiting")]
+    write(tmp_path, "more.yaml", "poet: [fun]\n")
+    wf(tmp_path, "resume", "r", "--mock", "more.yaml")
+
+    assert attempts(tmp_path, "both/right/call#1") == [(1, "completed")]
+    assert "attempt" not in wf(tmp_path, "show", "r").stdout
+    assert "runs: 1, whole" in wf(tmp_path, "doctor", code=None).stdout
+
+
+def attempts(folder: Path, step: str) -> list[tuple[int, str]]:
+    found = wf(folder, "show", "r", "--json").document["attempts"]
+    return [(attempt["attempt"], attempt["status"]) for attempt in found if attempt["step"] == step]
+
+
+@pytest.mark.parametrize("again", ["resume", "fork"])
+def test_the_time_of_a_composite_stands_still_while_a_reply_is_missing_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, again: str
+) -> None:
+    begin(tmp_path, TWO.replace("  both:\n", "  both:\n    timeout: 40s\n"), "both/left: [boon]\n", code=3)
+    last = wf(tmp_path, "checkpoints", "r", "--json").document[-1]["seq"]
+    write(tmp_path, "more.yaml", "poet: [fun]\n")
+    tomorrow(monkeypatch)
+    run = "r" if again == "resume" else f"r@{last}"
+
+    done = wf(tmp_path, again, run, "--mock", "more.yaml", "--json")
+
+    assert done.document["outputs"] == {"said": {"left": "boon", "right": "fun"}}
+
+
+def test_the_time_of_a_composite_stands_still_while_its_run_is_paused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flow = """
+    wf: 1
+    name: asks
+    nodes: {both: {parallel: {a: {human: {prompt: Well?}}}, timeout: 2h}}
+    outputs: {said: "{{ nodes.both.output.a }}"}
+    """
+    write(tmp_path, "flow.yaml", textwrap.dedent(flow))
+    wf(tmp_path, "run", "flow.yaml", "--run-id", "r", code=3)
+    tomorrow(monkeypatch)
+    assert wf(tmp_path, "answer", "r", "a", "yes", "--resume", "--json").document["outputs"] == {"said": "yes"}
+
+
+def tomorrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let it be a day later from now on."""
+    now = SystemClock.now
+    monkeypatch.setattr(SystemClock, "now", lambda clock: now(clock) + 86_400)
+
+
+def test_without_any_reply_all_calls_are_told_and_the_command_once(tmp_path: Path) -> None:
+    write(tmp_path, "flow.yaml", TWO)
+    write(tmp_path, "mock.yaml", "{}\n")
+
+    told = wf(tmp_path, "run", "flow.yaml", "--mock", "mock.yaml", "--run-id", "r", code=3).stderr
+
+    assert told.endswith(
+        "both/left/call#1 waits for a scripted reply: mock.yaml has no replies for 'both/left/call#1': "
+        "add them under 'both/left' or 'left' or 'poet'\n"
+        "both/right/call#1 waits for a scripted reply: mock.yaml has no replies for 'both/right/call#1': "
+        "add them under 'both/right' or 'right' or 'poet'\n"
+        "  wf resume r --mock FILE\n"
+    )
 
 
 def test_a_mock_file_is_checked_with_its_workflow(tmp_path: Path) -> None:

@@ -236,7 +236,7 @@ def outcome_of(folder: Path, node: str, token: str = HIDDEN) -> Any:
 wf: 1
 name: using
 inputs: {{token: {{type: string, secret: true}}, list: {{type: array, default: [a, b]}}}}
-state: {{header: {{type: string, default: ""}}}}
+state: {{header: {{type: string, default: ""}}, deep: {{default: {{}}}}}}
 permissions: {{write: [.]}}
 nodes:
   first: {{set: {{header: "Bearer {{{{ inputs.token }}}}"}}, next: a}}
@@ -260,6 +260,7 @@ CHANGED_IN_TEMPLATES = (
     "[inputs.token] | map('upper')", "[inputs.token] == ['x']", "[inputs.token] | unique", "inputs.token | urlencode",
     "inputs.token | first", "[inputs.token] | select('eq', 'x')", "inputs.token in {'x': 1}",
     "{inputs.token: 1} == {'x': 1}", "{inputs.token: 1, 'x': 2} | length", "'%.5s' % [[inputs.token]]",
+    "inputs.token * 2", "0 * inputs.token", "state.header * 1", "[inputs.token] | e", "{'k': inputs.token} | escape",
 )  # fmt: skip
 
 
@@ -283,6 +284,21 @@ def test_a_condition_that_would_cut_change_or_compare_a_secret_fails(tmp_path: P
     for changed in CHANGED_IN_EXPRESSIONS:
         done = outcome_of(tmp_path, f'{{next: [{{when: "{changed}", to: exit}}, {{to: exit}}]}}')
         refused_as_whole(done, changed)
+
+
+def test_a_secret_that_would_be_changed_in_a_deep_value_is_the_same_mistake(tmp_path: Path) -> None:
+    done = outcome_of(tmp_path, '{set: {deep: {a: ["{{ inputs.token | upper }}"]}}}')
+    refused_as_whole(done, "set")
+
+
+def test_words_of_the_file_do_not_decide_what_kind_of_mistake_it_is(tmp_path: Path) -> None:
+    words = "a secret can only be passed on whole, or compared with the empty text"
+    for node, kind in (
+        (f"""{{write: out.txt, content: "{{{{ {{'k': 1}}['{words}'] }}}}"}}""", "template_error"),
+        (f"""{{if: "{{'k': 1}}['{words}'] == 1"}}""", "condition_error"),
+    ):
+        done = outcome_of(tmp_path, node)
+        assert (done["error"]["type"], words in done["error"]["message"]) == (kind, True)
 
 
 def test_whether_a_secret_is_given_can_be_asked_and_one_is_itself(tmp_path: Path) -> None:
@@ -453,6 +469,53 @@ nodes:
     assert 'env: {TOKEN: "{{ inputs.token }}"}' in wf(tmp_path, "validate", "flow.yaml", "--strict", code=2).stderr
 
 
+def arguments_warned_of(folder: Path, **flows: str) -> list[str]:
+    """Where `wf validate` warns of a secret among the arguments of a program."""
+    for name, text in flows.items():
+        head = f"wf: 1\nname: {name}\npermissions: {{commands: [echo]}}\n"
+        (folder / f"{name}.yaml").write_text(head + text, encoding="utf-8")
+    told = wf(folder, "validate", f"{next(iter(flows))}.yaml").stderr
+    return re.findall(r"^(\w+\.yaml:\d+):\d+: warning: .* becomes an argument", told, re.MULTILINE)
+
+
+def test_all_inputs_among_the_arguments_of_a_program_are_warned_of(tmp_path: Path) -> None:
+    flow = """inputs: {token: {type: string, secret: true}}
+tools:
+  say: {command: [echo, "{{ inputs | tojson }}"], inputs: {what: {type: string}}}
+nodes:
+  a: {command: [echo, "{{ inputs | tojson }}"], next: b}
+  b: {tool: say, with: {what: "{{ inputs.token }}"}}
+"""
+    assert arguments_warned_of(tmp_path, flow=flow) == ["flow.yaml:8", "flow.yaml:9"]
+
+
+def test_what_holds_no_secret_is_not_warned_of_beside_one(tmp_path: Path) -> None:
+    flow = """inputs: {token: {type: string, secret: true}}
+state: {token: {type: string, default: ""}, key: {type: string, default: ""}}
+tools:
+  say: {command: [echo, "{{ inputs.what }}"], inputs: {what: {type: string}}}
+nodes:
+  a: {command: [echo, "{{ state.token }}"], next: b}
+  b: {tool: say, with: {what: "plain"}, next: c}
+  c: {workflow: ./child.yaml, with: {key: "plain"}, set: {key: "{{ inputs.token }}"}}
+"""
+    child = 'inputs: {key: {type: string}}\nnodes: {a: {command: [echo, "{{ inputs.key }}"]}}\n'
+    assert arguments_warned_of(tmp_path, flow=flow, child=child) == []
+
+
+def test_a_secret_is_followed_through_all_calls(tmp_path: Path) -> None:
+    flow = """inputs: {token: {type: string, secret: true}}
+nodes: {a: {workflow: ./child.yaml, with: {first: "{{ inputs.token }}"}}}
+"""
+    child = """inputs: {first: {type: string}, second: {type: string, default: ""}, third: {type: string, default: ""}}
+nodes:
+  a: {workflow: ./child.yaml, with: {first: "x", third: "{{ inputs.second }}"}, next: b}
+  b: {workflow: ./child.yaml, with: {first: "x", second: "{{ inputs.first }}"}, next: c}
+  c: {command: [echo, "{{ inputs.third }}"]}
+"""
+    assert arguments_warned_of(tmp_path, flow=flow, child=child) == ["child.yaml:8"]
+
+
 CANCELLED = """
 wf: 1
 name: cancelled
@@ -467,8 +530,11 @@ nodes:
 
 
 def test_a_run_is_cancelled_without_its_secrets_unless_a_finally_may_read_them(tmp_path: Path) -> None:
-    needing = ("'echo \"$T\"', env: {T: '{{ inputs.token }}'}", "'echo \"$T\"', env: {T: '{{ state.seen }}'}")
-    for number, body in enumerate(("", "'echo $W > ended', env: {W: '{{ inputs.where }}'}", *needing)):
+    needing = [
+        f"'echo \"$T\"', env: {{T: '{{{{ {what} }}}}'}}" for what in ("inputs.token", "state.seen", "inputs | tojson")
+    ]
+    known = "'echo $W > ended', env: {W: '{{ inputs.where }}', R: '{{ run.id }}', V: '{{ visits }}'}"
+    for number, body in enumerate(("", known, *needing)):
         flow = CANCELLED + (f"finally: {{script: {body}}}\n" if body else "")
         (tmp_path / "flow.yaml").write_text(flow, encoding="utf-8")
         wf(tmp_path, "run", "flow.yaml", "-i", f"token={HIDDEN}", "--no-input", "--run-id", f"r{number}", code=3)
@@ -530,3 +596,22 @@ nodes: {ask: {human: {prompt: "go?"}, next: again}, again: {human: {prompt: "mor
         wf(tmp_path, "resume", "r", "--no-input", "-i", f"token={HIDDEN}", code=None)
         assert HIDDEN.encode() not in b"".join(path.read_bytes() for path in (tmp_path / ".wf").glob("wf.db*"))
     assert wf(tmp_path, "runs", "--json").document[0]["status"] == "completed"
+
+
+def test_what_a_resumption_is_given_is_a_secret_of_its_run_and_not_empty(tmp_path: Path) -> None:
+    flow = """
+wf: 1
+name: asking
+inputs: {token: {type: string, secret: true}, other: {type: string, secret: true, default: ""}}
+nodes: {a: {human: {prompt: "Use {{ inputs.token }}?"}}}
+"""
+    (tmp_path / "flow.yaml").write_text(flow, encoding="utf-8")
+    wf(tmp_path, "run", "flow.yaml", "--run-id", "r", "-i", f"token={HIDDEN}", code=3)
+    assert wf(tmp_path, "resume", "r", "-i", f"tokn={HIDDEN}", code=2).stderr == (
+        "error: 'tokn' is no secret input of the workflow; did you mean 'token'?\n  help: these are: token, other\n"
+    )
+    for command in (["resume", "r"], ["answer", "r", "a", "yes", "--resume"], ["fork", "r@4"]):
+        assert wf(tmp_path, *command, "-i", "token=", code=2).stderr == (
+            "error: secret input 'token' is empty, and was not as the run began\n  help: give it with -i token=@FILE\n"
+        )
+    assert wf(tmp_path, "resume", "r", "-i", f"token={HIDDEN}", "-i", "other=", code=3).code == 3

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from runner.ground.clock import SystemClock
 from runner.record.store.driver import sqlite3
 from runner.record.store.sqlite import open_store
 from tests.acceptance.command_line import ended, lines_until, process, started, wf, write
@@ -145,6 +146,19 @@ def test_a_paused_run_is_cancelled_here(tmp_path: Path) -> None:
     assert wf(tmp_path, "cancel", "r", "--json").document["status"] == "cancelled"
 
 
+def test_a_cancel_comes_before_a_deadline_that_has_passed_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asks = "{human: {prompt: x, choices: [go, stay], otherwise: go}, timeout: 2h, next: on}"
+    head = "wf: 1\nname: asks\npermissions: {commands: [touch]}\n"
+    write(tmp_path, "flow.yaml", f"{head}nodes: {{ask: {asks}, on: {{command: [touch, done]}}}}\n")
+    wf(tmp_path, "run", "flow.yaml", "--run-id", "r", code=3)
+    now = SystemClock.now
+    monkeypatch.setattr(SystemClock, "now", lambda clock: now(clock) + 86_400)
+    assert wf(tmp_path, "cancel", "r", "--json").document["status"] == "cancelled"
+    assert not (tmp_path / "done").exists()
+
+
 def test_a_run_that_another_process_drives_is_refused_and_says_whose_it_is(tmp_path: Path) -> None:
     with running(tmp_path, ENDING) as run:
         done = wf(tmp_path, "resume", "r", "--json", code=5)
@@ -239,6 +253,24 @@ def test_a_killed_run_is_seen_as_left_and_following_its_log_ends(tmp_path: Path)
     assert "left" in wf(tmp_path, "runs").stdout
     assert wf(tmp_path, "cancel", "r").code == 0
     assert not sleeper_is_alive(tmp_path)
+
+
+@pytest.mark.parametrize("on_crash", ["fail", "retry"])
+def test_a_killed_run_that_is_cancelled_is_cancelled_whatever_its_step_says_of_a_crash(
+    tmp_path: Path, on_crash: str
+) -> None:
+    """What the cancelling ends neither fails first nor begins once more."""
+    text = STUBBORN.replace("    next: after\n", f"    next: after\n    on_crash: {on_crash}\n")
+    with running(tmp_path, text) as run:
+        run.kill()
+        run.wait()
+    done = wf(tmp_path, "cancel", "r", "--reason", "no longer needed")
+    assert "run r cancelled: 3 steps\n  no longer needed\n" in done.stderr
+    assert "error" not in done.stderr
+    shown = wf(tmp_path, "show", "r", "--json").document
+    steps = {step["step"]: (step["status"], step["attempt"]) for step in shown["steps"]}
+    assert (shown["status"], steps["slow"]) == ("cancelled", ("cancelled", 1))
+    assert [word for word in log(tmp_path) if word != "asked"] == ["quick", "finally"]
 
 
 def test_a_run_of_the_same_id_elsewhere_is_left_alone(tmp_path: Path) -> None:

@@ -51,6 +51,21 @@ def test_a_lease_is_as_it_is_set_and_half_a_minute_by_default(monkeypatch: pytes
     assert settings.lease() == 1.0
 
 
+def test_a_number_that_python_itself_refuses_is_refused_at_its_place() -> None:
+    configure(f'# mine\n[a]\n"b" = 12\nconcurrency = {"1_2" * 2500}\n')
+    said = ".wf/config.toml:4:15: a number of 5000 digits can't be used\n  help: a number has at most 9 digits here"
+    with pytest.raises(UsageError) as refused:
+        settings.concurrency(None)
+    assert str(refused.value) == said
+
+
+@pytest.mark.parametrize("name", ["concurrency", "codec"])
+def test_a_number_that_python_takes_and_does_not_write_is_refused_too(name: str) -> None:
+    configure(f"{name} = 0x{'f' * 5000}\n")
+    with pytest.raises(UsageError, match=f"config.toml: {name} is too large a number"):
+        settings.concurrency(None)
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [("0s", "is too short"), ("999ms", "is too short"), ("30", "is no duration"), ("-5s", "is no duration")],
@@ -131,7 +146,7 @@ def test_a_folder_is_no_configuration(project: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        (b"lease = 7" + b"7" * 5000, "Exceeds the limit"),
+        (b"lease = 7" + b"7" * 5000, "a number of 5001 digits can't be used"),
         (b"lease = " + b"[" * 5000, "it is nested too deeply"),
         (b"lease = {a = " * 2000, "it is nested too deeply|Expected|Invalid|Unclosed"),
         (b"\xff\xfe", "can't decode byte 0xff"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import platform
 import signal
 import subprocess
@@ -118,6 +119,17 @@ def test_a_loop_that_hears_the_second_signal_stops_the_run_itself() -> None:
         assert process.wait(PATIENCE) == 0
 
 
+def heeded() -> Signals:
+    """Signals that a loop listened to which is closed by now."""
+    signals = Signals()
+
+    async def listen() -> None:
+        signals.heed()
+
+    asyncio.run(listen())
+    return signals
+
+
 def test_a_signal_is_passed_over_once_a_run_that_was_to_stop_has_stopped() -> None:
     signals = Signals()
     signals.exit_code = EXIT_INTERRUPTED
@@ -127,7 +139,7 @@ def test_a_signal_is_passed_over_once_a_run_that_was_to_stop_has_stopped() -> No
 
 
 def test_a_signal_still_interrupts_a_command_whose_run_ended_by_itself() -> None:
-    Signals().pass_over()
+    heeded().pass_over()
     with pytest.raises(KeyboardInterrupt):
         signal.raise_signal(signal.SIGINT)
 
@@ -150,3 +162,31 @@ def test_the_third_signal_ends_a_process_at_once(number: signal.Signals) -> None
             assert line_of(process) == "heard"
         process.send_signal(number)
         assert process.wait(PATIENCE) == SIGNALS[number]
+
+
+def test_a_run_that_was_to_stop_before_it_was_there_stops_as_soon_as_it_is() -> None:
+    signals, stopped = Signals(), list[int]()
+    signals.exit_code = EXIT_INTERRUPTED
+    signals.attach(lambda: stopped.append(1))
+    Signals().attach(lambda: stopped.append(2))
+    assert stopped == [1]
+
+
+def test_once_a_run_has_ended_by_itself_signals_do_what_they_did_before() -> None:
+    signals = heeded()
+    signals.pass_over()
+    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+    assert handlers == [signal.default_int_handler, signal.SIG_DFL, signal.SIG_DFL]
+
+
+def test_what_nohup_has_ignored_stays_ignored_while_a_run_goes_on_and_after_it() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signals = heeded()
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    signals.pass_over()
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+
+def test_a_signal_that_comes_once_the_loop_is_closed_is_no_error() -> None:
+    heeded()
+    signal.raise_signal(signal.SIGTERM)

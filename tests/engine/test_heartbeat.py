@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 from runner.engine.heartbeat import Heartbeat
 from runner.engine.loading import load_workflow
@@ -14,6 +15,7 @@ from runner.engine.run_options import RunOptions
 from runner.engine.runs import prepare, start
 from runner.engine.surroundings import Audience, Surroundings
 from runner.ground.clock import SystemClock
+from runner.ground.errors import StoreError
 from runner.record.events import Commit
 from runner.record.run_state import RunState
 from runner.record.store.contract import Store
@@ -103,3 +105,33 @@ def test_a_store_that_no_other_process_can_reach_needs_none() -> None:
     with Heartbeat(store, "run", 1, SystemClock(), every=0.01, last=lambda: 0.0):
         wait_for(lambda: "heartbeat" not in names())
     store.close()
+
+
+class Faulty:
+    """A store that fails when it is opened for the first time, and when it is written to for the first time."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def apart(self) -> Faulty:
+        self._note("apart")
+        return self
+
+    def heartbeat(self, *_: Any) -> None:
+        self._note("heartbeat")
+
+    def close(self) -> None:
+        self.calls.append("close")
+
+    def _note(self, call: str) -> None:
+        self.calls.append(call)
+        if self.calls.count(call) == 1:
+            raise StoreError("the disk is full")
+
+
+def test_a_store_that_fails_is_tried_again_opened_once_and_closed_in_the_end() -> None:
+    store = Faulty()
+    with Heartbeat(cast(Store, store), "run", 1, SystemClock(), every=0.01, last=lambda: 0.0):
+        wait_for(lambda: store.calls.count("heartbeat") > 2)
+    beats = store.calls.count("heartbeat")
+    assert store.calls == ["apart", "apart", *["heartbeat"] * beats, "close"]

@@ -106,10 +106,12 @@ def test_what_is_no_snapshot_is_refused(written: Json) -> None:
 
 
 def test_a_snapshot_is_due_once_the_events_outweigh_the_last() -> None:
-    assert not should_snapshot(FLOOR, 0)
-    assert should_snapshot(FLOOR + 1, 0)
-    assert not should_snapshot(4_000_000, 1_000_000)
-    assert should_snapshot(4_000_001, 1_000_000)
+    assert not should_snapshot(FLOOR, 0, 2)
+    assert should_snapshot(FLOOR + 1, 0, 2)
+    assert not should_snapshot(4_000_000, 1_000_000, 2)
+    assert should_snapshot(4_000_001, 1_000_000, 2)
+    assert not should_snapshot(4 * 128 * 1000, 0, 1000)  # a thousand branches: such a one would weigh as much itself
+    assert should_snapshot(4 * 128 * 1000 + 1, 0, 1000)
 
 
 ERROR = {"type": "network", "message": "", "step": "a", "attempt": 1, "retryable": True, "details": {}}

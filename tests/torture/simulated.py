@@ -11,6 +11,7 @@ from runner.engine.scheduler import Live, advance, due_time
 from runner.engine.scheduler.happenings import (
     AttemptEnded,
     Happening,
+    TakenUp,
     TimeReached,
 )
 from runner.ground.errors import Failure
@@ -150,7 +151,7 @@ class Simulated:
         reopened = reopen(self.store, self.name)
         self.live, self.projector = Live(self.name, self.loaded.workflow, reopened.state), reopened.projector
         if not self.live.state.ended:
-            self._take([RunResumed(self.epoch)])
+            self._take([RunResumed(self.epoch), TakenUp()])
 
     def _next(self) -> list[Happening]:
         state = self.live.state

@@ -19,6 +19,7 @@ from hypothesis import strategies as some
 
 from runner.ground.errors import UsageError
 from runner.ground.json_value import Json
+from runner.language.secret_text import in_json
 from runner.world.secrets import CutReference, Secrets
 from runner.world.secrets.forms import lines, said_forms
 from runner.world.secrets.references import References
@@ -240,3 +241,54 @@ def test_a_secret_of_blanks_and_little_else_masks_no_ordinary_text() -> None:
     known = secrets(phrase="   a b   ")
     assert known.mask("an a b c, and a b") == "an a b c, and a b"
     assert known.mask("<   a b   >") != "<   a b   >"
+
+
+def test_what_is_no_text_stays_beside_a_secret() -> None:
+    assert on_paper(secrets(key=PLAIN), [None, True, PLAIN, 7, -2.5, {"a": False}]) == [
+        None, True, "⟦secret:key:n⟧", 7, -2.5, {"a": False},
+    ]  # fmt: skip
+
+
+def test_a_secret_beside_text_of_all_control_characters_is_masked() -> None:
+    controls = "".join(map(chr, range(0x20)))
+    assert on_paper(secrets(key=PLAIN), [controls, f"is {PLAIN}"]) == [controls, "is ⟦secret:key:n⟧"]
+
+
+def test_a_reference_within_json_is_put_back_as_json_writes_it() -> None:
+    for key in (PLAIN, ODD, PEM):
+        known = secrets(key=key)
+        assert known.reveal(in_json(known.reference("key"))) == json.dumps(key, ensure_ascii=False)[1:-1]
+
+
+def test_parts_of_a_long_secret_are_looked_for_up_to_a_bound() -> None:
+    key = "".join(f"{number:05x}" for number in range(20_000))
+    known = secrets(key=key)
+    last = (1 << 16) - 1
+    assert known.to_paper(known.mask_parts(f"…{key[last : last + 8]}…")) == "…⟦secret:key:n⟧…"
+    assert known.mask_parts(f"…{key[last + 1 : last + 9]}…") == f"…{key[last + 1 : last + 9]}…"
+
+
+def test_a_secret_that_says_little_without_quotes_is_not_found_among_escapes() -> None:
+    assert secrets(key='""""""%41').mask("%41 is A in an address") == "%41 is A in an address"
+
+
+def test_a_line_that_says_little_without_blanks_is_masked_as_it_stands_and_put_back() -> None:
+    known = secrets(key="the first line of it\n1 2 3 4 5\n")
+    for line, masked in (("the first line of it", "⟦secret:key.line-1:n⟧"), ("1 2 3 4 5", "⟦secret:key.line-2:n⟧")):
+        assert on_paper(known, f"say {line}.") == f"say {masked}."
+        assert known.reveal(known.mask(f"say {line}.")) == f"say {line}."
+    assert known.mask("12345") == "12345"
+
+
+def test_a_text_that_is_no_more_than_what_a_secret_says_is_masked() -> None:
+    assert on_paper(secrets(key="'abcdef'"), "abcdef") == "⟦secret:key:n⟧"
+    assert on_paper(secrets(key='""""""日本'), "日本") == "⟦secret:key:n⟧"
+
+
+def test_what_looks_like_an_escape_is_found_though_a_line_ends_in_it() -> None:
+    assert on_paper(secrets(key='"ab%41c"'), "is ab%4\n1c.") == "is ⟦secret:key:n⟧."
+    assert on_paper(secrets(key=" ab%41cd "), "is ab%4\n1cd.") == "is ⟦secret:key.trimmed:n⟧."
+
+
+def test_a_line_of_the_shortest_length_is_masked_though_it_is_wrapped() -> None:
+    assert on_paper(secrets(key="and another line\nabcdefgh"), "is abcd\nefgh.") == "is ⟦secret:key.line-2:n⟧."

@@ -16,6 +16,7 @@ from runner.engine.scheduler.happenings import (
     CancelRequested,
     Happening,
     Signalled,
+    TakenUp,
     TimeReached,
     TimeSpent,
 )
@@ -91,10 +92,10 @@ def _fork(live: Live, forked: RunForked) -> None:
 
 
 def _ask_again(live: Live) -> None:
-    """Start what had no scripted reply: there may be one now."""
+    """Start what had no scripted reply, as the same attempt, which has used none up: there may be one now."""
     for step in [live.state.steps[path] for path in live.state.waiting]:
         if step.waiting is not None and step.waiting.kind == "mock":
-            live.emit(AttemptStarted(step.path, step.attempt + 1))
+            live.emit(AttemptStarted(step.path, step.attempt))
 
 
 def _attempt_ended(live: Live, happening: AttemptEnded) -> None:
@@ -198,8 +199,7 @@ def _cancel(live: Live, happening: CancelRequested) -> None:
     end_body(live, live.state.steps[ROOT], error, "cancel")
 
 
-def _resume(live: Live, resumed: RunResumed) -> None:
-    live.emit(resumed)
+def _take_up(live: Live, _happening: TakenUp) -> None:
     for path in tuple(live.state.running):
         settle_all(live)
         step = live.state.steps.get(path)
@@ -216,7 +216,7 @@ def _resume(live: Live, resumed: RunResumed) -> None:
 HAPPENS: dict[type, Callable[[Live, Any], None]] = {
     RunStarted: _begin,
     RunForked: _fork,
-    RunResumed: _resume,
+    RunResumed: Live.emit,
     RunPaused: Live.emit,
     AttemptEnded: _attempt_ended,
     Answered: _answered,
@@ -224,4 +224,5 @@ HAPPENS: dict[type, Callable[[Live, Any], None]] = {
     TimeReached: _time_reached,
     TimeSpent: _time_spent,
     CancelRequested: _cancel,
+    TakenUp: _take_up,
 }

@@ -53,7 +53,13 @@ class CancelRequested(msgspec.Struct, frozen=True):
     reason: str
 
 
+class TakenUp(msgspec.Struct, frozen=True):
+    """A run goes on in another process: what was in flight begins again or fails; what lacked a reply asks again."""
+
+
 First = RunStarted | RunForked | RunResumed
 """What happens to a run first in a process: it begins anew, from another's past, or it is taken up again."""
 
-Happening = First | RunPaused | AttemptEnded | Answered | Signalled | TimeReached | TimeSpent | CancelRequested
+Happening = (
+    First | RunPaused | AttemptEnded | Answered | Signalled | TimeReached | TimeSpent | CancelRequested | TakenUp
+)

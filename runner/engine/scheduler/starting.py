@@ -39,7 +39,7 @@ from runner.record.run_state import Frame, Step
 from runner.workflow.model import Node
 from runner.world.calls import AnyCall
 
-MOST_AT_ONCE = 256
+MOST_AT_ONCE = 512
 """Frames that go on in one commit, so that a commit's size has a bound, however many branches are ready."""
 
 _AT_ONCE = (Done, Failed, End)

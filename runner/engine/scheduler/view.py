@@ -9,10 +9,9 @@ import msgspec
 
 from runner.engine.scheduler.live import Live
 from runner.engine.scheduler.results import Results
-from runner.ground.errors import ErrorType, ExpressionError, Failure, TemplateError
+from runner.ground.errors import ErrorType, ExpressionError, Failure, SecretChanged, TemplateError
 from runner.ground.json_value import Json
 from runner.language.expression import Expression
-from runner.language.secret_text import WHOLE_ONLY
 from runner.language.template import Template, ValueTemplate
 from runner.nodes.contract import AgentUse, ResolvedAgent, StepFailed
 from runner.record.events import Ending, Scope
@@ -143,8 +142,7 @@ def time_limit(workflow: Workflow, inputs: Mapping[str, Json]) -> float | None:
 def _language_failure(type_: ErrorType, error: ExpressionError | TemplateError, source: str) -> Failure:
     details: dict[str, Json] = {"source": source} if source else {}
     hint = f" ({error.hint})" if error.hint else ""
-    # A secret that would be changed is the same mistake wherever it is made.
-    type_ = "input_invalid" if WHOLE_ONLY in error.message else type_
+    type_ = "input_invalid" if isinstance(error, SecretChanged) else type_
     return Failure(type_, f"{error.message}{hint}", details)
 
 

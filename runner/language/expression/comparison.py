@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from runner.language.expression.evaluation import COMPARED_A_STEP, EvaluationScope, Fault
+from runner.language.expression.evaluation import COMPARED_A_STEP, EvaluationScope, Fault, SecretFault
 from runner.language.expression.values import (
     NUMBERS,
     SCALARS,
@@ -65,7 +65,7 @@ def need_known(*values: Any) -> bool:
     """No, unless a text among the values holds a secret: then a fault."""
     for value in values:
         if isinstance(value, str) and OPENING in value and holds_secret(value):
-            raise Fault(WHOLE_ONLY, WHOLE_ONLY_HINT)
+            raise SecretFault(WHOLE_ONLY, WHOLE_ONLY_HINT)
     return False
 
 

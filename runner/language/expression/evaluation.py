@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from itertools import islice
-from typing import Any
+from typing import Any, ClassVar
 
 from msgspec import Struct
 
-from runner.ground.errors import ExpressionError, did_you_mean
+from runner.ground.errors import ExpressionError, SecretInExpression, did_you_mean
 from runner.language.expression.tree import SyntaxNode
 
 MAX_STEPS = 1_000_000
@@ -36,6 +36,8 @@ class Fault(Exception):
     It is cheap to raise, since `&&` may absorb it: words are made only if it is shown.
     """
 
+    kind: ClassVar[type[ExpressionError]] = ExpressionError
+
     def __init__(self, message: str, hint: str = "", word: str = "", known: Iterable[Any] = ()) -> None:
         super().__init__(message)
         self.message = message
@@ -54,7 +56,13 @@ class Fault(Exception):
         near = did_you_mean(self.word, known)
         hint = self.hint or ("" if near or not known else f"there are: {', '.join(known[:_LISTED])}")
         offset, width = (self.node.offset, self.node.width) if self.node else (0, 1)
-        return ExpressionError(self.message + near, offset, hint, width)
+        return self.kind(self.message + near, offset, hint, width)
+
+
+class SecretFault(Fault):
+    """A secret would be cut, changed, measured or compared."""
+
+    kind = SecretInExpression
 
 
 class Exhausted(Fault):

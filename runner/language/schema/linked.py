@@ -161,27 +161,25 @@ class _Linker:
                 self.problems.append((path, f"'{reference.text}' leads to no schema"))
             else:
                 reference.target = self._found[pointer]
-        if not self.problems:
-            self._refuse_circles()
+        self._refuse_circles()
 
     def _refuse_circles(self) -> None:
         """A schema that comes back to itself at the same value would be tried for ever."""
         cleared: set[int] = set()
         for path, reference in self._references:
-            if _is_circular(reference.target, [], cleared):
+            if _is_circular(reference.target, set(), cleared):
                 self.problems.append((path, f"'{reference.text}' leads back to itself without going into the value"))
                 return
 
 
-def _is_circular(schema: Linked, above: list[int], cleared: set[int]) -> bool:
+def _is_circular(schema: Linked, above: set[int], cleared: set[int]) -> bool:
     if isinstance(schema, bool) or id(schema) in cleared:
         return False
     if id(schema) in above:
         return True
-    above.append(id(schema))
+    above.add(id(schema))
     if any(_is_circular(inner, above, cleared) for inner in in_place(schema)):
         return True
-    above.pop()
     cleared.add(id(schema))
     return False
 

@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Template as Code
 from jinja2 import UndefinedError
 
-from runner.ground.errors import TemplateError
+from runner.ground.errors import SecretInTemplate, TemplateError
 from runner.language.template.budget import out_of_time
 from runner.language.template.lookup import Missing, UseOfMissing
 from runner.language.template.syntax_errors import opening_before
@@ -43,7 +43,8 @@ def placed(error: BaseException, source: str, offset: int, data: Mapping[str, An
     if isinstance(error, UseOfMissing):
         return _unresolved(error.what, source, offset, data)
     message, hint = _words(error)
-    return TemplateError(message, offset, hint)
+    kind = SecretInTemplate if isinstance(error, SecretInTemplate) else TemplateError
+    return kind(message, offset, hint)
 
 
 def _words(error: BaseException) -> _Words:

@@ -88,13 +88,20 @@ def on_plain(apply: Filter) -> Filter:
     return update_wrapper(on, getattr(apply, "__wrapped__", partial(apply, None)))
 
 
+def _plain_of(budget: Budget, value: Any) -> str:
+    """The text of any value, if no secret is in it."""
+    text = text_of(budget, value)
+    refuse_secrets(text)
+    return text
+
+
 _PASSING_ON = frozenset({"batch", "d", "default", "format", "join", "map", "slice", "string", "sum", "tojson"})
 """Those that pass the texts on whole that they are given."""
 
 _FILTERS: Mapping[str, Filter] = {
     **{name: charged(JINJA[name], name) for name in ("capitalize", "lower", "title", "upper", "wordcount")},
     **dict.fromkeys(
-        ("escape", "e"), charged(JINJA["escape"], "escape", lambda budget, value, _: text_of(budget, value))
+        ("escape", "e"), charged(JINJA["escape"], "escape", lambda budget, value, _: _plain_of(budget, value))
     ),
     **dict.fromkeys(("default", "d"), default_value),
     **dict.fromkeys(("length", "count"), list_filters.length),

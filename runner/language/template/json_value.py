@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from runner.ground.errors import TemplateError
+from runner.ground.errors import SecretInTemplate, TemplateError
 from runner.language.secret_text import WHOLE_ONLY, WHOLE_ONLY_HINT, holds_secret, in_json
 from runner.language.template.budget import TEXT_PER_UNIT, Budget, bounded
 
@@ -42,7 +42,7 @@ def need_text(value: object, what: str) -> str:
 def refuse_secrets(*values: object) -> None:
     """Raise the error for a text that holds a secret."""
     if any(map(holds_secret, values)):
-        raise TemplateError(WHOLE_ONLY, hint=WHOLE_ONLY_HINT)
+        raise SecretInTemplate(WHOLE_ONLY, hint=WHOLE_ONLY_HINT)
 
 
 def need_whole(value: object, what: str, least: int = 0) -> int:

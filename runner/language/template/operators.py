@@ -60,6 +60,7 @@ def multiply(budget: Budget, left: Any, right: Any) -> Any:
     if isinstance(right, int) and not isinstance(right, bool):
         times = max(0, right)
         if isinstance(left, str):
+            refuse_secrets(left)
             budget.text(len(left) * times)
             return left * times
         if isinstance(left, list | tuple):

@@ -77,4 +77,4 @@ def _within(place: Place, error: TemplateError) -> TemplateError:
     if not place:
         return error
     shown = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place).removeprefix(".")
-    return TemplateError(f"in {shown}: {error.message}", error.offset, error.hint, error.width)
+    return type(error)(f"in {shown}: {error.message}", error.offset, error.hint, error.width)

@@ -124,8 +124,12 @@ def _is_large(value: Any) -> bool:
         return len(value) >= LARGE
     if not isinstance(value, dict | list | tuple | msgspec.Struct):
         return False
-    has_many = not isinstance(value, msgspec.Struct) and len(value) > _FEW
-    return (has_many and outweighs(value, LARGE, _FEW)) or len(encode(value)) >= LARGE
+    return has_too_much(value) or len(encode(value)) >= LARGE
+
+
+def has_too_much(value: Any) -> bool:
+    """Whether few of a value's many parts show that it is large: writing it to learn so would take long."""
+    return isinstance(value, dict | list | tuple) and len(value) > _FEW and outweighs(value, LARGE, _FEW)
 
 
 def outweighs(value: Any, bound: int, looks: int = 1000) -> bool:

@@ -17,7 +17,7 @@ from runner.record.store import statements
 from runner.record.store.contract import LEASE_SECONDS, Message, RunRow
 from runner.record.store.form import JSON as PLAIN
 from runner.record.store.form import NEWEST, UNREADABLE, UNRECORDABLE, Form, Written, read, write
-from runner.record.store.large import LARGE, Fetch, Lost, encode, lightened, outweighs
+from runner.record.store.large import LARGE, Fetch, Lost, encode, has_too_much, lightened
 from runner.record.store.tables import NUMBERS, Table
 
 DOCTOR = "`wf doctor` shows what is whole"
@@ -135,10 +135,8 @@ def projected_row(table: Table, values: Sequence[Json], fetch: Fetch) -> dict[st
 def _pack_column(value: Json, what: str, apart: dict[str, Any]) -> str:
     """A value as text that SQL can read; large values in it, or it itself, go to `apart`. Raises StoreError."""
     try:
-        if outweighs(value, LARGE):
-            return encode(lightened(value, apart)).decode()
-        text = encode(value)
-        return (text if len(text) < LARGE else encode(lightened(value, apart))).decode()
+        text = None if has_too_much(value) else encode(value)
+        return (encode(lightened(value, apart)) if text is None or len(text) >= LARGE else text).decode()
     except UNRECORDABLE as error:
         raise unrecordable(what, error) from error
 

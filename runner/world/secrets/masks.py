@@ -107,7 +107,8 @@ class Masks:
         self._stages = [stage for stage in looked.stages() if not stage.needles.is_empty]
         said = [stage for stage in self._stages if isinstance(stage, _Said)]
         self._said = {reading: [s.needles for s in said if s.reading is reading] for reading in (TEXT, LITERAL, DIGITS)}
-        self._is_hard_to_read = any(len(TEXT.read(secret)) < SHORTEST_SAID for secret in secrets.values())
+        says_little = any(len(TEXT.read(secret)) < SHORTEST_SAID for secret in secrets.values())
+        self._is_hard_to_read = says_little or any(TEXT.read(line) not in looked.lines_said for line in looked.lines)
         self.texts = {mark: text for text, mark in [*looked.lines.items(), *looked.written.items()]}
         self.texts |= {label(name, "json"): written_in_json(secret) for name, secret in secrets.items()}
         """What stands for which text."""
@@ -158,13 +159,10 @@ class Masks:
 
     def _is_suspicious(self, text: str) -> bool:
         """Whether a secret may stand in it. Most texts are done with after this."""
-        return len(text) >= SHORTEST and (
-            self._is_hard_to_read
-            or any(
-                any(one.found_in(said) for one in needles)
-                for reading, needles in self._said.items()
-                for said in (reading.read(text) if needles else b"",)
-            )
+        return self._is_hard_to_read or any(
+            any(one.found_in(said) for one in needles)
+            for reading, needles in self._said.items()
+            for said in (reading.read(text) if needles else b"",)
         )
 
     def _mask_part(self, text: str, separator: str) -> str:
@@ -178,7 +176,7 @@ def _masked(text: str, label: str | None, separator: str) -> str:
     """What stands for a piece. Parts that a secret was spread over stay parts."""
     if label is None:
         return text
-    return label + separator * text.count(separator) if separator else label
+    return label + separator * text.count(separator)
 
 
 def _pieces(text: str, found: Iterable[Found]) -> Iterator[Piece]:

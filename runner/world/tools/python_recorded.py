@@ -40,7 +40,7 @@ class _Recorded:
         self.texts = texts
         self.folder = folder
         self.start = str(Path.cwd())  # the root file's folder, until the tool goes elsewhere
-        self._installed = [place for place in installed if place != folder]
+        self._installed = installed
 
     def entry(self, place: str) -> _Entry:
         """What finds modules at an entry of a search path. Raises ImportError if it is installed."""

@@ -13,6 +13,7 @@ from runner.engine.scheduler.happenings import (
     CancelRequested,
     Happening,
     Signalled,
+    TakenUp,
     TimeReached,
 )
 from runner.ground.errors import Failure
@@ -120,7 +121,7 @@ def test_what_is_remembered_is_recorded_and_kept_over_a_resumption(run: Simulati
     ]
     again = Simulation(Live("run", run.live.workflow, decode_state(encode_state(run.state))), now=1003.0, twin=run.twin)
     assert again.state.steps["a"].memory == run.twin.steps["a"].memory == kept
-    again.take([RunResumed(2)])
+    again.take([RunResumed(2), TakenUp()])
     assert waiting(again) == {"a/timer": ("timer", 1020.0)}
     go_on(again, 1025.0, TimeReached(("a/timer",)))
     go_on(again, 1026.0, Signalled(1, "ack", None))

@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 
+from runner.engine.scheduler import Live, call_of
+from runner.engine.scheduler.happenings import AttemptEnded
 from runner.ground.errors import Failure
-from runner.record.events import Usage
-from runner.record.run_state import Step
+from runner.record.events import RunStarted, StepEnded, Usage
+from runner.record.fold import apply
+from runner.record.run_state import RunState, Step
 from runner.world.calls import AnyCall, CallFailed, Outcome
-from tests.simulation import Simulation, fail_at, simulate, started
+from tests.simulation import Simulation, compiled, fail_at, simulate, started, succeed
 
 LIST = "state: {xs: {type: array, default: [], reducer: append}}\n"
 
@@ -35,6 +38,12 @@ def test_a_step_that_ends_at_once_is_one_commit() -> None:
     run = simulate("nodes: {a: {next: b}, b: {next: c}, c: {command: [x], next: d}, d: {}}")
     ends = [[event for event in commit.events if type(event).__name__ == "StepEnded"] for commit in run.commits]
     assert [len(events) for events in ends] == [1, 1, 1, 1]
+
+
+def test_a_step_that_is_skipped_is_one_commit_too() -> None:
+    run = simulate("nodes: {a: {next: b}, b: {if: 'false', command: [x], next: c}, c: {if: 'true', command: [x]}}")
+    ends = [[event.step for event in commit.events if isinstance(event, StepEnded)] for commit in run.commits]
+    assert ends == [["a"], ["b"], [], ["c"]]
 
 
 def test_an_attempt_starts_in_the_commit_that_ended_the_step_before() -> None:
@@ -298,6 +307,40 @@ def test_limits_bound_the_attempts_that_run_not_the_branches() -> None:
     assert simulate(text, order=max).ended == ["p[1]", "p[2]", "p[3]", "p[0]", "p"]
 
 
+def most_at_once(run: Simulation, below: str = "") -> int:
+    """How many attempts ran at once, at most, of the steps below a path."""
+    state, most = RunState(), 0
+    for event in run.log:
+        apply(state, event)
+        most = max(most, sum(path.startswith(below) for path in state.running))
+    return most
+
+
+@pytest.mark.parametrize("crash", [False, True])
+def test_the_limits_of_a_called_workflow_bound_its_own_attempts(crash: bool) -> None:
+    child = "limits: {max_concurrency: 2}\nnodes: {q: {for_each: '[1, 2, 3, 4]', do: {command: [x]}}}"
+    text = "nodes: {p: {parallel: {c: {workflow: ./child.yaml}, d: {for_each: '[1, 2, 3]', do: {command: [y]}}}}}"
+    run = simulate(text, files={"child.yaml": child}, order=max, crash=crash)
+    assert (most_at_once(run, "p/c"), most_at_once(run, "p/d"), most_at_once(run)) == (2, 3, 5)
+
+
+def test_the_limits_bound_what_is_tried_again_too() -> None:
+    again = "retry: {max_attempts: 2, initial_interval: 9s, jitter: false, errors: [network]}"
+    text = f"limits: {{max_concurrency: 1}}\nnodes: {{p: {{for_each: '[1, 2, 3]', do: {{command: [x], {again}}}}}}}"
+    run = simulate(text, reply=fail_at("p[0]", "p[1]", "p[2]", type_="network", times=1))
+    assert (most_at_once(run), len(started(run)), run.ended[-1]) == (1, 6, "p")
+
+
+def test_a_process_may_bound_the_attempts_further() -> None:
+    loaded = compiled("nodes: {p: {for_each: '[1, 2, 3]', do: {command: [x]}}}")
+    run = Simulation(Live("run", loaded.workflow, RunState()))
+    run.live.most = 2
+    run.take([RunStarted("simulated", "", loaded.hash, {}, {})])
+    assert (list(run.state.running), list(run.state.queued)) == (["p[0]", "p[1]"], ["p[2]"])
+    run.take([AttemptEnded("p[1]", 1, succeed(call_of(run.live, run.state.steps["p[1]"]), run.state.steps["p[1]"]))])
+    assert (list(run.state.running), list(run.state.queued)) == (["p[0]", "p[2]"], [])
+
+
 @pytest.mark.parametrize(
     ("items", "join", "outcome"),
     [("[]", "all", []), ("[]", "any", "workflow_failed"), ("[]", "1", "workflow_failed"), ("'[7]'", "all", ["p[0]"])],
@@ -405,6 +448,18 @@ def test_step_limit_fails_the_workflow_past_on_error_and_rescue_starts_afresh() 
     rescue: {steps: [{}, {}, {end: completed}]}
     """
     assert ran(text) == ({}, ["a", "a#2", "a#3", "rescue/s1", "rescue/s2", "rescue/s3"])
+
+
+def test_the_finally_of_what_was_cut_off_is_bound_by_no_callers_limits() -> None:
+    child = "nodes: {w: {command: [slow]}}\nfinally: {steps: [{command: [x]}, {}, {command: [y]}]}"
+    text = """
+    limits: {max_steps: 5}
+    nodes:
+      p: {parallel: {a: {workflow: ./child.yaml}, b: {command: [z]}}, join: any, next: l}
+      l: {next: [{when: visits < 99, to: l}, {to: exit}]}
+    """
+    run = simulate(text, files={"child.yaml": child}, order=max)
+    assert (run.outcome, run.ended[-3:]) == ("step_limit", ["p/a/finally/s1", "p/a/finally/s2", "p/a/finally/s3"])
 
 
 def test_one_arrival_more_than_max_visits_is_an_error_before_running() -> None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 
 import pytest
 
+from runner.ground.errors import TemplateError
+from runner.language.template import compile_template, program
 from runner.language.template.watchdog import Overtime, guarded
 
 
@@ -48,3 +52,22 @@ def test_each_thread_is_watched_on_its_own() -> None:
 def test_one_guard_stands_inside_another() -> None:
     with guarded(seconds=60), pytest.raises(Overtime), guarded(seconds=0.05):
         spin()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{% for x in [1] %}{{ x }}{% endfor %}",
+        "{% macro m() %}x{% endmacro %}{{ m() }}",
+        "{% for x in [] %}{% endfor %}",
+    ],
+)
+def test_a_rendering_that_may_repeat_is_watched(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    @contextmanager
+    def out_of_time() -> Iterator[None]:
+        yield
+        raise Overtime
+
+    monkeypatch.setattr(program, "guarded", out_of_time)
+    with pytest.raises(TemplateError, match="the template took more than 1 second"):
+        compile_template(source).render({})

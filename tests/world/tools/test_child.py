@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import signal
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 
 from runner.world.calls import CallDone, Outcome
 from runner.world.processes import process_tree
-from runner.world.processes.process_tree import look_up
+from runner.world.processes.process_tree import Process, look_up, signal_all
 from runner.world.tools.child_process import MAX_OUTPUT, ChildProcess, kill_leftovers
 from tests.world.tools.performing import MARK, Notices, done, failed, in_time, perform, python, script, starting
 
@@ -190,6 +191,47 @@ def test_what_a_failed_program_left_running_is_ended_with_it(notices: Notices) -
         assert look_up(int(await notices.line())) is None
 
     in_time(scenario())
+
+
+def test_a_program_whose_name_looks_like_the_end_of_one_is_ended_too(notices: Notices, tmp_path: Path) -> None:
+    """Where the system tells of a process, its name stands in brackets, as it is."""
+    odd = tmp_path / "a) Z 1 1 ("
+    odd.write_text(f"#!/bin/sh\necho $$ > {notices.path}\nread never < {tmp_path}/gate\n")
+    odd.chmod(0o700)
+    os.mkfifo(tmp_path / "gate")
+
+    async def scenario() -> None:
+        outcome = asyncio.ensure_future(
+            starting(script(f"'{odd}' > /dev/null 2>&1 & read go < {tmp_path}/go; exit 3", cwd=str(tmp_path)))
+        )
+        process = await notices.process()
+        (tmp_path / "go").write_text("go\n")
+        assert failed(await outcome)[0] == "tool_failed"
+        assert look_up(process) is None
+
+    os.mkfifo(tmp_path / "go")
+    in_time(scenario())
+
+
+def test_an_id_that_has_come_to_mean_another_process_is_none_that_lives() -> None:
+    entry = look_up(os.getpid())
+    assert entry is not None
+    assert entry.process.is_alive
+    assert not Process(entry.process.started - 1, os.getpid()).is_alive
+
+
+def test_the_older_is_asked_first_and_what_is_gone_or_another_users_is_passed_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = []
+
+    def kill(process: int, number: int) -> None:
+        asked.append((process, number))
+        raise ProcessLookupError if process == 30 else PermissionError
+
+    monkeypatch.setattr(os, "kill", kill)
+    signal_all({Process(3, 10), Process(1, 30), Process(2, 20)}, signal.SIGTERM)
+    assert asked == [(30, signal.SIGTERM), (20, signal.SIGTERM), (10, signal.SIGTERM)]
 
 
 def test_an_attempt_that_is_cancelled_leaves_a_later_one_of_its_step_alone(notices: Notices) -> None:
