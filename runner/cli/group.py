@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
@@ -10,6 +11,22 @@ from typing import Any
 import click
 
 from runner.ground.errors import EXIT_BROKEN_PIPE, did_you_mean
+
+_ELSEWHERE = {
+    **dict.fromkeys(("list", "ls", "ps", "history"), "wf runs lists the runs, wf workflows what was run"),
+    **dict.fromkeys(("status", "get", "inspect", "describe"), "wf show RUN tells how a run stands"),
+    **dict.fromkeys(("start", "exec", "execute"), "wf run FLOW starts a run"),
+    **dict.fromkeys(("check", "lint", "test"), "wf validate FLOW checks a file"),
+    **dict.fromkeys(("approve", "reply", "respond"), "wf answer RUN STEP VALUE answers a question"),
+    **dict.fromkeys(("stop", "kill", "abort"), "wf pause RUN or wf cancel RUN stops a run"),
+    **dict.fromkeys(("continue", "restart"), "wf resume RUN goes on with a run"),
+    **dict.fromkeys(("rm", "delete", "clean", "prune"), "wf gc removes old runs"),
+    **dict.fromkeys(("new", "create"), "wf init writes a first workflow"),
+    **dict.fromkeys(("draw", "viz", "visualize"), "wf graph FLOW draws a workflow"),
+    "help": "wf --help lists the commands, wf COMMAND --help tells of one",
+    "version": "wf --version prints it",
+}
+"""What other programs call their commands, and what does the same here."""
 
 
 class Lazy(click.Group):
@@ -45,9 +62,14 @@ class Lazy(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in self._helps and not args[0].startswith("-"):
-            near = did_you_mean(args[0], list(self._helps))
-            raise click.UsageError(f"there is no command '{args[0]}'{near}", ctx)
+            raise click.UsageError(f"there is no command '{args[0]}'{self._meant(*args)}", ctx)
         return super().resolve_command(ctx, args)
+
+    def _meant(self, word: str, *rest: str) -> str:
+        """What was probably meant by a word that is no command, as the end of a message."""
+        if word.endswith((".yaml", ".yml")) or word.startswith("pattern:"):
+            return f"; to run it: wf run {shlex.join([word, *rest])}"
+        return f"; {_ELSEWHERE[word]}" if word in _ELSEWHERE else did_you_mean(word, list(self._helps))
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from runner.engine.loading import load_workflow
 from runner.engine.run_options import RunOptions, unused_replies
 from runner.engine.runs import Prepared, checked_run_id, prepare, start
 from runner.ground.clock import SystemClock
-from runner.ground.errors import InvalidWorkflow
+from runner.ground.errors import InvalidWorkflow, UsageError
 from runner.ground.json_value import Json
 from runner.workflow.inputs import parse_input
 from runner.workflow.model import Loaded
@@ -50,6 +51,7 @@ Exit codes: 0 completed, 1 failed, 2 usage or invalid file, 3 paused (waiting), 
 
 @click.command("run", epilog=EPILOG)
 @click.argument("flow", shell_complete=offer_flows)
+@click.argument("more", nargs=-1, metavar="")
 @click.option(
     "-i",
     "pairs",
@@ -75,12 +77,22 @@ Exit codes: 0 completed, 1 failed, 2 usage or invalid file, 3 paused (waiting), 
 @driving_options
 def wf_run(flow: str, db: str | None, **given: Any) -> int:
     """Run FLOW: a YAML file, or pattern:NAME."""
+    _refuse_more(given.pop("more"))
     manner, safety = msgspec.convert(given, Manner), durability(given["durable"])
     refuse_unusable(manner.wait_limit, manner.most)
     prepared = _prepared(flow, given)
     refuse_unfit_answers(prepared.loaded.workflow, parse_pairs(manner.answers, "--answer STEP=VALUE"))
     with writing(db, safety, create=True) as store:
         return drive(store, partial(start, prepared), manner)
+
+
+def _refuse_more(words: tuple[str, ...]) -> None:
+    """Words after the workflow: inputs, as other programs take them, are given by `-i`."""
+    if not words:
+        return
+    name, sign, _ = words[0].partition("=")
+    hint = f"an input is given by -i {shlex.quote(words[0])}" if sign and name else "inputs are given by -i NAME=VALUE"
+    raise UsageError(f"'{words[0]}' stands where nothing is expected", hint)
 
 
 def _prepared(flow: str, given: dict[str, Any]) -> Prepared:

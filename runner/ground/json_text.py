@@ -30,11 +30,12 @@ class TooManyValues(NotJson):
 
 
 def parse_json(text: str) -> Json:
-    """The value of a JSON text.
+    """The value of a JSON text; a mark of the byte order before it is passed over.
 
     Raises TooManyValues, and NotJson, also for NaN, repeated keys, integers past 64 bits, half of a character pair,
     deep nesting.
     """
+    text = text.removeprefix("\ufeff")
     _refuse_many(text)
     try:
         value = json.loads(

@@ -6,13 +6,20 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+import msgspec
+from msgspec.structs import fields
+
 from runner.ground.errors import did_you_mean
+from runner.language.source.scalars import plain_or_quoted
 from runner.workflow.compiler.files import PATTERN, shown_as
 from runner.workflow.model import Permissions
 from runner.workflow.programs import is_permitted
 from runner.workflow.python_files import is_below, may_run
 
 Allows = Callable[[Permissions], bool]
+
+_KINDS = tuple(one.name for one in fields(Permissions) if one.name not in ("file", "made_of"))
+"""The lists of `permissions`, in the order in which they are shown."""
 
 
 def program_refused(program: str, permissions: Permissions, search: str, cwd: str) -> str:
@@ -22,9 +29,34 @@ def program_refused(program: str, permissions: Permissions, search: str, cwd: st
     return f"program '{program}' is not permitted{near}; {line}"
 
 
-def program_hint(program: str, permissions: Permissions, search: str, cwd: str, here: str) -> str:
-    """What a mistake in the file `here` says to do, so that a program may be run."""
-    return _hint(permissions, "commands", _named(program, cwd), _by_program(program, search, cwd), here)
+class Lacking(msgspec.Struct, frozen=True):
+    """An entry that the lists of `kind` lack: it is needed, and `allows` says which of them have it."""
+
+    granted: Permissions
+    kind: str
+    entry: str
+    allows: Allows
+
+
+def program_lacking(program: str, granted: Permissions, search: str, cwd: str) -> Lacking:
+    """What is lacking for a program to be run."""
+    return Lacking(granted, "commands", _named(program, cwd), _by_program(program, search, cwd))
+
+
+def variable_lacking(name: str, granted: Permissions) -> Lacking:
+    """What is lacking for a variable to be taken, passed on or set."""
+    return Lacking(granted, "env", name, lambda one: name in one.env)
+
+
+def code_lacking(path: str, granted: Permissions) -> Lacking:
+    """What is lacking for a Python file to be run as a tool."""
+    return Lacking(granted, "python", path, lambda one: may_run(path, one.python))
+
+
+def hint_for(lacking: Lacking, every: Iterable[Lacking], here: str) -> str:
+    """What a mistake in the file `here` says to do: the whole lists, with all that the load lacks in them."""
+    lists = _lacking(lacking.granted, lacking.allows)
+    return f"add it{', and'.join(_in_file(one, every, here) for one in lists)}"
 
 
 def _named(program: str, cwd: str) -> str:
@@ -41,11 +73,6 @@ def variable_to_allow(name: str, permissions: Permissions) -> str:
     return _to_allow(permissions, "env", name, lambda one: name in one.env)
 
 
-def variable_hint(name: str, permissions: Permissions, here: str) -> str:
-    """What a mistake in the file `here` says to do, so that a variable may be taken, passed on or set."""
-    return _hint(permissions, "env", name, lambda one: name in one.env, here)
-
-
 def place_to_allow(real: str, permissions: Permissions, kind: str, folder: str) -> str:
     """What would allow the file at a resolved path, as the end of a message; `folder` is the root file's."""
     return _to_allow(permissions, kind, real, lambda one: is_below(real, getattr(one, kind)), folder)
@@ -56,11 +83,6 @@ def code_to_allow(path: str, permissions: Permissions) -> str:
     return _to_allow(permissions, "python", path, lambda one: may_run(path, one.python))
 
 
-def code_hint(path: str, permissions: Permissions, here: str) -> str:
-    """What a mistake in the file `here` says to do, so that a Python file may be run as a tool."""
-    return _hint(permissions, "python", path, lambda one: may_run(path, one.python), here)
-
-
 def _lacking(permissions: Permissions, allows: Allows) -> tuple[Permissions, ...]:
     """The lists that do not allow something; all where each does, and says it in its own words."""
     return tuple(one for one in permissions.lists if not allows(one)) or permissions.lists
@@ -68,18 +90,18 @@ def _lacking(permissions: Permissions, allows: Allows) -> tuple[Permissions, ...
 
 def _to_allow(permissions: Permissions, kind: str, name: str, allows: Allows, folder: str = "") -> str:
     lists = _lacking(permissions, allows)
-    lines = [f"under permissions{_of(one)}: {_line(one, kind, name, folder)}" for one in lists]
+    lines = [f"under permissions{_of(one)}: {_line(one, kind, [name], folder)}" for one in lists]
     return f"to allow it, add it {', and '.join(lines)}"
 
 
-def _hint(permissions: Permissions, kind: str, name: str, allows: Allows, here: str) -> str:
-    lines = (_in_file(one, kind, name, here) for one in _lacking(permissions, allows))
-    return f"add it{', and'.join(lines)}"
-
-
-def _in_file(one: Permissions, kind: str, name: str, here: str) -> str:
+def _in_file(one: Permissions, every: Iterable[Lacking], here: str) -> str:
     where = "" if one.file in {"", here} else f" in {shown_as(one.file)}"
-    return f"{where}: permissions: {{{_line(one, kind, name)}}}"
+    added: dict[str, list[str]] = {kind: [] for kind in _KINDS}
+    for lacking in every:
+        if one in _lacking(lacking.granted, lacking.allows):
+            added[lacking.kind].append(lacking.entry)
+    lines = (_line(one, kind, added[kind]) for kind in _KINDS if getattr(one, kind) or added[kind])
+    return f"{where}: permissions: {{{', '.join(lines)}}}"
 
 
 def _of(one: Permissions) -> str:
@@ -87,14 +109,14 @@ def _of(one: Permissions) -> str:
     return f" of {shown_as(one.file)}" if one.file else ""
 
 
-def _line(one: Permissions, kind: str, name: str, folder: str = "") -> str:
-    """A list with one more entry, as its file would say it."""
-    return f"{kind}: [{', '.join(dict.fromkeys(_entries(one, kind, name, folder)))}]"
+def _line(one: Permissions, kind: str, names: list[str], folder: str = "") -> str:
+    """A list with further entries, as its file would say it."""
+    return f"{kind}: [{', '.join(map(plain_or_quoted, dict.fromkeys(_entries(one, kind, names, folder))))}]"
 
 
-def _entries(one: Permissions, kind: str, name: str, folder: str) -> Iterator[str]:
+def _entries(one: Permissions, kind: str, names: list[str], folder: str) -> Iterator[str]:
     listed: Iterable[str] = getattr(one, kind)
-    for entry in [*(listed if isinstance(listed, tuple) else sorted(listed)), name]:
+    for entry in [*(listed if isinstance(listed, tuple) else sorted(listed)), *names]:
         shown = _entry(entry, one, folder) if entry.startswith("/") else entry
         yield f"./{shown}" if kind == "commands" and entry.startswith("/") and "/" not in shown else shown
 

@@ -69,10 +69,17 @@ class PythonCall(Call, frozen=True, tag="python"):
 
 
 class ReadCall(Call, frozen=True, tag="read"):
-    """Read a file, or each file that a glob matches, inside the permitted roots. `folder` is the root file's."""
+    """Read a file, or each file that a glob matches, inside the permitted roots. `folder` is the root file's.
+
+    `pattern` is the glob, if it is one: what was filled into it is escaped. `parse` is `json`, `lines` or nothing.
+    Without `content`, only a file's size and hash are asked for.
+    """
 
     path: str
     folder: str
+    pattern: str = ""
+    parse: str = ""
+    content: bool = True
 
 
 class WriteCall(Call, frozen=True, tag="write"):

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from runner.ground.errors import Failure
 from runner.ground.json_text import MAX_VALUES, NotJson, TooManyValues, parse_json
-from runner.ground.plain import last_line
+from runner.ground.plain import head, last_line
 from runner.record.events import Printed
 from runner.world.calls import Call, CallDone, CallFailed, CommandCall, Outcome
 
-_HINTS: Mapping[int, str] = {126: " (a command in it could not be executed)", 127: " (a command in it was not found)"}
+NOT_FOUND = 127
+"""The exit code of a shell, or of env, that does not find a program."""
+
+_HINTS: Mapping[int, str] = {
+    126: " (a command in it could not be executed)",
+    NOT_FOUND: " (a command in it was not found)",
+}
 _SIGNAL_HINTS: Mapping[str, str] = {
     "SIGKILL": "; the system may have run out of memory",
     "SIGSEGV": "; it crashed by touching memory that is not its own",
@@ -20,8 +27,14 @@ _SIGNAL_HINTS: Mapping[str, str] = {
     "SIGXFSZ": "; it wrote a file larger than it may",
 }
 _SHELL_BASE = 128
+_FIRST_LINE = 256
+_MEND_RETURNS = "which is taken for a part of the name before it: save it with line feeds alone (LF, not CRLF)"
+_LINE_END = "\n"
 _REQUESTS = frozenset({"SIGINT", "SIGTERM", "SIGHUP"})
 
+
+LONGEST_QUOTED = 200
+"""Characters of what a program printed that a message shows of its beginning."""
 
 KEPT = 65_536
 """Bytes that are kept of what a program printed to each stream before it failed, or was cut off."""
@@ -30,13 +43,20 @@ MARGIN = 65_536
 """Further bytes that are looked at, so that a secret which begins before what is kept is masked as a whole."""
 
 
-def judged(call: CommandCall, stdout: bytes, stderr: bytes, code: int, mask: Callable[[str], str] = str) -> Outcome:
-    """The outcome of a command, by its `ok_exit` and `parse`. A negative `code` is the signal that killed it."""
+def judged(
+    call: CommandCall, stdout: bytes, stderr: bytes, code: int, mask: Callable[[str], str] = str, file: str = ""
+) -> Outcome:
+    """The outcome of a command, by its `ok_exit` and `parse`. A negative `code` is the signal that killed it.
+
+    `file` is the program's own.
+    """
     output = _output(decoded(stdout), decoded(stderr), exit_code(code))
     program = call.argv[0]
     if output["exit_code"] not in call.ok_exit:
         printed = Printed(program, kept(stdout, mask), kept(stderr, mask))
         message = how_ended(f"'{program}'", code) + last_words(printed.stdout, printed.stderr)
+        if code == NOT_FOUND:
+            message += returned(file, call.argv[-1])
         return CallFailed(Failure("tool_failed", message, details(printed, code)), output)
     if call.parse == "lines":
         found = lines(output["stdout"])
@@ -108,8 +128,9 @@ def _parsed(call: CommandCall, stdout: bytes, output: dict[str, Any], mask: Call
     except NotJson as error:
         reason = str(error)
     program = call.argv[0]
-    message = f"what '{program}' printed is not JSON: {reason}"
     printed = Printed(program, kept(stdout, mask), kept(output["stderr"].encode(), mask))
+    came = first_words(mask(decoded(stdout[:MARGIN])), printed.stderr)
+    message = f"what '{program}' printed is not JSON: {reason}{came}"
     return CallFailed(Failure("output_invalid", message, details(printed, output["exit_code"])), output)
 
 
@@ -145,6 +166,31 @@ def last_words(stdout: str, stderr: str) -> str:
     """The last line that a program printed, preferably to stderr, as the end of a message."""
     said = last_line(stderr) or last_line(stdout)
     return f": {said}" if said else ""
+
+
+def first_words(stdout: str, stderr: str) -> str:
+    """What a program printed in the place of JSON, as the end of a message; nothing where JSON was begun."""
+    said = stdout.lstrip("\ufeff \t\r\n")
+    if said.startswith(("{", "[")):
+        return ""
+    if said:
+        return f"; it begins: {head(said.partition(_LINE_END)[0].rstrip(), LONGEST_QUOTED)}"
+    return f"; nothing was printed{last_words('', stderr)}"
+
+
+def returned(file: str, text: str = "") -> str:
+    """That carriage returns are why something was not found, as the end of a message: in a program's first line, which
+    names its interpreter, or in a text that a shell was given."""
+    if "\r\n" in text:
+        return f"; the lines of the text end with a carriage return, {_MEND_RETURNS}"
+    try:
+        with Path(file).open("rb") as opened:
+            line = opened.read(_FIRST_LINE).split(b"\n", 1)[0]
+    except OSError:
+        return ""
+    if not (line.startswith(b"#!") and line.endswith(b"\r")):
+        return ""
+    return f"; its first line ends with a carriage return, {_MEND_RETURNS}"
 
 
 def details(printed: Printed, code: int | None = None) -> dict[str, Any]:

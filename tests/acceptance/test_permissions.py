@@ -57,11 +57,11 @@ def test_a_tool_and_its_neighbour_are_refused_with_the_line_to_add(tmp_path: Pat
         "flow.yaml:5:25: error: Python file 'kit/scales.py' is not permitted\n"
         '  tools: {weigh: {python: "kit/scales.py:weigh"}}\n'
         "                          ^^^^^^^^^^^^^^^^^^^^^\n"
-        "  help: add it: permissions: {python: [units.py, kit/scales.py]}\n"
+        "  help: add it: permissions: {python: [units.py, kit/scales.py, kit/units.py]}\n"
         "flow.yaml:5:25: error: Python file 'kit/units.py', which tool 'weigh' imports, is not permitted\n"
         '  tools: {weigh: {python: "kit/scales.py:weigh"}}\n'
         "                          ^^^^^^^^^^^^^^^^^^^^^\n"
-        "  help: add it: permissions: {python: [units.py, kit/units.py]}\n"
+        "  help: add it: permissions: {python: [units.py, kit/scales.py, kit/units.py]}\n"
     )
     allowed = ("--allow", "python:kit/scales.py", "--allow", "python:kit/units.py")
     wf(tmp_path, "validate", "flow.yaml", *allowed)
@@ -76,7 +76,10 @@ def test_what_may_be_read_may_not_be_run(tmp_path: Path) -> None:
     (tmp_path / "kit").mkdir()
     (tmp_path / "kit" / "t.py").write_text("def f(): return 1")
     tried = flow(tmp_path, 'permissions: {read: [.]}\ntools: {t: {python: "kit/t.py:f"}}\nnodes: {a: {tool: t}}')
-    assert "help: add it: permissions: {python: [kit/t.py]}" in wf(tried, "validate", "flow.yaml", code=2).stderr
+    assert (
+        "help: add it: permissions: {read: [.], python: [kit/t.py]}"
+        in wf(tried, "validate", "flow.yaml", code=2).stderr
+    )
     text = text.replace("this.py:f", "subprocess.py:getoutput").replace("READ", f'read: ["/"], python: ["{where}"]')
     said = wf(flow(tmp_path, text), "validate", "flow.yaml", code=2).stderr
     assert "belongs to the Python installation, and may not be called by itself" in said
@@ -185,7 +188,7 @@ def test_a_loader_variable_is_set_only_if_it_is_listed(tmp_path: Path, where: st
     text = SETS[where].replace("LIST", "COLOUR").replace("NAME", "PERL5OPT")
     said = wf(flow(tmp_path, text), "validate", "flow.yaml", code=2).stderr
     assert "environment variable 'PERL5OPT' may not be set: it can make a program run other code\n" in said
-    assert "help: add it: permissions: {env: [COLOUR, PERL5OPT]}" in said
+    assert "env: [COLOUR, PERL5OPT]" in said.partition("help: add it: permissions: {")[2]
     wf(tmp_path, "validate", "flow.yaml", "--allow", "env:PERL5OPT")
     wf(flow(tmp_path, SETS[where].replace("LIST", "PERL5OPT").replace("NAME", "PERL5OPT")), "run", "flow.yaml")
     own = SETS[where].replace("NAME", "WF_STEP").replace("LIST", "WF_STEP")
@@ -250,10 +253,8 @@ def test_a_mistake_in_a_child_names_the_callers_file(tmp_path: Path) -> None:
     said = wf(
         flow(tmp_path, "permissions: {}\nnodes: {a: {workflow: inner.yaml}}"), "validate", "flow.yaml", code=2
     ).stderr
-    lines = ("python: [t.py]", "commands: [ls]", "env: [TOKEN]")
-    assert [line for line in said.splitlines() if line.startswith("  help")] == [
-        f"  help: add it in flow.yaml: permissions: {{{line}}}" for line in lines
-    ]
+    lines = [line for line in said.splitlines() if line.startswith("  help")]
+    assert lines == ["  help: add it in flow.yaml: permissions: {commands: [ls], env: [TOKEN], python: [t.py]}"] * 3
 
 
 def test_a_childs_python_tool_runs_only_if_every_caller_lists_it(tmp_path: Path) -> None:
@@ -281,3 +282,48 @@ def test_an_installed_package_of_another_python_is_no_tool_though_its_folder_is_
     text = f"permissions: {{python: [.]}}\ntools: {{t: {{python: 'old/lib/{name}/weighing.py:weigh'}}}}\n"
     said = wf(flow(tmp_path, f"{text}nodes: {{a: {{tool: t}}}}"), "validate", "flow.yaml", code=2).stderr
     assert "belongs to the Python installation, and may not be called by itself" in said
+
+
+PASTED = """wf: 1
+name: pasted
+{permissions}
+inputs: {{k: {{type: string, env: WF_TEST_KEY, default: ""}}}}
+tools: {{t: {{python: "my tools/t.py:f"}}}}
+nodes:
+  a: {{command: ["true"], env: [WF_TEST_KEY, {{LD_PRELOAD: x}}], next: b}}
+  b: {{command: ["./run [1]"], cwd: app, next: c}}
+  c: {{script: ":", next: d}}
+  d: {{tool: t, next: e}}
+  e: {{workflow: child.yaml}}
+"""
+
+
+@pytest.mark.parametrize(
+    "permissions", ["", "permissions: {write: ['out, too'], read: [docs, ./app], network: ['*.example.org'], env: []}"]
+)
+def test_the_help_of_any_refusal_makes_the_file_right_when_it_is_pasted(tmp_path: Path, permissions: str) -> None:
+    (tmp_path / "my tools").mkdir()
+    (tmp_path / "my tools" / "t.py").write_text("def f():\n    return 1\n")
+    child = "wf: 1\nname: child\npermissions: {commands: [cat]}\nnodes: {a: {command: [cat]}}\n"
+    (tmp_path / "child.yaml").write_text(child)
+    (tmp_path / "f.yaml").write_text(PASTED.format(permissions=permissions))
+    lines = wf(tmp_path, "validate", "f.yaml", code=2).stderr.splitlines()
+    hints = {line.partition("permissions: ")[2] for line in lines if line.startswith("  help: add it")}
+    assert len(hints) == 1
+    assert str(tmp_path) not in str(hints)
+    (tmp_path / "f.yaml").write_text(PASTED.format(permissions=f"permissions: {hints.pop()}"))
+    wf(tmp_path, "validate", "f.yaml")
+
+
+def test_a_child_may_do_what_its_callers_list_has_as_well(tmp_path: Path) -> None:
+    child = "wf: 1\nname: child\npermissions: {commands: [cat, ls]}\ninputs: {p: {type: string}}\n"
+    (tmp_path / "child.yaml").write_text(child + 'nodes: {a: {command: ["{{ inputs.p }}", /dev/null]}}\n')
+    head = "wf: 1\nname: caller\npermissions: {commands: [cat, wc]}\ninputs: {p: {type: string}}\n"
+    caller = head + 'nodes: {a: {workflow: child.yaml, with: {p: "{{ inputs.p }}"}}}\n'
+    (tmp_path / "f.yaml").write_text(caller)
+    wf(tmp_path, "run", "f.yaml", "-i", "p=cat")
+    for program, file in (("ls", "f.yaml: commands: [cat, wc, ls]"), ("wc", "child.yaml: commands: [cat, ls, wc]")):
+        error = wf(tmp_path, "run", "f.yaml", "-i", f"p={program}", "--json", code=1).document["error"]
+        inner = error["details"]["error"]
+        assert inner["type"] == "permission_denied"
+        assert inner["message"].endswith(f"add it under permissions of {file}")

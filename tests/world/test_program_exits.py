@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from runner.ground.json_text import MAX_VALUES
 from runner.world.calls import CallDone, CallFailed, CommandCall
-from runner.world.program_exits import KEPT, MARGIN, judged, kept
+from runner.world.program_exits import KEPT, LONGEST_QUOTED, MARGIN, judged, kept
 
 HIDDEN = "hush-hush-hush"
 
@@ -59,3 +59,11 @@ def test_as_many_lines_are_read_as_json_may_have_values() -> None:
     assert isinstance(outcome, CallFailed)
     assert outcome.failure.type == "tool_failed"
     assert outcome.failure.message.startswith("'many' printed 500,001 lines, and at most 500,000 are read; print fewer")
+
+
+def test_a_secret_at_the_end_of_what_is_quoted_is_not_shown_by_half() -> None:
+    call = CommandCall(("many",), "/", parse="json")
+    for before in range(LONGEST_QUOTED - len(HIDDEN), LONGEST_QUOTED):
+        outcome = judged(call, b"x" * before + b" " + HIDDEN.encode() + b" y", b"", 0, mask)
+        assert isinstance(outcome, CallFailed)
+        assert "hush" not in outcome.failure.message

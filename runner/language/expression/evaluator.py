@@ -125,15 +125,42 @@ def _missing(node: Select | Index, key: Any, container: Mapping[Any, Any]) -> Fa
 
 
 def _has(node: Has) -> Evaluate:
-    operand, field = closure(node.operand), node.field
+    operand, field = _path(node.operand), node.field
 
     def evaluate(scope: EvaluationScope) -> bool:
         container = operand(scope)
+        if container is None:
+            return False
         if is_map(container):
             return holds_key(container, field)
         raise Fault(f"has() asks a map for a key, not {name_of(container)}", "ask first: x != null && has(x.y)").at(
             node
         )
+
+    return evaluate
+
+
+def _path(node: SyntaxNode) -> Evaluate:
+    """What a path leads to; null where a key on the way is missing, or what should have it is null."""
+    if not isinstance(node, Select | Index):
+        return closure(node)
+    operand = _path(node.operand)
+    key = closure(node.key) if isinstance(node, Index) else closure(Constant(node.offset, node.width, node.field))
+    take = _element if isinstance(node, Index) else _field
+
+    def evaluate(scope: EvaluationScope) -> Any:
+        container, wanted = operand(scope), key(scope)
+        try:
+            comparison.pay_for_key(wanted, scope)
+            if is_map(container):
+                return admit(look_up(container, wanted))
+            if container is None or (is_list(container) and type(wanted) is int and wanted >= len(container)):
+                return None
+            return take(container, wanted)
+        except KeyError:
+            return None
+        except Fault as fault:
+            raise fault.at(node) from None
 
     return evaluate
 

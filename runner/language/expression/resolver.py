@@ -46,10 +46,14 @@ _FOLDED = (Binary, FunctionCall, Unary)
 
 _OTHER_CONSTANTS = {
     **dict.fromkeys(("None", "nil", "NULL", "Null", "undefined", "nullptr"), "null"),
-    **dict.fromkeys(("True", "TRUE", "yes", "Yes"), "true"),
-    **dict.fromkeys(("False", "FALSE", "no", "No"), "false"),
+    **dict.fromkeys(("True", "TRUE"), "true"),
+    **dict.fromkeys(("False", "FALSE"), "false"),
 }
 """Words of other languages that nobody means as names."""
+
+
+_ANSWERS = {**dict.fromkeys(("yes", "Yes", "YES"), "true"), **dict.fromkeys(("no", "No", "NO"), "false")}
+"""Words that are texts to YAML, and mostly a person's answer."""
 
 
 class Resolver:
@@ -120,6 +124,9 @@ class Resolver:
     def _check_name(self, root: Name) -> None:
         if root.name in RESERVED_WORDS:
             raise reserved(root.name, root.offset)
+        if self.check and root.name in _ANSWERS:
+            hint = f'write "{root.name}" in quotes for a text, or {_ANSWERS[root.name]} for the truth value'
+            raise ExpressionError(f"'{root.name}' is not a word of CEL", root.offset, hint, root.width)
         if self.check and root.name in _OTHER_CONSTANTS:
             word = _OTHER_CONSTANTS[root.name]
             message = f"'{root.name}' is not a word of CEL"

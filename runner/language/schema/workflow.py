@@ -12,15 +12,22 @@ from runner.ground.errors import Problem
 from runner.ground.json_value import Json
 from runner.language.schema import shipped, words
 from runner.language.schema.fault import SchemaFault
+from runner.language.schema.foreign import advice
 from runner.language.schema.linked import Path, settled
 from runner.language.schema.mending import mended, nearest_key
 from runner.language.schema.owners import is_node, verbs, whole
 from runner.language.schema.shipped import VERBS, belongs, verb_keys
 from runner.language.source import Source, in_file_order
-from runner.language.source.scalars import quoted, resolve
+from runner.language.source.scalars import plain_or_quoted, quoted
 
 _LONGEST_KEY = 60
-_PLAIN = re.compile(r"(?!-(?: |$))[\w/.-]+(?: [\w/.-]+)*")
+_BODIES = {
+    "nodes": "write steps: for a list; nodes: is a mapping by id",
+    "steps": "write nodes: for a mapping by id; steps: is a list",
+}
+
+_TARGETS = ("to", "goto", "then", "next", "node", "target", "step")
+"""What other systems call the node that a route leads to."""
 
 
 class CheckedFile(NamedTuple):
@@ -47,9 +54,10 @@ def _problem(source: Source, fault: SchemaFault) -> Problem:
         said = f" needs '{fault.name}'" if fault.name else f": {fault.words}"
         return Problem(f"{owner}{said}", place, _example(fault))
     if fault.kind == "unknown":
-        name, near = fault.name[:_LONGEST_KEY], nearest_key(fault, source.data)
+        name, meant = fault.name[:_LONGEST_KEY], advice(fault.name, fault.where, source.data)
+        near = "" if meant else nearest_key(fault, source.data)
         said = f"; did you mean '{near}'?" if near else ""
-        return Problem(f"unknown key '{name}' in {owner}{said}", place, belongs(name))
+        return Problem(f"unknown key '{name}' in {owner}{said}", place, meant or belongs(name))
     hint = _mending(source, fault) if fault.kind == "value" else _name_for(fault.name) if fault.kind == "key" else ""
     return Problem(f"{owner}: {fault.words}", place, hint)
 
@@ -117,6 +125,8 @@ def _mending(source: Source, fault: SchemaFault) -> str:
     key = f"{fault.path[-1]}: " if fault.path and isinstance(fault.path[-1], str) else ""
     if fault.value is None and is_node(fault.path, source.data):
         return f"for a node that does nothing write {key}{{}}"
+    if said := _other_form(fault):
+        return said
     schema = fault.schema if isinstance(fault.schema, dict) else {}
     wanted = schema.get("type")
     if wanted == "string" and isinstance(fault.value, bool | int | float) and "pattern" not in schema:
@@ -126,6 +136,40 @@ def _mending(source: Source, fault: SchemaFault) -> str:
         items = _words_of(fault.value) if key == "command: " else [fault.value]
         return f"write a list: {key}{_yaml(items)}"
     return _shown_by(schema, key)
+
+
+def _other_form(fault: SchemaFault) -> str:
+    """How what another system writes so is written here; nothing where that is not known."""
+    key = next((step for step in reversed(fault.path) if isinstance(step, str)), "")
+    match fault.path[-1:], fault.value:
+        case (("nodes",), list()) | (("steps",), dict()):
+            return _BODIES[key]
+        case (("next" | "on_error",), dict() as route):
+            return _route_of(key, route)
+        case (int(),), str() as node if key in ("next", "on_error"):
+            return f"write {{to: {_yaml(node)}}}"
+        case ("next",), None:
+            return "write next: exit to end the body, or leave it out"
+        case (str(),), str() as text if len(needed := _required(fault)) == 1 and len(text) <= _LONGEST_KEY:
+            return f"write {key}: {{{needed[0]}: {_yaml(text)}}}"
+        case _:
+            return ""
+
+
+def _required(fault: SchemaFault) -> list[str]:
+    """The keys that a mapping needs in whose place another value stands."""
+    is_mapping = isinstance(fault.schema, dict) and fault.schema.get("type") == "object"
+    return list(fault.schema.get("required", ())) if is_mapping and isinstance(fault.schema, dict) else []
+
+
+def _route_of(key: str, route: dict[str, Json]) -> str:
+    """A mapping in the place of routes, as a route."""
+    node = next((route[name] for name in _TARGETS if isinstance(route.get(name), str)), None)
+    if node is None:
+        return f"write {key}: NODE, or a list of routes: {key}: [{{when: …, to: NODE}}]"
+    if "when" in route:
+        return f"write a list: {key}: [{_yaml({'when': route['when'], 'to': node})}]"
+    return f"write {key}: {_yaml(node)}"
 
 
 def _words_of(line: str) -> list[str]:
@@ -142,5 +186,5 @@ def _yaml(value: Json) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(_yaml, value))}]"
     if isinstance(value, str):
-        return value if _PLAIN.fullmatch(value) and isinstance(resolve(value), str) else quoted(value)
+        return plain_or_quoted(value)
     return json.dumps(value)

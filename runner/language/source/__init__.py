@@ -57,6 +57,15 @@ class Source(msgspec.Struct, frozen=True):
             return self._text.place(*span)
         return self._text.place(node.start, node.start + 1 if self._is_spread(node) else node.end)
 
+    def listed(self, path: tuple[str | int, ...]) -> list[Any]:
+        """The items of the list at `path`; none where there is no list."""
+        node = self._root
+        for step in path:
+            if step not in node.children:
+                return []
+            node = node.children[step]
+        return node.value if isinstance(node.value, list) else []
+
     def below(self, *path: str) -> Source:
         """The same text as a file in which all of it stands at `path`."""
         data, root = self.data, self._root

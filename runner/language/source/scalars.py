@@ -21,6 +21,7 @@ _WORDS: dict[str, bool | None] = {
 _INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", re.ASCII)
 _FRACTION = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", re.ASCII)
 _NO_NUMBER = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
+_PLAIN = re.compile(r"(?!-(?: |$))[\w/.-]+(?: [\w/.-]+)*")
 _MAY_BE_NUMBER = frozenset("-+.0123456789")
 
 
@@ -70,6 +71,11 @@ def quoted(text: str) -> str:
     if "'" in text and '"' not in text and "\\" not in text:
         return f'"{text}"'
     return "'" + text.replace("'", "''") + "'"
+
+
+def plain_or_quoted(text: str) -> str:
+    """The text as it may stand anywhere in YAML: in quotes, unless it is read as that text without them."""
+    return text if _PLAIN.fullmatch(text) and isinstance(resolve(text), str) else quoted(text)
 
 
 def balanced(text: str) -> bool:

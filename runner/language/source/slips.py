@@ -19,7 +19,8 @@ LONGEST_ADVICE = 200
 
 _UNFINISHED = re.compile(r"(?:[-=<>!&|+*/%?:]|\bin)$")
 _ENTRY = re.compile(r"""\s*(?:- +)*(?P<key>[\w.-]+|'[^']*'|"[^"]*"): +(?P<rest>\S.*)""")
-_APOSTROPHE = re.compile(r"'[^']*\w'\w[^']*'")
+_CLOSED_BEFORE = re.compile(r"""(?P<quote>['"])[^'"]*[^\s(\[{=<>,+'"](?P=quote)[^\w'"]""")
+"""A text in quotes that something follows, such as `"a" == b`: its quotes are its own, not the value's."""
 _FLOW_ITEM = re.compile(r"\s*(?P<rest>\S.*)")
 _ITEM = re.compile(r"\s*(?:- +)+(?P<rest>\S.*)")
 
@@ -60,8 +61,22 @@ def put_in_quotes(key: str | None, written: str) -> str:
     """The advice to quote a value, showing how; none when it is too long to show."""
     if not written or len(written) > LONGEST_ADVICE:
         return ""
-    value = quoted(written[1:-1] if _APOSTROPHE.fullmatch(written) else written)
+    value = _requoted(written)
     return f"put it in quotes: {key}: {value}" if key else f"put it in quotes: {value}"
+
+
+def _requoted(written: str) -> str:
+    """The text in quotes; in others if it had some, and has them in itself."""
+    quote, inner = written[0], written[1:-1]
+    if quote not in "'\"" or written[-1] != quote or len(written) == 1 or _CLOSED_BEFORE.match(written):
+        return quoted(written)
+    if quote == "'":
+        return quoted(inner.replace("''", "'"))
+    return quoted(inner) if "\\" not in inner else '"' + re.sub(r"\\.|\"", _escaped, inner) + '"'
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return '\\"' if found[0] == '"' else found[0]
 
 
 def bare_template(text: Text, key: str | None, start: int) -> Slip | None:
@@ -96,11 +111,28 @@ def _whole_line(text: Text, start: int) -> str:
 def written(text: Text, start: int) -> str:
     """What was meant as one value, by the look of it: up to the end of its line, or of its entry between brackets."""
     line = _whole_line(text, start)
-    if _entry_starts(text.text[text.line_start(start) : start]):
+    in_brackets = bool(_entry_starts(text.text[text.line_start(start) : start]))
+    if end := _end_of_quoted(line, in_brackets):
+        return line[:end]
+    if in_brackets:
         for match in re.finditer(r"[,\]}]", line):
             if balanced(line[: match.start()]):
                 return line[: match.start()].rstrip()
     return re.split(r"\s#", line)[0].rstrip()
+
+
+def _end_of_quoted(line: str, in_brackets: bool) -> int:
+    """Where a value ends that begins with a quote, by what follows the last of them; 0 where that is unclear."""
+    if line[:1] not in ("'", '"'):
+        return 0
+    follows = r"\s*(?:[\]}]|,\s*(?:[\w.-]+:|['\"\[{])|$)" if in_brackets else r"\s*(?:\s#.*)?$"
+    ends = (match.end() for match in re.finditer(rf"(?<!^){line[0]}(?={follows})", line))
+    return next((end for end in ends if _even(line[:end])), 0)
+
+
+def _even(text: str) -> bool:
+    """Whether as many brackets are closed as are opened."""
+    return all(text.count(opened) == text.count(closed) for opened, closed in ("()", "[]", "{}"))
 
 
 def entry_at(text: Text, offset: int) -> Entry | None:

@@ -43,7 +43,8 @@ class Text(msgspec.Struct, frozen=True):
         line = bisect_right(self.starts, start)
         column = start - self.starts[line - 1] + 1
         end = min(start + 1 if end is None else end, self.line_end(start))
-        shown, before = snippet(self.text[self.line_start(start) : self.line_end(start)], column)
+        line_text = self.text[self.line_start(start) : self.line_end(start)].removesuffix("\r")
+        shown, before = snippet(line_text, column)
         width = max(1, min(end - start, len(shown) - before))
         return Place(self.file, line, column, shown, width, before + 1 if before < column - 1 else 0)
 

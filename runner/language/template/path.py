@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from itertools import takewhile
+from itertools import pairwise, takewhile
 from typing import Any
 
 import msgspec
@@ -55,8 +55,6 @@ class Path(msgspec.Struct, frozen=True):
 
 def insertions(source: str) -> tuple[str | Path, ...] | None:
     """The text and paths that `source` is made of; nothing if it needs more than that."""
-    if "\r" in source:
-        return None
     parts: list[str | Path] = []
     end = 0
     while opening := _OPENING.search(source, end):
@@ -66,6 +64,12 @@ def insertions(source: str) -> tuple[str | Path, ...] | None:
         parts += [source[end : found.start()], Path(found["root"], _steps(found["steps"]), found.start("root"))]
         end = found.end()
     return tuple(part for part in (*parts, source[end:]) if part)
+
+
+def pieces(source: str) -> list[str]:
+    """What a source is made of that only inserts values: in turn its own text, and what is filled in."""
+    ends = [end for found in _INSERTION.finditer(source) for end in found.span()]
+    return [source[start:end] for start, end in pairwise([0, *ends, len(source)])]
 
 
 def _steps(written: str) -> tuple[str | int, ...]:

@@ -16,7 +16,7 @@ from runner.language.template.failures import placed, statement_offset
 from runner.language.template.instrumentation import LONE, instrumented
 from runner.language.template.json_value import copied, text_of
 from runner.language.template.sandbox import SANDBOX, TemplateScope, new_scope
-from runner.language.template.syntax import Syntax, parse
+from runner.language.template.syntax import Syntax, parse, pieces
 from runner.language.template.watchdog import Overtime, guarded
 
 
@@ -29,6 +29,11 @@ class TemplateProgram(msgspec.Struct, frozen=True, dict=True):
     def references(self) -> tuple[Reference, ...]:
         """The free names."""
         return self.syntax.references
+
+    @property
+    def pieces(self) -> list[str]:
+        """The source cut up: in turn text that stands there itself, and what is filled in."""
+        return pieces(self.syntax.source)
 
     def value(self, data: Mapping[str, Any]) -> Any:
         """The value of the lone `{{ … }}`, or the text."""

@@ -107,7 +107,10 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return UNARY[operator](context.budget, arg)
 
     def _missing(self, owner: Any, key: Any) -> Missing:
-        _need_existing(owner)
+        """What is asked of something missing is missing as well: `default` may be asked any levels down."""
+        if isinstance(owner, Missing):
+            return owner
+        _need_existing(owner, key)
         return Missing(obj=owner, name=key)
 
 

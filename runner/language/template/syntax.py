@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain, pairwise
 
 import msgspec
 from jinja2 import nodes
@@ -18,6 +19,9 @@ from runner.language.template.sandbox import SANDBOX
 from runner.language.template.syntax_errors import reworded
 
 MAX_TOKENS = 20_000
+
+_BLANK = "\v"
+"""Stands for a carriage return while Jinja reads a template: it would make a line feed of it."""
 
 
 class Syntax(msgspec.Struct, frozen=True):
@@ -36,6 +40,8 @@ def parse(source: str) -> Syntax:
         parser = Parser(SANDBOX, "")
         parser.stream = TokenStream(SANDBOX.lexer.wrap(_placed_tokens(source)), None, None)
         tree = parser.parse()
+        for text in tree.find_all(nodes.TemplateData):
+            text.data = source[text.lineno : text.lineno + len(text.data)]
         check(tree)
         found = references(tree)
     except TemplateSyntaxError as error:
@@ -48,17 +54,25 @@ def parse(source: str) -> Syntax:
     return Syntax(source, tree, found, _lone(source, tree), repeats)
 
 
+def pieces(source: str) -> list[str]:
+    """What a template that can be parsed is made of: in turn text of its own, and what is filled in or done."""
+    own = [(offset, offset + len(text)) for offset, kind, text in _placed_tokens(source) if kind == "data"]
+    ends = [0, *chain.from_iterable(own), len(source)]
+    return ["", *(source[start:end] for start, end in pairwise(ends))]
+
+
 def _placed_tokens(source: str) -> Iterator[tuple[int, str, str]]:
     """Jinja's tokens, each with its offset in place of its line. Blanks that `{%-` takes away stand between them."""
-    source = source.replace("\r\n", "\n").replace("\r", "\n")
+    lexed = source.replace("\r", _BLANK)
     offset = 0
     try:
-        for count, (_, kind, text) in enumerate(SANDBOX.lex(source)):
+        for count, (_, kind, text) in enumerate(SANDBOX.lex(lexed)):
             if count > MAX_TOKENS:
                 raise TemplateSyntaxError("too many tokens", offset)
-            offset = source.find(text, offset)
-            yield offset, kind, text
-            offset += len(text)
+            offset = lexed.find(text, offset)
+            end = offset + len(text)
+            yield offset, kind, source[offset:end].replace("\r", "\\r") if kind == "string" else text
+            offset = end
     except TemplateSyntaxError as error:
         raise TemplateSyntaxError(error.message or "", offset) from error
 

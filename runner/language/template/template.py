@@ -13,7 +13,7 @@ from runner.ground.errors import TemplateError
 from runner.language.reference import Reference
 from runner.language.template.budget import Budget
 from runner.language.template.json_value import copied, text_of
-from runner.language.template.path import NotFound, Path, insertions
+from runner.language.template.path import NotFound, Path, insertions, pieces
 
 MAX_SOURCE = 1_000_000
 """Characters of a template; text without tags may be longer."""
@@ -24,6 +24,8 @@ _SHARED_SAFELY = frozenset({str, int, bool, type(None)})
 class _Program(Protocol):
     @property
     def references(self) -> tuple[Reference, ...]: ...
+    @property
+    def pieces(self) -> list[str]: ...
     def value(self, data: Mapping[str, Any]) -> Any: ...
     def text(self, data: Mapping[str, Any]) -> str: ...
 
@@ -39,6 +41,14 @@ class Template(msgspec.Struct, frozen=True, dict=True):
     def literal(self) -> bool:
         """Whether this is text alone."""
         return self.parts is not None and all(isinstance(part, str) for part in self.parts)
+
+    @property
+    def pieces(self) -> list[str]:
+        """The source cut up: in turn text that stands there itself, and what is filled in."""
+        if self.parts is not None:
+            return pieces(self.source)
+        found: list[str] = self._program.pieces
+        return found
 
     def render(self, scope: Mapping[str, Any]) -> Any:
         """The JSON value of a lone `{{ … }}`, else the text. Raises TemplateError with the offset of the failure."""

@@ -11,6 +11,7 @@ from runner.workflow.analysis.findings import Findings
 from runner.workflow.analysis.flow import check_flow
 from runner.workflow.analysis.limits import check_limits
 from runner.workflow.analysis.names import check_names
+from runner.workflow.analysis.numbers import check_numbers
 from runner.workflow.analysis.programs import check_programs
 from runner.workflow.analysis.races import check_races
 from runner.workflow.analysis.secrecy import check_secrets
@@ -28,6 +29,7 @@ def analyse(loaded: Loaded) -> list[Problem]:
         for of_one in findings.values():
             check_names(of_one)
             check_constants(of_one)
+            check_numbers(of_one)
             check_calls(of_one)
             check_flow(of_one)
             check_races(of_one)

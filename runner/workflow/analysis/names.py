@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 import msgspec
 
 from runner.ground.errors import did_you_mean
+from runner.language.expression import Expression
 from runner.language.reference import Reference
 from runner.language.template import ValueTemplate
 from runner.workflow.analysis.findings import Findings
@@ -144,7 +145,8 @@ def _trouble(workflow: Workflow, use: Use, reference: Reference, sight: _Sight) 
     if root in _ELSEWHERE and root not in seen:
         return f"'{root}' is not known here", _ELSEWHERE[root]
     if root not in seen:
-        return f"'{root}' is not known here{did_you_mean(root, seen)}", f"known are: {', '.join(seen)}"
+        text = f'; a text stands in quotes: "{root}"' if not rest and isinstance(use.value, Expression) else ""
+        return f"'{root}' is not known here{did_you_mean(root, seen)}", f"known are: {', '.join(seen)}{text}"
     if root in use.extra or root == "visits":
         return None
     if root == "nodes":

@@ -5,32 +5,52 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from runner.ground.errors import did_you_mean
 from runner.workflow.analysis.findings import Findings
 from runner.workflow.compiler import shown_as
 from runner.workflow.loader_variables import STEP_VARIABLES, is_loader_variable
 from runner.workflow.model import JsonPath, Permissions, Started, Tool, Workflow
-from runner.workflow.permission_hints import code_hint, program_hint, variable_hint
+from runner.workflow.permission_hints import Lacking, code_lacking, hint_for, program_lacking, variable_lacking
 from runner.workflow.programs import is_permitted
 from runner.workflow.python_files import is_installed, may_run
 
 
+class _Refusal(NamedTuple):
+    """What may not be done: in words, its place, and what is lacking for it."""
+
+    findings: Findings
+    words: str
+    at: JsonPath
+    lacking: Lacking
+
+
 def check_programs(root: Workflow, findings: Mapping[str, Findings]) -> None:
     """Check the root workflow, and those it calls under what both allow. `findings` are those of each workflow."""
+    refused = [*_check_inputs(root, findings[root.file])]
+    for workflow, granted in _under_permissions(root):
+        for at, started in _started(workflow):
+            refused += _check_program(at, started, granted, root.folder or str(Path.cwd()), findings[workflow.file])
+            refused += _check_variables(at, started, granted, findings[workflow.file])
+        for tool in workflow.tools.values():
+            refused += _check_code(tool, granted, findings[workflow.file])
+    every = [refusal.lacking for refusal in refused]
+    for found, words, at, lacking in refused:
+        hint = hint_for(lacking, every, found.workflow.file)
+        found.error(words, at, key=at[-1] == lacking.entry, rule="permission", hint=hint)
+
+
+def _under_permissions(root: Workflow) -> Iterator[tuple[Workflow, Permissions]]:
+    """Each workflow of a load, with all that it may do by way of each caller."""
     seen: set[tuple[str, Permissions]] = set()
     waiting = [(root, root.granted)]
-    _check_inputs(root, findings[root.file])
     while waiting:
         workflow, granted = waiting.pop()
         if (workflow.file, granted) in seen:
             continue
         seen.add((workflow.file, granted))
-        for at, started in _started(workflow):
-            _check_program(at, started, granted, root.folder or str(Path.cwd()), findings[workflow.file])
-            _check_variables(at, started, granted, findings[workflow.file])
-        for tool in workflow.tools.values():
-            _check_code(tool, granted, findings[workflow.file])
+        yield workflow, granted
         for called in filter(None, (node.traits.called for node in workflow.nodes)):
             if (callee := root.library.get(called.workflow)) is not None:
                 theirs = callee.permissions
@@ -44,53 +64,65 @@ def _started(workflow: Workflow) -> Iterator[tuple[JsonPath, Started]]:
     yield from ((tool.at, tool.started) for tool in workflow.tools.values())
 
 
-def _check_inputs(root: Workflow, findings: Findings) -> None:
+def _check_inputs(root: Workflow, findings: Findings) -> Iterator[_Refusal]:
     """What is not given is taken from the environment for a run alone, not for a call."""
     for name, entry in root.inputs.items():
         if entry.env and entry.env not in root.granted.env:
-            _refuse_variable(("inputs", name, "env"), entry.env, "may not be taken", root.granted, findings)
+            yield _variable_refused(("inputs", name, "env"), entry.env, "may not be taken", root.granted, findings)
 
 
-def _check_program(at: JsonPath, started: Started, granted: Permissions, folder: str, findings: Findings) -> None:
+def _check_program(
+    at: JsonPath, started: Started, granted: Permissions, folder: str, findings: Findings
+) -> Iterator[_Refusal]:
     program, allowed = started.program, granted.commands
     if program is None or (started.cwd is None and "/" in program and not program.startswith("/")):
         return  # what it is, or where it lies, is known only when the step runs
     search, cwd = os.environ.get("PATH", os.defpath), str(Path(folder, started.cwd or ""))
     if not is_permitted(program, allowed, search, cwd):
-        near = did_you_mean(program, sorted(allowed))
-        hint = program_hint(program, granted, search, cwd, findings.workflow.file)
-        findings.error(f"program '{program}' is not permitted{near}", (*at, *started.at), rule="permission", hint=hint)
+        words = f"program '{program}' is not permitted{did_you_mean(program, sorted(allowed))}"
+        yield _Refusal(findings, words, (*at, *started.at), program_lacking(program, granted, search, cwd))
 
 
-def _check_variables(at: JsonPath, started: Started, granted: Permissions, findings: Findings) -> None:
-    for position, name in enumerate(started.pass_env):
+def _check_variables(at: JsonPath, started: Started, granted: Permissions, findings: Findings) -> Iterator[_Refusal]:
+    for name in started.pass_env:
         if name not in granted.env:
-            _refuse_variable((*at, "env", position), name, "is not permitted", granted, findings)
+            yield _variable_refused(_variable(at, name, findings), name, "is not permitted", granted, findings)
     for name in started.env:
         if name in STEP_VARIABLES:
             words = f"environment variable '{name}' is wf's own: each step has its value from the run"
-            findings.error(words, (*at, "env", name), key=True, rule="permission", hint="choose another name")
+            place = _variable(at, name, findings)
+            findings.error(words, place, key=True, rule="permission", hint="choose another name")
         elif is_loader_variable(name) and name not in granted.env:
             said = "may not be set: it can make a program run other code"
-            _refuse_variable((*at, "env", name), name, said, granted, findings)
+            yield _variable_refused(_variable(at, name, findings), name, said, granted, findings)
 
 
-def _refuse_variable(at: JsonPath, name: str, said: str, granted: Permissions, findings: Findings) -> None:
+def _variable(at: JsonPath, name: str, findings: Findings) -> JsonPath:
+    """Where a node's `env` names a variable: in a mapping, or in a list of names and mappings."""
+    for position, entry in enumerate(findings.source.listed((*at, "env"))):
+        if entry == name:
+            return (*at, "env", position)
+        if isinstance(entry, dict) and name in entry:
+            return (*at, "env", position, name)
+    return (*at, "env", name)
+
+
+def _variable_refused(at: JsonPath, name: str, said: str, granted: Permissions, findings: Findings) -> _Refusal:
     words = f"environment variable '{name}' {said}{did_you_mean(name, sorted(granted.env))}"
-    hint = variable_hint(name, granted, findings.workflow.file)
-    findings.error(words, at, key=at[-1] == name, rule="permission", hint=hint)
+    return _Refusal(findings, words, at, variable_lacking(name, granted))
 
 
-def _check_code(tool: Tool, granted: Permissions, findings: Findings) -> None:
+def _check_code(tool: Tool, granted: Permissions, findings: Findings) -> Iterator[_Refusal]:
     """Each file that a Python tool is made of may be run."""
     for path in tool.modules:
         if may_run(path, granted.python):
             continue
         imported = "" if path == tool.file else f", which tool '{tool.name}' imports,"
+        at = (*tool.at, "python")
         if is_installed(path):
             words = f"'{shown_as(path)}'{imported} belongs to the Python installation, and may not be called by itself"
             hint = "write a function that calls it, in a file beside the workflow"
+            findings.error(words, at, rule="permission", hint=hint)
         else:
             words = f"Python file '{shown_as(path)}'{imported} is not permitted"
-            hint = code_hint(path, granted, findings.workflow.file)
-        findings.error(words, (*tool.at, "python"), rule="permission", hint=hint)
+            yield _Refusal(findings, words, at, code_lacking(path, granted))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from runner.ground.errors import InvalidWorkflow, Problem, TooManyProblems
 from runner.language.source import Source
-from runner.workflow.compiler.bodies import NodeKinds, name_trouble
+from runner.workflow.compiler.bodies import ROOT_NAMES, NodeKinds, name_trouble
 from runner.workflow.compiler.compilation import Compilation
 from runner.workflow.compiler.files import PATTERN, DiskFiles, RecordedFiles, content_hash, shown_as
 from runner.workflow.compiler.notes import Notes
@@ -16,6 +16,7 @@ from runner.workflow.compiler.reader import NodeReader, parse_duration
 from runner.workflow.model import Loaded
 
 __all__ = [
+    "ROOT_NAMES",
     "DiskFiles",
     "NodeReader",
     "Notes",

@@ -16,6 +16,7 @@ from runner.workflow.compiler.retries import read_retry
 from runner.workflow.model import NO_VERB, UNKNOWN, Body, JsonPath, Node, Route, Traits, Use
 
 EXIT = "exit"
+_EXIT_TROUBLE = f"'{EXIT}' is what a route says to leave the body"
 
 ROOT_NAMES = (
     "inputs",
@@ -42,9 +43,9 @@ _NO_NODES = {
 
 
 def name_trouble(name: str) -> str:
-    """Why a name can't be an id, a branch or an `as`; empty when it can."""
+    """Why a name can't be an `as`, which expressions call by it alone; empty when it can."""
     if name == EXIT:
-        return "'exit' is what a route says to leave the body"
+        return _EXIT_TROUBLE
     if name in RESERVED_WORDS:
         return f"'{name}' is a word of the expression language"
     if name in ROOT_NAMES:
@@ -132,9 +133,10 @@ class BodyReader(msgspec.Struct):
     def _node(
         self, name: str, content: Mapping[str, Json], at: JsonPath, following: str | None, variables: frozenset[str]
     ) -> Node:
-        if trouble := name_trouble(name):
+        if name == EXIT:
             place = (*at, "id") if "id" in content else at
-            self.file.error(f"'{name}' can't be an id: {trouble}", place, key=place == at, hint="choose another name")
+            words = f"'{EXIT}' can't be an id: {_EXIT_TROUBLE}"
+            self.file.error(words, place, key=place == at, hint="choose another name")
         if isinstance(content, Unknown):
             return Node(name, UNKNOWN, at, None)
         verb = next((key for key in content if key in VERBS), NO_VERB)

@@ -171,16 +171,27 @@ class NodeReader(msgspec.Struct):
 
     def program(self, argv: tuple[Template, ...], role: str = "") -> Program:
         """A program with the surroundings that stand on the node: env, stdin, cwd, ok_exit, parse."""
-        env = self.get("env", default=())
+        set_, passed = self._environment(role)
         return Program(
             argv,
-            {name: self.template("env", name, role=role) for name in env} if isinstance(env, dict) else {},
-            () if isinstance(env, dict) else tuple(env),
+            set_,
+            passed,
             self.template("stdin", role=role),
             self.template("cwd", role=role),
             tuple(self.get("ok_exit", default=(0,))),
             self.get("parse", default=""),
         )
+
+    def _environment(self, role: str) -> tuple[dict[str, Template], tuple[str, ...]]:
+        """Which variables `env` sets, and which it passes on: a mapping, or a list of names and mappings."""
+        env = self.get("env", default=())
+        if isinstance(env, dict):
+            return {name: self.template("env", name, role=role) for name in env}, ()
+        mappings = [(position, entry) for position, entry in enumerate(env) if isinstance(entry, dict)]
+        found = {
+            name: self.template("env", position, name, role=role) for position, entry in mappings for name in entry
+        }
+        return found, tuple(entry for entry in env if isinstance(entry, str))
 
     def argv(self, key: str, role: str = "") -> tuple[Template, ...]:
         """The items of an argument list under a key."""

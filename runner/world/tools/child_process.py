@@ -19,7 +19,7 @@ from runner.record.events import LeftRunning, Printed
 from runner.world.calls import CallDone, Context, Outcome
 from runner.world.processes.process_tree import Process, ProcessTree, alive, signal_all
 from runner.world.processes.supervisor import VARIABLE, Program, Supervisor, run_marks
-from runner.world.program_exits import KEPT, MARGIN, kept, last_words
+from runner.world.program_exits import KEPT, MARGIN, kept, last_words, returned
 from runner.world.tools.large import beside
 from runner.world.tools.refusal import Refusal
 
@@ -351,7 +351,7 @@ def _not_started(launch: Launch, error: OSError) -> Refusal:
 
 def _reason(executable: str, error: OSError) -> str:
     if error.errno == errno.ENOENT and Path(executable).exists():
-        return "the interpreter that its first line names does not exist"
+        return f"the interpreter that its first line names does not exist{returned(executable)}"
     if error.errno == errno.ENOENT:
         return "there is no such file"
     return _REASONS.get(error.errno or 0, error.strerror or "the system refused it")

@@ -22,9 +22,11 @@ async def perform_command(call: CommandCall, attempt: Attempt, context: Context)
         if finished.flooded:
             failure = too_much(f"'{call.argv[0]}'", finished.flooded, MAX_OUTPUT)
             return cut_short(call, failure, context.printout.read())
-        return judged(call, finished.written["stdout"], finished.written["stderr"], finished.code, context.mask)
+        written, code = finished.written, finished.code
+        return judged(call, written["stdout"], written["stderr"], code, context.mask, launch.executable)
 
-    return await run(_permitted(call, attempt, context), context, judge)
+    launch = _permitted(call, attempt, context)
+    return await run(launch, context, judge)
 
 
 def _permitted(call: CommandCall, attempt: Attempt, context: Context) -> Launch:

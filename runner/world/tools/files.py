@@ -7,9 +7,11 @@ import hashlib
 import os
 from contextlib import suppress
 
+from runner.ground.json_text import NotJson, parse_json
 from runner.ground.json_value import Json
 from runner.workflow.model import Permissions
 from runner.world.calls import Attempt, CallDone, Context, Outcome, Protected, ReadCall, WriteCall
+from runner.world.program_exits import lines
 from runner.world.tools.globs import is_glob, matches
 from runner.world.tools.paths import (
     check_kind,
@@ -27,6 +29,11 @@ from runner.world.tools.refusal import Refusal
 
 MAX_FILE = 8 * 1024 * 1024
 MAX_TOTAL = 4 * MAX_FILE
+MAX_MEASURED = 4 << 30
+"""Bytes of a file that is only hashed: no reading can be ended before it is done."""
+
+_BLOCK = 1 << 20
+_ASKED_AS_NAME = "; what a template gives is a name, and only what the file itself says can be a glob"
 _OWNERS_ONLY = 0o600
 """The permission bits of a file that a secret is written to."""
 
@@ -34,51 +41,70 @@ _TEMPORARY_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_C
 
 
 async def perform_read(call: ReadCall, attempt: Attempt, _context: Context) -> Outcome:
-    """Read a file, or files; the output is `{path, text}`, or a sorted list of them for a glob. Raises Refusal."""
+    """Read a file, or files; the output is `{path, text}`, or a sorted list of them for a glob. Raises Refusal.
+
+    What was parsed stands beside the text; without the content there are size and hash in its place.
+    """
     return CallDone(await asyncio.to_thread(_read, call, attempt.permissions))
 
 
 def _read(call: ReadCall, permissions: Permissions) -> Json:
     check_text(call.path)
-    base, rest = _parts(call)
-    if not is_glob(rest):
-        real = resolve_to_read(call.path, call.folder, permissions)
-        return _file(real, named(call.path, call.folder), permissions)
-    return _files(call, base, rest, permissions)
+    return _files(call, permissions) if call.pattern else _file(call, call.path, permissions)
 
 
-def _parts(call: ReadCall) -> tuple[str, str]:
-    """Where a path starts and what of it may be a glob: a bracket in the name of the folder itself is none."""
-    folder = f"{call.folder.rstrip('/')}/"
-    if call.path.startswith(folder):
-        return folder, call.path[len(folder) :]
-    return ("/", call.path[1:]) if call.path.startswith("/") else (folder, call.path)
-
-
-def _files(call: ReadCall, base: str, pattern: str, permissions: Permissions) -> list[Json]:
+def _files(call: ReadCall, permissions: Permissions) -> list[Json]:
     found, size = [], 0
-    for path in matches(base, pattern, call.folder, permissions):
-        name = named(path, call.folder)
-        found.append(_file(resolve_to_read(path, call.folder, permissions), name, permissions))
-        size += len(found[-1]["text"])
+    for path in matches(call.pattern, call.folder, permissions):
+        found.append(_file(call, path, permissions))
+        size += len(found[-1].get("text", ""))
         if size > MAX_TOTAL:
-            message = f"the files of '{pattern}' have more than {MAX_TOTAL >> 20} MiB together; match fewer"
-            raise Refusal("file_io", message, path=pattern)
+            name = named(call.path, call.folder)
+            message = f"the files of '{name}' have more than {MAX_TOTAL >> 20} MiB together; match fewer"
+            raise Refusal("file_io", message, path=name)
     return sorted(found, key=lambda entry: str(entry["path"]))
 
 
-def _file(real: str, name: str, permissions: Permissions) -> dict[str, Json]:
+def _file(call: ReadCall, path: str, permissions: Permissions) -> dict[str, Json]:
+    """What is given of the file at a path."""
+    real, name = resolve_to_read(path, call.folder, permissions), named(path, call.folder)
     try:
         name.encode()
-        return {"path": name, "text": _content(real, name).decode()}
+        if not call.content:
+            return {"path": name, **_measured(real, name)}
+        text = _content(real, name).decode()
+        return {"path": name, "text": text, **_parsed(call.parse, text, name)}
     except FileNotFoundError as error:
-        raise Refusal("file_io", f"'{name}' does not exist{near_names(real, permissions.read)}", path=name) from error
+        near = near_names(real, permissions.read) or _ASKED_AS_NAME * is_glob(path)
+        raise Refusal("file_io", f"'{name}' does not exist{near}", path=name) from error
     except OSError as error:
         raise system_refusal(error, name, "read") from error
     except UnicodeEncodeError as error:
         raise Refusal("file_io", f"the file name {name!r} is not UTF-8") from error
     except UnicodeDecodeError as error:
         raise Refusal("file_io", f"'{name}' is not UTF-8 text (see its byte {error.start})", path=name) from error
+
+
+def _measured(real: str, name: str) -> dict[str, Json]:
+    """A file's size in bytes, and its SHA-256."""
+    digest, size = hashlib.sha256(), 0
+    with opened_file(real, name) as descriptor:
+        while block := os.read(descriptor, _BLOCK):
+            digest.update(block)
+            size += len(block)
+            if size > MAX_MEASURED:
+                raise Refusal("file_io", f"'{name}' has more than {MAX_MEASURED >> 30} GiB", path=name)
+    return {"size": size, "sha256": digest.hexdigest()}
+
+
+def _parsed(form: str, text: str, name: str) -> dict[str, Json]:
+    """What `parse` adds to a file's text."""
+    if form == "lines":
+        return {"lines": lines(text)}
+    try:
+        return {"json": parse_json(text)} if form else {}
+    except NotJson as error:
+        raise Refusal("output_invalid", f"'{name}' is not JSON: {error}", path=name) from error
 
 
 def _content(real: str, name: str) -> bytes:

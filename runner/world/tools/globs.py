@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
@@ -17,26 +18,57 @@ MAX_FILES = 10_000
 DEEP = "**"
 
 
+_ESCAPES = {ord(sign): f"[{sign}]" for sign in "*?["}
+_ESCAPED = re.compile(r"\[([*?[])\]")
+
+_MARKS = {ord(sign): chr(0xD800 + number) for number, sign in enumerate("*?[")}
+"""Stand for the wildcards of a file's own text while templates fill it in: half characters, which no text has."""
+
+_SIGNS = {ord(mark): chr(sign) for sign, mark in _MARKS.items()}
+
+
 def is_glob(text: str) -> bool:
-    """Whether a text is a pattern; `[*]` stands for a star itself."""
+    """Whether a text is a pattern."""
     return any(sign in text for sign in "*?[")
 
 
-def matches(base: str, pattern: str, folder: str, permissions: Permissions) -> list[str]:
-    """The regular files below `base` that a pattern matches, as absolute paths.
+def escaped(text: str) -> str:
+    """The pattern that matches a text alone: `[*]` stands for a star itself."""
+    return text.translate(_ESCAPES)
+
+
+def marked(text: str) -> str:
+    """A piece of a pattern with its wildcards marked, so that they can be told from those of what is filled in."""
+    return text.translate(_MARKS)
+
+
+def unmarked(text: str) -> str:
+    """The pattern once it is filled in: what is not marked is escaped."""
+    return escaped(text).translate(_SIGNS)
+
+
+def _is_name(part: str) -> bool:
+    """Whether a part of a pattern matches one name alone."""
+    return not is_glob(_ESCAPED.sub("", part))
+
+
+def matches(pattern: str, folder: str, permissions: Permissions) -> list[str]:
+    """The regular files that a pattern matches, as absolute paths; a relative one begins at `folder`.
 
     Names with a leading dot match only a pattern with one; `**` enters no such folder, and no symbolic link. A link
     that leaves the roots is refused, not passed over: a list that is silently short would be worse.
     """
+    shown = pattern.removeprefix(f"{escaped(folder)}/")
     parts = [part for part in pattern.split("/") if part not in {"", "."}]
-    first = next(position for position, part in enumerate(parts) if is_glob(part))
+    first = next((position for position, part in enumerate(parts) if not _is_name(part)), len(parts) - 1)
     if ".." in parts[first:]:
-        raise Refusal("file_io", f"'..' can't follow a wildcard in '{pattern}'", path=pattern)
-    start = os.path.join(base, *parts[:first])  # noqa: PTH118 - lexical
+        raise Refusal("file_io", f"'..' can't follow a wildcard in '{shown}'", path=shown)
+    names = (_ESCAPED.sub(r"\1", part) for part in parts[:first])
+    start = os.path.join("/" if pattern.startswith("/") else folder, *names)  # noqa: PTH118 - lexical
     resolve_to_read(start, folder, permissions)
-    found = set(_Walk(pattern, folder, permissions).files(start, tuple(parts[first:])))
+    found = set(_Walk(shown, folder, permissions).files(start, tuple(parts[first:])))
     if len(found) > MAX_FILES:
-        raise Refusal("file_io", f"'{pattern}' matches more than {MAX_FILES} files; match fewer", path=pattern)
+        raise Refusal("file_io", f"'{shown}' matches more than {MAX_FILES} files; match fewer", path=shown)
     return sorted(found)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as some
 
 from runner.ground.errors import TemplateError
 from runner.language.template import compile_template
@@ -162,4 +164,59 @@ def test_scopes_may_find_their_values_when_asked() -> None:
 def test_line_breaks_of_a_block_scalar_stay() -> None:
     assert render("a\n{{ state.i }}\n\n") == "a\n1\n\n"
     assert render("{% if true %}\nx\n{% endif %}\n") == "\nx\n\n"
-    assert render("a\r\n{{ state.i }}\r\n{{ 'b\r\nc' }}\r") == "a\n1\nb\nc\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("a\r\nb\r", "a\r\nb\r"),
+        ("a\r\n{{ state.i }}\r\n", "a\r\n1\r\n"),
+        ("a\r\n{{ state.text | upper }}\r\n{{ 'b\r\nc' }}\r", "a\r\nNAÏVE\r\nb\r\nc\r"),
+        ("{%- if state.done -%}\r\n x\r\n\n{%- endif %}\r\n\v", "x\r\n\v"),
+        ("{% raw %}{{\r\n}}\r{% endraw %}{#\r\n#}\r\n", "{{\r\n}}\r\r\n"),
+        ("{% for x in [1, 2] %}{{\r\nx\r}}\r\n{% endfor %}", "1\r\n2\r\n"),
+        ("{% set x %}\r\n{% endset %}{{ x }}{{ x | length }}", "\r\n2"),
+    ],
+)
+def test_a_carriage_return_stays_where_it_stands(source: str, text: str) -> None:
+    assert render(source) == text
+
+
+@given(some.text("a \t\v\r\n{}%#-'ä", max_size=20), some.text("a \r\n", max_size=20))
+def test_text_beside_what_is_filled_in_is_kept_byte_for_byte(before: str, after: str) -> None:
+    before = before.replace("{", "")
+    assert compile_template(before + "{{ x | string }}" + after).text({"x": "\r"}) == before + "\r" + after
+
+
+def test_a_mistake_below_a_carriage_return_is_placed() -> None:
+    with pytest.raises(TemplateError) as caught:
+        compile_template("one\r\ntwo\r\n{{ state.i | uper }}")
+    assert caught.value.offset == len("one\r\ntwo\r\n{{ state.i | ")
+
+
+@pytest.mark.parametrize(
+    ("source", "value"),
+    [
+        ("{{ state.nothing.x.y | default('none') }}", "none"),
+        ("{{ state.nothing.x.y.z[0].q | d('none') }}", "none"),
+        ("{{ state.gone.further['key'][3] | default('none') }}", "none"),
+        ("{{ people[9].name.first | default('none') }}", "none"),
+        ("{{ state.i.x.y | default('none') }}", "none"),
+        ("{{ state.nothing.x.y is defined }}", False),
+        ("{{ state.nothing.x.y is undefined }}", True),
+        ("{{ state.keys.values | default('none') }}", 5),
+        ("{{ 'a' if state.gone.x is defined else 'b' }}", "b"),
+    ],
+)
+def test_what_is_missing_any_levels_down_has_a_default(source: str, value: Any) -> None:
+    assert render(source) == value
+
+
+@pytest.mark.parametrize(
+    "use",
+    ["{}", "{} == 1", "{} ~ 'x'", "{} | upper", "{} or 1", "not {}", "[{}]", "{}.upper()", "1 in {}", "state.keys[{}]"],
+)
+def test_what_is_missing_any_levels_down_can_be_used_for_nothing_else(use: str) -> None:
+    with pytest.raises(TemplateError) as caught:
+        render(f"{{{{ {use.format('state.nothing.x.y')} }}}}")
+    assert caught.value.message == "'state.nothing' is null and has no 'x'"

@@ -119,12 +119,15 @@ def test_json_is_parsed_on_demand() -> None:
 @pytest.mark.parametrize(
     ("printed", "reason"),
     [
-        ("", "line 1, column 1: expecting value"),
+        ("", "line 1, column 1: expecting value; nothing was printed"),
+        (" \\n", "line 2, column 1: expecting value; nothing was printed"),
         ('{"a": 1,\\n b}', "line 2, column 2: expecting property name enclosed in double quotes"),
         ("[NaN]", "NaN is no JSON number"),
         ('{"a": 1, "b": 2, "a": 3}', "the key 'a' is given twice"),
         ("[9223372036854775808]", "the number 9223372036854775808 does not fit 64 bits; give it as text"),
-        ("\\377", "byte 0 is not UTF-8"),
+        ("\\377", "byte 0 is not UTF-8; it begins: \ufffd"),
+        ("<html>\\n{}", "line 1, column 1: expecting value; it begins: <html>"),
+        ("\\357\\273\\277no", "line 1, column 1: expecting value; it begins: no"),
     ],
 )
 def test_what_is_not_json_is_said_with_its_place(printed: str, reason: str) -> None:
@@ -132,6 +135,18 @@ def test_what_is_not_json_is_said_with_its_place(printed: str, reason: str) -> N
     assert failed(outcome) == ("output_invalid", f"what 'sh' printed is not JSON: {reason}")
     assert isinstance(outcome, CallFailed)
     assert outcome.output["exit_code"] == 0
+
+
+def test_where_nothing_was_printed_the_message_shows_what_was_complained() -> None:
+    outcome = perform(script("echo 'log in first' >&2", parse="json"))
+    reason = "line 1, column 1: expecting value; nothing was printed: log in first"
+    assert failed(outcome) == ("output_invalid", f"what 'sh' printed is not JSON: {reason}")
+
+
+@pytest.mark.parametrize("printed", ["\\357\\273\\277[1]", "\\357\\273\\277 [1]\\r\\n", "[1]"])
+def test_a_mark_of_the_byte_order_before_json_is_passed_over(printed: str) -> None:
+    output = done(perform(script(f"printf '{printed}'", parse="json")))
+    assert output["json"] == [1]
 
 
 def test_another_exit_code_fails_with_the_last_words_and_keeps_the_output() -> None:

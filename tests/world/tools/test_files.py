@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import threading
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from hypothesis import strategies as some
 from runner.workflow.model import Permissions
 from runner.world.calls import Outcome, ReadCall, WriteCall
 from runner.world.tools import files
+from runner.world.tools.globs import is_glob
 from tests.world.tools.performing import done, failed, in_time, perform, starting
 
 
@@ -28,7 +30,9 @@ def project(tmp_path: Path) -> Path:
 
 def reading(path: str, project: Path, *roots: Path) -> Outcome:
     permissions = Permissions(read=tuple(str(root) for root in roots or (project,)))
-    return perform(ReadCall(path, str(project)), permissions=permissions)
+    return perform(
+        ReadCall(path, str(project), path if is_glob(path.removeprefix(str(project))) else ""), permissions=permissions
+    )
 
 
 def writing(path: str, content: str, project: Path, *roots: Path) -> Outcome:
@@ -102,6 +106,32 @@ def test_what_lies_outside_is_not_read(project: Path) -> None:
         assert failed(reading(path, project))[0] == "permission_denied"
     assert failed(reading("other/b", project, project / "docs"))[0] == "permission_denied"
     assert failed(perform(ReadCall("docs/a", str(project)), permissions=writers(project)))[0] == "permission_denied"
+
+
+@pytest.mark.parametrize("name", ["a*.md", "a?.md", "[a-z].md", "[[]a.md", "**", "[*]"])
+def test_a_name_is_read_whatever_characters_it_has(project: Path, name: str) -> None:
+    fill(project, name, "ab.md", "b.md", "x", "*")
+    found = done(perform(ReadCall(name, str(project)), permissions=Permissions(read=(str(project),))))
+    assert found == {"path": name, "text": f"this is {name}"}
+
+
+def test_a_name_with_wildcards_that_is_not_there_says_that_it_is_no_glob(project: Path) -> None:
+    fill(project, "ab.md")
+    outcome = perform(ReadCall("*.txt", str(project)), permissions=Permissions(read=(str(project),)))
+    said = "a template gives is a name, and only what the file itself says can be a glob"
+    assert failed(outcome) == ("file_io", f"'*.txt' does not exist; what {said}")
+
+
+def test_a_file_that_is_only_hashed_may_be_binary_and_has_a_bound(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "b.bin").write_bytes(b"\xff\x00" * 5)
+    call = ReadCall("b.bin", str(project), content=False)
+    permissions = Permissions(read=(str(project),))
+    digest = hashlib.sha256(b"\xff\x00" * 5).hexdigest()
+    assert done(perform(call, permissions=permissions)) == {"path": "b.bin", "size": 10, "sha256": digest}
+    monkeypatch.setattr(files, "MAX_MEASURED", 9)
+    assert failed(perform(call, permissions=permissions))[0] == "file_io"
 
 
 TREE = ("a.md", "b.txt", "docs/a.md", "docs/deep/er/c.md", "docs/deep/d.txt", "docs/.hidden/e.md", ".f.md", "[x].md")
