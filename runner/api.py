@@ -9,10 +9,9 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec
 
-from runner.engine.given_answers import refuse_unfit_answers
 from runner.engine.loading import load_workflow
 from runner.engine.run_options import RunOptions
-from runner.engine.runs import Prepared, RunResult, prepare, start
+from runner.engine.runs import RunResult, prepare, start
 from runner.engine.surroundings import Audience, Surroundings
 from runner.ground.clock import SystemClock
 from runner.ground.json_value import Json
@@ -58,8 +57,9 @@ async def arun(  # noqa: PLR0913 - what a command line may say, each by its name
     StoreError.
     """
     script = None if mock is None else _script(mock)
-    prepared = _prepared(workflow, inputs or {}, RunOptions(models or {}, allow or {}, script, run=run_id))
-    refuse_unfit_answers(prepared.loaded.workflow, answers or {})
+    choices = RunOptions(models or {}, allow or {}, script, run=run_id)
+    loaded = workflow if isinstance(workflow, Loaded) else load(workflow, allow=choices.allow)
+    prepared = prepare(loaded, inputs or {}, choices, os.environ, SystemClock(), answers)
     store = memory_store() if db is None else open_store(Path(db))
     try:
         audience = Audience(answers=answers or {})
@@ -70,11 +70,6 @@ async def arun(  # noqa: PLR0913 - what a command line may say, each by its name
 
 def _script(mock: str | Path | Mapping[str, Json]) -> Script:
     return read_script(Path(mock)) if isinstance(mock, str | Path) else script_of(mock)
-
-
-def _prepared(workflow: str | Path | Loaded, inputs: Mapping[str, Json], choices: RunOptions) -> Prepared:
-    loaded = workflow if isinstance(workflow, Loaded) else load(workflow, allow=choices.allow)
-    return prepare(loaded, inputs, choices, os.environ, SystemClock())
 
 
 def _without_loop(work: Callable[P, Coroutine[Any, Any, RunResult]]) -> Callable[P, RunResult]:

@@ -54,10 +54,16 @@ def test_a_waiting_run_is_kept_and_goes_on_from_the_command_line(flow: Path) -> 
     assert "good: no" in wf(folder, "answer", "r", "approve", "no", "--resume", "--db", "x.db").stdout
 
 
-def test_a_wrong_answer_is_in_the_result(flow: Path) -> None:
-    result = run(flow, {"topic": "tea"}, mock=flow.parent / "replies.yaml", answers={"approve": "maybe"})
-    assert result.status == "paused"
-    assert "'maybe' is no answer to 'approve'" in result.refused
+def test_a_wrong_answer_makes_no_run(flow: Path) -> None:
+    with pytest.raises(UsageError, match="'maybe' is no answer to 'approve'"):
+        run(
+            flow,
+            {"topic": "tea"},
+            mock=flow.parent / "replies.yaml",
+            answers={"approve": "maybe"},
+            db=flow.parent / "x",
+        )
+    assert not (flow.parent / "x").exists()
 
 
 def test_a_failed_run_is_a_result(flow: Path) -> None:

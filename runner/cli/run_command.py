@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,6 @@ from runner.cli.options import (
 from runner.cli.settings import durability, refuse_unusable
 from runner.cli.speaking import annotate, in_actions, say
 from runner.cli.stored import writing
-from runner.engine.given_answers import refuse_unfit_answers
 from runner.engine.loading import load_workflow
 from runner.engine.run_options import RunOptions, unused_replies
 from runner.engine.runs import Prepared, checked_run_id, prepare, start
@@ -80,8 +80,7 @@ def wf_run(flow: str, db: str | None, **given: Any) -> int:
     _refuse_more(given.pop("more"))
     manner, safety = msgspec.convert(given, Manner), durability(given["durable"])
     refuse_unusable(manner.wait_limit, manner.most)
-    prepared = _prepared(flow, given)
-    refuse_unfit_answers(prepared.loaded.workflow, parse_pairs(manner.answers, "--answer STEP=VALUE"))
+    prepared = _prepared(flow, given, parse_pairs(manner.answers, "--answer STEP=VALUE"))
     with writing(db, safety, create=True) as store:
         return drive(store, partial(start, prepared), manner)
 
@@ -95,7 +94,7 @@ def _refuse_more(words: tuple[str, ...]) -> None:
     raise UsageError(f"'{words[0]}' stands where nothing is expected", hint)
 
 
-def _prepared(flow: str, given: dict[str, Any]) -> Prepared:
+def _prepared(flow: str, given: dict[str, Any], answers: Mapping[str, str]) -> Prepared:
     """The run that the command line describes, checked; its warnings are told."""
     agents = {
         name: os.path.abspath(file)  # noqa: PTH100 - Path would follow links
@@ -107,7 +106,7 @@ def _prepared(flow: str, given: dict[str, Any]) -> Prepared:
     models = parse_pairs(given["models"], "--model ALIAS=MODEL")
     choices = RunOptions(models, allowed, script, given["name"], checked_run_id(given["run_id"]), agents)
     inputs = _inputs(loaded, given["pairs"], given["inputs_file"])
-    prepared = prepare(loaded, inputs, choices, os.environ, SystemClock())
+    prepared = prepare(loaded, inputs, choices, os.environ, SystemClock(), answers)
     for warning in prepared.warnings:
         say(str(warning))
     return prepared

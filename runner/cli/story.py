@@ -37,6 +37,7 @@ from runner.record.events import (
     StepStarted,
     StepWaiting,
 )
+from runner.record.fold import IMPOSSIBLE
 from runner.record.history import load_state, read_table
 from runner.record.run_state import RunState
 from runner.record.store.contract import RunRow, Store
@@ -100,7 +101,10 @@ def _signals(store: Store, state: RunState, run: str) -> list[dict[str, Json]]:
     if state.ended or not messages:
         return []
     workflow = pinned(store, state).workflow
-    kept = kept_signals(Live(run, workflow, state), messages)
+    try:
+        kept = [*kept_signals(Live(run, workflow, state), messages)]
+    except IMPOSSIBLE:
+        kept = [(message, "what waits for it is no part of the workflow") for message in messages]
     told = [({"name": one.target, "sent_at": one.at, "data": one.value, "why": why}) for one, why in kept]
     if any(entry.secret for entry in workflow.inputs.values()):
         return [{name: one[name] for name in ("name", "sent_at")} | {"why": "no wait has taken it"} for one in told]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 
 import msgspec
@@ -85,8 +86,9 @@ def _called(name: str, workflow: Workflow, chosen: Mapping[str, str]) -> str:
 
 def _certain(body: Body) -> Iterator[Node]:
     """The nodes that every way through a body comes to, and those in branches that they always open."""
-    for name, node in body.nodes.items():
-        if node.condition is None and not _ends_without(body, name):
+    for name in _unavoidable(body):
+        node = body.nodes[name]
+        if node.condition is None:
             yield node
             for branch in _always_opened(node):
                 yield from _certain(branch)
@@ -103,17 +105,43 @@ def _always_opened(node: Node) -> Iterator[Body]:
             yield branch
 
 
-def _ends_without(body: Body, avoided: str) -> bool:
-    """Whether a body can be gone through without a visit to one of its nodes."""
-    waiting, seen = [body.start], {avoided}
-    while waiting:
-        name = waiting.pop()
-        if name in seen:
-            continue
-        seen.add(name)
-        node = body.nodes[name]
-        targets = [route.to for route in node.routes]
-        if node.traits.ends or node.next is None or node.on_error == "continue" or None in targets:
-            return True
-        waiting += [target for target in targets if target is not None]
-    return False
+def _unavoidable(body: Body) -> Iterator[str]:
+    """The nodes of one way through a body that no arrow, nor nodes beside that way, lead past: each is seen once."""
+    way = _shortest_way(body)
+    places, beside, furthest = {name: place for place, name in enumerate(way)}, set[str | None](), 0
+    for place, name in enumerate(way[:-1]):
+        if furthest <= place and name is not None:
+            yield name
+        waiting = [name]
+        while waiting:
+            targets = _targets(body, waiting.pop())
+            furthest = max([furthest, *(places[target] for target in targets & places.keys())])
+            waiting += targets - places.keys() - beside
+            beside |= targets
+
+
+def _shortest_way(body: Body) -> list[str | None]:
+    """Nodes from a body's start to its end, which is None; nothing if it has no end."""
+    before: dict[str | None, str | None] = {body.start: None}
+    waiting: deque[str | None] = deque([body.start])
+    while waiting and None not in before:
+        name = waiting.popleft()
+        for target in _targets(body, name):
+            if target not in before:
+                before[target] = name
+                waiting.append(target)
+    if None not in before:
+        return []
+    way: list[str | None] = [None, before[None]]
+    while way[-1] != body.start:
+        way.append(before[way[-1]])
+    return way[::-1]
+
+
+def _targets(body: Body, name: str | None) -> set[str | None]:
+    """Where a node may lead; None is the body's end."""
+    if name is None:
+        return set()
+    node = body.nodes[name]
+    targets = {route.to for route in node.routes}
+    return targets | {None} if node.traits.ends or node.next is None or node.on_error == "continue" else targets

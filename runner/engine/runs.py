@@ -10,6 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from runner.engine.executor import Executor
+from runner.engine.given_answers import refuse_unfit_answers
 from runner.engine.given_inputs import not_in, resolve_inputs
 from runner.engine.loading import with_absolute_paths
 from runner.engine.loop import Engine
@@ -85,9 +86,16 @@ class Prepared(msgspec.Struct, frozen=True):
 
 
 def prepare(
-    loaded: Loaded, given: Mapping[str, Json], choices: RunOptions, environment: Mapping[str, str], clock: Clock
+    loaded: Loaded,
+    given: Mapping[str, Json],
+    choices: RunOptions,
+    environment: Mapping[str, str],
+    clock: Clock,
+    answers: Mapping[str, str] | None = None,
 ) -> Prepared:
-    """Check all that a run is given, and needs. Raises InputsInvalid, InvalidWorkflow, UsageError.
+    """Check all that a run is given, answers beforehand too, and needs.
+
+    Raises InputsInvalid, InvalidWorkflow, UsageError.
 
     No run is made, and no database.
     """
@@ -97,6 +105,7 @@ def prepare(
         time_limit(loaded.workflow, inputs)
     except StepFailed as error:
         raise InputsInvalid(f"limits.timeout: {error.message}") from error
+    refuse_unfit_answers(loaded.workflow, answers or {})
     return Prepared(loaded, inputs, secrets, choices, look_for_needs(loaded, choices, environment))
 
 

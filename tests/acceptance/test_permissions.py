@@ -47,7 +47,9 @@ def flow(folder: Path, text: str) -> Path:
 
 def error_of(folder: Path, *words: str) -> dict[str, Any]:
     """How a run of the flow fails."""
-    error: dict[str, Any] = wf(folder, "run", "flow.yaml", "--no-input", "--json", *words, code=1).document["error"]
+    error: dict[str, Any] = wf(
+        folder, "run", "flow.yaml", "--no-input", "--json", *words, code=1, environment={"OPENAI_API_KEY": "sk-none"}
+    ).document["error"]
     return error
 
 
@@ -124,7 +126,7 @@ def test_nothing_that_is_code_is_written(tmp_path: Path, path: str) -> None:
     (tmp_path / "tool").chmod(0o755)
     flow(
         tmp_path,
-        f"permissions: {{write: [.], python: [kit], commands: [./tool]}}\nmodels: {{m: a/b}}\n"
+        f"permissions: {{write: [.], python: [kit], commands: [./tool]}}\nmodels: {{m: openai/gpt-4o-mini}}\n"
         f"tools: {{weigh: {{python: 'kit/scales.py:weigh'}}}}\n"
         f"nodes:\n  w: {{write: {path}, content: taken over, next: c}}\n  c: {{workflow: child.yaml, next: a}}\n"
         f"  a: {{agent: {{model: m, tools: [weigh]}}, prompt: {{file: ask.md}}, next: p}}\n  p: {{command: [./tool]}}",

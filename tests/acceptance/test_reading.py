@@ -73,7 +73,7 @@ def test_show_tells_attempts_errors_routes_items_and_outputs(folder: Path) -> No
         "✗ boom [script] failed",
         "tool_failed: 'sh' ended with exit code 7: bad",
         "✓ finally [script] completed",
-        "error tool_failed: 'sh' ended with exit code 7: bad",
+        "error tool_failed at boom: 'sh' ended with exit code 7: bad",
     ]
 
 

@@ -178,7 +178,7 @@ def test_a_fork_tells_what_it_takes_over_adds_and_drops(paused: Path) -> None:
         "  open       par",
         "  changed    par/x/s (set)",
         "  open       par/y",
-        "  runs again par/x/ask",
+        "  runs again par/x/ask (prompt)",
         "  open       par/y/inner",
         "  added      state.total: 9",
         "  dropped    state.sum",

@@ -50,9 +50,10 @@ def test_signals_are_kept_and_taken_oldest_first_by_the_wait_that_they_match(pau
     }
 
 
-def test_a_match_that_fails_is_the_steps_failure(paused: Path) -> None:
-    result = document(paused, "signal", "r", "deployed", "1", "--resume", code=1)
-    assert (result["error"]["type"], result["error"]["step"]) == ("condition_error", "first")
+def test_a_signal_that_match_can_not_be_asked_of_is_kept(paused: Path) -> None:
+    result = document(paused, "signal", "r", "deployed", "1", "--resume", code=3)
+    assert "first" in [wait["step"] for wait in result["waiting"]]
+    assert "is kept: first: " in wf(paused, "show", "r")
 
 
 @pytest.mark.parametrize(

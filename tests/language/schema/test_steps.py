@@ -54,7 +54,7 @@ def steps_of(schema: Any, value: Any) -> int:
         ({"uniqueItems": False}, [1] * 10, 2),
         ({"propertyNames": {"minLength": 1}}, KEYS, 2 + 5 * 2),
         ({"additionalProperties": NULL}, KEYS, 2 + 5 + 5 * 2),
-        ({"unevaluatedProperties": NULL}, KEYS, 2 + 5 + 5 * 2),
+        ({"unevaluatedProperties": NULL}, KEYS, 2 + 32 + 5 + 5 * 2),
         ({"pattern": "a"}, "a", 2 + PATTERN),
         ({"patternProperties": {"a": NULL}}, KEYS, 2 + 5 * PATTERN + 2),
         ({"$ref": "#/$defs/a", "$defs": {"a": NULL}}, None, 3 + STEPS_OF_A_REFERENCE + 2),
