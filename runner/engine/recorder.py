@@ -27,7 +27,10 @@ def events_on_paper(events: tuple[AnyEvent, ...], on_paper: OnPaper) -> tuple[An
 
 
 def _is_due(past: Reopened, state: RunState) -> bool:
-    return should_snapshot(past.bytes_since, past.last_snapshot_bytes, len(state.frames) + len(state.steps))
+    if not should_snapshot(past.bytes_since, past.last_snapshot_bytes, 0):
+        return False
+    places = len(state.frames) + sum(1 + len(step.children) for step in state.steps.values())
+    return should_snapshot(past.bytes_since, past.last_snapshot_bytes, places)
 
 
 class Recorder:

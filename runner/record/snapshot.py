@@ -49,7 +49,7 @@ def should_snapshot(bytes_since: int, last_snapshot_bytes: int, places: int) -> 
     """Whether the events since the last snapshot outweigh it, several times, and the one that would be taken now.
 
     Snapshots then take a quarter of what the events do at most; reading needs the bytes of one and those events.
-    `places` are the frames and steps that it would hold.
+    `places` are the frames and steps that it would hold, and the branches that have ended.
     """
     return bytes_since > max(FLOOR, _OUTWEIGHED * max(last_snapshot_bytes, places * _PLACE))
 

@@ -287,6 +287,7 @@ def test_a_text_that_is_no_more_than_what_a_secret_says_is_masked() -> None:
 
 def test_what_looks_like_an_escape_is_found_though_a_line_ends_in_it() -> None:
     assert on_paper(secrets(key='"ab%41c"'), "is ab%4\n1c.") == "is ⟦secret:key:n⟧."
+    assert on_paper(secrets(key=" ab%41cd "), "is ab%4\n1cd.") == "is ⟦secret:key.trimmed:n⟧."
 
 
 def test_a_line_of_the_shortest_length_is_masked_though_it_is_wrapped() -> None:

@@ -181,6 +181,7 @@ def test_equal_means_what_json_says() -> None:
     assert compile_schema({"enum": [1]}).fits(1.0)
     assert not compile_schema({"enum": [1]}).fits(True)
     assert not compile_schema({"const": {"a": 0}}).fits({"a": False})
+    assert compile_schema({"const": {"a": [0]}}).fits({"a": [0.0]})
     assert compile_schema({"uniqueItems": True}).fits([1, True, "1", [1], [True]])
     assert not compile_schema({"uniqueItems": True}).fits([{"a": 1, "b": 2}, {"b": 2, "a": 1.0}])
 
