@@ -119,6 +119,17 @@ def test_a_loop_that_hears_the_second_signal_stops_the_run_itself() -> None:
         assert process.wait(PATIENCE) == 0
 
 
+def heeded() -> Signals:
+    """Signals that a loop listened to which is closed by now."""
+    signals = Signals()
+
+    async def listen() -> None:
+        signals.heed()
+
+    asyncio.run(listen())
+    return signals
+
+
 def test_a_signal_is_passed_over_once_a_run_that_was_to_stop_has_stopped() -> None:
     signals = Signals()
     signals.exit_code = EXIT_INTERRUPTED
@@ -128,7 +139,7 @@ def test_a_signal_is_passed_over_once_a_run_that_was_to_stop_has_stopped() -> No
 
 
 def test_a_signal_still_interrupts_a_command_whose_run_ended_by_itself() -> None:
-    Signals().pass_over()
+    heeded().pass_over()
     with pytest.raises(KeyboardInterrupt):
         signal.raise_signal(signal.SIGINT)
 
@@ -151,17 +162,6 @@ def test_the_third_signal_ends_a_process_at_once(number: signal.Signals) -> None
             assert line_of(process) == "heard"
         process.send_signal(number)
         assert process.wait(PATIENCE) == SIGNALS[number]
-
-
-def heeded() -> Signals:
-    """Signals that a loop listened to which is closed by now."""
-    signals = Signals()
-
-    async def listen() -> None:
-        signals.heed()
-
-    asyncio.run(listen())
-    return signals
 
 
 def test_a_run_that_was_to_stop_before_it_was_there_stops_as_soon_as_it_is() -> None:

@@ -292,3 +292,7 @@ def test_what_looks_like_an_escape_is_found_though_a_line_ends_in_it() -> None:
 
 def test_a_line_of_the_shortest_length_is_masked_though_it_is_wrapped() -> None:
     assert on_paper(secrets(key="and another line\nabcdefgh"), "is abcd\nefgh.") == "is ⟦secret:key.line-2:n⟧."
+
+
+def test_nothing_of_a_secret_stays_before_what_an_address_escapes() -> None:
+    assert on_paper(secrets(key=PLAIN), "to s3cr3t%2fValue%2b42.") == "to ⟦secret:key.url-lower:n⟧."
