@@ -129,10 +129,12 @@ def _value(value: Json) -> str:
 
 
 def _footer(row: RunRow, result: RunResult) -> None:
-    for waiting in result.waiting:
+    commands = [command_for(row.id, waiting, result.secrets) for waiting in result.waiting]
+    for place, waiting in enumerate(result.waiting):
         until = "" if waiting.until is None else f", until {moment(waiting.until)}"
         tell(f"waiting   {waiting.step}{until}{f': {one_line(waiting.prompt, 300)}' if waiting.prompt else ''}")
-        tell(f"          {command_for(row.id, waiting, result.secrets)}")
+        if commands[place] not in commands[place + 1 :]:
+            tell(f"          {commands[place]}")
     if used := spent(result.known_tokens, result.cost_usd, result.tokens is not None):
         tell(f"used      {used}")
     if result.error is not None:

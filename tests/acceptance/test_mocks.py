@@ -204,6 +204,7 @@ def test_without_any_reply_all_calls_are_told_and_the_command_once(tmp_path: Pat
         "add them under 'both/right' or 'right' or 'poet'\n"
         "  wf resume r --mock FILE\n"
     )
+    assert wf(tmp_path, "show", "r").stdout.count("wf resume r --mock FILE") == 1
 
 
 def test_a_mock_file_is_checked_with_its_workflow(tmp_path: Path) -> None:
