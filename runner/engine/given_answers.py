@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from itertools import islice
 
 import msgspec
@@ -53,6 +53,21 @@ def refuse_unfit_answers(root: Workflow, answers: Mapping[str, str]) -> None:
             _refuse_several(key, named)
         elif named[0].node.traits.asks:
             _refuse_misfit(key, answer, named[0])
+
+
+def refuse_late_answers(
+    asked: Iterable[StepWaiting], answers: Mapping[str, str], answered: Container[str], now: float
+) -> None:
+    """Refuse an answer to a step whose time has passed (epoch s), or that has been answered. Raises UsageError."""
+    for key in answers:
+        for one in asked:
+            if not names_step(key, one.step):
+                continue
+            if one.step in answered:
+                raise UsageError(f"--answer {key}=…: '{one.step}' has been answered already", "leave it out")
+            if one.until is not None and one.until <= now:
+                hint = "leave it out: the run goes on without it"
+                raise UsageError(f"--answer {key}=…: the time to answer '{one.step}' has passed", hint)
 
 
 def _refuse_unknown(key: str, places: list[Asking], *, leads_back: bool) -> None:

@@ -13,7 +13,6 @@ from runner.engine.scheduler import Live
 from runner.engine.scheduler.happenings import Happening
 from runner.engine.scheduler.view import StepView
 from runner.ground.errors import StoreError
-from runner.ground.json_value import Json
 from runner.nodes.composites.wait import KIND as WAIT
 from runner.nodes.composites.wait import why_kept
 from runner.record.run_state import RunState, Step
@@ -113,7 +112,7 @@ def kept_signals(live: Live, messages: Iterable[Message]) -> Iterator[tuple[Mess
     for message in messages:
         if message.kind == "signal":
             reasons = [
-                f"{step.path}: {_why(live, step, key, message.value)}"
+                f"{step.path}: {_why(live, step, key, message)}"
                 for step in waits
                 for key, name in (step.waiting.signals if step.waiting is not None else {}).items()
                 if name == message.target
@@ -121,5 +120,9 @@ def kept_signals(live: Live, messages: Iterable[Message]) -> Iterator[tuple[Mess
             yield message, "; ".join(reasons) or "nothing waits for it yet"
 
 
-def _why(live: Live, step: Step, key: str, data: Json) -> str:
-    return why_kept(live.node(step), StepView.of(live, step), key, data) or "takes it when the run goes on"
+def _why(live: Live, step: Step, key: str, message: Message) -> str:
+    until = None if step.waiting is None else step.waiting.until
+    if until is not None and until <= message.at:
+        return "it came after the time of the wait"
+    refused = why_kept(live.node(step), StepView.of(live, step), key, message.value)
+    return refused or "may take it when the run goes on"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 from msgspec.structs import replace
 
-from runner.engine.given_answers import refuse_unfit_answers
+from runner.engine.given_answers import refuse_late_answers, refuse_unfit_answers
 from runner.engine.given_inputs import Supplied, nonce_of, secrets_again
 from runner.engine.loading import load_workflow, pinned
 from runner.engine.run_options import refuse_unknown_models
@@ -102,6 +102,7 @@ async def resume(
     loaded, supplied = version.loaded, version.secrets
     refuse_unknown_models(loaded.workflow, models or {})
     refuse_unfit_answers(loaded.workflow, around.audience.answers)
+    _refuse_late(run, state, around)
     options: dict[str, Json] = {"models": {**state.options.get("models", {}), **models}} if models else {}
     if script is not None:
         options["mock"] = script.data
@@ -119,6 +120,13 @@ async def resume(
     live = Live(run, loaded.workflow, reopened.state)
     result = await run_engine(live, epoch, resumed, supplied.secrets, around, reopened)
     return replace(result, takeover=version.takeover)
+
+
+def _refuse_late(run: str, state: RunState, around: Surroundings) -> None:
+    waiting = [state.steps[path].waiting for path in state.waiting]
+    asked = [wait for wait in waiting if wait is not None and wait.kind == "person"]
+    answered = {message.target for message in around.store.inbox(run) if message.kind == "answer"}
+    refuse_late_answers(asked, around.audience.answers, answered, around.clock.now())
 
 
 def refuse_without_secrets(

@@ -35,6 +35,31 @@ def test_an_answer_after_the_deadline_is_refused_and_not_recorded(tmp_path: Path
     assert wf(tmp_path, "resume", "r", "--json").document["outputs"] == {"o": "no", "e": None}
 
 
+def test_a_signal_that_came_after_the_time_of_its_wait_is_told_to_have(tmp_path: Path) -> None:
+    passed(tmp_path, "wf: 1\nname: w\nnodes: {w: {wait: {signal: rain}, timeout: 300ms}}\n")
+    wf(tmp_path, "signal", "r", "rain", "1")
+    assert "          is kept: w: it came after the time of the wait\n" in wf(tmp_path, "show", "r").stdout
+
+
+def test_an_answer_given_with_resume_after_the_deadline_is_refused(tmp_path: Path) -> None:
+    passed(tmp_path, LATE.replace("OTHERWISE", ', otherwise: "no"'))
+    done = wf(tmp_path, "resume", "r", "--answer", "cover=yes", code=2)
+    assert done.stderr == (
+        "error: --answer cover=…: the time to answer 'cover' has passed\n"
+        "  help: leave it out: the run goes on without it\n"
+    )
+    assert wf(tmp_path, "resume", "r", "--json").document["outputs"] == {"o": "no", "e": None}
+
+
+def test_an_answer_given_with_resume_after_another_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, "flow.yaml", LATE.replace("OTHERWISE", "").replace("300ms", "1h"))
+    wf(tmp_path, "run", "flow.yaml", "--no-input", "--run-id", "r", code=3)
+    wf(tmp_path, "answer", "r", "cover", "no")
+    said = wf(tmp_path, "resume", "r", "--answer", "cover=yes", code=2).stderr
+    assert "error: --answer cover=…: 'cover' has been answered already\n  help: leave it out\n" in said
+    assert wf(tmp_path, "resume", "r", "--json").document["outputs"] == {"o": "no", "e": None}
+
+
 def test_an_answer_after_the_deadline_is_refused_where_nothing_stands_for_it(tmp_path: Path) -> None:
     passed(tmp_path, LATE.replace("OTHERWISE", ""))
     assert "passed at" in wf(tmp_path, "answer", "r", "cover", "yes", "--resume", code=2).stderr

@@ -332,10 +332,12 @@ def zombies_of(parent: int) -> list[int]:
 
 def test_what_the_users_shell_had_started_before_it_became_wf_is_let_be(tmp_path: Path) -> None:
     """Its orphans become children of `wf`'s process as those of the run do; only marks tell them apart."""
-    write(tmp_path, "flow.yaml", flow(f"{ESCAPES['without a parent']}\nread line < up\necho go > gate; read line < up"))
-    for name in ("gate", "up"):
+    write(
+        tmp_path, "flow.yaml", flow(f"{ESCAPES['without a parent']}\nread line < up\necho go > gate; read line < begun")
+    )
+    for name in ("gate", "up", "begun"):
         os.mkfifo(tmp_path / name)
-    own = "(read go < gate; setsid sh -c 'echo $$ > told; echo up > up; exec sleep 1000' &) &"
+    own = "(read go < gate; setsid sh -c 'echo $$ > told; echo up > begun; exec sleep 1000' &) &"
     with told(tmp_path) as next_one:
         command = f"{own} exec {WF} run flow.yaml --run-id r"
         with begun(tmp_path, "sh", "-c", command) as run:

@@ -85,6 +85,15 @@ def test_a_fork_of_a_run_that_waits_for_a_reply_asks_again(tmp_path: Path) -> No
     assert done.document["outputs"] == {"said": {"left": "boon", "right": "fun"}}
 
 
+def test_a_reply_that_is_needed_is_told_by_its_number_where_those_before_it_lack(tmp_path: Path) -> None:
+    begin(tmp_path, AGAIN, "ask: [a, b]\n", code=3)
+    write(tmp_path, "only.yaml", "ask: [c]\n")
+
+    said = wf(tmp_path, "resume", "r", "--mock", "only.yaml", code=3).stderr
+
+    assert "needs reply 3 under 'ask', and there is 1: those that were used before count too" in said
+
+
 def test_what_got_no_reply_has_used_none_up(tmp_path: Path) -> None:
     begin(tmp_path, AGAIN, "ask: [a, b]\n", code=3)
     write(tmp_path, "more.yaml", "ask: [a, b, c]\n")

@@ -70,6 +70,8 @@ class Decision(msgspec.Struct, frozen=True):
     @property
     def rows(self) -> list[tuple[AnyEvent, ...]]:
         """The events of each commit."""
+        if not self.row_ends:
+            return [self.events] if self.events else []
         bounds = [0, *self.row_ends, len(self.events)]
         return [self.events[start:end] for start, end in pairwise(bounds) if start < end]
 

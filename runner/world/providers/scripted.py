@@ -16,6 +16,7 @@ from runner.language.schema.checker import Checker, checker
 from runner.language.schema.fault import SchemaFault
 from runner.language.schema.linked import link
 from runner.language.source import Source, in_file_order, read
+from runner.record.cues import Cue
 from runner.record.usage import Usage
 from runner.world.calls import (
     AnyCall,
@@ -88,7 +89,7 @@ class Script(msgspec.Struct, frozen=True):
         replies = self.replies[cue.key]
         if cue.number < len(replies) or _is_repeated(replies[-1]):
             return self._outcome(cue.key, min(cue.number, len(replies) - 1), attempt)
-        return self._used_up(cue.key, attempt)
+        return self._used_up(cue, attempt)
 
     def _outcome(self, key: str, index: int, attempt: Attempt) -> Outcome:
         entry = self.replies[key][index]
@@ -98,13 +99,17 @@ class Script(msgspec.Struct, frozen=True):
         if misfit := _misfit(form, attempt.call):
             return _failed(f"{self.file}: reply {index + 1} of '{key}' does not fit '{attempt.step}': {misfit}")
         if isinstance(attempt.call, ModelCall):
-            return CallDone(_said(form, index), _usage(form, attempt.call))
+            return _answered(_said(form, index), _usage(form, attempt.call), attempt.call)
         if isinstance(attempt.call, CommandCall) and "reply" not in form:
             return _printed(form, attempt.call)
         return CallDone(form["reply"])
 
-    def _used_up(self, key: str, attempt: Attempt) -> NoReply:
-        count = len(self.replies[key])
+    def _used_up(self, cue: Cue, attempt: Attempt) -> NoReply:
+        key, count = cue.key, len(self.replies[cue.key])
+        if cue.number > count:
+            many = "is 1" if count == 1 else f"are {count}"
+            needed = f"'{attempt.step}' needs reply {cue.number + 1} under '{key}', and there {many}"
+            return NoReply(f"{self.file}: {needed}: those that were used before count too")
         had = "its 1 reply is" if count == 1 else f"all its {count} replies are"
         return NoReply(f"{self.file}: '{attempt.step}' needs one more reply under '{key}': {had} used up")
 
@@ -171,6 +176,14 @@ def _usage(form: Mapping[str, Json], call: AnyCall) -> Usage | None:
         return None
     given = {"prompt_tokens": 0, "reply_tokens": 0, "cost_usd": 0.0, **form.get("usage", {})}
     return Usage(call.model, **given)
+
+
+def _answered(reply: Reply, usage: Usage | None, call: ModelCall) -> Outcome:
+    """A reply as a provider's would be taken: one that says nothing is none."""
+    if reply["text"].strip() or reply["tool_calls"]:
+        return CallDone(reply, usage)
+    details = {"reply": reply["text"], "finish": reply["finish"]}
+    return CallFailed(Failure("output_invalid", f"{call.model}: the reply is empty", details), usage=usage)
 
 
 def _said(form: Mapping[str, Json], index: int) -> Reply:
