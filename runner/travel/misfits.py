@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 import msgspec
 
@@ -87,7 +89,15 @@ def _open_workflows(state: RunState, anew: tuple[str, ...]) -> Iterator[Step]:
 
 def counterpart(old: Live, new: Workflow, workflow: Workflow) -> Workflow | None:
     """The workflow of a new version that stands where one of the old version does; None if there is none."""
-    return new if workflow.file == old.workflow.file else new.library.get(workflow.file)
+    if workflow.file == old.workflow.file:
+        return new
+    return new.library.get(workflow.file) or _moved(workflow.file, old.workflow.file, new)
+
+
+def _moved(file: str, root: str, new: Workflow) -> Workflow | None:
+    """The workflow whose file stands to the new root file as another did to the old one: they have moved together."""
+    there = os.path.normpath(Path(new.file).parent / os.path.relpath(file, Path(root).parent))
+    return next((called for path, called in new.library.items() if os.path.normpath(path) == there), None)
 
 
 def _counterpart(old: Live, new: Workflow, step: Step) -> Workflow:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping, Set
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -38,9 +40,16 @@ def words_of(node: Node, workflow: Workflow) -> dict[str, Json]:
     fields = (name for name in node.__struct_fields__ if name != "spec" and name not in ELSEWHERE)
     words = {_KEYS.get(name, name): _plain(getattr(node, name)) for name in fields}
     called = node.traits.called.workflow if node.traits.called is not None else ""
-    words["workflow"] = "self" if called == workflow.file else called
+    words["workflow"] = _place(called, workflow)
     agents, tools, models = _named(node, workflow)
     return {**words, **_spec(node), "agents": agents, "tools": tools, "models": models}
+
+
+def _place(called: str, workflow: Workflow) -> str:
+    """Where a called workflow's file stands, seen from the calling one: both may have moved together."""
+    if called in ("", workflow.file):
+        return called and "self"
+    return os.path.relpath(called, Path(workflow.file).parent)
 
 
 def _spec(node: Node) -> dict[str, Json]:

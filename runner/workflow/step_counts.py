@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from heapq import heappop, heappush
+
 from runner.workflow.model import Body, Branching, Node
+
+_END = ""
+"""Stands for the end of a body."""
 
 
 def steps_of_items(node: Node, items: int) -> int:
@@ -20,6 +26,24 @@ def least_steps(node: Node) -> int:
 
 
 def _least_of_body(body: Body) -> int:
-    """Of a body only the node that it starts at is certain to be visited; one that is skipped is a step too."""
-    first = body.nodes[body.start]
-    return 1 if first.condition is not None else least_steps(first)
+    """The fewest steps on a way through a body; 1 if it has no end."""
+    waiting, seen = [(0, body.start)], set[str]()
+    while waiting:
+        taken, name = heappop(waiting)
+        if name == _END:
+            return taken
+        if name not in seen and name in body.nodes:
+            seen.add(name)
+            for steps, target in _ways_on(body.nodes[name]):
+                heappush(waiting, (taken + steps, target))
+    return 1
+
+
+def _ways_on(node: Node) -> Iterator[tuple[int, str]]:
+    """Where a node may lead, each with the steps until then: one, if it may be skipped or fail."""
+    following = [route.to or _END for route in node.next or ()]
+    if node.traits.ends or node.next is None:
+        following.append(_END)
+    whole = 1 if node.condition is not None or node.on_error == "continue" else least_steps(node)
+    yield from ((whole, target) for target in following)
+    yield from ((1, route.to or _END) for route in node.handlers)

@@ -47,3 +47,28 @@ def test_a_whole_number_that_the_workflow_itself_makes_stays_as_it_is(tmp_path: 
     (tmp_path / "flow.yaml").write_text(text, encoding="utf-8")
     error = wf(tmp_path, "run", "flow.yaml", "--json", code=1).document["error"]
     assert error["type"] == "state_invalid"
+
+
+def test_what_a_program_gave_is_taken_as_whole_where_it_is_passed_on_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "flow.yaml").write_text(
+        """
+wf: 1
+name: milk
+permissions: {commands: [printf]}
+state: {n: {type: integer, default: 0}, all: {type: array, items: {type: integer}, default: [], reducer: append}}
+nodes:
+  weigh: {command: [printf, '{"kg": 3.0}'], parse: json, set: {n: "{{ output.json.kg }}"}, next: keep}
+  keep: {set: {all: "{{ nodes.weigh.output.json['kg'] }}"}}
+outputs: {n: "{{ state.n }}", all: "{{ state.all }}"}
+""",
+        encoding="utf-8",
+    )
+    assert json.dumps(wf(tmp_path, "run", "flow.yaml", "--json").document["outputs"]) == '{"n": 3, "all": [3]}'
+
+
+def test_a_fraction_that_is_passed_on_stays_one(tmp_path: Path) -> None:
+    text = "wf: 1\nname: half\ninputs: {x: {type: number}}\nstate: {n: {type: integer, default: 0}}\n"
+    (tmp_path / "flow.yaml").write_text(f"{text}nodes: {{a: {{set: {{n: '{{{{ inputs.x }}}}'}}}}}}\n", encoding="utf-8")
+    assert (
+        wf(tmp_path, "run", "flow.yaml", "-i", "x=2.5", "--json", code=1).document["error"]["type"] == "state_invalid"
+    )

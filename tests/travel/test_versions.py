@@ -229,6 +229,21 @@ def test_a_fork_goes_on_with_an_open_step_whose_unused_keys_differ(tmp_path: Pat
     assert result["outputs"]["answer"] == "yes"
 
 
+def test_files_that_have_moved_together_are_the_same(tmp_path: Path) -> None:
+    root = "wf: 1\nname: root\nnodes: {p: {parallel: {k: {workflow: k.yaml, with: {q: Well}}, l: {}}}}\n"
+    called = (
+        "wf: 1\nname: k\ninputs: {q: {type: string}}\n"
+        "nodes: {ask: {human: {prompt: '{{ inputs.q }}', choices: ['y']}, next: b}, b: {}}\n"
+    )
+    (tmp_path / "moved").mkdir()
+    for folder in ("", "moved/"):
+        flow(tmp_path, root, f"{folder}root.yaml")
+        flow(tmp_path, called, f"{folder}k.yaml")
+    document(tmp_path, "run", "root.yaml", "--no-input", "--run-id", "r", code=3)
+    went_on = document(tmp_path, "resume", "r", "--workflow", "moved/root.yaml", "--answer", "p/k/ask=y")
+    assert went_on["status"] == "completed"
+
+
 def test_where_the_file_of_a_workflow_that_calls_itself_stands_makes_no_difference(tmp_path: Path) -> None:
     text = (
         "wf: 1\nname: down\ninputs: {n: {type: integer, default: 1}}\nnodes:\n"

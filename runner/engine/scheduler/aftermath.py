@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import partial
 
@@ -12,6 +13,7 @@ from runner.engine.scheduler.view import Standpoint, holds, render, scope
 from runner.ground.errors import Failure
 from runner.ground.json_value import Json
 from runner.language.schema import compile_schema
+from runner.language.template import ValueTemplate
 from runner.nodes.contract import Done, StepFailed
 from runner.record.events import Write
 from runner.record.merging import contributions, merge
@@ -19,6 +21,9 @@ from runner.record.node_records import ended
 from runner.record.reducers import ReducerError, State, contribute, is_whole
 from runner.record.run_state import Frame, Step
 from runner.workflow.model import Node, Route, StateKey
+
+_FROM_OUTSIDE = re.compile(r"\{\{\s*(?:output|nodes|inputs|item)\b[\w.\[\]'\"]*\s*\}\}")
+"""A template that passes on a part of what a step gave, or the run was given, and nothing else."""
 
 
 class Arrival(msgspec.Struct, frozen=True):
@@ -64,7 +69,7 @@ def aftermath(live: Live, at: Arrival, done: Done, *, routed: bool = True) -> Af
     reset = tuple([(key, declared[key].default) for key in node.reset])
     changed = _reset(state, reset)
     names["state"] = changed if reset else state
-    writes = tuple([_write(declared[key], render(value, names)) for key, value in node.set])
+    writes = tuple([_write(declared[key], _given(declared[key], value, names)) for key, value in node.set])
     _apply(changed, writes, declared)
     names["state"] = changed
     return Aftermath(reset, writes, route(node, names) if routed else None)
@@ -111,13 +116,19 @@ def _has_grown_well(entry: StateKey, write: Write, value: Json) -> bool:
 def _write(entry: StateKey, value: Json) -> Write:
     """A contribution as it is recorded, with numbers in the schema's form. A value that replaces the key is checked."""
     schema = compile_schema(entry.schema)
-    if entry.reducer == "append":
-        [value] = schema.normalise([value])
-    else:
-        value = schema.normalise(value)
+    value = schema.normalise([value])[0] if entry.reducer == "append" else schema.normalise(value)
     if is_whole(entry.reducer):
         _check(entry, value)
     return Write(entry.name, entry.reducer, value)
+
+
+def _given(entry: StateKey, value: ValueTemplate, names: Mapping[str, Json]) -> Json:
+    """What is to be written; what came from outside and is passed on as it is may be `3.0` where 3 is asked for."""
+    given = render(value, names)
+    if not isinstance(value.source, str) or not _FROM_OUTSIDE.fullmatch(value.source):
+        return given
+    schema = compile_schema(entry.schema)
+    return schema.received([given])[0] if entry.reducer == "append" else schema.received(given)
 
 
 def _check(entry: StateKey, value: Json) -> None:
