@@ -111,7 +111,7 @@ KINDS = Flow(
 wf: 1
 name: kinds
 permissions: {{commands: [sh], read: [.], write: [.], python: [tools.py]}}
-models: {{fast: openai/gpt-4o-mini}}
+models: {{fast: {{model: openai/gpt-4o-mini, timeout: 2s}}}}
 agents: {{helper: {{model: fast, tools: [mark, double]}}}}
 tools:
   mark: {{command: [sh, -c, {MARK}]}}
@@ -195,7 +195,7 @@ outputs: {{count: "{{{{ state.count }}}}", text: "{{{{ state.text | length }}}}"
 )
 """It keeps values apart that are large, and waits as GATED does."""
 
-ASK = """agent: helper, timeout: 2s, set: {said: "{{ output }}"}, retry: {max_attempts: 100, initial_interval: 1ms,
+ASK = """agent: helper, set: {said: "{{ output }}"}, retry: {max_attempts: 100, initial_interval: 1ms,
         errors: [timeout, network, rate_limit, llm_down, provider_unavailable]}"""
 
 ASKING = Flow(
@@ -205,7 +205,7 @@ wf: 1
 name: asking
 permissions: {{commands: [sh]}}
 state: {{said: {{type: array, default: [], reducer: append}}}}
-models: {{fast: openai/gpt-4o-mini}}
+models: {{fast: {{model: openai/gpt-4o-mini, timeout: 2s}}}}
 agents: {{helper: {{model: fast}}}}
 steps:
   - {{id: first, prompt: first, {ASK}}}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from random import Random
@@ -132,8 +132,12 @@ class Asked:
                 self.silent += error.get("type") == "timeout"
                 self.numbers += [int(number) for number in REFUSED.findall(error.get("message", ""))]
                 if usage := event.get("usage"):
-                    self.usage.append(usage)
-                    self.numbers.append(usage["prompt_tokens"])
+                    self.usage.append({**usage, "call": event.get("step", "")})
+                    self.numbers += [usage["prompt_tokens"]] if usage.get("counted", True) else []
+
+    def of_call(self, step: str) -> list[Mapping[str, Any]]:
+        """What one call used, attempt by attempt."""
+        return [used for used in self.usage if used["call"] == step]
 
 
 def check_ledger(trial: Trial, server: Moody) -> None:
@@ -149,10 +153,10 @@ def check_ledger(trial: Trial, server: Moody) -> None:
     assert {served.step for served in server.served} <= set(asked)
     for step, found in asked.items():
         check_step(found, [served for served in server.served if served.step == step], trial.crashes)
-    usage = [usage for found in asked.values() for usage in found.usage]
     shown = json.loads(trial.here("show", trial.run, "--json").stdout)
-    _check_sums([shown], usage, tokens=lambda row: row["tokens"])
-    _check_sums(shown["model_calls"], usage, tokens=lambda row: row["prompt_tokens"] + row["reply_tokens"])
+    _check_sums(shown, [usage for found in asked.values() for usage in found.usage])
+    for row in shown["model_calls"]:
+        _check_sums({**row, "tokens": _total(row)}, asked[row["step"].rpartition("/call#")[0]].of_call(row["step"]))
 
 
 def check_step(found: Asked, served: list[Served], crashes: int) -> None:
@@ -167,11 +171,16 @@ def check_step(found: Asked, served: list[Served], crashes: int) -> None:
     assert len(answered - set(found.numbers)) <= interrupted + found.silent, told
 
 
-def _check_sums(
-    rows: Iterable[Mapping[str, Any]], usage: list[Mapping[str, Any]], tokens: Callable[[Mapping[str, Any]], int]
-) -> None:
-    listed = list(rows)
+def _check_sums(row: Mapping[str, Any], usage: list[Mapping[str, Any]]) -> None:
+    """What is shown is the sum of what was recorded; unknown if any of it is."""
+    if not all(used.get("counted", True) for used in usage):
+        assert (row["tokens"], row["cost_usd"]) == (None, None), row
+        return
     prompt, reply = (sum(used[name] for used in usage) for name in ("prompt_tokens", "reply_tokens"))
-    assert sum(map(tokens, listed)) == prompt + reply
-    cost = sum(row["cost_usd"] or 0.0 for row in listed)
-    assert cost == pytest.approx(prompt * PRICE[0] + reply * PRICE[1])
+    assert (row["tokens"] or 0) == prompt + reply, row
+    assert (row["cost_usd"] or 0.0) == pytest.approx(prompt * PRICE[0] + reply * PRICE[1]), row
+
+
+def _total(row: Mapping[str, Any]) -> int | None:
+    counts = (row["prompt_tokens"], row["reply_tokens"])
+    return None if None in counts else sum(counts)
