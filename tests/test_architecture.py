@@ -25,7 +25,7 @@ FLOORS = {
         "record": """usage events event_schema address cues reducers run_state open_states edits node_records
             rewriting rewinding answers merging frames fold store projection snapshot history retention
             definitions soundness""",
-        "world": "processes calls program_exits secrets providers tools",
+        "world": "large processes calls program_exits secrets providers tools",
         "nodes": "contract leaves conversation composites",
         "engine": """loading run_options needs given_answers takeover surroundings given_inputs heartbeat recorder
             scheduler executor stop tasks inbox timers attempts questions loop runs""",
@@ -41,6 +41,7 @@ A module imports from lower floors, or from its left on its own. `runner` itself
 
 IMPORTED_LATE = {
     "ctypes": "slow to load; only a template over its time, and a run that hears signals or starts a program, need it",
+    "httpx": "takes a tenth of a second; only a live model call needs it",
     "litellm": "takes seconds; only a live model call needs it",
     "re2": "a C++ library that most files have no use for",
     "runner.seeing.subscribers.terminal": "draws with rich, which only a terminal needs",
@@ -409,7 +410,6 @@ OTHER_MEANINGS: dict[str, tuple[str, set[str]]] = {
             "language/template/predicates",
             "record/store/form",
             "workflow/model",
-            "world/providers/endpoints",
         },
     ),
     "read": (

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from runner.engine.executor import Executor
 from runner.engine.inbox import Inbox
-from runner.engine.needs import models_in_a_hurry
+from runner.engine.needs import asked_models
 from runner.engine.recorder import Recorder
 from runner.engine.scheduler import Live, attempt_timeout, call_of
 from runner.engine.scheduler.happenings import AttemptEnded, Happening
@@ -38,10 +38,13 @@ class Attempts:
         return bool(self._tasks.steps)
 
     async def prepare(self) -> None:
-        """Do what asking models takes, before the run begins, where agents have little time: it is none of theirs."""
-        if self._executor.script is None:
-            for model in models_in_a_hurry(self._live.workflow, self._live.options.get("models", {})):
-                await self._executor.provider.prepare(model, self._executor.context)
+        """Begin what asking models takes as the run begins; where an agent has little time, before it."""
+        provider, context = self._executor.provider, self._executor.context
+        asked = asked_models(self._live.workflow, self._live.options.get("models", {}))
+        provider.begin(asked, context)
+        for model, is_in_a_hurry in asked.items():
+            if is_in_a_hurry:
+                await provider.prepare(model, context)
 
     def launch(self, step: Step) -> None:
         """Begin the attempt that a step is at."""
@@ -102,8 +105,9 @@ class Attempts:
         """Reap what has ended of that which steps have left running."""
         self._supervisor.reap()
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Nothing runs any more."""
+        await self._executor.provider.close()
         self._supervisor.close()
 
     def end(self, step: str) -> None:

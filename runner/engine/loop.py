@@ -233,7 +233,7 @@ class Engine:
             listener.close()
         await self._until_over(self._attempts.end_all() | self._questions.end_all())
         await self._until_over(self._attempts.end_left(0.0 if self._stop.at_once else LEFT_GRACE))
-        self._attempts.close()
+        await self._attempts.close()
         self._recorder.close()
 
     async def _until_over(self, ending: set[asyncio.Task[None]]) -> None:

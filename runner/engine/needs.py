@@ -45,14 +45,17 @@ def look_for_needs(loaded: Loaded, choices: RunOptions, environment: Mapping[str
     return tuple({problem.message: problem for problem in warnings}.values())
 
 
-def models_in_a_hurry(root: Workflow, chosen: Mapping[str, str]) -> frozenset[str]:
-    """The models that nodes ask whose time is so short that what comes before the first call would take much of it."""
-    return frozenset(
-        model
-        for asking in _asking(root, chosen)
-        if (bound := asking.node.timeout) is not None and (bound.seconds is None or bound.seconds < _SHORT)
-        for model in asking.models
-    )
+def asked_models(root: Workflow, chosen: Mapping[str, str]) -> dict[str, bool]:
+    """The models that a run may ask, and whether a node does that has little time.
+
+    Of a short time, what comes before the first call would take much.
+    """
+    found: dict[str, bool] = {}
+    for asking in _asking(root, chosen):
+        bound = asking.node.timeout
+        is_in_a_hurry = bound is not None and (bound.seconds is None or bound.seconds < _SHORT)
+        found |= {model: is_in_a_hurry or found.get(model, False) for model in asking.models}
+    return found
 
 
 def _lack(model: str, environment: Mapping[str, str]) -> Failure | None:

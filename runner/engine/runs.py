@@ -38,7 +38,7 @@ from runner.workflow.inputs import InputsInvalid
 from runner.workflow.model import Loaded, Workflow
 from runner.world.calls import Context
 from runner.world.processes.supervisor import Supervisor
-from runner.world.providers.live import LiteLLM
+from runner.world.providers.live import Live as LiveModels
 from runner.world.providers.scripted import Script
 from runner.world.secrets import Secrets
 from runner.world.secrets.streams import Streams
@@ -221,7 +221,7 @@ def _executor(live: Live, epoch: int, options: Mapping[str, Json], secrets: Secr
         mask=mask,
         supervisor=Supervisor(mark, epoch, mask, whole=around.whole_process, guarded=True),
     )
-    return Executor(script or LiteLLM(), PERFORMERS, script, secrets, context, streams.end)
+    return Executor(script or LiveModels(), PERFORMERS, script, secrets, context, streams.end)
 
 
 def not_ours(run: str, why: Exception | str) -> StoreError:

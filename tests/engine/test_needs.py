@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from runner.engine.loading import load_workflow
-from runner.engine.needs import look_for_needs, models_in_a_hurry
+from runner.engine.needs import asked_models, look_for_needs
 from runner.engine.run_options import RunOptions
 from runner.ground.errors import InvalidWorkflow
+from runner.workflow.model import Workflow
 from runner.world.providers.scripted import script_of
 
 OPENAI = {"OPENAI_API_KEY": "sk-of-a-test"}
@@ -123,5 +124,9 @@ def test_a_model_in_a_hurry_is_made_ready_before_the_run(tmp_path: Path) -> None
     fan = "  fan: {parallel: {" + ", ".join(line.strip().replace(", next: exit", "") for line in lines) + "}}\n"
     file.write_text(HEAD.replace("state:", "inputs: {t: {default: 1h}}\nstate:") + fan)
     root = load_workflow(str(file)).workflow
-    assert models_in_a_hurry(root, {}) == {"openai/gpt-4o-mini", "anthropic/claude-sonnet-4-5"}
-    assert models_in_a_hurry(root, {"fast": "own", "deep": "own"}) == {"ollama/llama3.2"}
+    assert hurried(root) == {"openai/gpt-4o-mini", "anthropic/claude-sonnet-4-5"}
+    assert hurried(root, fast="own", deep="own") == {"ollama/llama3.2"}
+
+
+def hurried(root: Workflow, **chosen: str) -> set[str]:
+    return {model for model, is_in_a_hurry in asked_models(root, chosen).items() if is_in_a_hurry}

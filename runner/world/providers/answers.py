@@ -39,11 +39,17 @@ def read_answer(status: int, body: bytes, *, is_completion: bool) -> Object | Tr
         return _refused(status, _error_in(answer), body)
     if not isinstance(answer, dict):
         return Trouble(wrong="the provider's answer is no JSON object")
-    if error := _error_in(answer):
-        return _trouble_of(error)
+    if (trouble := read_error(answer)) is not None:
+        return trouble
     if is_completion or "choices" in answer:
-        return _completion(answer)
+        return read_completion(answer)
     return _other_protocol(answer)
+
+
+def read_error(answer: Json) -> Trouble | None:
+    """The error that a body, or a part of an answer, is; None where it is none."""
+    error = _error_in(answer)
+    return _trouble_of(error) if error else None
 
 
 def _refused(status: int, error: Object, body: bytes) -> Trouble:
@@ -81,7 +87,7 @@ def _as_status(code: Json) -> int | None:
     return number if type(number) is int and _ERROR <= number < _NO_ERROR else None
 
 
-def _completion(answer: Object) -> Object | Trouble:
+def read_completion(answer: Object) -> Object | Trouble:
     """A chat completion in its plain form: one choice, and of all else what is read of it."""
     choice = _first(answer.get("choices"))
     if not isinstance(choice, dict):
@@ -129,6 +135,11 @@ def _message(choice: Mapping[str, Json]) -> Object | None:
     if isinstance(refusal, str) and refusal:
         plain["refusal"] = refusal
     return {**plain, "tool_calls": calls} if calls else plain
+
+
+def joined_text(content: Json) -> str:
+    """The text of a content: text, one part, or a list of parts."""
+    return _joined(content, "text")
 
 
 def _joined(content: Json, key: str) -> str:

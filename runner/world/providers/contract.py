@@ -6,6 +6,7 @@ Messages: `{role: system|user, content}`; `{role: assistant, content, tool_calls
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Protocol, TypedDict
 
 from runner.ground.json_value import Json
@@ -28,7 +29,11 @@ class Reply(TypedDict):
 
 
 class Provider(Protocol):
-    """Answers model calls. What the world does wrong is a Failed; a finished text is also given to `context.stream`."""
+    """Answers model calls. What the world does wrong is a Failed; a text, as it comes, is also given to the stream."""
+
+    def begin(self, models: Iterable[str], context: Context) -> None:
+        """Begin beside the run what `prepare` of these models would otherwise have to wait for."""
+        ...
 
     async def prepare(self, model: str, context: Context) -> None:
         """What comes before a model can be asked and takes time that no attempt is to pay for: before its timeout."""
@@ -36,6 +41,10 @@ class Provider(Protocol):
 
     async def ask(self, attempt: Attempt, context: Context) -> Outcome:
         """Answer the attempt's model call: a Done whose output is a Reply, or a Failed. Tries once."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of what the run no longer needs: nobody is asked any more."""
         ...
 
 

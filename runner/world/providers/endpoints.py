@@ -21,27 +21,28 @@ OFFLINE = "or run offline: --mock FILE"
 class Known(msgspec.Struct, frozen=True):
     """What a provider takes from the environment: the first variable that is set counts.
 
-    `address` is used when no variable in `bases` is set. `speaks_openai`: it is asked by OpenAI's protocol, at `/v1`.
-    `takes_schema`: all its models can be held to a JSON Schema; of the others the price list says which.
+    `address` is used when no variable in `bases` is set; requests go to `path` below it. `direct`: it speaks OpenAI's
+    protocol, and is asked without litellm. `takes_schema`: all its models can be held to a JSON Schema; of the others
+    the price list says which.
     """
 
     keys: tuple[str, ...] = ()
     bases: tuple[str, ...] = ()
     needs_key: bool = True
     needs_base: bool = False
-    speaks_openai: bool = False
+    direct: bool = False
     takes_schema: bool = False
     address: str = ""
+    path: str = ""
 
 
 _OLLAMA = Known(
     keys=("OLLAMA_API_KEY",),
     bases=("OLLAMA_API_BASE",),
     needs_key=False,
-    # litellm's own way asks /api/show four times around each call, at localhost whatever the address is.
-    speaks_openai=True,
-    takes_schema=True,
+    direct=True,
     address="http://localhost:11434",
+    path="/v1",
 )
 
 KNOWN: dict[str, Known] = {
@@ -54,16 +55,22 @@ KNOWN: dict[str, Known] = {
     "gemini": Known(("GEMINI_API_KEY", "GOOGLE_API_KEY"), ("GEMINI_API_BASE",)),
     "groq": Known(("GROQ_API_KEY",), ("GROQ_API_BASE",)),
     "hosted_vllm": Known(
-        ("HOSTED_VLLM_API_KEY",), ("HOSTED_VLLM_API_BASE",), needs_key=False, needs_base=True, takes_schema=True
+        ("HOSTED_VLLM_API_KEY",), ("HOSTED_VLLM_API_BASE",), needs_key=False, needs_base=True, direct=True
     ),
-    "llamafile": Known(("LLAMAFILE_API_KEY",), ("LLAMAFILE_API_BASE",), needs_key=False),
-    "lm_studio": Known(
-        ("LM_STUDIO_API_KEY",), ("LM_STUDIO_API_BASE",), needs_key=False, needs_base=True, takes_schema=True
+    "llamafile": Known(
+        ("LLAMAFILE_API_KEY",),
+        ("LLAMAFILE_API_BASE",),
+        needs_key=False,
+        direct=True,
+        address="http://127.0.0.1:8080/v1",
     ),
+    "lm_studio": Known(("LM_STUDIO_API_KEY",), ("LM_STUDIO_API_BASE",), needs_key=False, needs_base=True, direct=True),
     "mistral": Known(("MISTRAL_API_KEY",), ("MISTRAL_API_BASE",)),
     "ollama": _OLLAMA,
     "ollama_chat": _OLLAMA,
-    "openai": Known(("OPENAI_API_KEY",), ("OPENAI_BASE_URL", "OPENAI_API_BASE")),
+    "openai": Known(
+        ("OPENAI_API_KEY",), ("OPENAI_BASE_URL", "OPENAI_API_BASE"), direct=True, address="https://api.openai.com/v1"
+    ),
     "openrouter": Known(("OPENROUTER_API_KEY",), ("OPENROUTER_API_BASE",)),
     "perplexity": Known(("PERPLEXITYAI_API_KEY", "PERPLEXITY_API_KEY"), ("PERPLEXITY_API_BASE",)),
     "together_ai": Known(("TOGETHERAI_API_KEY", "TOGETHER_API_KEY"), ("TOGETHER_AI_API_BASE",)),
@@ -80,25 +87,29 @@ _LONGEST_MODEL = 256
 
 
 class Endpoint(msgspec.Struct, frozen=True):
-    """Where and how one model is asked. `wire_model` is what litellm is told; `key_name` the key's variable."""
+    """Where and how one model is asked: directly, or by litellm. `key_name` is the key's variable.
+
+    `has_list_price`: the price list speaks of this model, not of one of somebody's own that has its name.
+    """
 
     model: str
-    wire_model: str
     base: str = ""
     key: str = ""
     key_name: str = ""
     takes_schema: bool = False
+    direct: bool = False
+    has_list_price: bool = True
+
+    @property
+    def name(self) -> str:
+        """What the provider itself calls the model."""
+        return self.model.partition("/")[2]
 
     @property
     def host(self) -> str:
         """The host that the environment names, or nothing: then it is the provider's own."""
         parts = urlsplit(self.base)
         return f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname or ""
-
-    @property
-    def has_list_price(self) -> bool:
-        """Whether the price list speaks of this model, not of one that only has its name."""
-        return self.wire_model == self.model
 
 
 def model_problem(model: str) -> str:
@@ -112,7 +123,7 @@ def find_endpoint(model: str, environment: Environment) -> Endpoint | Failure:
     """Where `model` is asked. A Failure where its name, its key or its address can't be used."""
     if (unusable := _unusable(model)) is not None:
         return unusable
-    provider, _, name = model.partition("/")
+    provider = model.partition("/")[0]
     known = KNOWN.get(provider, Known(needs_key=False))
     key_name = _first_set(known.keys, environment)
     base_name = _first_set(known.bases, environment)
@@ -126,11 +137,10 @@ def find_endpoint(model: str, environment: Environment) -> Endpoint | Failure:
             "input_invalid", f"{base_name} is no address: write it in full, such as http://localhost:8000/v1"
         )
     key = environment.get(key_name, "")
-    if known.speaks_openai:
-        return Endpoint(
-            model, f"openai/{name}", f"{base.removesuffix('/v1')}/v1", key or "none", key_name, known.takes_schema
-        )
-    return Endpoint(model, model, base, key, key_name, known.takes_schema)
+    if known.path:
+        base = base.removesuffix(known.path) + known.path
+    has_list_price = known.needs_key or provider not in KNOWN
+    return Endpoint(model, base, key, key_name, known.takes_schema, known.direct, has_list_price)
 
 
 def _unusable(model: str) -> Failure | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from runner.world.providers.answers import Trouble, read_answer
@@ -24,10 +24,30 @@ class Unusable(Exception):
         self.headers = headers
 
 
+class Severed(Exception):
+    """The connection broke, as the cause tells. By the names that httpx has for this, litellm would ask once more."""
+
+
 def listen(client: Any) -> None:
     """Have each answer to a client pass here, if it is one of httpx that waits for answers asynchronously."""
     if hasattr(client, "event_hooks") and hasattr(client, "aclose") and _read not in client.event_hooks["response"]:
         client.event_hooks = {**client.event_hooks, "response": [_read, *client.event_hooks["response"]]}
+        client.send = _sending_once(client.send)
+
+
+def _sending_once(send: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    async def once(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return await send(*args, **kwargs)
+        except Exception as error:
+            if {base.__name__ for base in type(error).__mro__} & _ASKED_AGAIN:
+                raise Severed(str(error)) from error
+            raise
+
+    return once
+
+
+_ASKED_AGAIN = frozenset({"RemoteProtocolError", "ConnectError"})
 
 
 async def _read(response: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -64,6 +64,12 @@ class Script(msgspec.Struct, frozen=True):
     def data(self) -> Json:
         """The script as JSON, to be kept with a run: a resumption needs no file."""
         return {"file": self.file, "replies": dict(self.replies)}
+
+    def begin(self, models: Iterable[str], context: Context) -> None:
+        """There is nothing to begin. See Provider."""
+
+    async def close(self) -> None:
+        """There is nothing to let go of. See Provider."""
 
     async def prepare(self, model: str, context: Context) -> None:
         """There is nothing to prepare. See Provider."""

@@ -17,10 +17,10 @@ from msgspec.structs import replace
 
 from runner.record.events import LeftRunning, Printed
 from runner.world.calls import CallDone, Context, Outcome
+from runner.world.large import beside
 from runner.world.processes.process_tree import Process, ProcessTree, alive, signal_all
 from runner.world.processes.supervisor import VARIABLE, Program, Supervisor, run_marks
 from runner.world.program_exits import KEPT, MARGIN, kept, last_words, returned
-from runner.world.tools.large import beside
 from runner.world.tools.refusal import Refusal
 
 MAX_OUTPUT = 8 * 1024 * 1024

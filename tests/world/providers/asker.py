@@ -16,7 +16,7 @@ import msgspec
 from runner.ground.json_value import Json
 from runner.workflow.model import Permissions
 from runner.world.calls import Attempt, CallDone, Context, ModelCall, NoReply, Outcome
-from runner.world.providers.live import LiteLLM
+from runner.world.providers.live import Live
 from tests.clock import FixedClock
 from tests.world.providers.server import DATE
 
@@ -46,7 +46,10 @@ async def ask(question: Mapping[str, Json]) -> Json:
     attempt = Attempt("run", "triage/call#1", "triage", "critic", 1, call, Permissions(), timeout=timeout)
     streamed: list[Json] = []
     context = Context(FixedClock(NOW), question["environment"], lambda *piece: streamed.append(piece))
-    asking = asyncio.create_task(LiteLLM().ask(attempt, context))
+    live = Live()
+    for _ in range(question.get("times", 1) - 1):
+        await live.ask(attempt, context)
+    asking = asyncio.create_task(live.ask(attempt, context))
     if question.get("cut"):
         await asyncio.to_thread(sys.stdin.readline)
         asking.cancel()
@@ -54,6 +57,7 @@ async def ask(question: Mapping[str, Json]) -> Json:
         told = _plain(await asking)
     except asyncio.CancelledError:
         told = {"cut": True}
+    await live.close()
     return {**told, "streamed": streamed}
 
 

@@ -48,7 +48,7 @@ class Asker:
 
         With `cut` the call is cancelled once the server has it.
         """
-        own = {key: question.pop(key) for key in ("timeout", "cut") if key in question}
+        own = {key: question.pop(key) for key in ("timeout", "cut", "times") if key in question}
         environment = dict.fromkeys(("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "MISTRAL_API_KEY"), KEY)
         if mode:
             names = ("OPENAI_BASE_URL", "ANTHROPIC_BASE_URL", "GEMINI_API_BASE", "MISTRAL_API_BASE", "OLLAMA_API_BASE")

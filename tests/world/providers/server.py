@@ -184,7 +184,11 @@ class StubServer(ThreadingHTTPServer):
 
     def answer(self, handler: Handler, request: Request) -> None:
         """Answer as the path says; a test's own server may decide otherwise."""
-        handler.behave(request.path.split("/")[1])
+        mode = request.path.split("/")[1]
+        if mode == "schemaless":
+            handler.schemaless(request)
+        else:
+            handler.behave(mode)
 
     def base(self, mode: str) -> str:
         return f"http://127.0.0.1:{self.server_port}/{mode}"
@@ -212,6 +216,9 @@ class Handler(BaseHTTPRequestHandler):
         self.server.answer(self, request)
 
     def behave(self, mode: str) -> None:
+        if mode.startswith("sse_"):
+            self.stream_events(_events(mode.removeprefix("sse_")))
+            return
         if mode in _BEHAVIOURS:
             _BEHAVIOURS[mode](self)
         elif mode.isdigit():
@@ -233,6 +240,18 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(sent)
         self.close_connection = self.close_connection or bool(missing)
+
+    def stream_events(self, events: list[bytes]) -> None:
+        """Send a stream of events, each as a chunk of its own, cut within it."""
+        self.send_response(200)
+        self.send_header("content-type", "text/event-stream; charset=utf-8")
+        self.send_header("transfer-encoding", "chunked")
+        self.end_headers()
+        for event in (*events, b""):
+            middle = len(event) // 2
+            for part in (event[:middle], event[middle:]) if middle else (event,):
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(part), part))
+                self.wfile.flush()
 
     def _fail(self, status: int) -> None:
         key = self.headers.get("authorization") or self.headers.get("x-api-key")
@@ -256,6 +275,17 @@ class Handler(BaseHTTPRequestHandler):
         self.connection.close()
         self.close_connection = True
 
+    def schemaless(self, request: Request) -> None:
+        """Take no JSON Schema, as some servers of this protocol do."""
+        if "response_format" in request.body:
+            self.send(400, {"error": {"message": "unknown field response_format", "type": "invalid_request_error"}})
+        else:
+            self.send(200, ANSWERS["ok"])
+
+    def vanish(self) -> None:
+        """Hang up without a word."""
+        self.close_connection = True
+
     def redirect(self) -> None:
         path = self.path.replace("/redirect", "/ok", 1)
         self.send(307, b"", Location=f"http://localhost:{self.server.server_port}{path}")
@@ -264,6 +294,38 @@ class Handler(BaseHTTPRequestHandler):
 def _error(status: int, message: str, code: str = "", **headers: str) -> Callable[[Handler], None]:
     body = {"error": {"message": message, "type": "x", "code": code}}
     return lambda handler: handler.send(status, body, missing=0, **headers)
+
+
+def streamed(answer: Json) -> list[Json]:
+    """A completion in the pieces in which a server streams it."""
+    choice = answer["choices"][0]
+    message = choice["message"]
+    text = message.get("content") or ""
+    deltas: list[Json] = [{"role": "assistant", "content": ""}]
+    deltas += [{"content": text[at : at + 3]} for at in range(0, len(text), 3)]
+    for place, call in enumerate(message.get("tool_calls") or ()):
+        function = call["function"]
+        deltas.append({"tool_calls": [{**call, "index": place, "function": {**function, "arguments": ""}}]})
+        deltas += [
+            {"tool_calls": [{"index": place, "function": {"arguments": piece}}]}
+            for piece in function["arguments"] or ""
+        ]
+    chunks: list[Json] = [{"model": "served", "choices": [{"index": 0, "delta": delta}]} for delta in deltas]
+    chunks.append({"choices": [{"index": 0, "delta": {}, "finish_reason": choice["finish_reason"]}]})
+    return [*chunks, {"choices": [], "usage": answer["usage"]}]
+
+
+def _events(mode: str) -> list[bytes]:
+    """The events of a stream: of an answer; `cut` ones lack the end, `failing` ones come to an error."""
+    name = mode.removeprefix("halved_").removeprefix("failing_").removeprefix("endless_")
+    events = [f"data: {json.dumps(chunk)}\n\n".encode() for chunk in streamed(ANSWERS[name])]
+    if mode.startswith("halved_"):
+        return events[:2]
+    if mode.startswith("failing_"):
+        return [*events[:2], b'data: {"error": {"code": 429, "message": "slow down"}}\n\n']
+    if mode.startswith("endless_"):
+        return [b": keep-alive\n\n", b"event: x\r\n", *events[:-2], b"data: [DONE]"]
+    return [*events, b"data: [DONE]\n\n"]
 
 
 _BEHAVIOURS: dict[str, Callable[[Handler], None]] = {
@@ -284,4 +346,5 @@ _BEHAVIOURS: dict[str, Callable[[Handler], None]] = {
     "hang": Handler.hang,
     "reset": Handler.reset,
     "redirect": Handler.redirect,
+    "vanish": Handler.vanish,
 }

@@ -11,7 +11,7 @@ from runner.ground.errors import Failure
 from runner.workflow.model import Permissions
 from runner.world.calls import Attempt, CallFailed, Context, ModelCall
 from runner.world.providers.endpoints import KNOWN, Endpoint, find_endpoint, model_problem
-from runner.world.providers.live import LiteLLM
+from runner.world.providers.live import Live
 from tests.clock import FixedClock
 
 
@@ -30,9 +30,7 @@ def refused(model: str, **environment: str) -> Failure:
 def test_a_key_and_an_address_come_from_the_environment() -> None:
     endpoint = found("openai/gpt-4o", OPENAI_API_KEY="k", OPENAI_BASE_URL="https://proxy.example:8443/v1/")
 
-    assert endpoint == Endpoint(
-        "openai/gpt-4o", "openai/gpt-4o", "https://proxy.example:8443/v1", "k", "OPENAI_API_KEY"
-    )
+    assert endpoint == Endpoint("openai/gpt-4o", "https://proxy.example:8443/v1", "k", "OPENAI_API_KEY", direct=True)
     assert endpoint.host == "proxy.example:8443"
 
 
@@ -46,7 +44,7 @@ def test_without_an_address_the_provider_is_asked_where_it_is() -> None:
 def test_ollama_is_spoken_to_as_openai(given: str) -> None:
     endpoint = found("ollama/llama3.2", OLLAMA_API_BASE=given)
 
-    assert (endpoint.wire_model, endpoint.base) == ("openai/llama3.2", "http://gpu:11434/v1")
+    assert (endpoint.direct, endpoint.name, endpoint.base) == (True, "llama3.2", "http://gpu:11434/v1")
     assert not endpoint.has_list_price
 
 
@@ -126,7 +124,7 @@ def test_a_missing_key_is_told_without_loading_litellm() -> None:
     call = ModelCall("critic", "openai/gpt-4o", ({"role": "user", "content": "Hi"},))
     asked = Attempt("run", "review/call#1", "review", "critic", 1, call, Permissions())
 
-    outcome = asyncio.run(LiteLLM().ask(asked, Context(FixedClock(), {})))
+    outcome = asyncio.run(Live().ask(asked, Context(FixedClock(), {})))
 
     assert isinstance(outcome, CallFailed)
     assert outcome.failure.type == "authentication"

@@ -14,6 +14,8 @@ pytestmark = pytest.mark.xdist_group("litellm")
 
 LOG = {"name": "git/log", "description": "Lists commits", "schema": {"type": "object", "properties": {}}}
 UNCOUNTED = {"model": "openai/gpt-4o-mini", "counted": False}
+WAYS = ["openai/gpt-4o-mini", "mistral/mistral-small-latest"]
+"""A model that is asked directly, and one that litellm asks."""
 SCORE = {"type": "object", "properties": {"score": {"type": "integer"}}, "required": ["score"]}
 
 
@@ -33,6 +35,8 @@ def test_a_reply_its_usage_and_its_price(asker: Asker) -> None:
         "messages": [{"role": "user", "content": "Hi"}],
         "max_tokens": 50,
         "temperature": 0.5,
+        "stream": True,
+        "stream_options": {"include_usage": True},
     }
 
 
@@ -81,7 +85,7 @@ def test_a_conversation_with_tools_is_sent_as_the_protocol_has_it(asker: Asker) 
     (request,) = asker.requests()
     function = {"name": "git__log", "arguments": '{"count": 3}'}
     assert request.body["messages"][1:] == [
-        {"role": "assistant", "tool_calls": [{"id": "c1", "type": "function", "function": function}]},
+        {"role": "assistant", "content": None, "tool_calls": [{"id": "c1", "type": "function", "function": function}]},
         told,
     ]
 
@@ -94,10 +98,48 @@ def test_a_schema_goes_to_a_model_that_takes_one(asker: Asker) -> None:
     assert request.body["response_format"] == {"type": "json_schema", "json_schema": described}
 
 
-def test_a_schema_is_put_into_the_prompt_of_any_other(asker: Asker) -> None:
+def test_a_schema_goes_to_any_server_that_speaks_openais_protocol(asker: Asker) -> None:
+    asker.ask("ok", "openai/my-own", output_schema=SCORE)
+
+    (request,) = asker.requests()
+    assert request.body["response_format"]["json_schema"]["schema"] == SCORE
+
+
+def test_where_a_schema_is_refused_it_is_put_into_the_prompt(asker: Asker) -> None:
     messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}]
 
-    asker.ask("ok", "openai/my-own", output_schema=SCORE, messages=messages)
+    answer = asker.ask("schemaless", output_schema=SCORE, messages=messages, times=2)
+
+    assert answer["output"]["text"] == "hello"
+    with_schema, *without = asker.requests()
+    assert "response_format" in with_schema.body
+    assert len(without) == 2, "the second call knows what the first one learnt"
+    for request in without:
+        assert "response_format" not in request.body
+        system, user = request.body["messages"]
+        assert system["content"].startswith("Be brief.\n\nAnswer with one JSON value alone")
+        assert user == messages[1]
+
+
+@pytest.mark.parametrize("mode", ["400", "422"])
+def test_a_request_that_is_refused_without_its_schema_too_has_failed(asker: Asker, mode: str) -> None:
+    answer = asker.ask(mode, output_schema=SCORE)
+
+    assert answer["failure"]["type"] == "request_refused"
+    assert ["response_format" in request.body for request in asker.requests()] == [True, False]
+
+
+@pytest.mark.parametrize("mode", ["401", "404", "429", "500", "long", "poor"])
+def test_what_is_refused_for_another_reason_is_not_asked_again_without_its_schema(asker: Asker, mode: str) -> None:
+    asker.ask(mode, output_schema=SCORE)
+
+    assert len(asker.requests()) == 1
+
+
+def test_a_schema_is_put_into_the_prompt_of_a_model_that_takes_none(asker: Asker) -> None:
+    messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}]
+
+    asker.ask("ok", "mistral/my-own", output_schema=SCORE, messages=messages)
 
     (request,) = asker.requests()
     assert "response_format" not in request.body
@@ -117,12 +159,13 @@ def test_usage_that_was_not_counted_is_unknown(asker: Asker) -> None:
     assert asker.ask("uncounted")["usage"] == UNCOUNTED
 
 
+@pytest.mark.parametrize("model", WAYS)
 @pytest.mark.parametrize("number", range(len(ODD_USAGES)))
-def test_usage_that_is_no_count_is_unknown_and_costs_no_reply(asker: Asker, number: int) -> None:
-    answer = asker.ask(f"usage_{number}")
+def test_usage_that_is_no_count_is_unknown_and_costs_no_reply(asker: Asker, model: str, number: int) -> None:
+    answer = asker.ask(f"usage_{number}", model)
 
     assert answer["output"]["text"] == "hello"
-    assert answer["usage"] == UNCOUNTED
+    assert answer["usage"] == {"model": model, "counted": False}
 
 
 def test_a_whole_number_counts_however_it_is_written(asker: Asker) -> None:
@@ -131,11 +174,12 @@ def test_a_whole_number_counts_however_it_is_written(asker: Asker) -> None:
     assert (usage["prompt_tokens"], usage["reply_tokens"]) == (1000, 2000)
 
 
+@pytest.mark.parametrize("model", WAYS)
 @pytest.mark.parametrize(
     "mode", ["in_parts", "thought", "one_part", "bare_texts", "bare_message", "old_text", "more_than_asked"]
 )
-def test_the_text_of_a_reply_is_found_in_every_form_of_it(asker: Asker, mode: str) -> None:
-    assert asker.ask(mode)["output"] == {"text": "hello", "tool_calls": [], "finish": "stop"}
+def test_the_text_of_a_reply_is_found_in_every_form_of_it(asker: Asker, model: str, mode: str) -> None:
+    assert asker.ask(mode, model)["output"] == {"text": "hello", "tool_calls": [], "finish": "stop"}
 
 
 CALLS = {
@@ -148,39 +192,44 @@ CALLS = {
 }
 
 
+@pytest.mark.parametrize("model", WAYS)
 @pytest.mark.parametrize("mode", CALLS)
-def test_a_tool_call_is_found_in_every_form_of_it(asker: Asker, mode: str) -> None:
-    output = asker.ask(mode, tools=[LOG])["output"]
+def test_a_tool_call_is_found_in_every_form_of_it(asker: Asker, model: str, mode: str) -> None:
+    output = asker.ask(mode, model, tools=[LOG])["output"]
 
     assert output == {"text": "", "tool_calls": CALLS[mode], "finish": "tool_calls"}
 
 
+@pytest.mark.parametrize("model", WAYS)
 @pytest.mark.parametrize("name", INSIDE)
-def test_an_error_that_comes_as_a_success_is_what_its_code_says(asker: Asker, name: str) -> None:
-    answer = asker.ask(f"inside_{name}")
+def test_an_error_that_comes_as_a_success_is_what_its_code_says(asker: Asker, model: str, name: str) -> None:
+    answer = asker.ask(f"inside_{name}", model)
 
     assert answer["failure"]["type"] == INSIDE[name][1], answer
     assert len(asker.requests()) == 1
     assert answer["usage"] is None
 
 
+@pytest.mark.parametrize("model", WAYS)
 @pytest.mark.parametrize("mode", ["null_message", "no_message", "list_message"])
-def test_an_answer_without_a_message_is_told_in_a_sentence(asker: Asker, mode: str) -> None:
-    answer = asker.ask(mode)
+def test_an_answer_without_a_message_is_told_in_a_sentence(asker: Asker, model: str, mode: str) -> None:
+    answer = asker.ask(mode, model)
 
     assert answer["failure"] == {
         "type": "llm_down",
-        "message": "openai/gpt-4o-mini: the provider's answer holds no message",
+        "message": f"{model}: the provider's answer holds no message",
         "details": {},
     }
-    assert answer["usage"] == UNCOUNTED
+    assert answer["usage"] == {"model": model, "counted": False}
 
 
+@pytest.mark.parametrize("model", WAYS)
 @pytest.mark.parametrize(
-    ("mode", "counted"), [("500", True), ("429", True), ("html", False), ("truncated", False), ("reset", False)]
+    ("mode", "counted"),
+    [("500", True), ("429", True), ("html", False), ("truncated", False), ("reset", False), ("vanish", False)],
 )
-def test_what_a_failed_call_may_have_cost_is_unknown(asker: Asker, mode: str, counted: bool) -> None:
-    assert asker.ask(mode)["usage"] == (None if counted else UNCOUNTED)
+def test_what_a_failed_call_may_have_cost_is_unknown(asker: Asker, model: str, mode: str, counted: bool) -> None:
+    assert asker.ask(mode, model)["usage"] == (None if counted else {"model": model, "counted": False})
 
 
 @pytest.mark.parametrize("name", ["usage", "no_usage", "text"])
@@ -253,6 +302,7 @@ FAILURES = {
     "no_choices": "llm_down",
     "truncated": "network",
     "reset": "network",
+    "vanish": "network",
     "redirect": "unknown",
     "null": "output_invalid",
     "blank": "output_invalid",
@@ -267,13 +317,14 @@ FAILURES = {
 }
 
 
+@pytest.mark.parametrize("model", WAYS)
 @pytest.mark.parametrize(("mode", "type_"), FAILURES.items())
-def test_a_failure_is_named_after_one_request_and_tells_no_key(asker: Asker, mode: str, type_: str) -> None:
-    answer = asker.ask(mode)
+def test_a_failure_is_named_after_one_request_and_tells_no_key(asker: Asker, model: str, mode: str, type_: str) -> None:
+    answer = asker.ask(mode, model)
 
     assert answer["failure"]["type"] == type_, answer
     assert len(asker.requests()) == 1
-    assert answer["failure"]["message"].startswith("openai/gpt-4o-mini")
+    assert answer["failure"]["message"].startswith(model)
     assert answer["failure"]["message"].isprintable()
     assert KEY not in str(answer)
     assert answer["streamed"] == []
@@ -326,14 +377,16 @@ def test_half_a_character_is_replaced(asker: Asker) -> None:
     assert asker.ask("surrogate")["output"]["text"] == "half \ufffd"
 
 
+@pytest.mark.parametrize("model", WAYS)
 @pytest.mark.parametrize(("mode", "seconds"), [("429", 7), ("later", 3600), ("dated", 90), ("soon", None), ("400", 7)])
-def test_the_delay_that_a_server_asks_for(asker: Asker, mode: str, seconds: float | None) -> None:
-    assert asker.ask(mode)["retry_after"] == seconds
+def test_the_delay_that_a_server_asks_for(asker: Asker, model: str, mode: str, seconds: float | None) -> None:
+    assert asker.ask(mode, model)["retry_after"] == seconds
 
 
+@pytest.mark.parametrize("model", WAYS)
 @pytest.mark.parametrize("mode", ["hang", "dribble"])
-def test_a_call_ends_when_it_is_cancelled(asker: Asker, mode: str) -> None:
-    answer = asker.ask(mode, cut=True)
+def test_a_call_ends_when_it_is_cancelled(asker: Asker, model: str, mode: str) -> None:
+    answer = asker.ask(mode, model, cut=True)
 
     assert answer["cut"]
     assert len(asker.requests()) == 1

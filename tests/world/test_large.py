@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 
-from runner.world.tools.large import LARGE, beside
+from runner.world.large import LARGE, beside
 
 
 def test_only_what_is_large_takes_a_thread() -> None:
