@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from runner.ground.errors import InvalidWorkflow
 from runner.ground.json_value import Json
-from runner.nodes import KINDS
+from runner.nodes import ALL_KINDS
 from runner.record.definitions import texts_of
 from runner.record.run_state import RunState
 from runner.record.store.contract import Store
@@ -30,7 +30,8 @@ def load_workflow(path: str, allow: Allowed | None = None, agents: Agents | None
     """Read, check and compile a workflow from a path or `pattern:name`. Raises InvalidWorkflow with every problem."""
     folders = [str(Path(file).parent) for file in (agents or {}).values()]
     files = DiskFiles((*_resolved((allow or {}).get("read", ())), *folders))
-    compiled, problems = compile_file(path, KINDS, files, agents, with_absolute_paths(allow or {}).get("python", ()))
+    python = with_absolute_paths(allow or {}).get("python", ())
+    compiled, problems = compile_file(path, ALL_KINDS, files, agents, python)
     loaded = _allowed(compiled, allow or {})
     problems = in_file_order([*problems, *analyse(loaded)], loaded.sources)
     if any(problem.severity == "error" for problem in problems):
@@ -41,7 +42,7 @@ def load_workflow(path: str, allow: Allowed | None = None, agents: Agents | None
 def load_recorded(path: str, files: RecordedFiles, options: Mapping[str, Json]) -> Loaded:
     """The workflow that a run is pinned to, from the recorded copy of its files and the run's options."""
     allow = options.get("allow", {})
-    loaded, problems = compile_file(path, KINDS, files, options.get("agents"), allow.get("python", ()))
+    loaded, problems = compile_file(path, ALL_KINDS, files, options.get("agents"), allow.get("python", ()))
     if problems:
         raise InvalidWorkflow(in_file_order(problems, loaded.sources))
     return _allowed(loaded, allow)

@@ -72,13 +72,19 @@ def _problem(loaded: Loaded, asking: _Asking, lack: Failure, severity: Severity)
 def _asking(root: Workflow, chosen: Mapping[str, str]) -> Iterator[_Asking]:
     """The nodes that ask agents, with their models as a run would have them."""
     for workflow in root.library.values():
-        for node in workflow.nodes:
-            agent = node.traits.agent
+        for node, agent in _agents_of(workflow):
+            own = node.traits
+            names = (own.model or agent.model, *(agent.fallback if own.fallback is None else own.fallback))
+            yield _Asking(workflow, node, tuple(_called(name, workflow, chosen) for name in names))
+
+
+def _agents_of(workflow: Workflow) -> Iterator[tuple[Node, Agent]]:
+    """The nodes that ask agents, each with every agent that it may ask."""
+    for node in workflow.nodes:
+        for agent in node.traits.agents:
             found = workflow.agents.get(agent) if isinstance(agent, str) else agent
-            if isinstance(found, Agent):
-                own = node.traits
-                names = (own.model or found.model, *(found.fallback if own.fallback is None else own.fallback))
-                yield _Asking(workflow, node, tuple(_called(name, workflow, chosen) for name in names))
+            if found is not None:
+                yield node, found
 
 
 def _called(name: str, workflow: Workflow, chosen: Mapping[str, str]) -> str:

@@ -44,8 +44,8 @@ def _models_used(root: Workflow) -> Iterator[str]:
         for agent in workflow.agents.values():
             yield from (agent.model, *agent.fallback)
     for node in _nodes(root):
-        own = node.traits.agent
-        yield from (own.model, *own.fallback) if isinstance(own, Agent) else ()
+        for own in node.traits.agents:
+            yield from (own.model, *own.fallback) if isinstance(own, Agent) else ()
         yield from node.traits.models
 
 

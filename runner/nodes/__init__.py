@@ -5,6 +5,8 @@ from __future__ import annotations
 from runner.nodes.composites import agent, for_each, human, parallel, wait, workflow
 from runner.nodes.contract import Kind
 from runner.nodes.leaves import command, end, nothing, read, script, tool, write
+from runner.nodes.tools import TOOL_KINDS
+from runner.workflow.compiler import Kinds
 
 KINDS: dict[str, Kind] = {
     "none": nothing.KIND,
@@ -21,3 +23,6 @@ KINDS: dict[str, Kind] = {
     "wait": wait.KIND,
     "end": end.KIND,
 }
+
+ALL_KINDS = Kinds(KINDS, TOOL_KINDS)
+"""What a workflow file may hold."""

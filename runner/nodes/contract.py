@@ -16,11 +16,12 @@ from runner.record.events import (
     Ending,
     LeftRunning,
     Scope,
+    Write,
 )
 from runner.record.run_state import Child
 from runner.record.usage import Usage
 from runner.workflow.compiler.reader import NodeReader
-from runner.workflow.model import Agent, Duration, Model, Node, Tool, Traits, Workflow
+from runner.workflow.model import Agent, ContextBound, Duration, Model, Node, Tool, Traits, Workflow
 from runner.world.calls import AnyCall
 
 
@@ -110,7 +111,7 @@ class Memory(msgspec.Struct, frozen=True):
 class Done(msgspec.Struct, frozen=True):
     """The step has its output. `merge` names the children whose writes count, in order; `leave`: open ones stray.
 
-    `left` are the processes that it left running.
+    `left` are the processes that it left running; `writes` what it adds to the state beside its node's `set`.
     """
 
     output: Json = None
@@ -118,6 +119,7 @@ class Done(msgspec.Struct, frozen=True):
     leave: bool = False
     usage: Usage | None = None
     left: tuple[LeftRunning, ...] = ()
+    writes: tuple[Write, ...] = ()
 
 
 class Spawn(msgspec.Struct, frozen=True):
@@ -175,10 +177,17 @@ class Outputs(msgspec.Struct, frozen=True):
     error: dict[str, Json] | None = None
 
 
+class OneOf(msgspec.Struct, frozen=True):
+    """One of several agents: `name` says which, as the step opens."""
+
+    agents: tuple[str, ...]
+    name: Expression
+
+
 class AgentUse(msgspec.Struct, frozen=True):
     """An agent, by name or written in place, and what a node says itself: that wins over what the agent says."""
 
-    agent: str | Agent
+    agent: str | Agent | OneOf
     model: str = ""
     fallback: tuple[str, ...] | None = None
     tools: tuple[str, ...] | None = None
@@ -186,14 +195,21 @@ class AgentUse(msgspec.Struct, frozen=True):
     output_schema: Mapping[str, Json] | None = None
     temperature: float | None = None
     max_reply_tokens: int | None = None
+    max_turns: int | None = None
+    context: ContextBound | None = None
 
 
 class ResolvedAgent(msgspec.Struct, frozen=True):
-    """An agent as a node uses it: with what the node says, its models in the order they are tried, its tools."""
+    """An agent as a node uses it: with what the node says, its models in the order they are tried, its tools.
+
+    `name` is the one that was chosen, of several; `summary` the model that sums up a long conversation.
+    """
 
     agent: Agent
     models: tuple[Model, ...]
     tools: Mapping[str, Tool]
+    name: str = ""
+    summary: Model | None = None
 
 
 class View(Protocol):
@@ -274,8 +290,15 @@ class View(Protocol):
         """`results`, as `complete_when` sees it."""
         ...
 
+    def session(self, name: str) -> list[dict[str, Json]]:
+        """The messages of a conversation that other steps have had. Raises StepFailed if one is having it now."""
+        ...
+
     def agent(self, use: AgentUse) -> ResolvedAgent:
-        """The agent of that name where this workflow stands. What the node itself names is this workflow's."""
+        """The agent of that name where this workflow stands. What the node itself names is this workflow's.
+
+        Of several it is the one that the step has in its memory, else the one that is now the right one.
+        """
         ...
 
     def enter(self, node: Node, with_: Mapping[str, Json]) -> Scope:
@@ -296,6 +319,19 @@ class Woken(msgspec.Struct, frozen=True):
     by: Literal["answer", "time", "signal"]
     value: Json = None
     name: str = ""
+
+
+class ToolKind(msgspec.Struct, frozen=True, kw_only=True):
+    """One kind of tool. `key` is what tells it in YAML. `build` makes a Tool of what is declared.
+
+    `call` is the call of a tool with arguments that fit its schema, for a workflow in a folder; rendering raises
+    TemplateError. `fills_defaults`: arguments that are not given are those that its schema says.
+    """
+
+    key: str
+    build: Callable[[NodeReader], Tool]
+    call: Callable[[Tool, dict[str, Json], str], AnyCall]
+    fills_defaults: bool = True
 
 
 class Shape(msgspec.Struct, frozen=True):

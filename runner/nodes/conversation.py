@@ -13,10 +13,12 @@ from runner.ground.errors import Failure
 from runner.ground.json_text import NotJson, parse_json
 from runner.ground.json_value import Json
 from runner.language.schema import compile_schema
+from runner.nodes.context import SUMMARY, Message, asking_for_summary, due_summary, sent
 from runner.nodes.contract import Done, Failed, Memory, ResolvedAgent, Spawn, StepFailed, SubCall, View
 from runner.nodes.leaves.tool import tool_call
 from runner.record.address import numbered
-from runner.record.events import CALL
+from runner.record.events import CALL, Write
+from runner.record.reducers import session_key
 from runner.record.run_state import Child
 from runner.workflow.model import Model
 from runner.world.calls import ModelCall
@@ -28,8 +30,11 @@ MAX_REPAIRS = 2
 MAX_CUT_REPAIRS = 1
 """How often one is asked again when its bound cut the reply: with the same bound, it is often cut again."""
 
-MAX_CALLS = 50
-"""How many model and tool calls one conversation may make."""
+MAX_TURNS = 50
+"""How many model calls one conversation may make, unless the agent says otherwise."""
+
+MAX_TOOL_CALLS = 100
+"""How many tool calls of one reply are made."""
 
 MAX_REPLY = 1 << 20
 """How many characters a reply may have that is to be JSON."""
@@ -46,17 +51,17 @@ _OWN_FAULT = frozenset(
 
 _USABLE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
-Message = dict[str, Json]
-
 
 class Conversation:
     """A conversation as its calls have made it.
 
     `opening` gives the messages that it begins with. It is asked only where the memory has none: at the beginning, and
-    for a record that was made before memories kept them.
+    for a record that was made before memories kept them. With `session` it goes on with what other steps have said.
     """
 
-    def __init__(self, resolved: ResolvedAgent, view: View, opening: Callable[[], list[Message]]) -> None:
+    def __init__(
+        self, resolved: ResolvedAgent, view: View, opening: Callable[[], list[Message]], session: str = ""
+    ) -> None:
         self._resolved = resolved
         self._view = view
         self._kept: list[Message] = view.memory.get("messages", [])
@@ -64,6 +69,10 @@ class Conversation:
         self._calls: int = view.memory.get("calls", 0)
         self._fallbacks: int = view.memory.get("fallbacks", 0)
         self._repairs: int = view.memory.get("repairs", 0)
+        self._turns: int = view.memory.get("turns", 0)
+        self._summing: int = view.memory.get("summing", 0)
+        self._session = session
+        self._earlier: list[Message] = view.session(session) if session else []
         self._instead_of: dict[str, Json] | None = None
 
     def go_on(self) -> Spawn | Done | Failed:
@@ -73,21 +82,49 @@ class Conversation:
             if last.get("tool_calls"):
                 answer: Spawn | Done | Failed | None = self._take_tools(last["tool_calls"])
             elif (child := self._view.children.get(_key(self._calls + 1))) is not None:
-                self._calls += 1
-                answer = self._take_reply(child)
+                self._calls, self._turns = self._calls + 1, self._turns + 1
+                answer = self._take_summary(child) if self._summing else self._take_reply(child)
             else:
-                answer = _endless() if self._calls >= MAX_CALLS else self._spawn(self._model_call())
+                answer = self._endless() if self._turns >= self._most else self._spawn(self._next_call())
             if answer is not None:
                 return answer
 
     def _spawn(self, *calls: SubCall) -> Spawn:
-        values: dict[str, Json] = {"calls": self._calls, "fallbacks": self._fallbacks, "repairs": self._repairs}
+        counted = (self._calls, self._turns, self._fallbacks, self._repairs)
+        values: dict[str, Json] = dict(zip(("calls", "turns", "fallbacks", "repairs"), counted, strict=True))
+        named = {"agent": self._resolved.name, "session": self._session, "summing": self._summing}
+        values |= {key: value for key, value in named.items() if value or key in self._view.memory}
         if self._instead_of is not None:
             return Spawn(calls, memory=Memory({**values, "messages": self._new}))
         return Spawn(calls, memory=Memory(values, {"messages": self._new}))
 
-    def _model_call(self) -> SubCall:
-        agent, messages = self._resolved.agent, [*self._kept, *self._new]
+    def _all(self) -> tuple[list[Message], list[Message]]:
+        """The instructions, and the whole conversation, that of the session included."""
+        own = [*self._kept, *self._new]
+        told = own[:1] if own[0]["role"] == "system" else []
+        return told, [*self._earlier, *own[len(told) :]]
+
+    def _next_call(self) -> SubCall:
+        """The next call of the model; or of the one that sums up, where that is due."""
+        told, messages = self._all()
+        bound = self._resolved.agent.context
+        if (covers := due_summary(messages, bound)) and (model := self._resolved.summary) is not None:
+            self._summing = covers
+            asked = asking_for_summary(messages, covers)
+            call = ModelCall(self._resolved.agent.name, model.name, tuple(asked), model.max_reply_tokens)
+            return SubCall(_key(self._calls + 1), call, {"model": model.name, "messages": asked})
+        return self._model_call(sent(told, messages, len(self._earlier), bound))
+
+    def _take_summary(self, child: Child) -> Failed | None:
+        if child.status != "completed":
+            error = child.error or {}
+            return Failed(Failure(error["type"], error["message"], error["details"]))
+        self._new.append({"role": SUMMARY, "content": child.output["text"], "covers": self._summing})
+        self._summing = 0
+        return None
+
+    def _model_call(self, messages: list[Message]) -> SubCall:
+        agent = self._resolved.agent
         model: Model = self._resolved.models[self._fallbacks]
         call = ModelCall(
             agent.name,
@@ -119,16 +156,24 @@ class Conversation:
             self._new.append({"role": "assistant", "content": reply["text"], "tool_calls": wanted})
             return None
         if schema is None and not reply["tool_calls"]:
-            self._new.append({"role": "assistant", "content": reply["text"]})
-            return Done(reply["text"])
+            return self._done(reply, reply["text"])
         value, errors = _parsed(reply["text"], schema or {})
         if reply["tool_calls"]:
             errors = ["a tool call in it is not whole"]
-        return self._repair(reply, errors) if errors else Done(value)
+        return self._repair(reply, errors) if errors else self._done(reply, value)
+
+    def _done(self, reply: Reply, output: Json) -> Done:
+        """The end of the visit: what was said in it joins the session."""
+        if not self._session:
+            return Done(output)
+        _, messages = self._all()
+        said = [*messages[len(self._earlier) :], {"role": "assistant", "content": reply["text"]}]
+        return Done(output, writes=(Write(session_key(self._session), "session", said),))
 
     def _named_apart(self, wanted: list[ToolCall]) -> list[ToolCall]:
         """The calls, each with an id that no other has in this conversation, and that any provider takes."""
-        earlier = [call["id"] for said in (*self._kept, *self._new) for call in said.get("tool_calls") or ()]
+        before = (*self._earlier, *self._kept, *self._new)
+        earlier = [call["id"] for said in before for call in said.get("tool_calls") or ()]
         taken, named = set(earlier), []
         for call in wanted:
             identity = call["id"]
@@ -173,13 +218,19 @@ class Conversation:
     def _bound(self) -> int:
         return self._resolved.agent.max_reply_tokens or self._resolved.models[self._fallbacks].max_reply_tokens
 
-    def _take_tools(self, wanted: list[ToolCall]) -> Spawn | Failed | None:
+    @property
+    def _most(self) -> int:
+        return self._resolved.agent.max_turns or MAX_TURNS
+
+    def _endless(self) -> Failed:
+        words = f"the agent asks its model more than {self._most} times (max_turns) without coming to an end"
+        return Failed(Failure("loop_limit", words))
+
+    def _take_tools(self, wanted: list[ToolCall]) -> Spawn | None:
         """The tools that a reply asked for, each a call of its own; their results, once all are there, are taken in."""
-        if self._calls + len(wanted) > MAX_CALLS:
-            return _endless()
         calls, results, pending = self._calls, [], []
-        for asked in wanted:
-            result = self._refusal(asked)
+        for place, asked in enumerate(wanted):
+            result = self._refusal(asked) if place < MAX_TOOL_CALLS else _TOO_MANY
             if result is None:
                 calls += 1
                 ended = self._view.children.get(_key(calls))
@@ -216,8 +267,7 @@ def _key(number: int) -> str:
     return numbered(CALL, number)
 
 
-def _endless() -> Failed:
-    return Failed(Failure("loop_limit", f"the agent makes more than {MAX_CALLS} calls without coming to an end"))
+_TOO_MANY = f"error: not called: of one reply, the first {MAX_TOOL_CALLS} calls are made"
 
 
 def _since_reply(messages: list[Message]) -> list[Message]:

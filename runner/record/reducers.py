@@ -80,6 +80,11 @@ def kind_of(value: Json) -> str:
     return "null"
 
 
+def session_key(name: str) -> str:
+    """Where a state holds the messages of a session. No declared key is called so."""
+    return f"session:{name}"
+
+
 def is_whole(how: str) -> bool:
     """Whether a contribution is a value such as the key itself holds, and not a part of one."""
     return how in _WHOLE or how.partition(":")[0] in KEYED
@@ -100,6 +105,11 @@ def _extend(old: Json, values: list[Json]) -> Json:
     for value in values:
         _need(value, "a list", "extend")
     return [*old, *(item for value in values for item in value)]
+
+
+def _join(old: Json, values: list[Json]) -> Json:
+    """The messages of a session, after those that it has, if it has any."""
+    return _extend(old or [], values)
 
 
 def _union(old: Json, values: list[Json]) -> Json:
@@ -169,6 +179,7 @@ REDUCERS: dict[str, Callable[[Json, list[Json]], Json]] = {
     "set": lambda _, values: values[-1],
     "append": _append,
     "extend": _extend,
+    "session": _join,
     "add": _add,
     "merge": _merge,
     "union": _union,

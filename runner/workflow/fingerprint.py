@@ -17,10 +17,10 @@ from runner.language.expression import Expression
 from runner.language.template import Template, ValueTemplate
 from runner.workflow.model import Agent, Node, Workflow
 
-ELSEWHERE = frozenset({"at", "file", "modules", "uses", "bodies", "traits", "target"})
+ELSEWHERE = frozenset({"at", "file", "modules", "uses", "bodies", "traits", "started", "target"})
 """The fields that tell where something stands, that are looked at on their own, or that only follow from the spec.
 
-A Python tool's `file` and `modules` are told by its `code`."""
+A Python tool's `file` and `modules` are told by their hash."""
 
 
 LATER = frozenset({"set", "reset", "next", "on_error", "on_crash"})

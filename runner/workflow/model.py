@@ -122,8 +122,8 @@ class Traits(msgspec.Struct, frozen=True):
 
     `ends`: the workflow ends wherever the node is reached. `asks`: its step asks a person; `asks_within`: steps of its
     own, below it, do. `choices` and `form` are what can be answered, as far as the file says it: `choices` is None
-    where only a run knows them. `agent` is the one that it asks. `model` and `fallback` are those that the node names
-    itself, which win over the agent's.
+    where only a run knows them. `agents` are those that it may ask. `model` and `fallback` are those that the node
+    names itself, which win over the agent's. `session` names the conversation that it goes on with.
     """
 
     ends: bool = False
@@ -131,9 +131,10 @@ class Traits(msgspec.Struct, frozen=True):
     asks_within: bool = False
     choices: tuple[Json, ...] | None = ()
     form: Mapping[str, Json] | None = None
-    agent: str | Agent | None = None
+    agents: tuple[str | Agent, ...] = ()
     model: str = ""
     fallback: tuple[str, ...] | None = None
+    session: Template | None = None
     called: Called | None = None
     programs: tuple[Started, ...] = ()
     branching: Branching | None = None
@@ -244,6 +245,18 @@ class Model(msgspec.Struct, frozen=True):
     idle_timeout: Seconds = IDLE_TIMEOUT
 
 
+class ContextBound(msgspec.Struct, frozen=True):
+    """What of a long conversation is sent: its last messages, what is about so many tokens, or a summary.
+
+    `summary` names the model that sums up the earlier messages once there are more than `over`.
+    """
+
+    last: int | None = None
+    max_tokens: int | None = None
+    summary: str | None = None
+    over: int = 0
+
+
 class Agent(msgspec.Struct, frozen=True):
     """A configured model. `model` and `fallback` name aliases or providers' models."""
 
@@ -256,6 +269,8 @@ class Agent(msgspec.Struct, frozen=True):
     tools: tuple[str, ...] = ()
     temperature: float | None = None
     max_reply_tokens: int | None = None
+    max_turns: int | None = None
+    context: ContextBound | None = None
     uses: tuple[Use, ...] = ()
 
 
@@ -277,27 +292,32 @@ class Program(msgspec.Struct, frozen=True):
         return Started(at, named or None, cwd, self.pass_env, tuple(self.env), self.argv)
 
 
-class Tool(msgspec.Struct, frozen=True):
-    """Something that a node or an agent can call: a function of a Python file, or a program.
+class Code(msgspec.Struct, frozen=True):
+    """What a Python tool is made of: the texts, by absolute path, of its `file` and of all that it imports from beside.
 
-    `inputs` is the JSON Schema of all its arguments. Of `program` a function has the environment alone. `modules` are
-    the texts, by absolute path, of the function's file and of all that it imports from beside it; `code` is their hash.
+    `hash` is theirs.
+    """
+
+    file: str
+    modules: Mapping[str, str] = msgspec.field(default_factory=dict)
+    hash: str = ""
+
+
+class Tool(msgspec.Struct, frozen=True):
+    """Something that a node or an agent can call. `spec` belongs to its kind, which its key in YAML names.
+
+    `inputs` is the JSON Schema of all its arguments. `started` is what it starts, with the environment that it is
+    given; `code` what it runs of the author's.
     """
 
     name: str
     description: str
     inputs: Mapping[str, Json]
-    program: Program
-    file: str = ""
-    function: str = ""
-    modules: Mapping[str, str] = msgspec.field(default_factory=dict)
-    code: str = ""
+    kind: str
+    spec: Any
     at: JsonPath = ()
-
-    @property
-    def started(self) -> Started:
-        """The program that it starts; a function starts none, and is given an environment all the same."""
-        return self.program.started("command", 0)
+    started: Started | None = None
+    code: Code | None = None
 
 
 class Limits(msgspec.Struct, frozen=True):

@@ -77,11 +77,29 @@ def test_tool_calls_that_make_no_sense_are_answered_not_made() -> None:
     ]
 
 
-def test_an_agent_does_not_call_tools_without_end() -> None:
+@pytest.mark.parametrize(
+    ("node", "agent", "turns"), [("", "", 50), ("", "max_turns: 3", 3), ("max_turns: 2", "max_turns: 3", 2)]
+)
+def test_an_agent_does_not_call_tools_without_end(node: str, agent: str, turns: int) -> None:
+    text = TOOLS.replace("prompt: ", f"{node}, prompt: " if node else "prompt: ")
+    text = text.replace("tools: [add]", f"tools: [add], {agent}" if agent else "tools: [add]")
     once = said("", ("add", {"a": 1}))
-    assert asking(TOOLS, *[once] * 50)[0].outcome == "loop_limit"
-    run, asked = asking(TOOLS, said("", *[("add", {"a": 1})] * 1000))
-    assert (run.outcome, len(asked), run.ended) == ("loop_limit", 1, ["ask/call#1", "ask:failed"])
+
+    run, asked = asking(text, *[once] * 60)
+    assert (run.outcome, len(asked)) == ("loop_limit", turns)
+
+    run, asked = asking(text, *[once] * (turns - 1), said("done"))
+    assert (run.outcome, len(asked)) == ({"said": "done"}, turns)
+
+
+def test_of_one_reply_a_hundred_calls_are_made() -> None:
+    run, asked = asking(TOOLS, said("", *[("add", {"a": 1})] * 1000), said("done"))
+
+    assert run.outcome == {"said": "done"}
+    answers = [message["content"] for message in asked[1].messages[2:]]
+    assert len(answers) == 1000
+    assert set(answers[100:]) == {"error: not called: of one reply, the first 100 calls are made"}
+    assert not any("not called" in answer for answer in answers[:100])
 
 
 FORM = """

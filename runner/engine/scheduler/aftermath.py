@@ -9,7 +9,7 @@ from functools import partial
 import msgspec
 
 from runner.engine.scheduler.live import Live
-from runner.engine.scheduler.view import Standpoint, holds, render, scope
+from runner.engine.scheduler.view import Standpoint, holds, render, scope, shown
 from runner.ground.errors import Failure
 from runner.ground.json_value import Json
 from runner.language.schema import compile_schema
@@ -59,20 +59,20 @@ def aftermath(live: Live, at: Arrival, done: Done, *, routed: bool = True) -> Af
     """Evaluate `reset`, `set` and, if `routed`, `next`. Raises StepFailed, and has written nothing then."""
     node = at.node
     if not (node.set or node.reset or done.merge or node.next):
-        return Aftermath()
+        return Aftermath(writes=done.writes)
     declared = live.workflow_of(at.frame).state
     state = _merged(live, at, done, declared) if done.merge else at.frame.state
     names = scope_after(live, at, "completed", done.output)
-    names["state"] = state
+    names["state"] = shown(state, live.workflow_of(at.frame))
     if not (node.set or node.reset):
-        return Aftermath(next=route(node, names) if routed else None)
+        return Aftermath(writes=done.writes, next=route(node, names) if routed else None)
     reset = tuple([(key, declared[key].default) for key in node.reset])
     changed = _reset(state, reset)
-    names["state"] = changed if reset else state
+    names["state"] = shown(changed if reset else state, live.workflow_of(at.frame))
     writes = tuple([_write(declared[key], _given(declared[key], value, names)) for key, value in node.set])
     _apply(changed, writes, declared)
-    names["state"] = changed
-    return Aftermath(reset, writes, route(node, names) if routed else None)
+    names["state"] = shown(changed, live.workflow_of(at.frame))
+    return Aftermath(reset, (*done.writes, *writes), route(node, names) if routed else None)
 
 
 def _merged(live: Live, at: Arrival, done: Done, declared: Mapping[str, StateKey]) -> State:
@@ -83,7 +83,7 @@ def _merged(live: Live, at: Arrival, done: Done, declared: Mapping[str, StateKey
         merge(state, contributed)
     except ReducerError as error:
         raise StepFailed(Failure("state_invalid", str(error))) from error
-    for key in contributed:
+    for key in contributed.keys() & declared.keys():
         _check(declared[key], state[key])
     return state
 

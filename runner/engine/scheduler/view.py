@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from os.path import relpath
@@ -15,11 +16,12 @@ from runner.ground.errors import ErrorType, ExpressionError, Failure, SecretChan
 from runner.ground.json_value import Json
 from runner.language.expression import Expression
 from runner.language.template import Template, ValueTemplate
-from runner.nodes.contract import AgentUse, Outputs, ResolvedAgent, StepFailed
+from runner.nodes.contract import AgentUse, OneOf, Outputs, ResolvedAgent, StepFailed
 from runner.record.address import OUTPUTS, below, children_of
 from runner.record.events import Ending, Scope
 from runner.record.merging import contributions, merge
 from runner.record.node_records import nodes_around
+from runner.record.reducers import State, session_key
 from runner.record.run_state import PENDING, Child, Frame, Nodes, Step, Tally
 from runner.workflow.compiler import parse_duration
 from runner.workflow.inputs import InputsInvalid, check_inputs
@@ -76,7 +78,7 @@ def scope(live: Live, place: Standpoint, extra: Mapping[str, Json]) -> dict[str,
     counted = place.counted or state.counted
     return {
         "inputs": state.home(frame).inputs,
-        "state": frame.state,
+        "state": shown(frame.state, live.workflow_of(frame)),
         "nodes": Sight(live.workflow_of(frame), frame.nodes, place),
         "visits": place.visit,
         "run": {
@@ -91,6 +93,12 @@ def scope(live: Live, place: Standpoint, extra: Mapping[str, Json]) -> dict[str,
         **frame.variables,
         **extra,
     }
+
+
+def shown(state: State, workflow: Workflow) -> State:
+    """A state as expressions see it: the keys that are declared, and no session."""
+    declared = workflow.state
+    return state if len(state) == len(declared) else State({key: state[key] for key in declared})
 
 
 def evaluate(expression: Expression, names: Mapping[str, Json]) -> Json:
@@ -295,16 +303,40 @@ class StepView:
         return replace(failure, details={**failure.details, **where}).as_error(place, 1)
 
     def agent(self, use: AgentUse) -> ResolvedAgent:
+        chosen = self._chosen(use.agent) if isinstance(use.agent, OneOf) else use.agent
         try:
-            found, home = self._live.agent(self.frame, use.agent)
+            found, home = self._live.agent(self.frame, chosen)
         except KeyError:
-            raise StepFailed(Failure("agent_not_found", f"there is no agent '{use.agent}' here")) from None
+            raise StepFailed(Failure("agent_not_found", f"there is no agent '{chosen}' here")) from None
         here = self.workflow
         first = (here, use.model) if use.model else (home, found.model)
         rest = [(home, name) for name in found.fallback] if use.fallback is None else [(here, n) for n in use.fallback]
         models = tuple(self._live.model(workflow, name) for workflow, name in (first, *rest))
         named = [home.tools[name] for name in found.tools] if use.tools is None else [here.tools[n] for n in use.tools]
-        return ResolvedAgent(_as_used(found, use), models, {tool.name: tool for tool in named})
+        name = chosen if isinstance(use.agent, OneOf) else ""
+        agent = _as_used(found, use)
+        bound, teller = agent.context, here if use.context is not None else home
+        summary = self._live.model(teller, bound.summary) if bound is not None and bound.summary is not None else None
+        return ResolvedAgent(agent, models, {tool.name: tool for tool in named}, str(name), summary)
+
+    def session(self, name: str) -> list[dict[str, Json]]:
+        home = self.frame.home
+        for other in self._live.state.steps.values():
+            if other.home == home and other.path != self.step and other.memory.get("session") == name:
+                words = f"session '{name}' is open in step '{other.path}': a conversation goes on in one step at a time"
+                raise StepFailed(Failure("input_invalid", words))
+        return list(self.frame.state.get(session_key(name), ()))
+
+    def _chosen(self, several: OneOf) -> str:
+        """Which of several agents is asked: what was so as the step opened, which it remembers."""
+        if self._step is not None and "agent" in self.memory:
+            return str(self.memory["agent"])
+        name = self.evaluate(several.name)
+        if name not in several.agents:
+            shown = json.dumps(name, ensure_ascii=False)[:80]
+            words = f"agent.name gave {shown}, which is none of: {', '.join(several.agents)}"
+            raise StepFailed(Failure("input_invalid", words))
+        return str(name)
 
     def enter(self, node: Node, with_: Mapping[str, Json]) -> Scope:
         callee = self._live.called_by(node)
@@ -320,11 +352,9 @@ class StepView:
 
 
 def _as_used(agent: Agent, use: AgentUse) -> Agent:
-    own = {
-        "instructions": use.instructions,
-        "output_schema": use.output_schema,
-        "temperature": use.temperature,
-        "max_reply_tokens": use.max_reply_tokens,
-    }
-    said: dict[str, Any] = {key: value for key, value in own.items() if value is not None}
-    return msgspec.structs.replace(agent, **said)
+    said = {key: getattr(use, key) for key in _OWN_WORDS}
+    return msgspec.structs.replace(agent, **{key: value for key, value in said.items() if value is not None})
+
+
+_OWN_WORDS = ("instructions", "output_schema", "temperature", "max_reply_tokens", "max_turns", "context")
+"""What a node may say of an agent itself, beside its models and tools."""

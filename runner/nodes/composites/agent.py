@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 import msgspec
 
-from runner.ground.errors import RETRYABLE
+from runner.ground.errors import RETRYABLE, Failure
 from runner.language.template import Template
-from runner.nodes.contract import AgentUse, Ended, Kind, Opened, Settled, Shape, Stay, View
-from runner.nodes.conversation import Conversation, Message
+from runner.nodes.context import Message
+from runner.nodes.contract import AgentUse, Ended, Kind, OneOf, Opened, Settled, Shape, Stay, StepFailed, View
+from runner.nodes.conversation import Conversation
 from runner.workflow.compiler import NodeReader
-from runner.workflow.model import Node, Traits
+from runner.workflow.model import Agent, Node, Traits
 
 
 class AgentSpec(msgspec.Struct, frozen=True):
@@ -17,15 +21,29 @@ class AgentSpec(msgspec.Struct, frozen=True):
 
     use: AgentUse
     prompt: Template
+    session: Template | None = None
 
 
 def build(reader: NodeReader) -> AgentSpec:
-    use = AgentUse(reader.agent("agent"), **reader.agent_keys())
-    return AgentSpec(use, reader.text("prompt"))
+    use = AgentUse(_asked(reader), **reader.agent_keys())
+    session = reader.template("session") if reader.get("session") is not None else None
+    return AgentSpec(use, reader.text("prompt"), session)
+
+
+def _asked(reader: NodeReader) -> str | Agent | OneOf:
+    names = reader.get("agent", "from")
+    if names is None:
+        return reader.agent("agent")
+    found = [reader.agent("agent", "from", position) for position in range(len(names))]
+    name = reader.expression("agent", "name")
+    assert name is not None, "the schema asks for it"
+    return OneOf(tuple(str(agent) for agent in found), name)
 
 
 def traits(spec: AgentSpec) -> Traits:
-    return Traits(agent=spec.use.agent, model=spec.use.model, fallback=spec.use.fallback)
+    asked = spec.use.agent
+    agents = asked.agents if isinstance(asked, OneOf) else (asked,)
+    return Traits(agents=agents, model=spec.use.model, fallback=spec.use.fallback, session=spec.session)
 
 
 def open_(node: Node, view: View) -> Opened:
@@ -45,7 +63,21 @@ def _conversation(node: Node, view: View) -> Conversation:
         system = [{"role": "system", "content": view.text(told)}] if told is not None else []
         return [*system, {"role": "user", "content": view.text(spec.prompt)}]
 
-    return Conversation(resolved, view, opening)
+    return Conversation(resolved, view, opening, _session(spec, view))
+
+
+def _session(spec: AgentSpec, view: View) -> str:
+    """The name of the session that the step goes on with: as it was when the step began."""
+    if spec.session is None:
+        return ""
+    name = str(view.memory.get("session") or view.text(spec.session))
+    if not _SESSION.fullmatch(name):
+        words = f"session is {json.dumps(name[:80])}: expected 1 to 64 letters, digits, _, - and ."
+        raise StepFailed(Failure("input_invalid", words))
+    return name
+
+
+_SESSION = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
 KIND = Kind(

@@ -2,27 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
-from runner.language.template import Template
 from runner.nodes.contract import Kind, Opened, Perform, View
+from runner.nodes.programs import program_call
 from runner.workflow.compiler import NodeReader
 from runner.workflow.model import Node, Program, Traits
-from runner.world.calls import CommandCall
-
-
-def program_call(program: Program, argv: tuple[str, ...], folder: str, text: Callable[[Template], str]) -> CommandCall:
-    """The call of a program with a rendered argv; `text` renders the rest."""
-    return CommandCall(
-        argv,
-        str(Path(folder, text(program.cwd))),
-        {name: text(value) for name, value in program.env.items()},
-        program.pass_env,
-        text(program.stdin),
-        program.ok_exit,
-        program.parse,
-    )
 
 
 def build(reader: NodeReader) -> Program:

@@ -8,7 +8,7 @@ import msgspec
 
 from runner.ground.errors import TemplateError
 from runner.nodes.contract import Kind, Opened, Perform, Shape, View
-from runner.nodes.leaves.command import program_call
+from runner.nodes.programs import program_call
 from runner.workflow.compiler import ROOT_NAMES, NodeReader
 from runner.workflow.model import Node, Program, Traits
 

@@ -9,12 +9,12 @@ import msgspec
 from runner.ground.errors import Failure, TemplateError
 from runner.ground.json_value import Json
 from runner.language.schema import compile_schema
-from runner.language.template import Template, ValueTemplate
-from runner.nodes.contract import Kind, Opened, Perform, StepFailed, View
-from runner.nodes.leaves.command import program_call
+from runner.language.template import ValueTemplate
+from runner.nodes.contract import Kind, Opened, Perform, StepFailed, ToolKind, View
+from runner.nodes.tools import TOOL_KINDS
 from runner.workflow.compiler import NodeReader
 from runner.workflow.model import Called, Node, Tool, Traits
-from runner.world.calls import AnyCall, PythonCall
+from runner.world.calls import AnyCall
 
 
 class ToolSpec(msgspec.Struct, frozen=True):
@@ -30,25 +30,18 @@ def build(reader: NodeReader) -> ToolSpec:
 
 def tool_call(tool: Tool, arguments: Mapping[str, Json], folder: str) -> AnyCall:
     """The call of a tool. Raises StepFailed (`input_invalid`, `template_error`)."""
-    given = _checked(tool, arguments)
-
-    def text(template: Template) -> str:
-        return template.text({"inputs": given})
-
+    kind = TOOL_KINDS[tool.kind]
+    given = _checked(tool, arguments, kind)
     try:
-        if tool.function:
-            env = {name: text(value) for name, value in tool.program.env.items()}
-            modules = dict(tool.modules)
-            return PythonCall(tool.name, tool.file, tool.function, given, folder, env, tool.program.pass_env, modules)
-        return program_call(tool.program, tuple(map(text, tool.program.argv)), folder, text)
+        return kind.call(tool, given, folder)
     except TemplateError as error:
         raise StepFailed(Failure("template_error", f"tool '{tool.name}': {error.message}")) from error
 
 
-def _checked(tool: Tool, arguments: Mapping[str, Json]) -> dict[str, Json]:
-    """What was given, else the defaults; a function has its own."""
+def _checked(tool: Tool, arguments: Mapping[str, Json], kind: ToolKind) -> dict[str, Json]:
+    """What was given, else the defaults."""
     schema = compile_schema(tool.inputs)
-    declared: Mapping[str, Mapping[str, Json]] = {} if tool.function else tool.inputs["properties"]
+    declared: Mapping[str, Mapping[str, Json]] = tool.inputs["properties"] if kind.fills_defaults else {}
     given = {name: entry["default"] for name, entry in declared.items() if "default" in entry} | dict(arguments)
     given = schema.received(given)
     errors = schema.errors(given)

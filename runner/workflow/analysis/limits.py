@@ -43,4 +43,4 @@ def _only_attempts(body: Body) -> bool:
 
 def _is_attempt(node: Node) -> bool:
     traits = node.traits
-    return bool(traits.programs or traits.agent is not None or (traits.called is not None and traits.called.tool))
+    return bool(traits.programs or traits.agents or (traits.called is not None and traits.called.tool))

@@ -104,10 +104,9 @@ def _sight_of(node: Node, use: Use, branches: Mapping[JsonPath, str], own: _Sigh
 
 
 def _agent_uses(workflow: Workflow, node: Node) -> tuple[Use, ...]:
-    """What the node's agent reads: its instructions are rendered where the node stands."""
-    agent = node.traits.agent
-    found = workflow.agents.get(agent) if isinstance(agent, str) else agent
-    return found.uses if found is not None else ()
+    """What the node's agents read: its instructions are rendered where the node stands."""
+    agents = [workflow.agents.get(one) if isinstance(one, str) else one for one in node.traits.agents]
+    return tuple(use for agent in agents if agent is not None for use in agent.uses)
 
 
 def _branch_sight(node: Node, key: str, sight: _Sight) -> _Sight:

@@ -11,7 +11,7 @@ from runner.ground.errors import did_you_mean
 from runner.workflow.analysis.findings import Findings
 from runner.workflow.compiler import shown_as
 from runner.workflow.loader_variables import STEP_VARIABLES, is_loader_variable
-from runner.workflow.model import JsonPath, Permissions, Started, Tool, Workflow
+from runner.workflow.model import Code, JsonPath, Permissions, Started, Tool, Workflow
 from runner.workflow.permission_hints import Lacking, code_lacking, hint_for, program_lacking, variable_lacking
 from runner.workflow.programs import is_permitted
 from runner.workflow.python_files import is_installed, may_run
@@ -34,7 +34,8 @@ def check_programs(root: Workflow, findings: Mapping[str, Findings]) -> None:
             refused += _check_program(at, started, granted, root.folder or str(Path.cwd()), findings[workflow.file])
             refused += _check_variables(at, started, granted, findings[workflow.file])
         for tool in workflow.tools.values():
-            refused += _check_code(tool, granted, findings[workflow.file])
+            if tool.code is not None:
+                refused += _check_code(tool, tool.code, granted, findings[workflow.file])
     every = [refusal.lacking for refusal in refused]
     for found, words, at, lacking in refused:
         hint = hint_for(lacking, every, found.workflow.file)
@@ -61,7 +62,7 @@ def _started(workflow: Workflow) -> Iterator[tuple[JsonPath, Started]]:
     """The programs that nodes and tools start, each with the place of what starts it."""
     for node in workflow.nodes:
         yield from ((node.at, started) for started in node.traits.programs)
-    yield from ((tool.at, tool.started) for tool in workflow.tools.values())
+    yield from ((tool.at, tool.started) for tool in workflow.tools.values() if tool.started is not None)
 
 
 def _check_inputs(root: Workflow, findings: Findings) -> Iterator[_Refusal]:
@@ -112,12 +113,12 @@ def _variable_refused(at: JsonPath, name: str, said: str, granted: Permissions, 
     return _Refusal(findings, words, at, variable_lacking(name, granted))
 
 
-def _check_code(tool: Tool, granted: Permissions, findings: Findings) -> Iterator[_Refusal]:
+def _check_code(tool: Tool, code: Code, granted: Permissions, findings: Findings) -> Iterator[_Refusal]:
     """Each file that a Python tool is made of may be run."""
-    for path in tool.modules:
+    for path in code.modules:
         if may_run(path, granted.python):
             continue
-        imported = "" if path == tool.file else f", which tool '{tool.name}' imports,"
+        imported = "" if path == code.file else f", which tool '{tool.name}' imports,"
         at = (*tool.at, "python")
         if is_installed(path):
             words = f"'{shown_as(path)}'{imported} belongs to the Python installation, and may not be called by itself"

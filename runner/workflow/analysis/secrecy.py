@@ -95,7 +95,9 @@ def _check_argv(at: JsonPath, argv: tuple[Template, ...], names: set[str], findi
 
 def _check_tool(node: Node, tool: Tool, names: set[str], findings: Findings) -> None:
     """Check what a node gives to a tool that is a program."""
-    shown = [one for item in tool.program.argv for one in item.references]
+    if tool.started is None:
+        return
+    shown = [one for item in tool.started.argv for one in item.references]
     for name, at in _given(node, names):
         if any(_is_secret(one, {name}) for one in shown):
             words = f"the secret that tool '{tool.name}' is given as '{name}'"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from runner.ground.errors import InvalidWorkflow, Problem, TooManyProblems
 from runner.language.source import Source
-from runner.workflow.compiler.bodies import ROOT_NAMES, NodeKinds, name_trouble
+from runner.workflow.compiler.bodies import ROOT_NAMES, Kinds, name_trouble
 from runner.workflow.compiler.compilation import Compilation
 from runner.workflow.compiler.files import PATTERN, DiskFiles, RecordedFiles, content_hash, shown_as
 from runner.workflow.compiler.notes import Notes
@@ -18,6 +18,7 @@ from runner.workflow.model import Loaded
 __all__ = [
     "ROOT_NAMES",
     "DiskFiles",
+    "Kinds",
     "NodeReader",
     "Notes",
     "RecordedFiles",
@@ -31,7 +32,7 @@ __all__ = [
 
 def compile_file(
     path: str,
-    kinds: NodeKinds,
+    kinds: Kinds,
     files: DiskFiles | RecordedFiles,
     agents: Mapping[str, str] | None = None,
     python: Iterable[str] = (),

@@ -13,7 +13,7 @@ from runner.language.expression import RESERVED_WORDS
 from runner.language.schema import VERBS, Unknown
 from runner.workflow.compiler.reader import NodeReader, OpenFile
 from runner.workflow.compiler.retries import read_retry
-from runner.workflow.model import NO_VERB, UNKNOWN, Body, JsonPath, Node, Route, Traits, Use
+from runner.workflow.model import NO_VERB, UNKNOWN, Body, JsonPath, Node, Route, Tool, Traits, Use
 
 EXIT = "exit"
 _EXIT_TROUBLE = f"'{EXIT}' is what a route says to leave the body"
@@ -71,8 +71,18 @@ class NodeKind(Protocol):
         ...
 
 
-NodeKinds = Mapping[str, NodeKind]
-"""Every node kind by its verb."""
+class ToolKind(Protocol):
+    """How the tools of one kind are declared. Its key is what tells a tool's kind in YAML."""
+
+    @property
+    def build(self) -> Callable[[NodeReader], Tool]: ...
+
+
+class Kinds(msgspec.Struct, frozen=True):
+    """Every node kind by its verb, and every tool kind by its key."""
+
+    nodes: Mapping[str, NodeKind]
+    tools: Mapping[str, ToolKind]
 
 
 _Entry = tuple[str, Json, JsonPath, str | None]
@@ -83,7 +93,7 @@ class BodyReader(msgspec.Struct):
     """Builds the bodies of one file."""
 
     file: OpenFile
-    kinds: NodeKinds
+    kinds: Mapping[str, NodeKind]
     workflow_of: Callable[[str, JsonPath], str]
     found: dict[str, Body] = {}
 

@@ -8,17 +8,15 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
-from runner.ground.errors import InvalidWorkflow, Problem, WorkflowError, did_you_mean
+from runner.ground.errors import InvalidWorkflow, Problem, did_you_mean
 from runner.ground.json_value import Json
-from runner.language.schema import Unknown, check_workflow
+from runner.language.schema import check_workflow
 from runner.language.source import Source
-from runner.workflow.compiler.bodies import BodyReader, NodeKinds
-from runner.workflow.compiler.declarations import inputs, permissions, readable, state, tool_inputs
+from runner.workflow.compiler.bodies import BodyReader, Kinds
+from runner.workflow.compiler.declarations import inputs, permissions, readable, state
 from runner.workflow.compiler.files import PATTERN, Files
-from runner.workflow.compiler.modules import code_hash, modules_of
 from runner.workflow.compiler.reader import NodeReader, OpenFile, parse_duration
-from runner.workflow.model import Agent, Body, JsonPath, Limits, Model, Tool, Use, Workflow
-from runner.workflow.signature import signature_schema
+from runner.workflow.model import UNKNOWN, Agent, Body, JsonPath, Limits, Model, Tool, Use, Workflow
 
 SELF = "self"
 
@@ -34,7 +32,7 @@ class Compilation(msgspec.Struct):
     """
 
     files: Files
-    kinds: NodeKinds
+    kinds: Kinds
     root: str
     replaced: Mapping[str, str] = msgspec.field(default_factory=dict)
     python: tuple[str, ...] = ()
@@ -56,7 +54,8 @@ class Compilation(msgspec.Struct):
             return
         if len(self.sources) == 1:
             self.files.confine(readable(folder_of_file(key), content))
-        file = OpenFile(source, self.problems, content, self.files, folder_of_file(key))
+        python = self.python if key == self.root else ()
+        file = OpenFile(source, self.problems, content, self.files, folder_of_file(key), python=python)
         self.library[key] = FileReader(self, key, file).workflow()
 
 
@@ -72,7 +71,7 @@ class FileReader:
         self._compilation = compilation
         self._key = key
         self._file = file
-        self._bodies = BodyReader(file, compilation.kinds, self._workflow_of)
+        self._bodies = BodyReader(file, compilation.kinds.nodes, self._workflow_of)
         self._uses: list[Use] = []
 
     def workflow(self) -> Workflow:
@@ -147,40 +146,9 @@ class FileReader:
         return self._bodies.body(content[key], (key,), key, frozenset({"error"})) if key in content else None
 
     def _tool(self, name: str, entry: Mapping[str, Json]) -> Tool:
+        kind = next((kind for key, kind in self._compilation.kinds.tools.items() if key in entry), None)
         reader = self._reader("tools", name)
-        file, _, function = entry.get("python", "").rpartition(":")
-        path = str(Path(self._file.folder, file).resolve()) if file else ""
-        if isinstance(entry, Unknown):
-            schema: Mapping[str, Json] = {}
-        else:
-            schema = self._python_schema(path, function, reader) if file else tool_inputs(self._file, entry, reader.at)
-        modules = self._modules(path, reader) if schema and file else {}
-        program = reader.program(reader.argv("command", role="tool"), role="tool")
-        description = entry.get("description", schema.get("description", ""))
-        code = code_hash(path, modules) if modules else ""
-        return Tool(name, description, schema, program, path, function, modules, code, reader.at)
-
-    def _python_schema(self, path: str, function: str, reader: NodeReader) -> Mapping[str, Json]:
-        try:
-            return signature_schema(path, self._compilation.files.text(path), function)
-        except InvalidWorkflow as error:
-            reader.error(error.problems[0].message, "python", hint=error.problems[0].hint)
-        except WorkflowError as error:
-            reader.error(error.message, "python", hint=error.hint)
-        return {}
-
-    def _modules(self, path: str, reader: NodeReader) -> Mapping[str, str]:
-        """The files that a Python tool is made of. Python would find them by the folder's own name, links resolved."""
-        entries = (self._file.section("permissions") or {}).get("python", ())
-        own = [str(Path(self._file.folder, entry)) for entry in entries]
-        more = self._compilation.python if self._key == self._compilation.root else ()
-        listed = [str(Path(entry).parent.resolve() / Path(entry).name) for entry in (*own, *more)]
-        try:
-            return modules_of(path, self._compilation.files, [entry for entry in listed if entry.endswith(".py")])
-        except InvalidWorkflow as error:
-            problem = error.problems[0]
-            reader.error(f"tool '{reader.id}': {problem.message}", "python", hint=problem.hint)
-        return {}
+        return kind.build(reader) if kind is not None else Tool(name, "", {}, UNKNOWN, None, reader.at)
 
     def _workflow_of(self, reference: str, at: JsonPath) -> str:
         if reference == SELF:

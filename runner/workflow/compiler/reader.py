@@ -18,7 +18,7 @@ from runner.language.source import place_in_text
 from runner.language.template import Template, ValueTemplate, compile_template, compile_value
 from runner.workflow.compiler.files import Files, shown_as
 from runner.workflow.compiler.notes import Notes
-from runner.workflow.model import Agent, Body, Duration, JsonPath, Program, Use
+from runner.workflow.model import Agent, Body, ContextBound, Duration, JsonPath, Program, Use
 
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[smhd]))+")
@@ -38,13 +38,15 @@ def parse_duration(text: Json) -> float | None:
 class OpenFile(Notes):
     """A file that is being compiled: its content, whose shape has been checked, and where its texts lie.
 
-    `schemas` are those of its `schemas:`, as they were read.
+    `schemas` are those of its `schemas:`, as they were read. `python` are Python files that its tools may be made of
+    beside those that it lists.
     """
 
     content: Mapping[str, Json]
     files: Files
     folder: str
     schemas: dict[str, Mapping[str, Json]] = msgspec.field(default_factory=dict)
+    python: tuple[str, ...] = ()
 
     def section(self, name: str) -> Mapping[str, Json]:
         """What stands under a key of the file."""
@@ -212,7 +214,7 @@ class NodeReader(msgspec.Struct):
         self.bodies[key] = body
         return body
 
-    def agent(self, *path: str, name: str = "") -> str | Agent:
+    def agent(self, *path: str | int, name: str = "") -> str | Agent:
         """The agent at a path: a declared name, or one written in place, called `name`, else as the node."""
         value, at, known = self.get(*path), (*self.at, *path), self.file.section("agents")
         if isinstance(value, dict):
@@ -236,13 +238,22 @@ class NodeReader(msgspec.Struct):
         for key in ("model", "fallback"):
             self.check_models(key)
         read: dict[str, Callable[[str], Any]] = {
-            **dict.fromkeys(("model", "temperature", "max_reply_tokens"), self.get),
+            **dict.fromkeys(("model", "temperature", "max_reply_tokens", "max_turns"), self.get),
             "fallback": lambda key: tuple(self.get(key)),
             "tools": lambda key: tuple(self.tool(key, position) for position in range(len(self.get(key)))),
             "instructions": self.text,
             "output_schema": self.schema,
+            "context": self._context,
         }
         return {key: read_key(key) for key, read_key in read.items() if key in self.content}
+
+    def _context(self, key: str) -> ContextBound:
+        bound = dict(self.get(key))
+        if "summary" in bound:
+            model = replace(self, content=bound["summary"], at=(*self.at, key, "summary"))
+            model.check_models("model")
+            bound = {"summary": bound["summary"]["model"], "over": bound["summary"]["over"]}
+        return ContextBound(**bound)
 
     def workflow(self, *path: str | int) -> str:
         """The key, in the library, of the workflow named at a path: `self`, `pattern:name`, or a file."""

@@ -1,0 +1,80 @@
+"""A tool that is a function of a Python file: its signature and docstring say what it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from runner.ground.errors import InvalidWorkflow, WorkflowError
+from runner.ground.json_value import Json
+from runner.language.template import Template
+from runner.nodes.contract import ToolKind
+from runner.workflow.compiler import NodeReader
+from runner.workflow.compiler.modules import code_hash, modules_of
+from runner.workflow.model import Code, Started, Tool
+from runner.workflow.signature import signature_schema
+from runner.world.calls import PythonCall
+
+
+class PythonTool(msgspec.Struct, frozen=True):
+    """A function of `code`, and the environment that it is given: `env` is set, `pass_env` passed on from wf's own."""
+
+    code: Code
+    function: str
+    env: Mapping[str, Template]
+    pass_env: tuple[str, ...]
+
+
+def build(reader: NodeReader) -> Tool:
+    named, _, function = reader.get("python").rpartition(":")
+    file = str(Path(reader.file.folder, named).resolve())
+    schema = _schema(file, function, reader)
+    modules = _modules(file, reader) if schema else {}
+    program = reader.program((), role="tool")
+    code = Code(file, modules, code_hash(file, modules) if modules else "")
+    return Tool(
+        reader.id,
+        reader.get("description", default=schema.get("description", "")),
+        schema,
+        KIND.key,
+        PythonTool(code, function, program.env, program.pass_env),
+        reader.at,
+        Started((KIND.key,), None, None, program.pass_env, tuple(program.env)),
+        code,
+    )
+
+
+def _schema(file: str, function: str, reader: NodeReader) -> Mapping[str, Json]:
+    try:
+        return signature_schema(file, reader.file.files.text(file), function)
+    except InvalidWorkflow as error:
+        reader.error(error.problems[0].message, KIND.key, hint=error.problems[0].hint)
+    except WorkflowError as error:
+        reader.error(error.message, KIND.key, hint=error.hint)
+    return {}
+
+
+def _modules(file: str, reader: NodeReader) -> Mapping[str, str]:
+    """The files that the tool is made of. Python would find them by the folder's own name, links resolved."""
+    entries = reader.file.section("permissions").get("python", ())
+    own = [str(Path(reader.file.folder, entry)) for entry in entries]
+    listed = [str(Path(entry).parent.resolve() / Path(entry).name) for entry in (*own, *reader.file.python)]
+    try:
+        return modules_of(file, reader.file.files, [entry for entry in listed if entry.endswith(".py")])
+    except InvalidWorkflow as error:
+        problem = error.problems[0]
+        reader.error(f"tool '{reader.id}': {problem.message}", KIND.key, hint=problem.hint)
+    return {}
+
+
+def call(tool: Tool, arguments: dict[str, Json], folder: str) -> PythonCall:
+    spec: PythonTool = tool.spec
+    env = {name: template.text({"inputs": arguments}) for name, template in spec.env.items()}
+    return PythonCall(
+        tool.name, spec.code.file, spec.function, arguments, folder, env, spec.pass_env, dict(spec.code.modules)
+    )
+
+
+KIND = ToolKind(key="python", build=build, call=call, fills_defaults=False)
