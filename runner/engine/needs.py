@@ -31,7 +31,7 @@ def look_for_needs(loaded: Loaded, choices: RunOptions, environment: Mapping[str
     """
     if choices.script is not None:
         return ()
-    certain = {node.at for node in _certain(loaded.workflow.body) if node.on_error is None}
+    certain = {node.at for node in _certain(loaded.workflow.body)}
     errors, warnings = [], []
     for asking in _asking(loaded.workflow, choices.models):
         lacks = [lack for model in asking.models if (lack := _lack(model, environment)) is not None]
@@ -94,23 +94,22 @@ def _called(name: str, workflow: Workflow, chosen: Mapping[str, str]) -> str:
 
 
 def _certain(body: Body) -> Iterator[Node]:
-    """The nodes that every way through a body comes to, and those in branches that they always open."""
+    """The nodes that must complete on every way through a body, those in branches that they always open included."""
     for name in _unavoidable(body):
         node = body.nodes[name]
-        if node.condition is None:
+        if node.condition is None and node.on_error is None:
             yield node
             for branch in _always_opened(node):
                 yield from _certain(branch)
 
 
 def _always_opened(node: Node) -> Iterator[Body]:
-    """The branches of a node that no condition, no other branch and no empty list keeps from being opened."""
+    """The branches that must complete, and that no condition, no other branch and no empty list keeps from opening."""
     branching = node.traits.branching
-    if branching is None or branching.items:
+    if branching is None or branching.items or branching.quorum is None or not branching.quorum.is_strict:
         return
-    guarded = {use.at for use in node.uses if use.role == "branch"}
-    for branch in node.bodies.values():
-        if (*branch.at, "if") not in guarded and not branching.after.get(str(branch.at[-1])):
+    for key, branch in node.bodies.items():
+        if key not in branching.guarded and not branching.after.get(key):
             yield branch
 
 
@@ -148,9 +147,4 @@ def _shortest_way(body: Body) -> list[str | None]:
 
 
 def _targets(body: Body, name: str | None) -> set[str | None]:
-    """Where a node may lead; None is the body's end."""
-    if name is None:
-        return set()
-    node = body.nodes[name]
-    targets = {route.to for route in node.routes}
-    return targets | {None} if node.traits.ends or node.next is None or node.on_error == "continue" else targets
+    return set() if name is None else set(body.nodes[name].arrows)

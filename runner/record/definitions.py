@@ -48,12 +48,11 @@ def _key(place: str, folder: str) -> str:
 
 def _edges(node: Node, paths: Mapping[str, str]) -> list[EdgeRow]:
     """A node's arrows to others in its body, whose paths are `paths`."""
-    handlers = node.on_error if isinstance(node.on_error, tuple) else ()
     return [
         EdgeRow(
             paths[node.id],
             paths[route.to] if route.to else "exit",
             route.when.source if route.when else "",
         )
-        for route in (*(node.next or ()), *handlers)
+        for route in node.routes
     ]

@@ -12,6 +12,7 @@ from runner.ground.errors import RETRYABLE, Problem
 from runner.ground.json_value import Json
 from runner.language.expression import Expression
 from runner.language.template import Template, ValueTemplate
+from runner.workflow.branching import Branching
 
 JsonPath = tuple[str | int, ...]
 """Keys and indices from a file's root to a value in it."""
@@ -70,24 +71,6 @@ class Use(msgspec.Struct, frozen=True):
     extra: frozenset[str] = frozenset()
     role: str = ""
     file: str = ""
-
-
-class Branching(msgspec.Struct, frozen=True):
-    """How the bodies inside a node run beside each other: each as a branch, or one of them for every item of a list.
-
-    `after` says for each branch, in the order in which branches are merged, which others it comes after. `items` is the
-    key of the body that is run for every item, `sequential` whether one item comes after the other. `joined` is whether
-    what the branches write is merged. `total` is the number of branches, where it is known, `at_once` how many of them
-    may be open together; `all_run` is whether the node waits for all of them.
-    """
-
-    after: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
-    items: str = ""
-    sequential: bool = False
-    joined: bool = True
-    total: int | None = None
-    at_once: int | None = None
-    all_run: bool = True
 
 
 class Called(msgspec.Struct, frozen=True):
@@ -178,8 +161,26 @@ class Node(msgspec.Struct, frozen=True):
 
     @property
     def routes(self) -> tuple[Route, ...]:
-        """Every arrow out of it."""
+        """Every route that is written at it."""
         return (*(self.next or ()), *self.handlers)
+
+    @property
+    def may_end(self) -> bool:
+        """Whether the workflow may end in it, or in a branch of it that is no stray."""
+        bodies = self.bodies.values() if self.traits.branching is not None and self.traits.branching.joined else ()
+        return self.traits.ends or any(inner.may_end for body in bodies for inner in body.nodes.values())
+
+    @property
+    def following(self) -> tuple[str | None, ...]:
+        """Where it may lead unless it fails; None is the end of its body, or of the workflow."""
+        is_followed = self.condition is not None or not self.traits.ends
+        targets = tuple([route.to for route in self.next or () if is_followed])
+        return targets if targets and not self.may_end else (*targets, None)
+
+    @property
+    def arrows(self) -> tuple[str | None, ...]:
+        """Where it may lead, however it ends; None as for `following`."""
+        return (*self.following, *(route.to for route in self.handlers))
 
 
 class Body(msgspec.Struct, frozen=True):

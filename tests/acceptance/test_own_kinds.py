@@ -29,7 +29,8 @@ from runner.nodes.contract import (
 )
 from runner.record.address import numbered
 from runner.workflow.compiler import NodeReader
-from runner.workflow.model import Branching, Node, Traits
+from runner.workflow.branching import Branching
+from runner.workflow.model import Node, Traits
 
 
 def build(reader: NodeReader) -> tuple[str, ...]:

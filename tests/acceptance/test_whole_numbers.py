@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.acceptance.command_line import wf
 
 FLOW = """
@@ -72,3 +74,45 @@ def test_a_fraction_that_is_passed_on_stays_one(tmp_path: Path) -> None:
     assert (
         wf(tmp_path, "run", "flow.yaml", "-i", "x=2.5", "--json", code=1).document["error"]["type"] == "state_invalid"
     )
+
+
+PASSED_ON = """
+wf: 1
+name: hay
+permissions: {commands: [printf]}
+state:
+  n: {type: integer, default: 0}
+  fields: {type: array, items: {type: integer}, default: [], reducer: append}
+  barn: {type: object, properties: {bales: {type: integer}, note: {type: string}}, default: {}}
+nodes:
+  weigh: {command: [printf, '[{"bales": 4.0}, {"bales": 5.0}]'], parse: json, next: each}
+  each:
+    for_each: nodes.weigh.output.json
+    as: field
+    do: {set: {fields: "{{ field.bales }}"}}
+    next: keep
+  keep: {set: {barn: {bales: "{{ nodes.weigh.output.json[1].bales }}", note: dry}}}
+outputs: {fields: "{{ state.fields }}", barn: "{{ state.barn }}"}
+"""
+
+
+def test_what_is_passed_on_under_another_name_or_in_a_structure_is_whole(tmp_path: Path) -> None:
+    (tmp_path / "flow.yaml").write_text(PASSED_ON, encoding="utf-8")
+    outputs = wf(tmp_path, "run", "flow.yaml", "--json").document["outputs"]
+    assert json.dumps(outputs) == '{"fields": [4, 5], "barn": {"bales": 5, "note": "dry"}}'
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "{{ state.part }}",
+        "{{ output | default(state.part) }}",
+        "{{ inputs.x / 1 }}",
+        "{% set m = inputs.x %}{{ m }}",
+    ],
+)
+def test_a_fraction_that_the_workflow_made_is_none_that_was_passed_on(tmp_path: Path, value: str) -> None:
+    head = "wf: 1\nname: hay\ninputs: {x: {type: number, default: 3}}\n"
+    state = "state: {n: {type: integer, default: 0}, part: {type: number, default: 3}}\n"
+    (tmp_path / "flow.yaml").write_text(f"{head}{state}nodes: {{a: {{set: {{n: '{value}'}}}}}}\n", encoding="utf-8")
+    assert wf(tmp_path, "run", "flow.yaml", "--json", code=1).document["error"]["type"] == "state_invalid"

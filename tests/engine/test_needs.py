@@ -54,6 +54,12 @@ CERTAIN = {
     "whichever way is taken": (
         "one: {next: [{when: state.n > 3, to: two}, {to: ask}]}\ntwo: {next: ask}\nask: {agent: a, prompt: Hi}"
     ),
+    "after one whose failure changes nothing": (
+        "one: {set: {n: 1}, on_error: continue, next: ask}\nask: {agent: a, prompt: Hi}"
+    ),
+    "after strays, which end by themselves": (
+        "one: {parallel: {x: {if: state.n > 3, end: completed}}, join: none, next: ask}\nask: {agent: a, prompt: Hi}"
+    ),
     "in a branch": "fan: {parallel: {x: {agent: a, prompt: Hi}, y: {set: {n: 1}}}}",
     "in the body of a branch": "fan: {parallel: {x: {steps: [{set: {n: 1}}, {agent: a, prompt: Hi}]}, y: {}}}",
     "written in place": "ask: {agent: {model: fast}, prompt: Hi}",
@@ -77,6 +83,13 @@ POSSIBLE = {
     "whose failure is handled": "ask: {agent: a, prompt: Hi, on_error: two, next: exit}\ntwo: {}",
     "for each of a list that may be empty": "all: {for_each: '[]', do: {agent: a, prompt: Hi}}",
     "in a branch with a condition": "fan: {parallel: {x: {if: state.n > 3, steps: [{agent: a, prompt: Hi}]}, y: {}}}",
+    "after a branch that may end the run": (
+        "one: {parallel: {x: {if: state.n > 3, end: completed}}, next: ask}\nask: {agent: a, prompt: Hi}"
+    ),
+    "in a branch whose failure is handled": "fan: {parallel: {x: {agent: a, prompt: Hi}}, on_error: continue}",
+    "in a branch that may fail": "fan: {parallel: {x: {agent: a, prompt: Hi}, y: {}}, tolerate: 1}",
+    "in a branch that another may make needless": "fan: {parallel: {x: {agent: a, prompt: Hi}, y: {}}, join: any}",
+    "in a branch that is left running": "fan: {parallel: {x: {agent: a, prompt: Hi}, y: {}}, join: none}",
     "in a branch that needs another": "fan: {parallel: {x: {needs: [y], agent: a, prompt: Hi}, y: {}}}",
 }
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any
-
 from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.engine.needs import _unavoidable
+from runner.workflow.model import NO_VERB, Body, Node, Route
 
 ENDS = st.none()
 GRAPHS = st.integers(1, 6).flatmap(
@@ -19,17 +17,18 @@ GRAPHS = st.integers(1, 6).flatmap(
 """For each node the nodes that it may lead to; None is the body's end."""
 
 
-def body(graph: list[set[int | None]]) -> Any:
+def body(graph: list[set[int | None]]) -> Body:
     nodes = {
-        str(place): SimpleNamespace(
-            routes=[SimpleNamespace(to=None if to is None else str(to)) for to in targets],
-            traits=SimpleNamespace(ends=False),
-            next=(),
-            on_error=None,
+        str(place): Node(
+            id=str(place),
+            verb=NO_VERB,
+            at=("nodes", str(place)),
+            spec=None,
+            next=tuple(Route(None if to is None else str(to)) for to in targets),
         )
         for place, targets in enumerate(graph)
     }
-    return SimpleNamespace(nodes=nodes, start="0")
+    return Body(nodes, "0", ())
 
 
 def ends_without(graph: list[set[int | None]], avoided: int | None) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from functools import partial
 
@@ -22,8 +21,8 @@ from runner.record.reducers import ReducerError, State, contribute, is_whole
 from runner.record.run_state import Frame, Step
 from runner.workflow.model import Node, Route, StateKey
 
-_FROM_OUTSIDE = re.compile(r"\{\{\s*(?:output|nodes|inputs|item)\b[\w.\[\]'\"]*\s*\}\}")
-"""A template that passes on a part of what a step gave, or the run was given, and nothing else."""
+_OWN = frozenset({"state", "run", "visits", "index"})
+"""The names whose values the workflow or the run has made: not what a step gave, or the run was given."""
 
 
 class Arrival(msgspec.Struct, frozen=True):
@@ -125,7 +124,7 @@ def _write(entry: StateKey, value: Json) -> Write:
 def _given(entry: StateKey, value: ValueTemplate, names: Mapping[str, Json]) -> Json:
     """What is to be written; what came from outside and is passed on as it is may be `3.0` where 3 is asked for."""
     given = render(value, names)
-    if not isinstance(value.source, str) or not _FROM_OUTSIDE.fullmatch(value.source):
+    if not value.passed_on or not value.passed_on.isdisjoint(_OWN):
         return given
     schema = compile_schema(entry.schema)
     return schema.received([given])[0] if entry.reducer == "append" else schema.received(given)

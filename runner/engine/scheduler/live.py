@@ -17,9 +17,18 @@ from runner.record.events import AnyEvent
 from runner.record.fold import apply
 from runner.record.run_state import Frame, RunState, Step
 from runner.workflow.model import Agent, Body, Model, Node, Permissions, Workflow
+from runner.workflow.step_counts import StepCounts
 from runner.world.calls import AnyCall
 
 ROOT_NODE = Node(ROOT, workflow.KIND.verb, (), None)
+
+
+class Dues(msgspec.Struct):
+    """The least steps due in the branches of a composite, noted as its workflow had `taken` so many; their `total`."""
+
+    taken: int
+    branches: dict[str, int]
+    total: int
 
 
 class Live:
@@ -38,6 +47,8 @@ class Live:
         self.calls: dict[str, AnyCall] = {}
         self.time_limits: dict[tuple[str, int], float | None] = {}
         self.notes: dict[str, dict[str, Any]] = {}
+        self.dues: dict[str, Dues] = {}
+        self._step_counts: dict[str, StepCounts] = {}
         self.unsettled: deque[tuple[Step, str]] = deque()
         self.on_paper: Callable[[Json], Json] = lambda value: value
         """Gives a value as it is recorded: without this process's own references to secrets."""
@@ -55,6 +66,7 @@ class Live:
         """Drop what was kept beside the state for a step that has ended, or begins anew."""
         self.calls.pop(path, None)
         self.notes.pop(path, None)
+        self.dues.pop(path, None)
 
     def ended(self, step: Step, key: str) -> None:
         """Note that child `key` of a composite has ended: the composite is to settle."""
@@ -96,6 +108,13 @@ class Live:
         """The workflow that a node calls."""
         assert node.traits.called is not None, "only a node that calls a workflow has one"
         return self.workflow.library[node.traits.called.workflow]
+
+    def step_counts(self, frame: Frame) -> StepCounts:
+        """The least steps of what stands in the workflow that a frame belongs to."""
+        workflow = self.workflow_of(frame)
+        if workflow.file not in self._step_counts:
+            self._step_counts[workflow.file] = StepCounts(workflow)
+        return self._step_counts[workflow.file]
 
     def workflow_of(self, frame: Frame) -> Workflow:
         """The workflow that a frame stands in."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from itertools import islice
 from typing import Any, assert_never
@@ -14,6 +14,7 @@ from runner.engine.scheduler.aftermath import Arrival, arrival_of
 from runner.engine.scheduler.ending import complete, end_body, end_workflow, fail, skip
 from runner.engine.scheduler.live import Live
 from runner.engine.scheduler.settling import settle_all, spawn, waiting_for
+from runner.engine.scheduler.steps_due import counted_homes, steps_due
 from runner.engine.scheduler.view import Standpoint, StepView
 from runner.ground.errors import Failure
 from runner.ground.json_value import Json
@@ -38,7 +39,6 @@ from runner.record.events import AttemptStarted, StepStarted
 from runner.record.node_records import arrived
 from runner.record.run_state import Frame, Step
 from runner.workflow.model import Node
-from runner.workflow.step_counts import steps_of_items
 from runner.world.calls import AnyCall
 
 MOST_AT_ONCE = 512
@@ -80,10 +80,10 @@ def _consider(live: Live, frame: Frame, settled: set[str]) -> None:
 
 
 def _open_due(live: Live) -> None:
-    """Begin composites anew whose time has come."""
+    """Begin composites anew whose time has come; one that fails as it begins may cut off others."""
     for path in tuple(live.state.retrying):
-        step = live.state.steps[path]
-        if step.composite and _is_due(live, step):
+        step = live.state.steps.get(path)
+        if step is not None and step.composite and _is_due(live, step):
             live.forget(path)
             _open(live, arrival_of(live, step), step)
             settle_all(live)
@@ -151,18 +151,10 @@ def _over_limits(live: Live, at: Arrival) -> bool:
 
 def _out_of_steps(live: Live, frame: Frame) -> Step | None:
     """The workflow that may take no more steps."""
-    for home in _counted_homes(live, frame):
+    for home in counted_homes(live, frame):
         if home.invocation is not None and home.invocation.steps >= live.callee(home).limits.max_steps:
             return home
     return None
-
-
-def _counted_homes(live: Live, frame: Frame) -> Iterator[Step]:
-    """The workflows whose steps count. The `finally` of one that was cut off has limits of its own alone."""
-    for home in live.state.homes_of(frame):
-        yield home
-        if home.detached:
-            return
 
 
 def _open(live: Live, at: Arrival, step: Step | None) -> None:
@@ -187,17 +179,17 @@ def _too_small_for(live: Live, at: Arrival, opened: Opened, step: Step | None) -
     """The workflow whose limit of steps does not hold a list that is about to be gone through, and why it fails."""
     if not isinstance(opened, Spawn) or not isinstance(opened.branches, int):
         return None
-    needed = steps_of_items(at.node, opened.branches)
-    for home in _counted_homes(live, at.frame) if needed else ():
+    needed, own = live.step_counts(at.frame).of_items(at.node, opened.branches), int(step is None)
+    for home, due in steps_due(live, at, needed, own) if needed else ():
         taken = home.invocation.steps if home.invocation is not None else 0
-        least, allowed = taken + needed + (step is None), live.callee(home).limits.max_steps
-        if least > allowed:
+        allowed = live.callee(home).limits.max_steps
+        if taken + due > allowed:
             words = f"'{at.node.id}' can't go through {opened.branches} items within max_steps {allowed}"
             needs = f"after {counted(taken, 'step')} they need {needed} more at least"
-            hint = f"set limits: {{max_steps: {least}}} or more"
-            return home, Failure(
-                "step_limit", f"{words}; {needs}: {hint}", {"items": opened.branches, "max_steps": least}
-            )
+            others = f", and what is beside and after them {more}" if (more := due - needed - own) else ""
+            hint = f"set limits: {{max_steps: {taken + due}}} or more"
+            details: dict[str, Json] = {"items": opened.branches, "max_steps": taken + due}
+            return home, Failure("step_limit", f"{words}; {needs}{others}: {hint}", details)
     return None
 
 

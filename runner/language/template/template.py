@@ -43,6 +43,14 @@ class Template(msgspec.Struct, frozen=True, dict=True):
         return self.parts is not None and all(isinstance(part, str) for part in self.parts)
 
     @property
+    def passed_on(self) -> str:
+        """The name whose value, or a part of it, this gives as it is; empty if it gives anything else."""
+        match self.parts:
+            case (Path(root=root),):
+                return root
+        return ""
+
+    @property
     def pieces(self) -> list[str]:
         """The source cut up: in turn text that stands there itself, and what is filled in."""
         if self.parts is not None:

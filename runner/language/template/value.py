@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -16,10 +16,14 @@ Place = tuple[str | int, ...]
 
 
 class ValueTemplate(msgspec.Struct, frozen=True):
-    """`templates` are the texts of `source`, each with its place."""
+    """`templates` are the texts of `source`, each with its place.
+
+    `passed_on` are the names whose values, or parts of them, it gives as they are; none if it makes anything of a name.
+    """
 
     source: Any
     templates: Mapping[Place, Template]
+    passed_on: frozenset[str] = frozenset()
 
     @property
     def references(self) -> tuple[tuple[Place, Reference], ...]:
@@ -70,7 +74,12 @@ def compile_value(
                     visit(item, (*place, index))
 
     visit(value, ())
-    return ValueTemplate(value, templates)
+    return ValueTemplate(value, templates, _passed_on(templates.values()))
+
+
+def _passed_on(templates: Iterable[Template]) -> frozenset[str]:
+    names = frozenset([template.passed_on for template in templates if not template.literal])
+    return frozenset() if "" in names else names
 
 
 def _within(place: Place, error: TemplateError) -> TemplateError:

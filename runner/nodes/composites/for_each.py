@@ -27,8 +27,9 @@ from runner.nodes.contract import (
     View,
 )
 from runner.record.reducers import kind_of
+from runner.workflow.branching import Branching
 from runner.workflow.compiler import NodeReader, name_trouble
-from runner.workflow.model import Branching, Node, Traits
+from runner.workflow.model import Node, Traits
 
 DO = "do"
 
@@ -125,7 +126,7 @@ def traits(spec: ForEachSpec) -> Traits:
         joined=joined,
         total=spec.total,
         at_once=spec.joining.max_concurrency,
-        all_run=spec.joining.all_run,
+        quorum=spec.joining.quorum,
     )
     return Traits(branching=branching)
 

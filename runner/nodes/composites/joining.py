@@ -11,6 +11,7 @@ import msgspec
 from runner.ground.errors import Failure
 from runner.language.expression import Expression
 from runner.nodes.contract import Done, Ended, Failed, View
+from runner.workflow.branching import Quorum
 from runner.workflow.compiler import NodeReader
 
 Join = Literal["all", "any", "none"] | int
@@ -26,9 +27,10 @@ class Joining(msgspec.Struct, frozen=True):
     max_concurrency: int | None
 
     @property
-    def all_run(self) -> bool:
-        """Whether no branch that comes first makes others needless."""
-        return self.join in ("all", "none") and self.complete_when is None
+    def quorum(self) -> Quorum | None:
+        """How many branches must complete, as far as that is certain before the first has ended."""
+        is_certain = self.join != "none" and self.complete_when is None
+        return Quorum(self.needed, self.tolerate) if is_certain else None
 
     @property
     def needed(self) -> int | None:

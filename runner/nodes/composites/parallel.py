@@ -28,8 +28,9 @@ from runner.nodes.contract import (
     StepFailed,
     View,
 )
+from runner.workflow.branching import Branching
 from runner.workflow.compiler import NodeReader
-from runner.workflow.model import Branching, Node, Traits
+from runner.workflow.model import Node, Traits
 
 
 class ParallelSpec(msgspec.Struct, frozen=True):
@@ -191,8 +192,15 @@ def _passing(spec: ParallelSpec, view: View, name: str) -> Passed | None:
 def traits(spec: ParallelSpec) -> Traits:
     after = {name: spec.after[name] for name in spec.order}
     joining = spec.joining
-    total, at_once = len(spec.needs), joining.max_concurrency
-    return Traits(branching=Branching(after, joined=joining.join != "none", total=total, at_once=at_once))
+    branching = Branching(
+        after,
+        joined=joining.join != "none",
+        total=len(spec.needs),
+        at_once=joining.max_concurrency,
+        guarded=frozenset(spec.conditions),
+        quorum=joining.quorum,
+    )
+    return Traits(branching=branching)
 
 
 def merged(node: Node, keys: Sequence[str]) -> list[str]:

@@ -30,17 +30,8 @@ def _is_whole(body: Body) -> bool:
     return body.nodes.keys() >= {body.start, *targets}
 
 
-def _always_ends(node: Node) -> bool:
-    """Whether the node ends the workflow whenever it is reached: its `next` is then never followed."""
-    return node.traits.ends and node.condition is None
-
-
-def _routes(node: Node) -> tuple[Route, ...]:
-    return node.handlers if _always_ends(node) else node.routes
-
-
 def _targets(node: Node) -> list[str]:
-    return [route.to for route in _routes(node) if route.to is not None]
+    return [name for name in node.arrows if name is not None]
 
 
 def _closure(starts: Iterable[str], following: Callable[[str], Iterable[str]]) -> dict[str, None]:
@@ -61,7 +52,7 @@ def _reachable(body: Body, start: str) -> dict[str, None]:
 def _check_reach(body: Body, reached: Collection[str], findings: Findings) -> None:
     """Report each node that nothing reaches, those to which only others of them lead with the first of these."""
     lost = [name for name in body.nodes if name not in reached]
-    led_to = {route.to for name in lost for route in _routes(body.nodes[name]) if route.to != name}
+    led_to = {target for name in lost for target in _targets(body.nodes[name]) if target != name}
     told: set[str] = set()
     for name in sorted(lost, key=lambda name: name in led_to):
         if name in told:
@@ -77,9 +68,7 @@ def _check_reach(body: Body, reached: Collection[str], findings: Findings) -> No
 
 
 def _leaves(node: Node) -> bool:
-    if node.traits.ends or node.next is None:
-        return True
-    return any(route.to is None for route in _routes(node)) or (node.max_visits is not None and node.on_error is None)
+    return None in node.arrows or (node.max_visits is not None and node.on_error is None)
 
 
 def _check_end(body: Body, reached: Collection[str], findings: Findings) -> None:
@@ -112,7 +101,7 @@ def _circle(body: Body, start: str) -> list[str]:
 
 
 def _check_dead_routes(node: Node, findings: Findings) -> None:
-    if _always_ends(node):
+    if node.traits.ends and node.condition is None:
         _warn([route for route in node.next or () if route.at != node.at], "the workflow ends here", findings)
         return
     for routes in (node.next or (), node.handlers):

@@ -4,25 +4,42 @@ from __future__ import annotations
 
 from runner.ground.errors import Problem
 from runner.workflow.analysis.findings import Findings
+from runner.workflow.branching import Branching
 from runner.workflow.model import NO_VERB, Body, Node
-from runner.workflow.step_counts import least_steps
+from runner.workflow.step_counts import StepCounts
 
 
 def check_limits(findings: Findings) -> None:
-    """Check every node with branches."""
+    """Check every node with branches, and what a whole run takes at least."""
     for node in findings.workflow.nodes:
         if node.traits.branching is not None:
-            _check_steps(findings, node)
             _check_concurrency(findings, node)
+    _check_steps(findings)
 
 
-def _check_steps(findings: Findings, node: Node) -> None:
-    allowed, least = findings.workflow.limits.max_steps, least_steps(node)
-    if least > allowed:
-        total = (node.traits.branching.total if node.traits.branching else None) or 0
-        words = f"a list of {total} can't be gone through within max_steps {allowed}: it takes {least} steps at least"
-        hint = f"set limits: {{max_steps: {least}}} or more, or go through fewer items"
-        findings.error(words, (*node.at, node.verb), hint=hint, rule="limits")
+def _check_steps(findings: Findings) -> None:
+    """Refuse lists that are too long: alone, with what is beside them in a node, or with all that a run has to do."""
+    workflow, refused = findings.workflow, list[Node]()
+    allowed, counts, without = workflow.limits.max_steps, StepCounts(workflow), StepCounts(workflow, with_lists=False)
+    for node in sorted(workflow.nodes, key=lambda node: len(node.at), reverse=True):
+        least, is_list = counts.of_node(node), node.traits.branching is not None and node.traits.branching.items
+        is_told = not is_list and any(inner.at[: len(node.at)] == node.at for inner in refused)
+        if without.of_node(node) < least > allowed and not is_told:
+            _refuse(findings, node, "this", least)
+            refused.append(node)
+    least = counts.of_body(workflow.body)
+    if not refused and without.of_body(workflow.body) < least > allowed:
+        _refuse(findings, max(workflow.body.nodes.values(), key=counts.of_node), "the workflow", least)
+
+
+def _refuse(findings: Findings, node: Node, taker: str, least: int) -> None:
+    allowed, branching = findings.workflow.limits.max_steps, node.traits.branching or Branching()
+    words = f"with its lists {taker} takes {least} steps at least, and max_steps is {allowed}"
+    if branching.items and taker == "this":
+        total = f"a list of {branching.total}"
+        words = f"{total} can't be gone through within max_steps {allowed}: it takes {least} steps at least"
+    hint = f"set limits: {{max_steps: {least}}} or more, or go through fewer items"
+    findings.error(words, (*node.at, node.verb), hint=hint, rule="limits")
 
 
 def _check_concurrency(findings: Findings, node: Node) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from itertools import pairwise
 
 from runner.workflow.analysis.findings import Findings
-from runner.workflow.model import Body, Branching, JsonPath, Node
+from runner.workflow.branching import Branching
+from runner.workflow.model import Body, JsonPath, Node
 
 Writers = dict[str, JsonPath]
 """Where a body first writes each key."""
