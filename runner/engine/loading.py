@@ -15,7 +15,8 @@ from runner.record.run_state import RunState
 from runner.record.store.contract import Store
 from runner.workflow.analysis import analyse
 from runner.workflow.compiler import DiskFiles, RecordedFiles, compile_file, in_file_order
-from runner.workflow.model import Loaded, Permissions, Workflow
+from runner.workflow.model import Loaded, Workflow
+from runner.workflow.permissions import Permissions
 from runner.workflow.programs import anchored
 
 Allowed = Mapping[str, Sequence[str]]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import PurePath
 from typing import Any, Literal
 
 import msgspec
@@ -13,6 +12,7 @@ from runner.ground.json_value import Json
 from runner.language.expression import Expression
 from runner.language.template import Template, ValueTemplate
 from runner.workflow.branching import Branching
+from runner.workflow.permissions import Permissions
 
 JsonPath = tuple[str | int, ...]
 """Keys and indices from a file's root to a value in it."""
@@ -328,46 +328,6 @@ class Limits(msgspec.Struct, frozen=True):
     timeout: Duration | None = None
     max_concurrency: int = 8
     max_depth: int = 10
-
-
-class Permissions(msgspec.Struct, frozen=True):
-    """What leaves may reach. Paths are absolute and resolved; nothing else is allowed.
-
-    `file` is the key of the workflow that lists it. What several workflows allow together has no file, and is `made_of`
-    the lists of each.
-    """
-
-    commands: frozenset[str] = frozenset()
-    read: tuple[str, ...] = ()
-    write: tuple[str, ...] = ()
-    network: frozenset[str] = frozenset()
-    env: frozenset[str] = frozenset()
-    python: tuple[str, ...] = ()
-    file: str = ""
-    made_of: tuple[Permissions, ...] = ()
-
-    @property
-    def lists(self) -> tuple[Permissions, ...]:
-        """The list of each workflow that has a say, the outermost caller's first."""
-        return self.made_of or (self,)
-
-    def shared_with(self, other: Permissions) -> Permissions:
-        """What both allow; of two nested roots, the inner one. `other` is the caller's."""
-        return Permissions(
-            self.commands & other.commands,
-            _common_roots(self.read, other.read),
-            _common_roots(self.write, other.write),
-            self.network & other.network,
-            self.env & other.env,
-            _common_roots(self.python, other.python),
-            made_of=tuple(dict.fromkeys((*other.lists, *self.lists))),
-        )
-
-
-def _common_roots(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
-    inner = [root for root in first if any(PurePath(root).is_relative_to(other) for other in second)]
-    inner += [root for root in second if any(PurePath(root).is_relative_to(other) for other in first)]
-    return tuple(dict.fromkeys(inner))
 
 
 class Workflow(msgspec.Struct, frozen=True):

@@ -12,7 +12,7 @@ from msgspec.structs import fields
 from runner.ground.errors import did_you_mean
 from runner.language.source.scalars import plain_or_quoted
 from runner.workflow.compiler.files import PATTERN, shown_as
-from runner.workflow.model import Permissions
+from runner.workflow.permissions import Permissions
 from runner.workflow.programs import is_permitted
 from runner.workflow.python_files import is_below, may_run
 

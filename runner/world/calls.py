@@ -12,7 +12,8 @@ from runner.ground.json_value import Json
 from runner.record.cues import Cue
 from runner.record.events import LeftRunning, Printed
 from runner.record.usage import Usage
-from runner.workflow.model import CALL_TIMEOUT, IDLE_TIMEOUT, Permissions
+from runner.workflow.model import CALL_TIMEOUT, IDLE_TIMEOUT
+from runner.workflow.permissions import Permissions
 from runner.world.processes.supervisor import Supervisor
 
 

@@ -14,7 +14,7 @@ from runner.engine.run_options import RunOptions
 from runner.engine.runs import prepare
 from runner.ground.clock import SystemClock
 from runner.workflow.inputs import InputsInvalid
-from runner.workflow.model import Permissions
+from runner.workflow.permissions import Permissions
 from tests.acceptance.command_line import wf
 
 ASKED = """

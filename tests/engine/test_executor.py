@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from runner.engine.executor import Executor
 from runner.record.cues import Cue
-from runner.workflow.model import Permissions
+from runner.workflow.permissions import Permissions
 from runner.world.calls import Attempt, CallDone, CallFailed, CommandCall, Context, ModelCall, Outcome
 from runner.world.providers.scripted import Script
 from runner.world.secrets import Secrets

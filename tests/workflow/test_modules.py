@@ -15,7 +15,7 @@ from hypothesis import strategies as some
 from runner.ground.errors import InvalidWorkflow
 from runner.workflow.compiler import DiskFiles, RecordedFiles
 from runner.workflow.compiler.modules import MOST_MODULES, code_hash, modules_of
-from runner.workflow.model import Permissions
+from runner.workflow.permissions import Permissions
 from runner.world.calls import PythonCall
 from tests.world.tools.performing import done, perform
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runner.workflow.model import Permissions
+from runner.workflow.permissions import Permissions
 
 BOTH = frozenset({"b"})
 NONE: frozenset[str] = frozenset()

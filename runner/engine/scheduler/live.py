@@ -16,7 +16,8 @@ from runner.record.address import ROOT, visited
 from runner.record.events import AnyEvent
 from runner.record.fold import apply
 from runner.record.run_state import Frame, RunState, Step
-from runner.workflow.model import Agent, Body, Model, Node, Permissions, Workflow
+from runner.workflow.model import Agent, Body, Model, Node, Workflow
+from runner.workflow.permissions import Permissions
 from runner.workflow.step_counts import StepCounts
 from runner.world.calls import AnyCall
 

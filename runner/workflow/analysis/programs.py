@@ -11,8 +11,9 @@ from runner.ground.errors import did_you_mean
 from runner.workflow.analysis.findings import Findings
 from runner.workflow.compiler import shown_as
 from runner.workflow.loader_variables import STEP_VARIABLES, is_loader_variable
-from runner.workflow.model import Code, JsonPath, Permissions, Started, Tool, Workflow
+from runner.workflow.model import Code, JsonPath, Started, Tool, Workflow
 from runner.workflow.permission_hints import Lacking, code_lacking, hint_for, program_lacking, variable_lacking
+from runner.workflow.permissions import Permissions
 from runner.workflow.programs import is_permitted
 from runner.workflow.python_files import is_installed, may_run
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from runner.ground.json_value import Json
 from runner.language.schema import Unknown, compile_schema
 from runner.workflow.compiler.reader import OpenFile
-from runner.workflow.model import Input, JsonPath, Permissions, StateKey
+from runner.workflow.model import Input, JsonPath, StateKey
+from runner.workflow.permissions import Permissions
 from runner.workflow.programs import anchored
 
 Content = Mapping[str, Json]

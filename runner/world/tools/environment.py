@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Mapping
 
 from runner.ground.errors import did_you_mean
 from runner.workflow.loader_variables import STEP_VARIABLES, is_loader_variable
-from runner.workflow.model import Permissions
 from runner.workflow.permission_hints import variable_to_allow
+from runner.workflow.permissions import Permissions
 from runner.world.calls import Attempt, Context
 from runner.world.tools.refusal import Refusal
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from runner.ground.json_text import NotJson, parse_json
 from runner.ground.json_value import Json
-from runner.workflow.model import Permissions
+from runner.workflow.permissions import Permissions
 from runner.world.calls import Attempt, CallDone, Context, Outcome, Protected, ReadCall, WriteCall
 from runner.world.program_exits import lines
 from runner.world.tools.globs import is_glob, matches

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 
 import msgspec
 
-from runner.workflow.model import Permissions
+from runner.workflow.permissions import Permissions
 from runner.world.tools.paths import named, resolve_to_read, system_refusal
 from runner.world.tools.refusal import Refusal
 

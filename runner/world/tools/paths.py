@@ -9,8 +9,8 @@ from contextlib import contextmanager, suppress
 from typing import Literal
 
 from runner.ground.errors import did_you_mean
-from runner.workflow.model import Permissions
 from runner.workflow.permission_hints import place_to_allow
+from runner.workflow.permissions import Permissions
 from runner.workflow.python_files import is_below
 from runner.world.calls import Protected
 from runner.world.tools.protection import why_protected

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
-from runner.workflow.model import Permissions
+from runner.workflow.permissions import Permissions
 from runner.workflow.programs import find_program, place_of, places_of
 from runner.workflow.python_files import is_below
 from runner.world.tools.refusal import Refusal

@@ -9,8 +9,8 @@ from pathlib import Path
 from runner.ground.json_text import NotJson, TooManyValues, parse_json
 from runner.ground.plain import head, tail
 from runner.record.events import Printed
-from runner.workflow.model import Permissions
 from runner.workflow.permission_hints import code_to_allow
+from runner.workflow.permissions import Permissions
 from runner.workflow.python_files import is_installed, may_run
 from runner.world.calls import Attempt, CallDone, CallFailed, Context, Outcome, PythonCall
 from runner.world.program_exits import cut_short, decoded, details, how_ended, too_many, too_much

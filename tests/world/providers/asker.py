@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from runner.ground.json_value import Json
-from runner.workflow.model import Permissions
+from runner.workflow.permissions import Permissions
 from runner.world.calls import Attempt, CallDone, Context, ModelCall, NoReply, Outcome
 from runner.world.providers.live import Live
 from tests.clock import FixedClock

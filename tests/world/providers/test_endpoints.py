@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from runner.ground.errors import Failure
-from runner.workflow.model import Permissions
+from runner.workflow.permissions import Permissions
 from runner.world.calls import Attempt, CallFailed, Context, ModelCall
 from runner.world.providers.endpoints import KNOWN, Endpoint, find_endpoint, model_problem
 from runner.world.providers.live import Live

@@ -17,7 +17,7 @@ from runner.ground.errors import ErrorType, InvalidWorkflow
 from runner.ground.json_value import Json
 from runner.record.cues import Cue, cue_keys, next_cue
 from runner.record.usage import Usage
-from runner.workflow.model import Permissions
+from runner.workflow.permissions import Permissions
 from runner.world.calls import (
     AnyCall,
     Attempt,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from runner.workflow.model import Permissions
+from runner.workflow.permissions import Permissions
 from runner.world.calls import AnyCall, Attempt, CallDone, CallFailed, CommandCall, Context, Outcome
 from runner.world.processes.process_tree import look_up
 from runner.world.processes.supervisor import Supervisor

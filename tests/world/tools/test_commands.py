@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from runner.workflow.model import Permissions
+from runner.workflow.permissions import Permissions
 from runner.world.calls import CallFailed, CommandCall
 from runner.world.program_exits import lines
 from tests.world.tools.performing import MARK, OWN, RUN, command, done, failed, perform, python, script

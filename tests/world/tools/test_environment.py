@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runner.workflow.loader_variables import STEP_VARIABLES
-from runner.workflow.model import Permissions
+from runner.workflow.permissions import Permissions
 from runner.world.calls import Attempt, CommandCall, Context
 from runner.world.tools.environment import DEFAULT_PATH, child_environment, minimal, passed
 from runner.world.tools.refusal import Refusal

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from runner.workflow.model import Permissions
+from runner.workflow.permissions import Permissions
 from runner.world.calls import Outcome, ReadCall, WriteCall
 from runner.world.tools import files
 from runner.world.tools.globs import is_glob

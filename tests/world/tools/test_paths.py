@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from runner.workflow.model import Permissions
+from runner.workflow.permissions import Permissions
 from runner.workflow.python_files import is_below
 from runner.world.calls import Protected
 from runner.world.tools.paths import near_names, opened_file, opened_folder, resolve_to_read, resolve_to_write

@@ -9,7 +9,7 @@ from typing import get_args
 
 import pytest
 
-from runner.workflow.model import Permissions
+from runner.workflow.permissions import Permissions
 from runner.world.calls import (
     AnyCall,
     Attempt,

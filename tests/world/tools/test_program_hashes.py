@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.workflow.model import Permissions
+from runner.workflow.permissions import Permissions
 from runner.world.tools.program_hashes import program_hashes, refuse_another
 from runner.world.tools.refusal import Refusal
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 import runner
-from runner.workflow.model import Permissions
+from runner.workflow.permissions import Permissions
 from runner.workflow.programs import find_program
 from runner.workflow.python_files import installed_folders
 from runner.world.calls import Protected

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from runner.workflow.model import Permissions
+from runner.workflow.permissions import Permissions
 from runner.world.calls import CallFailed, Outcome, PythonCall
 from runner.world.processes.process_tree import look_up
 from tests.world.tools.performing import MARK, OWN, RUN, Notices, done, failed, in_time, perform, starting
