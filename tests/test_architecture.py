@@ -20,8 +20,8 @@ FLOORS = {
     for floor, words in {
         "ground": "errors clock resources plain plain_file json_value json_text",
         "language": "reference secret_text pattern expression template source schema",
-        "workflow": """permissions branching model signature step_counts fingerprint inputs programs python_files loader_variables
-            compiler permission_hints analysis""",
+        "workflow": """permissions branching model signature step_counts fingerprint inputs programs python_files
+            loader_variables compiler permission_hints analysis""",
         "record": """usage events event_schema address cues reducers run_state open_states edits node_records
             rewriting rewinding answers merging frames fold store projection snapshot history retention
             definitions soundness""",

@@ -92,7 +92,7 @@ class Conversation:
     def _spawn(self, *calls: SubCall) -> Spawn:
         counted = (self._calls, self._turns, self._fallbacks, self._repairs)
         values: dict[str, Json] = dict(zip(("calls", "turns", "fallbacks", "repairs"), counted, strict=True))
-        named = {"agent": self._resolved.name, "session": self._session, "summing": self._summing}
+        named = {"chosen": self._resolved.name, "session": self._session, "summing": self._summing}
         values |= {key: value for key, value in named.items() if value or key in self._view.memory}
         if self._instead_of is not None:
             return Spawn(calls, memory=Memory({**values, "messages": self._new}))

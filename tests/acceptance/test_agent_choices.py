@@ -59,8 +59,7 @@ def test_each_of_them_must_exist_and_what_it_reads_too(tmp_path: Path) -> None:
         "  ask: {agent: {from: [quick, thoroug], name: '\"quick\"'}, prompt: Hello}\n"
     )
 
-    done = wf(tmp_path, "validate", "flow.yaml")
+    done = wf(tmp_path, "validate", "flow.yaml", code=2)
 
-    assert done.code == 2
     assert "flow.yaml:6:31: error: agent 'thoroug' does not exist" in done.stderr
     assert "inputs.n" in done.stderr

@@ -170,7 +170,7 @@ INTERNALS: dict[str, dict[str, str]] = {
 LISTED = {f"{module}:{name}": said for module, names in INTERNALS.items() for name, said in names.items()}
 
 DOCUMENTED = {
-    *("click", "click.shell_completion", "jinja2", "jinja2.exceptions", "jinja2.nodes", "jsonschema"),
+    *("click", "click.shell_completion", "httpx", "jinja2", "jinja2.exceptions", "jinja2.nodes", "jsonschema"),
     *("jsonschema.validators", "lark", "markupsafe", "msgspec", "msgspec.structs", "pysqlite3", "re2", "referencing"),
     *("rich.console", "rich.live", "rich.table", "rich.text", "ruamel.yaml", "sqlite_utils"),
 }

@@ -329,8 +329,8 @@ class StepView:
 
     def _chosen(self, several: OneOf) -> str:
         """Which of several agents is asked: what was so as the step opened, which it remembers."""
-        if self._step is not None and "agent" in self.memory:
-            return str(self.memory["agent"])
+        if self._step is not None and "chosen" in self.memory:
+            return str(self.memory["chosen"])
         name = self.evaluate(several.name)
         if name not in several.agents:
             shown = json.dumps(name, ensure_ascii=False)[:80]

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from runner.ground.errors import InvalidWorkflow, Problem, did_you_mean
 from runner.ground.json_value import Json
-from runner.language.schema import check_workflow
+from runner.language.schema import Unknown, check_workflow
 from runner.language.source import Source
 from runner.workflow.compiler.bodies import BodyReader, Kinds
 from runner.workflow.compiler.declarations import inputs, permissions, readable, state
@@ -146,7 +146,8 @@ class FileReader:
         return self._bodies.body(content[key], (key,), key, frozenset({"error"})) if key in content else None
 
     def _tool(self, name: str, entry: Mapping[str, Json]) -> Tool:
-        kind = next((kind for key, kind in self._compilation.kinds.tools.items() if key in entry), None)
+        kinds = {} if isinstance(entry, Unknown) else self._compilation.kinds.tools
+        kind = next((kind for key, kind in kinds.items() if key in entry), None)
         reader = self._reader("tools", name)
         return kind.build(reader) if kind is not None else Tool(name, "", {}, UNKNOWN, None, reader.at)
 

@@ -38,7 +38,7 @@ class Direct:
     """Asks servers over HTTP. It keeps its connections, and remembers which models take no JSON Schema, for one run."""
 
     def __init__(self) -> None:
-        self._client: Any = None
+        self._http: Any = None
         self._takes_no_schema: set[str] = set()
 
     def load(self) -> None:
@@ -48,8 +48,8 @@ class Direct:
 
     async def close(self) -> None:
         """Let go of the connections."""
-        if self._client is not None:
-            client, self._client = self._client, None
+        if self._http is not None:
+            client, self._http = self._http, None
             await client.aclose()
 
     async def ask(self, attempt: Attempt, context: Context, endpoint: Endpoint) -> Outcome:
@@ -77,17 +77,17 @@ class Direct:
         return outcome
 
     def _connected(self) -> Any:
-        if self._client is None:
+        if self._http is None:
             httpx = _load()
-            self._client = httpx.AsyncClient(limits=httpx.Limits(max_connections=None, max_keepalive_connections=100))
-        return self._client
+            self._http = httpx.AsyncClient(limits=httpx.Limits(max_connections=None, max_keepalive_connections=100))
+        return self._http
 
 
 class _Asking:
     """One model call, asked of one server."""
 
     def __init__(self, client: Any, attempt: Attempt, context: Context, endpoint: Endpoint) -> None:
-        self._client = client
+        self._http = client
         self._attempt = attempt
         self._context = context
         self._endpoint = endpoint
@@ -110,7 +110,7 @@ class _Asking:
         headers = {"authorization": f"Bearer {self._endpoint.key}"} if self._endpoint.key else {}
         timeout = _load().Timeout(self._call.idle_timeout, connect=min(_CONNECTING, self._call.idle_timeout), pool=None)
         url = f"{self._endpoint.base}/chat/completions"
-        async with self._client.stream("POST", url, json=body, headers=headers, timeout=timeout) as response:
+        async with self._http.stream("POST", url, json=body, headers=headers, timeout=timeout) as response:
             yield response
 
     async def _read(self, response: Any) -> tuple[bool, Object]:
