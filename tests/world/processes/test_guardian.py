@@ -1,0 +1,172 @@
+"""What the guardian does once the one it guards is gone: in a time that is only told, and with real processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple, cast
+
+import pytest
+
+from runner.world.processes import guardian, guarding
+from runner.world.processes.limit_marks import one_program, run_mark
+from runner.world.processes.process_tree import Process, ProcessTree, ids, look_up, words_of
+from tests.torture.trial import PATIENCE, until
+from tests.world.processes.test_marking import TELLS, telling
+
+TERM, KILL = signal.SIGTERM, signal.SIGKILL
+OURS = f"GUARDED={os.getpid()}."
+"""A variable that only programs of this test have."""
+
+
+class Told(NamedTuple):
+    """A signal, and which process got it, in which second."""
+
+    second: int
+    number: signal.Signals
+    process: int
+
+
+class Processes:
+    """Processes that a test makes up, in a time that passes only while the guardian sleeps.
+
+    A look finds what `looks` say, the later ones what the last says. All end at SIGTERM but those that are `deaf`;
+    what is `immortal` does not at SIGKILL either.
+    """
+
+    def __init__(self, *looks: set[int], deaf: Iterable[int] = (), immortal: Iterable[int] = ()) -> None:
+        self.now = 0.0
+        self.told: list[Told] = []
+        self._looks = looks
+        self._looked = 0
+        self._deaf, self._immortal = {*deaf, *immortal}, set(immortal)
+        self._gone: set[int] = set()
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    def members(self) -> set[Process]:
+        found = self._looks[min(self._looked, len(self._looks) - 1)]
+        self._looked += 1
+        assert self._looked < 10_000, "it never ends"
+        return {Process(0, number) for number in found - self._gone}
+
+    def alive(self, processes: Iterable[Process]) -> set[Process]:
+        return {process for process in processes if process.id not in self._gone}
+
+    def signal_all(self, processes: Iterable[Process], number: signal.Signals) -> None:
+        self.told += [Told(int(self.now), number, process.id) for process in sorted(processes)]
+        self._gone |= {process.id for process in processes} - (self._immortal if number == KILL else self._deaf)
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> Callable[[Processes], list[Told]]:
+    """Lets the guardian end processes that are made up; gives what they were told."""
+
+    def end(processes: Processes) -> list[Told]:
+        for name, does in (("alive", processes.alive), ("signal_all", processes.signal_all), ("time", processes)):
+            monkeypatch.setattr(guardian, name, does)
+        guardian.end(cast("ProcessTree", processes))
+        return processes.told
+
+    return end
+
+
+Ends = Callable[[Processes], list[Told]]
+
+
+def test_all_are_asked_once_and_who_does_not_end_is_made_to_after_a_second(told: Ends) -> None:
+    assert told(Processes({1, 2}, deaf={2})) == [(0, TERM, 1), (0, TERM, 2), (1, KILL, 2)]
+
+
+def test_what_is_started_meanwhile_is_asked_too(told: Ends) -> None:
+    assert told(Processes({1}, {1, 2}, deaf={1})) == [(0, TERM, 1), (0, TERM, 2), (1, KILL, 1)]
+
+
+def test_what_no_trace_leads_to_any_more_stays_known(told: Ends) -> None:
+    assert told(Processes({1, 2}, set(), deaf={2})) == [(0, TERM, 1), (0, TERM, 2), (1, KILL, 2)]
+
+
+def test_where_none_is_found_it_looks_once_more(told: Ends) -> None:
+    assert told(Processes({1}, set(), {2}, set(), {3}, set(), set(), {4})) == [
+        (0, TERM, 1),
+        (0, TERM, 2),
+        (0, TERM, 3),
+    ]
+    assert told(Processes(set(), {1})) == [(0, TERM, 1)]
+
+
+def test_what_can_not_be_killed_is_let_be_after_half_a_minute(told: Ends) -> None:
+    said = told(Processes({1}, immortal={1}))
+    assert {(number, second) for second, number, _ in said} == {(TERM, 0), *((KILL, second) for second in range(1, 30))}
+
+
+@contextmanager
+def guarded() -> Iterator[tuple[guarding.Guardian, int]]:
+    """A guardian of all that has our variable, and its id."""
+    guard = guarding.Guardian.start(*one_program(run_mark(OURS)), OURS)
+    assert guard is not None
+    (found,) = (
+        process for process in ids() if str(guarding.PROGRAM) in words_of(process) and OURS in words_of(process)
+    )
+    try:
+        yield guard, found
+    finally:
+        guard.dismiss()
+        until(lambda: look_up(found) is None)
+
+
+def ignored(process: int) -> int:
+    """The signals that a process ignores, as bits."""
+    return int(Path(f"/proc/{process}/status").read_text(encoding="utf-8").partition("SigIgn:")[2].split()[0], 16)
+
+
+ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+SURVIVES = 'trap "" TERM; echo $$; while :; do sleep 1000; done'
+
+
+@pytest.mark.filterwarnings("ignore:subprocess")
+@pytest.mark.parametrize("shell", [guarding._SHELL, ""], ids=["by a shell", "by itself"])
+def test_it_ends_all_that_it_guards_though_it_was_asked_to_end_itself(
+    shell: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a shell it is so from its first instruction; without one, from when it is ready."""
+    monkeypatch.setattr(guarding, "_SHELL", shell)
+    script = f"env {OURS} /bin/sh -c 'echo $$; env -i setsid /bin/sh -c \"$0\"; :' '{SURVIVES}'; :"
+    with guarded() as (guard, process), telling(script, 2) as ([marked, bare], _):
+        until(lambda: shell or all(ignored(process) >> number - 1 & 1 for number in ENDINGS))
+        for number in ENDINGS:
+            os.kill(process, number)
+        guard._wire.close()
+        until(lambda: look_up(marked) is None)
+        until(lambda: look_up(bare) is None)
+
+
+def files_of(process: int) -> list[Path]:
+    """What a process has open; nothing as soon as the system is about to end it."""
+    with suppress(FileNotFoundError):
+        return list(Path(f"/proc/{process}/fd").iterdir())
+    return []
+
+
+def test_once_dismissed_it_is_over_and_has_ended_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guarding, "_PATIENCE", PATIENCE)
+    with guarded() as (guard, process), telling(f"env {OURS} /bin/sh -c '{TELLS}'", 1) as ([marked], _):
+        guard.dismiss()
+        assert not files_of(process), "the system may still be busy with it"
+        assert look_up(marked) is not None
+
+
+def test_one_that_stands_still_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guarding, "_PATIENCE", 0.01)
+    with guarded() as (guard, process):
+        os.kill(process, signal.SIGSTOP)
+        guard.dismiss()
+        assert look_up(process) is not None
+        os.kill(process, signal.SIGCONT)
