@@ -244,7 +244,7 @@ async def run(launch: Launch, context: Context, judge: Callable[[Finished], Outc
 async def _rest(child: ChildProcess, program: Program, context: Context, *, completed: bool) -> tuple[LeftRunning, ...]:
     """See to what a child that is over, or is to be, has left."""
     supervisor = context.supervisor
-    is_over = child.is_reaped and not child.is_held and supervisor.is_over(program)
+    is_over = child.is_reaped and not child.is_held and supervisor.is_over(program, thorough=not completed)
     if completed and not is_over:
         child.stop_listening()
         return supervisor.leave(program, child.close)

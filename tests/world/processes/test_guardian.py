@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from socket import socketpair
 from typing import NamedTuple, cast
 
 import pytest
@@ -122,30 +123,29 @@ def guarded() -> Iterator[tuple[guarding.Guardian, int]]:
         until(lambda: look_up(found) is None)
 
 
-def ignored(process: int) -> int:
-    """The signals that a process ignores, as bits."""
-    return int(Path(f"/proc/{process}/status").read_text(encoding="utf-8").partition("SigIgn:")[2].split()[0], 16)
-
-
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
-SURVIVES = 'trap "" TERM; echo $$; while :; do sleep 1000; done'
 
 
-@pytest.mark.filterwarnings("ignore:subprocess")
-@pytest.mark.parametrize("shell", [guarding._SHELL, ""], ids=["by a shell", "by itself"])
-def test_it_ends_all_that_it_guards_though_it_was_asked_to_end_itself(
-    shell: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With a shell it is so from its first instruction; without one, from when it is ready."""
-    monkeypatch.setattr(guarding, "_SHELL", shell)
-    script = f"env {OURS} /bin/sh -c 'echo $$; env -i setsid /bin/sh -c \"$0\"; :' '{SURVIVES}'; :"
-    with guarded() as (guard, process), telling(script, 2) as ([marked, bare], _):
-        until(lambda: shell or all(ignored(process) >> number - 1 & 1 for number in ENDINGS))
+def test_it_ends_all_that_it_guards_though_it_was_asked_to_end_itself_before_it_was_ready() -> None:
+    bare = 'trap "" TERM; echo $$; read line'
+    script = f"env {OURS} /bin/sh -c 'echo $$; env -i setsid /bin/sh -c \"$0\"; :' '{bare}'; :"
+    with telling(script, 2) as (members, _), guarded() as (guard, process):
         for number in ENDINGS:
             os.kill(process, number)
         guard._wire.close()
-        until(lambda: look_up(marked) is None)
-        until(lambda: look_up(bare) is None)
+        until(lambda: look_up(process) is None)
+        assert [look_up(member) for member in members] == [None, None]
+
+
+def test_where_no_shell_could_see_to_it_it_ignores_by_itself_what_asks_it_to_end() -> None:
+    before = [signal.getsignal(number) for number in ENDINGS]
+    ours, theirs = socketpair()
+    with ours, theirs:
+        ours.send(guarding.GOODBYE)
+        guardian.main(str(theirs.fileno()), "0", "0", OURS)
+    assert {signal.getsignal(number) for number in ENDINGS} == {signal.SIG_IGN}
+    for number, handler in zip(ENDINGS, before, strict=True):
+        signal.signal(number, handler)
 
 
 def files_of(process: int) -> list[Path]:
