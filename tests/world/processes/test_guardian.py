@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from socket import socketpair
 from typing import NamedTuple, cast
@@ -14,7 +15,7 @@ import pytest
 
 from runner.world.processes import guardian, guarding
 from runner.world.processes.limit_marks import one_program, run_mark
-from runner.world.processes.process_tree import Process, ProcessTree, ids, look_up, words_of
+from runner.world.processes.process_tree import Process, ProcessTree, look_up
 from tests.torture.trial import PATIENCE, until
 from tests.world.processes.test_marking import TELLS, telling
 
@@ -108,32 +109,47 @@ def test_what_can_not_be_killed_is_let_be_after_half_a_minute(told: Ends) -> Non
     assert {(number, second) for second, number, _ in said} == {(TERM, 0), *((KILL, second) for second in range(1, 30))}
 
 
-@contextmanager
-def guarded() -> Iterator[tuple[guarding.Guardian, int]]:
-    """A guardian of all that has our variable, and its id."""
+class Guarded(NamedTuple):
+    """A guardian of all that has our variable, and its process, which waits to be let go on before it is Python."""
+
+    guardian: guarding.Guardian
+    process: int
+    gate: int
+
+    def is_let_go_on(self) -> None:
+        os.write(self.gate, b"go\n")
+
+
+@pytest.fixture
+def guarded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Guarded]:
+    told, gate, python = tmp_path / "told", tmp_path / "gate", tmp_path / "python"
+    for pipe in (told, gate):
+        os.mkfifo(pipe)
+    python.write_text(f'#!/bin/sh\necho $$ > {told}\nread go < {gate}\nexec {sys.executable} "$@"\n', encoding="utf-8")
+    python.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(python))
     guard = guarding.Guardian.start(*one_program(run_mark(OURS)), OURS)
     assert guard is not None
-    (found,) = (
-        process for process in ids() if str(guarding.PROGRAM) in words_of(process) and OURS in words_of(process)
-    )
-    try:
-        yield guard, found
-    finally:
-        guard.dismiss()
-        until(lambda: look_up(found) is None)
+    found = Guarded(guard, int(told.read_text(encoding="utf-8")), os.open(gate, os.O_RDWR))
+    yield found
+    found.is_let_go_on()
+    guard.dismiss()
+    until(lambda: look_up(found.process) is None)
+    os.close(found.gate)
 
 
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
-def test_it_ends_all_that_it_guards_though_it_was_asked_to_end_itself_before_it_was_ready() -> None:
+def test_it_ends_all_that_it_guards_though_it_was_asked_to_end_itself_before_it_was_ready(guarded: Guarded) -> None:
     bare = 'trap "" TERM; echo $$; read line'
     script = f"env {OURS} /bin/sh -c 'echo $$; env -i setsid /bin/sh -c \"$0\"; :' '{bare}'; :"
-    with telling(script, 2) as (members, _), guarded() as (guard, process):
+    with telling(script, 2) as (members, _):
         for number in ENDINGS:
-            os.kill(process, number)
-        guard._wire.close()
-        until(lambda: look_up(process) is None)
+            os.kill(guarded.process, number)
+        guarded.is_let_go_on()
+        guarded.guardian._wire.close()
+        until(lambda: look_up(guarded.process) is None)
         assert [look_up(member) for member in members] == [None, None]
 
 
@@ -155,18 +171,15 @@ def files_of(process: int) -> list[Path]:
     return []
 
 
-def test_once_dismissed_it_is_over_and_has_ended_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guarding, "_PATIENCE", PATIENCE)
-    with guarded() as (guard, process), telling(f"env {OURS} /bin/sh -c '{TELLS}'", 1) as ([marked], _):
-        guard.dismiss()
-        assert not files_of(process), "the system may still be busy with it"
+def test_once_dismissed_it_is_over_and_has_ended_nothing(guarded: Guarded) -> None:
+    with telling(f"env {OURS} /bin/sh -c '{TELLS}'", 1) as ([marked], _):
+        guarded.is_let_go_on()
+        guarded.guardian._wire.settimeout(PATIENCE)
+        guarded.guardian.dismiss()
+        assert not files_of(guarded.process), "the system may still be busy with it"
         assert look_up(marked) is not None
 
 
-def test_one_that_stands_still_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guarding, "_PATIENCE", 0.01)
-    with guarded() as (guard, process):
-        os.kill(process, signal.SIGSTOP)
-        guard.dismiss()
-        assert look_up(process) is not None
-        os.kill(process, signal.SIGCONT)
+def test_one_that_stands_still_holds_up_nobody(guarded: Guarded) -> None:
+    guarded.guardian.dismiss()
+    assert look_up(guarded.process) is not None
