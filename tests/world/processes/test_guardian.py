@@ -16,7 +16,7 @@ import pytest
 from runner.world.processes import guardian, guarding
 from runner.world.processes.limit_marks import one_program, run_mark
 from runner.world.processes.process_tree import Process, ProcessTree, look_up
-from tests.torture.trial import PATIENCE, until
+from tests.torture.trial import until
 from tests.world.processes.test_marking import TELLS, telling
 
 TERM, KILL = signal.SIGTERM, signal.SIGKILL
@@ -174,7 +174,7 @@ def files_of(process: int) -> list[Path]:
 def test_once_dismissed_it_is_over_and_has_ended_nothing(guarded: Guarded) -> None:
     with telling(f"env {OURS} /bin/sh -c '{TELLS}'", 1) as ([marked], _):
         guarded.is_let_go_on()
-        guarded.guardian._wire.settimeout(PATIENCE)
+        guarded.guardian._wire.settimeout(20.0)
         guarded.guardian.dismiss()
         assert not files_of(guarded.process), "the system may still be busy with it"
         assert look_up(marked) is not None
