@@ -179,7 +179,7 @@ class Supervisor:
             if ended is None or self._is_leader(ended.si_pid):  # whoever started that one asks how it ended
                 return
             for child in children_of(os.getpid()):
-                if child.has_ended and self._was_adopted(child):
+                if self._was_adopted(child):
                     os.waitpid(child.process.id, os.WNOHANG)
 
     @property
