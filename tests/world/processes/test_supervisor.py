@@ -13,7 +13,7 @@ import pytest
 from runner.world.processes import supervisor as module
 from runner.world.processes.supervisor import Supervisor
 from tests.project import ROOT
-from tests.world.processes.whole_process import LEAVES, SCENARIOS, start
+from tests.world.processes.whole_process import LEAVES, SCENARIOS, has_ended, shell, start
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=[scenario.__name__ for scenario in SCENARIOS])
@@ -31,6 +31,14 @@ def test_elsewhere_what_has_left_its_programs_group_is_found_by_a_thorough_look(
         process.wait()
         assert supervisor.is_over(started.program, thorough=False)
         assert not supervisor.is_over(started.program, thorough=True)
+
+
+def test_elsewhere_how_a_child_ended_that_no_run_has_started_is_left_to_who_started_it() -> None:
+    supervisor = Supervisor(f"elsewhere-{os.getpid()}", 1)
+    with shell("exit 7", start_new_session=True) as child:
+        has_ended(child.pid)
+        supervisor.reap()
+        assert child.wait() == 7
 
 
 def test_of_many_programs_those_are_forgotten_of_which_nothing_runs_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
