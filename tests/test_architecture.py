@@ -388,8 +388,6 @@ OTHER_MEANINGS: dict[str, tuple[str, set[str]]] = {
         "a key of a tool; what to type; the tag of a call",
         {
             "cli/printing",
-            "workflow/compiler/compilation",
-            "workflow/model",
             "world/calls",
         },
     ),
@@ -428,7 +426,6 @@ OTHER_MEANINGS: dict[str, tuple[str, set[str]]] = {
         {
             "language/schema/owners",
             "workflow/analysis/names",
-            "workflow/compiler/compilation",
             "world/providers/contract",
             "world/providers/scripted",
             "world/providers/wire",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import platform
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from runner.cli import signals as module
 from runner.cli.signals import SIGNALS, Signals
 from runner.ground.errors import EXIT_INTERRUPTED
 from tests.acceptance.command_line import PATIENCE
@@ -190,3 +192,39 @@ def test_what_nohup_has_ignored_stays_ignored_while_a_run_goes_on_and_after_it()
 def test_a_signal_that_comes_once_the_loop_is_closed_is_no_error() -> None:
     heeded()
     signal.raise_signal(signal.SIGTERM)
+
+
+def test_a_signal_that_comes_before_the_run_is_there_is_heard_and_told_once(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signals, stopped, wrong = Signals(), list[int](), list[object]()
+    monkeypatch.setattr(module, "_later", lambda *_: None)
+
+    async def listen() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: wrong.append(context))
+        signals.heed()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.raise_signal(number)
+            await asyncio.sleep(0)
+        signals.attach(lambda: stopped.append(1))
+
+    asyncio.run(listen())
+    said = "stopping: what runs may end within 10 s; once more to stop at once\n"
+    assert (wrong, stopped, capsys.readouterr().err) == ([], [1], said)
+    assert signals.exit_code == SIGNALS[signal.SIGTERM]
+
+
+def test_who_waits_for_a_stop_ends_the_process_only_where_it_was_not_heard_or_did_not_come(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    signals, ended = Signals(), list[int]()
+    monkeypatch.setattr(os, "_exit", ended.append)
+    signals._end_if_deaf(1)
+    signals._end_if_not_over(2)
+    assert ended == [1, 2]
+    for _ in range(2):
+        signals._hear(EXIT_INTERRUPTED)
+    signals._end_if_deaf(3)
+    signals.pass_over()
+    signals._end_if_not_over(4)
+    assert ended == [1, 2]

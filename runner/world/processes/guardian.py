@@ -5,8 +5,8 @@ It runs apart, with nothing but the standard library, and holds nothing of the o
 
 from __future__ import annotations
 
+import os
 import signal
-import socket
 import sys
 import time
 from pathlib import Path
@@ -32,20 +32,13 @@ _LOOKS = 2
 """How often none must be found: one may just have been started as the last was killed."""
 
 
-def main(wire_number: str, bits: str, value: str, variable: str) -> None:
-    """Guard the processes that bear these marks."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE):
+def main(wire: str, bits: str, value: str, variable: str) -> None:
+    """Guard the processes that bear these marks. `wire` is the number of a descriptor; `wf` holds its other end."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, signal.SIG_IGN)
-    with socket.socket(fileno=int(wire_number)) as wire:
-        if not _was_dismissed(wire):
-            end(ProcessTree(Marks(int(bits), int(value), (variable,))))
-
-
-def _was_dismissed(wire: socket.socket) -> bool:
-    try:
-        return bool(wire.recv(1))
-    except OSError:
-        return False
+    has_said_goodbye = os.read(int(wire), 1)  # nothing comes once that end is closed, as the system does after a kill
+    if not has_said_goodbye:
+        end(ProcessTree(Marks(int(bits), int(value), (variable,))))
 
 
 def end(tree: ProcessTree) -> None:
@@ -58,7 +51,10 @@ def end(tree: ProcessTree) -> None:
         passed = time.monotonic() - began  # noqa: TID251 - as above
         if passed > PATIENCE:
             return
-        signal_all(left if passed > GRACE else left - asked, signal.SIGKILL if passed > GRACE else signal.SIGTERM)
+        if passed > GRACE:
+            signal_all(left, signal.SIGKILL)
+        else:
+            signal_all(left - asked, signal.SIGTERM)
         asked |= left
         looks = _LOOKS if left else looks - 1
         time.sleep(_ROUND)  # noqa: TID251 - as above

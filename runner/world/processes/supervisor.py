@@ -97,35 +97,41 @@ class Supervisor:
         self._under_way.append(program)
 
     def _prepare(self) -> None:
-        has_strangers = self._whole and bool(children_of(os.getpid()))
+        may_adopt = self._whole and not children_of(os.getpid())
         if self._guarded:
-            self._guardian = Guardian.start(
-                *limit_marks.whole_epoch(self._run, self._epoch), f"{VARIABLE}={self._run}.{self._epoch}."
-            )
-        if self._whole and not has_strangers:  # the guardian may be a child: it is none of what is left
-            self._before = {entry.process for entry in children_of(os.getpid())}
+            marks = self._marks()
+            self._guardian = Guardian.start(marks.bits, marks.value, *marks.variables)
+        if may_adopt:
+            self._before = {entry.process for entry in children_of(os.getpid())}  # the guardian, where it is a child
             self._adopts = adopt_orphans()
+
+    def _marks(self) -> Marks:
+        """How everything is known that this owner of the run starts."""
+        bits, value = limit_marks.whole_epoch(self._run, self._epoch)
+        return Marks(bits, value, (f"{VARIABLE}={self._run}.{self._epoch}.",))
 
     def tree_of(self, program: Program) -> ProcessTree:
         """The program's own process, and all that it has started."""
-        value = program.number or 0
-        marks = Marks(-1, value, (f"{VARIABLE}={program.variable}",))
-        return ProcessTree(marks, program.leader or None, self._is_orphan if self._is_alone(program) else _nothing)
+        marks = Marks(-1, program.number or 0, (f"{VARIABLE}={program.variable}",))
+        return ProcessTree(marks, program.leader, self._is_orphan if self._is_alone(program) else _nothing)
 
     def _is_alone(self, program: Program) -> bool:
+        """Whether every orphan must be of this program: no other is under way, and none has left anything."""
         return self._adopts and self._under_way == [program] and not self._left
 
     def whole_tree(self) -> ProcessTree:
         """Everything of the run that is left."""
-        marks = Marks(*limit_marks.whole_epoch(self._run, self._epoch), (f"{VARIABLE}={self._run}.{self._epoch}.",))
-        return ProcessTree(marks, None, self._is_orphan if self._adopts else _nothing)
+        return ProcessTree(self._marks(), None, self._is_orphan if self._adopts else _nothing)
 
     def _is_orphan(self, entry: ProcessEntry) -> bool:
         """Whether a child of this process was handed to it, and nobody knows yet what left it."""
         return self._was_adopted(entry) and not any(entry.process in program.seen for program in self._left)
 
     def _was_adopted(self, entry: ProcessEntry) -> bool:
-        """Whether a child was handed to this process when its own parent ended: it has a session of its own."""
+        """Whether a child was handed to this process when its own parent ended.
+
+        All that a program starts has another session than this process; what a library here has started has the same.
+        """
         if entry.parent != os.getpid() or entry.process in self._before or entry.session == os.getsid(0):
             return False
         return not self._is_leader(entry.process.id)
@@ -133,15 +139,17 @@ class Supervisor:
     def _is_leader(self, process: int) -> bool:
         return any(program.leader == process for program in self._under_way)
 
-    def is_over(self, program: Program) -> bool:
-        """Whether it is sure, at little cost, that nothing is left of a program whose own process was reaped.
+    def is_over(self, program: Program, *, thorough: bool) -> bool:
+        """Whether nothing is left of a program whose own process was reaped.
 
-        Of all that a program leaves, this process becomes the parent, if it adopts orphans.
+        Where this process adopts orphans, it becomes the parent of all that a program leaves, which costs little to
+        see. Elsewhere what has left the program's group is found only by a look at all processes there are: a process
+        that has more to do than to drive the run looks only if it is to be `thorough`.
         """
         if Process(0, -program.leader).is_alive:
             return False
         if not self._adopts:
-            return not (self._whole and self.tree_of(program).members())
+            return not ((self._whole or thorough) and self.tree_of(program).members())
         try:
             os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         except ChildProcessError:
@@ -156,7 +164,6 @@ class Supervisor:
         """What a program that ended well leaves running; it may, until the run ends. `let_go` is called then."""
         program.seen = self.tree_of(program).members()
         self._under_way.remove(program)
-        program.leader = 0  # it was reaped: its id may come to mean another
         program.let_go = let_go
         if len(self._left) >= _MANY:
             self._left = [left for left in self._left if alive(left.seen)]
@@ -165,14 +172,14 @@ class Supervisor:
 
     def reap(self) -> None:
         """Let orphans go that have ended: who started them will not ask."""
-        if not (self._adopts and self._count):
+        if not self._adopts:
             return
         with suppress(ChildProcessError):
             ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
             if ended is None or self._is_leader(ended.si_pid):  # whoever started that one asks how it ended
                 return
             for child in children_of(os.getpid()):
-                if child.has_ended and self._was_adopted(child):
+                if self._was_adopted(child):
                     os.waitpid(child.process.id, os.WNOHANG)
 
     @property

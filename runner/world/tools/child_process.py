@@ -7,7 +7,6 @@ import errno
 import os
 import subprocess  # noqa: TID251 - the one module that starts processes; argv only, never a shell
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from signal import SIGKILL, SIGTERM
 from typing import IO
@@ -29,7 +28,8 @@ PIPE_PATIENCE = 0.5
 
 _CHUNK = 65_536
 _POLL = 0.01
-_KILL_PATIENCE = 1.0
+_KILL_ROUNDS = 50
+"""How often what is left is killed, and looked for again; what can't be killed is let be then."""
 
 _REASONS: Mapping[int, str] = {
     errno.EACCES: "it is not executable, or lies in a folder that may not be entered",
@@ -179,9 +179,9 @@ class ChildProcess:
         written = self._written[name]
         written += part
         if len(written) > MAX_OUTPUT:
-            self._flooded = self._flooded or name
+            self._flooded = name
             self._settle()
-        if self._flooded == name and len(written) > 4 * (KEPT + MARGIN):
+        if self._flooded and len(written) > 4 * (KEPT + MARGIN):
             del written[: -2 * (KEPT + MARGIN)]
 
     def _write(self) -> None:
@@ -244,7 +244,7 @@ async def run(launch: Launch, context: Context, judge: Callable[[Finished], Outc
 async def _rest(child: ChildProcess, program: Program, context: Context, *, completed: bool) -> tuple[LeftRunning, ...]:
     """See to what a child that is over, or is to be, has left."""
     supervisor = context.supervisor
-    is_over = child.is_reaped and not child.is_held and supervisor.is_over(program)
+    is_over = child.is_reaped and not child.is_held and supervisor.is_over(program, thorough=not completed)
     if completed and not is_over:
         child.stop_listening()
         return supervisor.leave(program, child.close)
@@ -298,11 +298,12 @@ async def end(tree: ProcessTree, grace: float, known: Iterable[Process] = ()) ->
 
 async def _kill(tree: ProcessTree, known: set[Process]) -> None:
     """Kill in rounds, since a process may fork while its siblings are being killed."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(_KILL_PATIENCE):
-            while known := alive(known) | tree.members():
-                signal_all(known, SIGKILL)
-                await asyncio.sleep(_POLL)
+    for _ in range(_KILL_ROUNDS):
+        known = alive(known) | tree.members()
+        if not known:
+            return
+        signal_all(known, SIGKILL)
+        await asyncio.sleep(_POLL)
 
 
 def _start(launch: Launch, program: Program, context: Context) -> ChildProcess:

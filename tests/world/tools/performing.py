@@ -19,7 +19,7 @@ from tests.clock import FixedClock
 
 T = TypeVar("T")
 
-DEADLINE = 20.0
+DEADLINE = 60.0
 """Seconds after which a test has failed; none takes as many."""
 
 RUN = "r"
@@ -33,13 +33,17 @@ PROGRAMS = frozenset({"sh", "cat", "true", "yes", "git", "env", sys.executable})
 
 
 def in_time(work: Coroutine[Any, Any, T]) -> T:
-    """Run to the end, or fail at the deadline."""
+    """Run to the end, or fail at the deadline; and where anything went wrong in the loop that nobody awaits."""
+    wrong: list[dict[str, Any]] = []
 
     async def bounded() -> T:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: wrong.append(context))
         async with asyncio.timeout(DEADLINE):
             return await work
 
-    return asyncio.run(bounded())
+    result = asyncio.run(bounded())
+    assert wrong == []
+    return result
 
 
 @dataclass(frozen=True)
