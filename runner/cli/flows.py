@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from runner.cli.complaining import problem_json
+from runner.cli.flow_files import checked_flow
 from runner.cli.options import offer_flows, parse_allowed
 from runner.cli.speaking import annotate, say, tell, tell_json
 from runner.engine.loading import load_workflow
@@ -52,7 +53,7 @@ def wf_validate(flows: tuple[str, ...], strict: bool, allowed: tuple[str, ...], 
 
 def _problems(flow: str, allowed: tuple[str, ...], mock: str | None) -> tuple[Problem, ...]:
     try:
-        loaded = load_workflow(flow, parse_allowed(allowed))
+        loaded = load_workflow(checked_flow(flow), parse_allowed(allowed))
         if mock is None:
             return loaded.warnings
         return (*loaded.warnings, *unused_replies(loaded.workflow, read_script(Path(mock), mock)))

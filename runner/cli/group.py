@@ -28,6 +28,15 @@ _ELSEWHERE = {
 }
 """What other programs call their commands, and what does the same here."""
 
+_INPUT = "an input of wf run is given by -i "
+_OPTIONS = {
+    **dict.fromkeys(("--var", "--input", "--param", "--arg", "--set", "-v", "-p", "-e", "--env", "-D"), _INPUT),
+    **dict.fromkeys(("--dry-run", "--check", "-n"), "wf validate FLOW checks a workflow without running it"),
+    **dict.fromkeys(("--verbose", "--log-level"), "progress is shown anyway; --events gives every event"),
+    **dict.fromkeys(("--resume", "--continue"), "wf resume RUN goes on with a run"),
+}
+"""What other programs call their options, and what does the same here."""
+
 
 class Lazy(click.Group):
     """Knows its commands' helps from a table. `homes` is the module of each that shares one with others.
@@ -45,7 +54,7 @@ class Lazy(click.Group):
             return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> Any:
-        with _unread():
+        with _unread(), _explained(ctx.args):
             return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -83,3 +92,17 @@ def _unread() -> Iterator[None]:
         yield
     except BrokenPipeError:
         raise click.exceptions.Exit(EXIT_BROKEN_PIPE) from None
+
+
+@contextmanager
+def _explained(words: list[str]) -> Iterator[None]:
+    """An option of other programs is refused with what does the same here. `words` are those after the command's."""
+    try:
+        yield
+    except click.NoSuchOption as error:
+        if (meant := _OPTIONS.get(error.option_name)) is None:
+            raise
+        given = words[words.index(error.option_name) + 1 :] if error.option_name in words else []
+        pair = next((shlex.quote(word) for word in given[:1] if "=" in word), "NAME=VALUE")
+        said = f"{meant}{pair if meant is _INPUT else ''}"
+        raise click.UsageError(f"there is no option '{error.option_name}'; {said}", error.ctx) from None

@@ -13,6 +13,7 @@ import click
 import msgspec
 
 from runner.cli.driving import Manner, drive
+from runner.cli.flow_files import checked_flow
 from runner.cli.options import (
     driving_options,
     json_object,
@@ -114,7 +115,7 @@ def _prepared(flow: str, given: dict[str, Any], answers: Mapping[str, str]) -> P
 
 def _load(flow: str, allowed: dict[str, list[str]], agents: dict[str, str]) -> Loaded:
     try:
-        loaded = load_workflow(flow, allowed, agents)
+        loaded = load_workflow(checked_flow(flow), allowed, agents)
     except InvalidWorkflow as error:
         if in_actions():
             annotate(error.problems, err=True)

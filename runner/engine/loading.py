@@ -44,7 +44,7 @@ def load_recorded(path: str, files: RecordedFiles, options: Mapping[str, Json]) 
     """The workflow that a run is pinned to, from the recorded copy of its files and the run's options."""
     allow = options.get("allow", {})
     loaded, problems = compile_file(path, ALL_KINDS, files, options.get("agents"), allow.get("python", ()))
-    if problems:
+    if any(problem.severity == "error" for problem in problems):
         raise InvalidWorkflow(in_file_order(problems, loaded.sources))
     return _allowed(loaded, allow)
 

@@ -50,3 +50,11 @@ def test_a_broken_file_is_refused_with_all_that_is_wrong(
 def test_a_right_file_passes_without_a_word(text: str, said: str, tmp_path: Path, wf: Callable[..., Printed]) -> None:
     write_files(text, tmp_path)
     assert wf("validate", "--strict", "f.yaml") == (0, f"{said}\n", "")
+
+
+@pytest.mark.parametrize(("text", "said"), cases(HERE / "warnings.txt"))
+def test_what_can_not_be_meant_is_warned_of(text: str, said: str, tmp_path: Path, wf: Callable[..., Printed]) -> None:
+    write_files(text, tmp_path)
+    code, valid, told = wf("validate", "f.yaml")
+    assert (code, told) == (0, f"{said}\n")
+    assert valid.startswith(f"f.yaml: valid, {said.count(': warning: ')} warning")

@@ -240,3 +240,84 @@ def test_python_takes_replies_as_values(tmp_path: Path) -> None:
     assert run_workflow(tmp_path / "flow.yaml", mock=replies).outputs == {"said": {"left": "boon", "right": "fun"}}
     with pytest.raises(InvalidWorkflow, match="'left': expected a list of replies"):
         run_workflow(tmp_path / "flow.yaml", mock={"left": "boon"})
+
+
+@pytest.mark.parametrize(
+    ("mock", "place", "said", "hint"),
+    [
+        (
+            "ask: {repeat: q}",
+            6,
+            "'ask': expected a list of replies, such as [\"plain text\", {reply: {score: 5}}], got a mapping",
+            "write a list: ask: [{repeat: q}]",
+        ),
+        (
+            "ask: [{repeat: q}, z]",
+            7,
+            "reply 1 of 'ask': only the last reply can be one that repeats",
+            "put it at the end of its list: ask: [REPLY, {repeat: REPLY}]",
+        ),
+        (
+            "ask: [{repeat: q, text: z}]",
+            19,
+            "reply 1 of 'ask': unknown key 'text'",
+            "such a reply is {repeat: REPLY}, the last of its list",
+        ),
+        (
+            "ask: [{reply: q, stdout: z}]",
+            18,
+            "reply 1 of 'ask': unknown key 'stdout'",
+            "a reply is text, {reply: …}, {tool_calls: […]}, {error: …}"
+            ", or of a command {stdout: …, stderr: …, exit_code: …}",
+        ),
+        (
+            "ask: [{error: timeout, after: 1}]",
+            24,
+            "reply 1 of 'ask': unknown key 'after'; did you mean 'retry_after'?",
+            "such a reply is {error: …, message: …, retry_after: …, usage: …}",
+        ),
+    ],
+)
+def test_a_mistake_in_a_mock_file_says_the_shape_that_is_wanted(
+    tmp_path: Path, mock: str, place: int, said: str, hint: str
+) -> None:
+    write(tmp_path, "flow.yaml", AGAIN)
+    write(tmp_path, "mock.yaml", mock)
+
+    told = wf(tmp_path, "validate", "flow.yaml", "--mock", "mock.yaml", code=2).stderr
+
+    assert told.splitlines()[0] == f"mock.yaml:1:{place}: error: {said}"
+    assert told.splitlines()[-1] == f"  help: {hint}"
+
+
+JUDGED = """
+wf: 1
+name: judged
+models: {m: {model: openai/gpt-4o-mini, max_reply_tokens: 20}}
+agents: {judge: {model: m}}
+schemas: {mark: {type: object, properties: {mark: {type: integer}}, required: [mark]}}
+nodes:
+  ask: {agent: judge, prompt: moon, SCHEMA on_error: told}
+  told: {}
+outputs: {said: "{{ nodes.ask.output }}", error: "{{ nodes.ask.error }}"}
+"""
+
+
+def test_a_scripted_reply_may_be_cut_by_its_bound(tmp_path: Path) -> None:
+    done = begin(tmp_path, JUDGED.replace("SCHEMA", ""), "ask: [{reply: Once upon, finish: length}]")
+    assert done.document["outputs"]["said"] == "Once upon"
+    assert "max_reply_tokens cut this reply: raise it, or ask for less" in wf(tmp_path, "show", "r").stdout
+
+
+def test_a_scripted_reply_that_is_cut_is_asked_for_once_more_under_a_schema(tmp_path: Path) -> None:
+    cut = "{reply: '{\"mark\": ', finish: length}"
+    flow = JUDGED.replace("SCHEMA", "output_schema: mark,")
+    error = begin(tmp_path, flow, f"ask: [{cut}, {cut}, {{reply: {{mark: 1}}}}]").document["outputs"]["error"]
+    assert (error["type"], error["details"]["finish"]) == ("output_invalid", "length")
+
+
+def test_a_scripted_reply_that_is_cut_before_it_says_anything_names_the_bound(tmp_path: Path) -> None:
+    flow = JUDGED.replace("SCHEMA", "")
+    error = begin(tmp_path, flow, "ask: [{reply: '', finish: length}]").document["outputs"]["error"]
+    words = "max_reply_tokens (20) was used up before the model said anything: raise it"
+    assert error["message"] == f"openai/gpt-4o-mini: {words}"

@@ -319,3 +319,12 @@ def test_choices_that_are_no_list_fail_the_step(tmp_path: Path) -> None:
     for given in ('"abc"', "null", "{}", "[]", "[[1]]"):
         document = wf(tmp_path, "run", "flow.yaml", "--json", "-i", f"choices={given}", code=1).document
         assert "choices" in document["error"]["message"]
+
+
+def test_what_was_warned_of_is_run_and_taken_up_all_the_same(tmp_path: Path) -> None:
+    write(tmp_path, "flow.yaml", "wf: 1\nname: x\nnodes: {ask: {human: {prompt: Go?, otherwise: stay}}}\n")
+
+    began = wf(tmp_path, "run", "flow.yaml", "--run-id", "r", "--no-input", code=3)
+
+    assert "warning: this answer is never used: the question has no `timeout`" in began.stderr
+    assert wf(tmp_path, "answer", "r", "ask", "go", "--resume").code == 0

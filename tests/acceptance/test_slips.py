@@ -44,3 +44,49 @@ def test_words_after_the_workflow_say_how_inputs_are_given(tmp_path: Path, words
     done = wf(tmp_path, "run", "flow.yaml", *words, code=2)
     assert (done.stdout, done.stderr) == ("", f"error: {said}\n")
     assert not (tmp_path / ".wf").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--var", "topic=a b"], "'--var'; an input of wf run is given by -i 'topic=a b'"),
+        (["--param"], "'--param'; an input of wf run is given by -i NAME=VALUE"),
+        (["--dry-run"], "'--dry-run'; wf validate FLOW checks a workflow without running it"),
+    ],
+)
+def test_an_option_of_other_programs_says_what_does_the_same(tmp_path: Path, words: list[str], said: str) -> None:
+    done = wf(tmp_path, "run", "flow.yaml", *words, code=2)
+    usage = "Usage: wf run [OPTIONS] FLOW\nTry 'wf run --help' for help.\n\nError: there is no option "
+    assert (done.stdout, done.stderr) == ("", f"{usage}{said}\n")
+
+
+@pytest.mark.parametrize(
+    ("flow", "said"),
+    [
+        (
+            "flow.yaml",
+            "can't read flow.yaml: there is no such file\n  help: wf init writes a first workflow, flow.yaml",
+        ),
+        (
+            "some/trage.yaml",
+            "can't read some/trage.yaml: there is no such file; did you mean 'triage.yaml'?\n"
+            "  help: in that folder are: some/review.yml, some/triage.yaml",
+        ),
+        ("some", "can't read some: it is a folder\n  help: in that folder are: some/review.yml, some/triage.yaml"),
+        ("none/flow.yaml", "can't read none/flow.yaml: there is no such file\n  help: there is no folder none either"),
+        (
+            "https://example.org/flow.yaml",
+            "'https://example.org/flow.yaml' is an address, and wf runs files and bundled patterns\n"
+            "  help: fetch the file, read it, and run it: wf run FILE",
+        ),
+    ],
+)
+@pytest.mark.parametrize("command", ["run", "validate"])
+def test_a_workflow_that_is_not_there_says_what_is(tmp_path: Path, command: str, flow: str, said: str) -> None:
+    (tmp_path / "some").mkdir()
+    for name in ("triage.yaml", "review.yml", "triage.mock.yaml"):
+        (tmp_path / "some" / name).write_text("wf: 1\n", encoding="utf-8")
+
+    done = wf(tmp_path, command, flow, code=2)
+
+    assert (done.stdout, done.stderr) == ("", f"error: {said}\n")

@@ -175,12 +175,13 @@ def end_frame(
 
 def end_workflow(live: Live, at: Arrival, end: End) -> None:
     """An `end` node: the frames on its own path merge, up to its workflow's body, or to the stray that it ends."""
+    done = Done(end.message or None)
     try:
-        after = aftermath(live, at, Done(), routed=False)
+        after = aftermath(live, at, done, routed=False)
     except StepFailed as error:
         fail(live, at, Failed(error.failure), final=True)
         return
-    _emit_ended(live, at, "completed", Done(), after, None)
+    _emit_ended(live, at, "completed", done, after, None)
     frame = at.frame
     while frame.owner != frame.home and not live.state.steps[frame.owner].detached:
         owner = live.state.steps[frame.owner]
@@ -199,7 +200,7 @@ def _error_of(end: End, step: str) -> dict[str, Json] | None:
         case "failed":
             return Failure("workflow_failed", end.message or "the workflow ended as failed").as_error(step, 1)
         case "cancelled":
-            return Failure("cancelled", "the workflow was cancelled").as_error(step, 1)
+            return Failure("cancelled", end.message or "the workflow was cancelled").as_error(step, 1)
 
 
 def end_body(live: Live, home: Step, error: dict[str, Json], by: str) -> None:

@@ -31,8 +31,16 @@ def additional_keys(schema: dict[str, Any], value: dict[str, Json]) -> list[str]
 
 def known_keys(schema: dict[str, Any], value: dict[str, Json], is_valid: IsValid) -> list[str]:
     """The keys that `schema` names, for a value that has what `value` has."""
-    parts = _in_effect(schema, value, is_valid)
-    return list(dict.fromkeys(key for part in parts for key in part.get("properties", ())))
+    return list(known_parts(schema, value, is_valid))
+
+
+def known_parts(schema: dict[str, Any], value: dict[str, Json], is_valid: IsValid) -> dict[str, Linked]:
+    """The same keys, each with the first schema that is named for its value."""
+    found: dict[str, Linked] = {}
+    for part in _in_effect(schema, value, is_valid):
+        for key, inner in part.get("properties", {}).items():
+            found.setdefault(key, inner)
+    return found
 
 
 def _in_effect(schema: Linked, value: dict[str, Json], is_valid: IsValid) -> Iterator[dict[str, Any]]:

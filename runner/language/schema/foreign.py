@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from runner.ground.json_value import Json
+from runner.language.schema import other_names
 from runner.language.schema.linked import Path
 from runner.language.schema.owners import is_node
 
@@ -14,6 +15,16 @@ _LIST = "`for_each: [a, b]` with `do:` runs a node for each item"
 _MODEL = "a model is asked by `agent: NAME` with `prompt:`; agents stand under `agents:`"
 _CONDITION = "`if:` skips a node; `next: [{when: …, to: NODE}]` chooses the way"
 _ARGUMENTS = "a command has its arguments in its list, an agent its `prompt:`; tools and workflows take `with:`"
+_ELSE = "`next: [{when: …, to: NODE}, {to: NODE}]` chooses the way: the last one, without `when`, is for all else"
+_LOOP = "a loop is a route back, `next: [{when: …, to: NODE}, {to: exit}]`, which `max_visits:` bounds"
+_AT_THE_END = "`on_error: NODE` takes the failure of a node; `rescue:` and `finally:` stand at the top of the file"
+_KEY = (
+    "keys and addresses stand in no file: the environment has them, such as OPENAI_API_KEY and OPENAI_BASE_URL"
+    "; `wf run` names the variable that a provider lacks"
+)
+_LISTED = "the list is the value of `for_each:` itself; `as: NAME` says what an item is called"
+_PERSON = "a person is asked by `human: {prompt: …, choices: [approve, reject]}`"
+_REQUEST = "no node sends a request by itself; a program does: `command: [curl, URL]`"
 _KIND = "the verb itself says the kind: `command: [ls]`, `agent: NAME`, `human: {prompt: …}`"
 
 ON_NODES: Mapping[str, str] = {
@@ -22,8 +33,21 @@ ON_NODES: Mapping[str, str] = {
     **dict.fromkeys(("matrix", "strategy", "foreach", "forEach", "with_items", "loop", "map", "items"), _LIST),
     **dict.fromkeys(("llm", "chain", "ask", "system", "messages", "role"), _MODEL),
     **dict.fromkeys(("when", "condition", "switch", "branches", "choice"), _CONDITION),
+    **dict.fromkeys(("else", "elif", "otherwise", "unless"), _ELSE),
+    **dict.fromkeys(("while", "until", "repeat", "do_while", "loop_while", "repeat_until"), _LOOP),
+    **dict.fromkeys(("finally", "rescue", "ensure", "always", "cleanup"), _AT_THE_END),
+    "try": "a node is tried as it is; `on_error: NODE` takes its failure, `retry: 3` tries it three times",
     **dict.fromkeys(("goto", "then", "to", "transition", "transitions", "edges"), "the way on is `next: NODE`"),
     **dict.fromkeys(("type", "kind", "action", "uses_tool"), _KIND),
+    **dict.fromkeys(("sleep", "delay", "pause", "wait_for", "wait_until"), "`wait: {for: 10s}` waits"),
+    **dict.fromkeys(("http", "fetch", "request", "url", "get", "curl"), _REQUEST),
+    **dict.fromkeys(("fail", "raise", "throw", "error", "abort"), "`end: failed` with `message:` ends the workflow"),
+    **dict.fromkeys(("break", "stop", "exit", "return"), "`next: exit` ends the body, `end: completed` the workflow"),
+    **dict.fromkeys(
+        ("print", "echo", "log", "say"), "`command: [echo, TEXT]` prints; what a run gives is under `outputs:`"
+    ),
+    **dict.fromkeys(("confirm", "approve", "user", "input", "ask_user"), _PERSON),
+    **dict.fromkeys(("call", "include", "import", "subflow", "subworkflow"), "`workflow: FILE` runs another workflow"),
     "uses": "another workflow is run by `workflow: FILE`, a tool by `tool: NAME`",
     "with": _ARGUMENTS,
     "args": _ARGUMENTS,
@@ -32,10 +56,8 @@ ON_NODES: Mapping[str, str] = {
     "description": "`title:` is what a node is called in pictures and logs",
     "continue_on_error": "`on_error: continue` goes on after a failure",
     "continue-on-error": "`on_error: continue` goes on after a failure",
-    "timeout-minutes": "write `timeout: 10m`",
-    "timeout_seconds": "write `timeout: 90s`",
-    "retries": "write `retry: {max_attempts: 3}`",
-    "approval": "a person is asked by `human: {prompt: …, choices: [approve, reject]}`",
+    **dict.fromkeys(("retries", "attempts", "max_attempts", "max_retries"), "write `retry: 3`, the first try included"),
+    "approval": _PERSON,
     "output": "a node's output is there by itself: `nodes.ID.output`; `set:` writes it to the state",
     "outputs": "a node's output is there by itself: `nodes.ID.output`; `outputs:` belongs to the workflow",
     "python": "a function is called by `tool: NAME`; it is declared by `tools: {NAME: {python: FILE.py:FUNCTION}}`",
@@ -65,13 +87,50 @@ AT_THE_TOP: Mapping[str, str] = {
     "apiVersion": "write `wf: 1`",
     "kind": "write `wf: 1`",
     "needs": _ORDER,
+    **dict.fromkeys(("sleep", "delay", "pause", "wait_for", "wait_until"), "`wait: {for: 10s}` waits"),
+    **dict.fromkeys(("http", "fetch", "request", "url", "get", "curl"), _REQUEST),
+    **dict.fromkeys(("fail", "raise", "throw", "error", "abort"), "`end: failed` with `message:` ends the workflow"),
+    **dict.fromkeys(("break", "stop", "exit", "return"), "`next: exit` ends the body, `end: completed` the workflow"),
+    **dict.fromkeys(
+        ("print", "echo", "log", "say"), "`command: [echo, TEXT]` prints; what a run gives is under `outputs:`"
+    ),
+    **dict.fromkeys(("confirm", "approve", "user", "input", "ask_user"), _PERSON),
+    **dict.fromkeys(("call", "include", "import", "subflow", "subworkflow"), "`workflow: FILE` runs another workflow"),
     "uses": "another workflow is run by a node: `workflow: FILE`",
 }
 """The same of keys at the top of a file."""
 
+BESIDE: Mapping[str, Mapping[str, str]] = {
+    "max_reply_tokens": {
+        **dict.fromkeys(("api_key", "apiKey", "key", "token", "api_key_env", "key_env", "env"), _KEY),
+        **dict.fromkeys(("base_url", "baseUrl", "api_base", "url", "endpoint", "host", "headers"), _KEY),
+        **dict.fromkeys(("provider", "engine", "vendor"), "write `model: PROVIDER/NAME`"),
+    },
+    "instructions": {"name": "its name is its key under `agents:`; a node asks it by `agent: NAME`"},
+    "do": {
+        **dict.fromkeys(("in", "over", "of", "list", "items", "collection"), _LISTED),
+        **dict.fromkeys(
+            ("steps", "nodes"), "what is run for each item stands under `do:`, a node, or `do: {steps: […]}`"
+        ),
+        "concurrent": "items run at the same time, unless `sequential: true` is said",
+    },
+}
+"""By a key that may stand there, the same of the keys beside it."""
 
-def advice(key: str, where: Path, data: Json) -> str:
-    """What to use here in the place of a key of another system; nothing for one that means nothing elsewhere."""
+
+def advice(key: str, where: Path, known: Collection[str], data: Json) -> str:
+    """What to use here in the place of a key of another system; nothing for one that means nothing elsewhere.
+
+    `known` are the keys that may stand there.
+    """
+    beside = next((BESIDE[other][key] for other in known if key in BESIDE.get(other, ())), "")
+    if beside or other_names.other_name(key, known):
+        return beside
     if not where:
         return AT_THE_TOP.get(key, "")
     return ON_NODES.get(key, "") if is_node(where, data) else ""
+
+
+def is_foreign(key: str) -> bool:
+    """Whether a key is a word of other systems, and so hardly a slip of the pen."""
+    return key in ON_NODES or key in AT_THE_TOP or other_names.is_name(key)

@@ -9,7 +9,9 @@ from runner.ground.errors import nearest
 from runner.ground.json_value import Json
 from runner.language.schema import shipped
 from runner.language.schema.fault import SchemaFault
+from runner.language.schema.foreign import is_foreign
 from runner.language.schema.linked import Path
+from runner.language.schema.other_names import other_name
 from runner.language.schema.owners import at, is_node, path_owner, verbs
 from runner.language.schema.shipped import VERBS, verb_keys
 from runner.language.source import Source
@@ -135,4 +137,9 @@ def nearest_key(fault: SchemaFault, data: Json) -> str:
         known += anywhere if fault.name not in anywhere else []
     if where[:1] == ("tools",) and fault.name != "python":
         known.append("python")
-    return nearest(fault.name, known) or (known[0] if len(known) == 1 else "")
+    if meant := other_name(fault.name, fault.known):
+        return meant
+    near = nearest(fault.name, known)
+    if is_foreign(fault.name) and not (near.startswith(fault.name) or fault.name.startswith(near)):
+        near = ""
+    return near or (known[0] if len(known) == 1 else "")

@@ -13,7 +13,7 @@ from runner.ground.json_value import Json
 from runner.language.schema import words
 from runner.language.schema.checker import Checker, checker
 from runner.language.schema.evaluated import known_keys
-from runner.language.schema.linked import Link, link
+from runner.language.schema.linked import Link, Linked, link
 
 ROOT = "workflow.schema.json"
 NODE, UNION = "node.json", "verb.json"
@@ -118,6 +118,11 @@ def fragment(name: str) -> dict[str, Any]:
     return found
 
 
+def fits(schema: Linked, value: Json) -> bool:
+    """Whether a value fits a part of the shipped schemas."""
+    return checker(_linked(), schema).fits(value)
+
+
 # Which keys belong where.
 
 
@@ -148,6 +153,16 @@ def verb_keys(verb: str) -> frozenset[str]:
     """The keys that come with a verb: beside it, and in its value where that has keys of its own."""
     schema = fragment(verb)
     return frozenset([*_keys(schema), *schema["properties"][verb].get("properties", ())])
+
+
+def node_keys(verb: str) -> frozenset[str]:
+    """The keys of a node with this verb."""
+    return frozenset([*_keys(fragment(verb)), *_keys(fragment("node")["$defs"]["keys"])])
+
+
+def inside_keys(verb: str) -> frozenset[str]:
+    """The keys in the value of a verb."""
+    return frozenset(known_keys(fragment(verb)["properties"][verb], {}, lambda _schema, _value: False))
 
 
 def _keys(schema: dict[str, Any]) -> list[str]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-import shlex
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
@@ -15,19 +13,14 @@ from runner.language.schema.fault import SchemaFault
 from runner.language.schema.foreign import advice
 from runner.language.schema.linked import Path, settled
 from runner.language.schema.mending import mended, nearest_key
-from runner.language.schema.owners import is_node, verbs, whole
-from runner.language.schema.shipped import VERBS, belongs, verb_keys
+from runner.language.schema.other_forms import other_form, started, yaml
+from runner.language.schema.other_names import in_unit, other_name
+from runner.language.schema.owners import at, is_node, verbs, whole
+from runner.language.schema.shipped import VERBS, belongs, inside_keys, node_keys, verb_keys
 from runner.language.source import Source, in_file_order
-from runner.language.source.scalars import plain_or_quoted, quoted
+from runner.language.source.scalars import quoted
 
 _LONGEST_KEY = 60
-_BODIES = {
-    "nodes": "write steps: for a list; nodes: is a mapping by id",
-    "steps": "write nodes: for a mapping by id; steps: is a list",
-}
-
-_TARGETS = ("to", "goto", "then", "next", "node", "target", "step")
-"""What other systems call the node that a route leads to."""
 
 
 class CheckedFile(NamedTuple):
@@ -54,12 +47,32 @@ def _problem(source: Source, fault: SchemaFault) -> Problem:
         said = f" needs '{fault.name}'" if fault.name else f": {fault.words}"
         return Problem(f"{owner}{said}", place, _example(fault))
     if fault.kind == "unknown":
-        name, meant = fault.name[:_LONGEST_KEY], advice(fault.name, fault.where, source.data)
-        near = "" if meant else nearest_key(fault, source.data)
-        said = f"; did you mean '{near}'?" if near else ""
-        return Problem(f"unknown key '{name}' in {owner}{said}", place, meant or belongs(name))
+        said, hint = _meant(fault, source.data)
+        return Problem(f"unknown key '{fault.name[:_LONGEST_KEY]}' in {owner}{said}", place, hint)
     hint = _mending(source, fault) if fault.kind == "value" else _name_for(fault.name) if fault.kind == "key" else ""
     return Problem(f"{owner}: {fault.words}", place, hint)
+
+
+def _meant(fault: SchemaFault, data: Json) -> tuple[str, str]:
+    """Of an unknown key, what it may be instead, and how that is written."""
+    if same := in_unit(fault.name, at(data, fault.path), fault.known):
+        return "", f"write {same.key}: {same.value}"
+    if meant := _moved(fault.name, fault.where, data) or advice(fault.name, fault.where, fault.known, data):
+        return "", meant
+    near = nearest_key(fault, data)
+    hint = "" if near and near == other_name(fault.name, fault.known) else belongs(fault.name[:_LONGEST_KEY])
+    return f"; did you mean '{near}'?" if near else "", hint
+
+
+def _moved(key: str, where: Path, data: Json) -> str:
+    """Where a key stands that is on the wrong side of the verb's brackets."""
+    if is_node(where, data):
+        inside = next((verb for verb in verbs(data, where) if key in inside_keys(verb)), "")
+        return f"it stands inside: {inside}: {{{key}: …}}" if inside else ""
+    verb = str(where[-1]) if where else ""
+    if verb not in VERBS or not is_node(where[:-1], data):
+        return ""
+    return f"it stands on the node, beside `{verb}:`" if key in node_keys(verb) else ""
 
 
 # Mistakes that show more than once.
@@ -85,10 +98,16 @@ def _is_told(fault: SchemaFault, faults: list[SchemaFault], crowded: dict[Path, 
     beside = [other for other in faults if other.kind == "unknown" and other.where == where and other is not fault]
     meant = [nearest_key(other, data) for other in beside]
     if fault.kind == "missing":
-        return where in crowded or any(f"'{key}'" in fault.words for key in meant)
+        return where in crowded or any(f"'{key}'" in fault.words for key in meant) or _is_within(fault, faults)
     if fault.kind != "unknown":
         return False
     return any(fault.name == key or fault.name in _keys_beside(key) for key in (*crowded.get(where, ()), *meant))
+
+
+def _is_within(fault: SchemaFault, faults: list[SchemaFault]) -> bool:
+    """Whether a missing key stands too deep: in a mapping that is itself in the wrong place."""
+    beside = [other.value for other in faults if other.kind == "value" and other.path[:-1] == fault.where]
+    return any(isinstance(value, dict) and fault.name in value for value in beside)
 
 
 def _keys_beside(key: str) -> Collection[str]:
@@ -117,7 +136,7 @@ def _shown_by(schema: dict[str, Any], key: str) -> str:
     values = [schema["const"]] if "const" in schema else schema.get("examples", [])
     if not values:
         return ""
-    return f"for example {key}{_yaml(values[0])}"
+    return f"for example {key}{yaml(values[0])}"
 
 
 def _mending(source: Source, fault: SchemaFault) -> str:
@@ -125,66 +144,11 @@ def _mending(source: Source, fault: SchemaFault) -> str:
     key = f"{fault.path[-1]}: " if fault.path and isinstance(fault.path[-1], str) else ""
     if fault.value is None and is_node(fault.path, source.data):
         return f"for a node that does nothing write {key}{{}}"
-    if said := _other_form(fault):
-        return said
     schema = fault.schema if isinstance(fault.schema, dict) else {}
-    wanted = schema.get("type")
-    if wanted == "string" and isinstance(fault.value, bool | int | float) and "pattern" not in schema:
-        place = source.place(fault.path)
-        return f"put it in quotes: {key}{quoted(place.token)}"
-    if wanted == "array" and isinstance(fault.value, str):
-        items = _words_of(fault.value) if key == "command: " else [fault.value]
-        return f"write a list: {key}{_yaml(items)}"
-    return _shown_by(schema, key)
-
-
-def _other_form(fault: SchemaFault) -> str:
-    """How what another system writes so is written here; nothing where that is not known."""
-    key = next((step for step in reversed(fault.path) if isinstance(step, str)), "")
-    match fault.path[-1:], fault.value:
-        case (("nodes",), list()) | (("steps",), dict()):
-            return _BODIES[key]
-        case (("next" | "on_error",), dict() as route):
-            return _route_of(key, route)
-        case (int(),), str() as node if key in ("next", "on_error"):
-            return f"write {{to: {_yaml(node)}}}"
-        case ("next",), None:
-            return "write next: exit to end the body, or leave it out"
-        case (str(),), str() as text if len(needed := _required(fault)) == 1 and len(text) <= _LONGEST_KEY:
-            return f"write {key}: {{{needed[0]}: {_yaml(text)}}}"
-        case _:
-            return ""
-
-
-def _required(fault: SchemaFault) -> list[str]:
-    """The keys that a mapping needs in whose place another value stands."""
-    is_mapping = isinstance(fault.schema, dict) and fault.schema.get("type") == "object"
-    return list(fault.schema.get("required", ())) if is_mapping and isinstance(fault.schema, dict) else []
-
-
-def _route_of(key: str, route: dict[str, Json]) -> str:
-    """A mapping in the place of routes, as a route."""
-    node = next((route[name] for name in _TARGETS if isinstance(route.get(name), str)), None)
-    if node is None:
-        return f"write {key}: NODE, or a list of routes: {key}: [{{when: …, to: NODE}}]"
-    if "when" in route:
-        return f"write a list: {key}: [{_yaml({'when': route['when'], 'to': node})}]"
-    return f"write {key}: {_yaml(node)}"
-
-
-def _words_of(line: str) -> list[str]:
-    try:
-        return shlex.split(line)
-    except ValueError:
-        return line.split()
-
-
-def _yaml(value: Json) -> str:
-    """A value as it may be written in one line of YAML."""
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {_yaml(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, list):
-        return f"[{', '.join(map(_yaml, value))}]"
-    if isinstance(value, str):
-        return plain_or_quoted(value)
-    return json.dumps(value)
+    if schema.get("type") == "string" and isinstance(fault.value, bool | int | float) and "pattern" not in schema:
+        return f"put it in quotes: {key}{quoted(source.place(fault.path).token)}"
+    if "; did you mean" in fault.words:
+        return ""
+    if key == "command: " and isinstance(fault.value, str):
+        return started(fault.value)
+    return other_form(fault, source.data) or _shown_by(schema, key)

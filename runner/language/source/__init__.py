@@ -98,7 +98,7 @@ def read(path: Path, shown: str | None = None) -> Source:
     try:
         content = read_plain(path)
     except FileNotFoundError:
-        reason = f"there is no such file{_near_name(path)}"
+        reason = f"there is no such file{near_name(path)}"
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
     except ValueError as error:
@@ -113,7 +113,8 @@ def place_in_text(file: str, text: str, offset: int, width: int) -> Place:
     return Text(file, text).place(offset, offset + width)
 
 
-def _near_name(path: Path) -> str:
+def near_name(path: Path) -> str:
+    """`; did you mean 'flow.yaml'?` for a file that is there, or nothing."""
     try:
         neighbours = [entry.name for entry in islice(path.parent.iterdir(), MOST_NEIGHBOURS)]
     except OSError:

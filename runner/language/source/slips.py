@@ -21,6 +21,9 @@ _UNFINISHED = re.compile(r"(?:[-=<>!&|+*/%?:]|\bin)$")
 _ENTRY = re.compile(r"""\s*(?:- +)*(?P<key>[\w.-]+|'[^']*'|"[^"]*"): +(?P<rest>\S.*)""")
 _CLOSED_BEFORE = re.compile(r"""(?P<quote>['"])[^'"]*[^\s(\[{=<>,+'"](?P=quote)[^\w'"]""")
 """A text in quotes that something follows, such as `"a" == b`: its quotes are its own, not the value's."""
+_BLOCK_ENTRY = re.compile(r"\s*(?:(?:- +)+(?:[\w.-]+: +)?|[\w.-]+: +)(?P<value>\S)")
+"""The beginning of a line that is an entry of a block; a bracket within its value is text, unless it begins it."""
+
 _FLOW_ITEM = re.compile(r"\s*(?P<rest>\S.*)")
 _ITEM = re.compile(r"\s*(?:- +)+(?P<rest>\S.*)")
 
@@ -151,7 +154,8 @@ def entry_at(text: Text, offset: int) -> Entry | None:
 def _entry_starts(before: str) -> list[int]:
     """For each bracket that is open at the end of `before`, where its latest entry starts."""
     starts: list[int] = []
-    if len(before) > LONGEST_ADVICE:
+    entry = _BLOCK_ENTRY.match(before)
+    if len(before) > LONGEST_ADVICE or (entry and entry["value"] not in "[{"):
         return starts
     for match in re.finditer(r"""'[^']*'|"(?:\\.|[^"\\])*"|[\[\]{},]""", before):
         character = match.group()

@@ -38,6 +38,9 @@ def build(reader: NodeReader) -> HumanSpec:
         reader.error("expected a list of answers to choose from", "human", "choices", hint=hint, rule="schema")
     elif spec.otherwise is not None:
         _check_otherwise(reader, spec, spec.otherwise)
+    if spec.otherwise is not None and reader.get("timeout") is None:
+        words, hint = "this answer is never used: the question has no `timeout`", "write timeout: 24h beside `human:`"
+        reader.warn(words, "human", "otherwise", hint=hint, rule="unused")
     return spec
 
 

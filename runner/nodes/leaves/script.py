@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import PurePath
 
 import msgspec
 
@@ -14,6 +15,10 @@ from runner.workflow.model import Node, Program, Traits
 
 SHELL = ("sh", "-e")
 """What runs a text unless `shell` says otherwise: it stops at the first line that fails."""
+
+
+_BY_C = re.compile(r"(?:ba|da|z|k|fi)?sh|python[0-9.]*|pypy[0-9.]*|pwsh")
+"""The programs that run a text given by `-c`, as `shell` does."""
 
 
 class ScriptSpec(msgspec.Struct, frozen=True):
@@ -31,7 +36,30 @@ def build(reader: NodeReader) -> ScriptSpec:
         name = found["name"]
         words = f"'{{{{ {name}' is not filled in here"
         reader.language(TemplateError(words, found.start(), hint, found.end("name") - found.start()), "script")
-    return ScriptSpec(text, tuple(reader.get("shell", default=SHELL)), reader.program(()))
+    shell = tuple(reader.get("shell", default=SHELL))
+    _check_first_line(reader, text, shell)
+    return ScriptSpec(text, shell, reader.program(()))
+
+
+def _check_first_line(reader: NodeReader, text: str, shell: tuple[str, ...]) -> None:
+    """Tell of a first line that names another program: it is not heeded."""
+    named = _interpreter(text)
+    if not named or named[0] == PurePath(shell[0]).name:
+        return
+    form = f"shell: [{', '.join(named)}]"
+    hint = f"write {form} beside it" if _BY_C.fullmatch(named[0]) else f"put it in a file: command: [{named[0]}, FILE]"
+    words = f"the first line names {named[0]}, and {' '.join(shell)} runs this text"
+    reader.warn(words, "script", hint=hint, rule="shell")
+
+
+def _interpreter(text: str) -> list[str]:
+    """The program that a first line `#!…` names, without its folder, and its options."""
+    line = text.partition("\n")[0]
+    program, *options = line.removeprefix("#!").split() if line.startswith("#!") else [""]
+    if PurePath(program).name == "env":
+        words = [word for word in options if not word.startswith("-") and "=" not in word]
+        program, options = (words[0], options[options.index(words[0]) + 1 :]) if words else ("", [])
+    return [PurePath(program).name, *options] if program else []
 
 
 def _of_ours(names: list[str]) -> re.Pattern[str]:

@@ -15,6 +15,7 @@ from runner.record.events import (
     AttemptStarted,
     Commit,
     Event,
+    FrameEnded,
     RunResumed,
     RunStarted,
     StepEnded,
@@ -84,7 +85,8 @@ class Teller:
             case RunResumed():
                 return f"run {commit.run}: resumed"
             case StepEnded() if event.frame is not None or event.verb in (CALL, ASK):
-                return _ended(event, max(0.0, commit.at - self.began.pop(event.step, commit.at)))
+                seconds = max(0.0, commit.at - self.began.pop(event.step, commit.at))
+                return _ended(event, seconds, _last_words(event, commit))
             case StepWaiting() if event.kind != "timer":
                 return f"… {plain(event.step)} waits for {_awaited(event)}"
             case AttemptFailed():
@@ -103,8 +105,16 @@ def _awaited(event: StepWaiting) -> str:
     return f"a signal: {plain(', '.join(event.signals.values()))}"
 
 
-def _ended(event: StepEnded, seconds: float) -> str:
-    words = f"{MARKS[event.status]} {plain(event.step)}"
+def _last_words(event: StepEnded, commit: Commit) -> str:
+    """The message of a step that has ended its workflow well. That of another is told with the run's error."""
+    if not isinstance(event.output, str):
+        return ""
+    ended = [each for each in commit.events if isinstance(each, FrameEnded) and each.by == event.step]
+    return f": {one_line(event.output, 200)}" if ended and ended[-1].status == "completed" else ""
+
+
+def _ended(event: StepEnded, seconds: float, said: str) -> str:
+    words = f"{MARKS[event.status]} {plain(event.step)}{said}"
     if event.status != "completed":
         words += f" {event.status}"
     if event.error is not None:

@@ -19,6 +19,12 @@ class Notes(msgspec.Struct):
         """Note a mistake in the value at a path, or in its key."""
         self.note(message, self.source.place(at, key=key), hint, rule)
 
+    def warn(self, message: str, at: JsonPath, *, hint: str, rule: str) -> None:
+        """Note what the value at a path can't have been meant to do; once, though several nodes share the value."""
+        warning = Problem(message, self.source.place(at), hint, "warning", rule)
+        if warning not in self.problems:
+            self.note(message, self.source.place(at), hint, rule, "warning")
+
     def note(self, message: str, place: Place, hint: str, rule: str, severity: Severity = "error") -> None:
         """Note a mistake, or what one is warned of, at a place."""
         self.problems.append(Problem(message, place, hint, severity, rule))

@@ -125,6 +125,10 @@ class NodeReader(msgspec.Struct):
         """Note a mistake at a path below the node."""
         self.file.error(message, (*self.at, *path), hint=hint, key=key, rule=rule)
 
+    def warn(self, message: str, *path: str | int, hint: str, rule: str) -> None:
+        """Note what something of this node can't have been meant to do."""
+        self.file.warn(message, (*self.at, *path), hint=hint, rule=rule)
+
     def language(self, error: TemplateError, *path: str | int) -> None:
         """Note a mistake at its offset in the text at a path below the node."""
         self.file.language(error, (*self.at, *path), "template")

@@ -27,6 +27,7 @@ def read_retry(reader: NodeReader, usual: frozenset[str]) -> tuple[Retry, ...]:
 
 def _policy(reader: NodeReader, entry: Mapping[str, Json], usual: frozenset[str], *at: str | int) -> Retry:
     """The policy at a path. What it leaves out is built in."""
+    _warn_of_nothing(reader, entry, *at)
     keys: dict[str, Any] = {**entry, "errors": _errors(entry, usual)}
     keys["exit_codes"] = frozenset(entry.get("exit_codes", ()))
     intervals = {key: reader.duration(*at, key) for key in ("initial_interval", "max_interval") if key in entry}
@@ -37,3 +38,15 @@ def _errors(entry: Mapping[str, Json], usual: frozenset[str]) -> frozenset[str] 
     if "errors" not in entry:
         return frozenset() if "exit_codes" in entry else usual
     return None if ALL in entry["errors"] else frozenset(entry["errors"])
+
+
+def _warn_of_nothing(reader: NodeReader, entry: Mapping[str, Json], *at: str | int) -> None:
+    """Tell of a policy that takes nothing: without errors, or with exit codes that are none."""
+    if entry.get("errors") == [] and "exit_codes" not in entry:
+        hint = "name the errors that it takes, or leave `errors` out for the usual ones"
+        reader.warn("this policy takes no error: nothing is tried again", *at, "errors", hint=hint, rule="retry")
+    has_others = any("ok_exit" in tool for tool in reader.file.section("tools").values())
+    ok = reader.get("ok_exit") or ([] if has_others else [0])
+    if codes := [code for code in entry.get("exit_codes", ()) if code in ok]:
+        words = f"exit code {codes[0]} is no failure here: nothing is tried again after it"
+        reader.warn(words, *at, "exit_codes", hint="name the codes of failures, such as 75", rule="retry")

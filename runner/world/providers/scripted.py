@@ -15,6 +15,7 @@ from runner.ground.json_value import Json
 from runner.language.schema.checker import Checker, checker
 from runner.language.schema.fault import SchemaFault
 from runner.language.schema.linked import link
+from runner.language.schema.other_forms import yaml
 from runner.language.source import Source, in_file_order, read
 from runner.record.cues import Cue
 from runner.record.usage import Usage
@@ -34,12 +35,24 @@ from runner.world.calls import (
 from runner.world.program_exits import judged
 from runner.world.providers.contract import Reply, ToolCall, model_call
 
-_FORMS = "a reply holds one of: reply, tool_calls, error, or of a command stdout, stderr, exit_code"
+_ANY = (
+    "a reply is text, {reply: …}, {tool_calls: […]}, {error: …}, or of a command {stdout: …, stderr: …, exit_code: …}"
+)
+_FORMS = {
+    "repeat": "{repeat: REPLY}, the last of its list",
+    "reply": "{reply: …, finish: length, usage: …}",
+    "error": "{error: …, message: …, retry_after: …, usage: …}",
+    "tool_calls": "{tool_calls: [{tool: …, with: …}], text: …, finish: length, usage: …}",
+}
+"""What a reply may be in full, by the key that tells which it is."""
+
+_OF_COMMANDS = ("stdout", "stderr", "exit_code")
 _HINTS = {
     "tool_calls": "a tool call holds: tool, with (its arguments), id",
     "usage": "usage holds: prompt_tokens, reply_tokens, cost_usd",
 }
 _REPLY_DEPTH = 2
+_LONGEST_SHOWN = 60
 
 _REPEAT = "repeat"
 """The form of a last reply that serves all calls that follow."""
@@ -186,10 +199,13 @@ def _usage(form: Mapping[str, Json], call: AnyCall) -> Usage | None:
 
 def _answered(reply: Reply, usage: Usage | None, call: ModelCall) -> Outcome:
     """A reply as a provider's would be taken: one that says nothing is none."""
-    if reply["text"].strip() or reply["tool_calls"]:
+    is_cut = reply["finish"] == "length"
+    if reply["text"].strip() or reply["tool_calls"] or (is_cut and call.output_schema is not None):
         return CallDone(reply, usage)
+    used_up = f"max_reply_tokens ({call.max_reply_tokens}) was used up before the model said anything: raise it"
     details = {"reply": reply["text"], "finish": reply["finish"]}
-    return CallFailed(Failure("output_invalid", f"{call.model}: the reply is empty", details), usage=usage)
+    words = f"{call.model}: {used_up if is_cut else 'the reply is empty'}"
+    return CallFailed(Failure("output_invalid", words, details), usage=usage)
 
 
 def _said(form: Mapping[str, Json], index: int) -> Reply:
@@ -198,7 +214,7 @@ def _said(form: Mapping[str, Json], index: int) -> Reply:
     ]
     said = form.get("text", "") if calls else form["reply"]
     text = said if isinstance(said, str) else json.dumps(said, ensure_ascii=False)
-    return Reply(text=text, tool_calls=calls, finish="tool_calls" if calls else "stop")
+    return Reply(text=text, tool_calls=calls, finish=form.get("finish", "tool_calls" if calls else "stop"))
 
 
 def _tool_call(call: Mapping[str, Json], identity: str) -> ToolCall:
@@ -240,7 +256,7 @@ def _repeated_too_soon(replies: Json, source: Source | None) -> list[Problem]:
         Problem(
             f"reply {number + 1} of '{key}': only the last reply can be one that repeats",
             source.place((key, number), key=False) if source else None,
-            "put it at the end of its list",
+            f"put it at the end of its list: {key}: [REPLY, {{repeat: REPLY}}]",
             rule="mock",
         )
         for key, entries in replies.items()
@@ -255,6 +271,20 @@ def _problem(source: Source | None, fault: SchemaFault) -> Problem:
     where = f"reply {int(owner[1]) + 1} of '{owner[0]}': " if len(owner) >= _REPLY_DEPTH else ""
     where = where or (f"'{owner[0]}': " if owner else "")
     hint = next((words for name, words in _HINTS.items() if name in owner), "")
-    hint = hint or (_FORMS if len(owner) >= _REPLY_DEPTH else "")
+    hint = hint or (_shape(fault) if len(owner) >= _REPLY_DEPTH else _as_list(fault))
     place = source.place(fault.path, key=is_about_key) if source else None
     return Problem(f"{where}{fault.words}", place, hint, rule="mock")
+
+
+def _shape(fault: SchemaFault) -> str:
+    """What a reply may be: of the form that it has by another key, or of any."""
+    form = next((form for key, form in _FORMS.items() if key in fault.known), "")
+    return f"such a reply is {form}" if form and fault.name not in _OF_COMMANDS else _ANY
+
+
+def _as_list(fault: SchemaFault) -> str:
+    """One reply in the place of a list of them."""
+    if fault.kind != "value" or len(fault.path) != 1 or not isinstance(fault.value, dict | str):
+        return ""
+    shown = yaml(fault.value)
+    return f"write a list: {fault.path[0]}: [{shown if len(shown) <= _LONGEST_SHOWN else '…'}]"

@@ -331,7 +331,7 @@ def test_only_the_last_reply_may_repeat(tmp_path: Path) -> None:
         "mock.yaml:2:5: error: reply 1 of 'review': only the last reply can be one that repeats\n"
         "    - {repeat: a}\n"
         "      ^^^^^^^^^^^\n"
-        "  help: put it at the end of its list"
+        "  help: put it at the end of its list: review: [REPLY, {repeat: REPLY}]"
     ]
 
 
