@@ -20,6 +20,7 @@ from runner.cli.speaking import moment, say, tell_json
 from runner.cli.stored import find_run, offer_steps, run_argument, writing
 from runner.engine.given_inputs import needed_secrets
 from runner.engine.runs import result_of
+from runner.ground.advice import command_line
 from runner.ground.clock import SystemClock
 from runner.ground.errors import EXIT_CANCELLED, EXIT_COMPLETED, UsageError, did_you_mean
 from runner.ground.json_text import NotJson, parse_json
@@ -201,9 +202,11 @@ def wf_pause(run: str, db: str | None, **given: Any) -> int:
         row = find_run(store, run)
         now = SystemClock().now()
         if row.status != "running":
-            raise UsageError(f"run {row.id} is {row.status}", f"wf show {row.id} tells more")
+            raise UsageError(f"run {row.id} is {row.status}", f"{command_line('show', row.id)} tells more")
         if may_take_over(row, now):
-            raise UsageError(f"no process runs {row.id} any more: it stands still", f"wf resume {row.id} goes on")
+            raise UsageError(
+                f"no process runs {row.id} any more: it stands still", f"{command_line('resume', row.id)} goes on"
+            )
         return _send(store, row, Message(row.id, "pause", now), f"run {row.id} is asked to pause", given)
 
 

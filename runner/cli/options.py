@@ -10,6 +10,8 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from runner.cli.settings import database_words
+from runner.ground.advice import advising
 from runner.ground.errors import UsageError
 from runner.ground.json_text import NotJson, parse_json
 from runner.ground.json_value import Json
@@ -35,7 +37,15 @@ def together(*options: Decorator) -> Decorator:
     return decorate
 
 
-database_option = click.option("--db", metavar="FILE", help="The database (WF_DB; default .wf/wf.db).")
+def _advised(context: click.Context, _parameter: click.Parameter, db: str | None) -> str | None:
+    """The database that was given; the commands that this one advises name it too."""
+    context.with_resource(advising(database_words(db)))
+    return db
+
+
+database_option = click.option(
+    "--db", metavar="FILE", callback=_advised, help="The database (WF_DB; default .wf/wf.db)."
+)
 """On every command that reads or writes runs."""
 
 waiting_options = together(

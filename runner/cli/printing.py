@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from runner.cli.settings import database_words
 from runner.cli.speaking import moment, say, tell
 from runner.engine.runs import RunResult
 from runner.engine.takeover import Takeover
+from runner.ground.advice import command_line
 from runner.ground.clock import SystemClock
 from runner.ground.errors import (
     EXIT_CANCELLED,
@@ -46,24 +45,25 @@ def command_for(run: str, waiting: StepWaiting, secrets: Sequence[str] = ()) -> 
         return mock_command(run, secrets)
     if waiting.kind != "person":
         return resume_command(run, secrets)
-    value, options = example_answer(waiting), ["--resume", *_secret_words(secrets), *database_words()]
-    ending = [*options, "--", value] if value.startswith("-") else [value, *options]
-    return shlex.join(["wf", "answer", run, waiting.step, *ending])
+    value, options = example_answer(waiting), ["--resume", *_secret_words(secrets)]
+    if value.startswith("-"):
+        return command_line("answer", run, waiting.step, *options, value=value)
+    return command_line("answer", run, waiting.step, value, *options)
 
 
 def signal_command(run: str, name: str, secrets: Sequence[str] = ()) -> str:
     """The command that sends a signal that a step waits for."""
-    return shlex.join(["wf", "signal", run, name, "--resume", *_secret_words(secrets), *database_words()])
+    return command_line("signal", run, name, "--resume", *_secret_words(secrets))
 
 
 def mock_command(run: str, secrets: Sequence[str] = ()) -> str:
     """The command that goes on with a run once there are more scripted replies."""
-    return shlex.join(["wf", "resume", run, "--mock", "FILE", *_secret_words(secrets), *database_words()])
+    return command_line("resume", run, "--mock", "FILE", *_secret_words(secrets))
 
 
 def resume_command(run: str, secrets: Sequence[str] = ()) -> str:
     """The command that goes on with a run."""
-    return shlex.join(["wf", "resume", run, *_secret_words(secrets), *database_words()])
+    return command_line("resume", run, *_secret_words(secrets))
 
 
 def _secret_words(secrets: Sequence[str]) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec.structs import replace
 
+from runner.ground.advice import ask_doctor
 from runner.ground.errors import StoreError
 from runner.ground.json_value import Json
 from runner.record.address import ROOT
@@ -97,7 +98,7 @@ def decode_state(written: Json, what: str = "a snapshot") -> RunState:
         if version == 1:
             _complete(run)
     except _UNREADABLE as error:
-        raise StoreError(f"{what} is damaged", "`wf doctor` shows what is whole") from error
+        raise StoreError(f"{what} is damaged", ask_doctor()) from error
     return run
 
 

@@ -16,6 +16,7 @@ from runner.engine.runs import RunResult, into_memory, programs_of, run_engine
 from runner.engine.scheduler import Live
 from runner.engine.surroundings import Surroundings
 from runner.engine.takeover import Takeover
+from runner.ground.advice import command_line
 from runner.ground.errors import UsageError
 from runner.ground.json_value import Json
 from runner.nodes import KINDS
@@ -76,10 +77,12 @@ def _not_failed(row: RunRow, state: RunState, now: float) -> UsageError:
     was_left = state.status == "running" and may_take_over(row, now)
     stands = "was left by its process" if was_left else f"is {state.status}"
     if state.ended:
-        hint = f"wf fork {row.id}@N goes on from a checkpoint: wf checkpoints {row.id} lists them"
+        listed = command_line("checkpoints", row.id)
+        hint = f"{command_line('fork', f'{row.id}@N')} goes on from a checkpoint: {listed} lists them"
     else:
         on = was_left or state.status == "paused"
-        hint = f"wf resume {row.id} goes on with it" if on else f"wf show {row.id} tells how far it is"
+        resumed, shown = command_line("resume", row.id), command_line("show", row.id)
+        hint = f"{resumed} goes on with it" if on else f"{shown} tells how far it is"
     return UsageError(f"run {row.id} {stands}: only a failed run is retried", hint)
 
 
@@ -126,7 +129,7 @@ async def fork(run: str, at: int, changes: Changes, around: Surroundings, retrie
     if state.ended:
         raise UsageError(
             f"run {run} had ended by event {at}: {state.status}",
-            f"only what comes before the end can go on: wf checkpoints {run} lists it",
+            f"only what comes before the end can go on: {command_line('checkpoints', run)} lists it",
         )
     before = pinned(around.store, state)
     refuse_foreign(Live(run, before.workflow, state))

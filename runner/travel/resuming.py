@@ -16,6 +16,7 @@ from runner.engine.runs import RunResult, into_memory, mark_of, programs_of, run
 from runner.engine.scheduler import Live
 from runner.engine.surroundings import Surroundings
 from runner.engine.takeover import Takeover
+from runner.ground.advice import command_line
 from runner.ground.errors import UsageError
 from runner.ground.json_value import Json
 from runner.record.definitions import definition_of, folder_of
@@ -143,7 +144,8 @@ def refuse_without_secrets(
 async def _refuse_unavailable(row: RunRow, state: RunState, around: Surroundings) -> None:
     """Raises UsageError when the run has ended, RunBusy when another process drives it."""
     if state.ended:
-        again = f"wf retry {row.id} goes on from the step that failed" if state.status == "failed" else ""
+        retried = f"{command_line('retry', row.id)} goes on from the step that failed"
+        again = retried if state.status == "failed" else ""
         raise UsageError(f"run {row.id} has ended: {state.status}", again or "to run the workflow again: wf run")
     if not may_take_over(row, around.clock.now()):
         raise busy(row)

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from runner.engine.scheduler import Live
 from runner.engine.takeover import Takeover, Verdict, Visit
+from runner.ground.advice import command_line
 from runner.ground.errors import UsageError
 from runner.nodes import KINDS
 from runner.record.address import ROOT, is_inside
@@ -131,10 +132,12 @@ def refuse_changes(visits: list[Visit], run: str, file: str) -> None:
     if changed is None:
         return
     rows = "\n".join(table(visits))
-    fork = f"fork the run where '{changed.step}' begins: wf fork {run}@{changed.at} --workflow {file}"
+    fork = command_line("fork", f"{run}@{changed.at}", "--workflow", file)
     raise StepsChanged(
         f"run {run} can't go on with {file}: '{changed.step}', which it has begun, is not the same there\n{rows}",
-        fork if changed.at else f"nothing comes before that step: wf run {file}",
+        f"fork the run where '{changed.step}' begins: {fork}"
+        if changed.at
+        else f"nothing comes before that step: {command_line('run', file)}",
         visits,
     )
 
