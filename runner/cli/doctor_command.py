@@ -13,11 +13,10 @@ from pathlib import Path
 import click
 
 from runner.cli.options import database_option
-from runner.cli.printing import resume_command
 from runner.cli.settings import database, in_use
 from runner.cli.speaking import tell, tell_json
 from runner.cli.stored import SHORT, was_left
-from runner.ground.advice import ask_doctor, command_line
+from runner.ground.advice import ask_doctor, command_line, resume_command
 from runner.ground.errors import EXIT_COMPLETED, EXIT_STORE, StoreError, UsageError
 from runner.record.soundness import run_faults, version_faults
 from runner.record.store.contract import Store

@@ -72,6 +72,8 @@ class RunResult(msgspec.Struct, frozen=True):
     """The variables of the environment that gave the others, and that have to be set then."""
     known_tokens: int = 0
     """Those that are known, where `tokens` are not."""
+    answered: frozenset[str] = frozenset()
+    """The waiting steps whose answers are recorded: the run takes them as it goes on."""
     takeover: Takeover | None = None
     """What was taken over of its past, where that was changed."""
 

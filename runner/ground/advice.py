@@ -26,6 +26,16 @@ def command_line(*words: str, value: str | None = None) -> str:
     return shlex.join(["wf", *words, *_OPTIONS.get(), *last])
 
 
+def resume_command(run: str, secrets: Sequence[str] = ()) -> str:
+    """The command that goes on with a run. `secrets` are the inputs that have to be given with it."""
+    return command_line("resume", run, *secret_words(secrets))
+
+
+def secret_words(secrets: Sequence[str]) -> list[str]:
+    """How secret inputs are given with a command."""
+    return [word for name in secrets for word in ("-i", f"{name}=@FILE")]
+
+
 def ask_doctor() -> str:
     """What to do about a database that is damaged."""
     return f"`{command_line('doctor')}` shows what is whole"

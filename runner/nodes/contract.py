@@ -110,7 +110,8 @@ class Memory(msgspec.Struct, frozen=True):
 class Done(msgspec.Struct, frozen=True):
     """The step has its output. `merge` names the children whose writes count, in order; `leave`: open ones stray.
 
-    `left` are the processes that it left running.
+    `left` are the processes that it left running. `unanswered`: the output stands for the answer of a person, which did
+    not come in time.
     """
 
     output: Json = None
@@ -118,6 +119,7 @@ class Done(msgspec.Struct, frozen=True):
     leave: bool = False
     usage: Usage | None = None
     left: tuple[LeftRunning, ...] = ()
+    unanswered: bool = False
 
 
 class Spawn(msgspec.Struct, frozen=True):

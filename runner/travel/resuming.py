@@ -8,15 +8,15 @@ from collections.abc import Callable, Mapping
 import msgspec
 from msgspec.structs import replace
 
-from runner.engine.given_answers import refuse_late_answers, refuse_unfit_answers
-from runner.engine.given_inputs import Supplied, nonce_of, secrets_again
+from runner.engine.given_answers import answered_steps, refuse_late_answers, refuse_unfit_answers
+from runner.engine.given_inputs import Supplied, needed_secrets, nonce_of, secrets_again
 from runner.engine.loading import load_workflow, pinned
 from runner.engine.run_options import refuse_unknown_models
 from runner.engine.runs import RunResult, into_memory, mark_of, programs_of, run_engine
 from runner.engine.scheduler import Live
 from runner.engine.surroundings import Surroundings
 from runner.engine.takeover import Takeover
-from runner.ground.advice import command_line
+from runner.ground.advice import command_line, resume_command
 from runner.ground.errors import UsageError
 from runner.ground.json_value import Json
 from runner.record.definitions import definition_of, folder_of
@@ -126,8 +126,9 @@ async def resume(
 def _refuse_late(run: str, state: RunState, around: Surroundings) -> None:
     waiting = [state.steps[path].waiting for path in state.waiting]
     asked = [wait for wait in waiting if wait is not None and wait.kind == "person"]
-    answered = {message.target for message in around.store.inbox(run) if message.kind == "answer"}
-    refuse_late_answers(asked, around.audience.answers, answered, around.clock.now())
+    goes_on = resume_command(run, needed_secrets(around.store, state, around.environment))
+    answered = answered_steps(around.store, run)
+    refuse_late_answers(asked, around.audience.answers, answered, around.clock.now(), goes_on)
 
 
 def refuse_without_secrets(
