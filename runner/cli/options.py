@@ -13,8 +13,6 @@ from click.shell_completion import CompletionItem
 from runner.cli.settings import database_words
 from runner.ground.advice import advising
 from runner.ground.errors import UsageError
-from runner.ground.json_text import NotJson, parse_json
-from runner.ground.json_value import Json
 from runner.ground.plain_file import bounded, read_plain
 from runner.ground.resources import data
 
@@ -119,15 +117,16 @@ def _given(name: str, value: str) -> str:
     if value.startswith("@@"):
         return value[1:]
     try:
-        text = _content(value[1:]).decode("utf-8-sig")
+        text = content_of(value[1:]).decode("utf-8-sig")
     except (OSError, ValueError) as error:
-        words = f"-i {name}={value}: can't read that file: {_why(error)}"
+        words = f"-i {name}={value}: can't read that file: {why_unreadable(error)}"
         raise UsageError(words, f"a text that begins with @ is written -i {name}=@{value}") from error
     line = text.removesuffix("\n").removesuffix("\r")
     return text if "\n" in line else line
 
 
-def _why(error: OSError | ValueError) -> str:
+def why_unreadable(error: OSError | ValueError) -> str:
+    """Why `content_of` failed, or what it gave is no text."""
     if isinstance(error, UnicodeDecodeError):
         return "it is no text in UTF-8"
     return getattr(error, "strerror", None) or str(error)
@@ -146,20 +145,8 @@ def parse_allowed(pairs: tuple[str, ...]) -> dict[str, list[str]]:
     return allowed
 
 
-def json_object(file: str) -> dict[str, Json]:
-    """The JSON object in a file or pipe, or on stdin for `-`. Raises UsageError."""
-    try:
-        content = parse_json(_content(file).decode("utf-8-sig"))
-    except NotJson as error:
-        raise UsageError(f"{'stdin' if file == '-' else file} is no JSON: {error}") from error
-    except (OSError, ValueError) as error:
-        raise UsageError(f"can't read {file}: {_why(error)}") from error
-    if not isinstance(content, dict):
-        raise UsageError(f"{file} holds no JSON object", 'write {"name": value, …}')
-    return content
-
-
-def _content(file: str) -> bytes:
+def content_of(file: str) -> bytes:
+    """What a file or pipe holds, or stdin for `-`. Raises OSError, ValueError."""
     if file == "-":
         return bounded(sys.stdin.buffer.read(LARGEST_INPUTS + 1), LARGEST_INPUTS)
     return read_plain(Path(file), LARGEST_INPUTS, piped=True)

@@ -13,9 +13,9 @@ import click
 import msgspec
 
 from runner.cli.driving import Manner, drive
+from runner.cli.object_files import read_object
 from runner.cli.options import (
     driving_options,
-    json_object,
     offer_flows,
     parse_allowed,
     parse_inputs,
@@ -59,7 +59,7 @@ Exit codes: 0 completed, 1 failed, 2 usage or invalid file, 3 paused (waiting), 
     metavar="NAME=VALUE",
     help="An input: text, or JSON if its type is none; @FILE gives it.",
 )
-@click.option("--inputs", "inputs_file", metavar="FILE", help="Inputs as a JSON object; - reads stdin; -i wins.")
+@click.option("--inputs", "inputs_file", metavar="FILE", help="Inputs in JSON or YAML; - reads stdin; -i wins.")
 @click.option("--model", "models", multiple=True, metavar="ALIAS=MODEL", help="Another model for an alias.")
 @click.option("--agent", "agents", multiple=True, metavar="AGENT=FILE", help="Another agent, from a file of its own.")
 @click.option(
@@ -125,7 +125,7 @@ def _load(flow: str, allowed: dict[str, list[str]], agents: dict[str, str]) -> L
 
 
 def _inputs(loaded: Loaded, pairs: tuple[str, ...], file: str | None) -> dict[str, Json]:
-    given = json_object(file) if file else {}
+    given = read_object(file) if file else {}
     typed = parse_inputs(pairs)
     return given | {name: parse_input(loaded.workflow.inputs, name, text) for name, text in typed.items()}
 
