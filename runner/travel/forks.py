@@ -31,7 +31,7 @@ from runner.record.store.lease import may_take_over
 from runner.travel.given_edits import Given, edit_states
 from runner.travel.misfits import adapted, gains, misfits, refuse_foreign, refuse_misfits
 from runner.travel.resuming import end_left_over
-from runner.travel.verdicts import begun_anew, compare_steps, with_anew
+from runner.travel.verdicts import begun_anew, changed_since, compare_steps, renamed, with_anew
 from runner.workflow.compiler.files import shown_as
 from runner.workflow.inputs import check_inputs, refuse_unknown_inputs
 from runner.workflow.model import Loaded, Workflow
@@ -134,6 +134,8 @@ async def fork(run: str, at: int, changes: Changes, around: Surroundings, retrie
     before = pinned(around.store, state)
     refuse_foreign(Live(run, before.workflow, state))
     options = _options(state, changes)
+    if retried and not changes.workflow and (words := changed_since(before)):
+        around.audience.warned(words)
     loaded = (
         load_workflow(changes.workflow, options["allow"], state.options.get("agents")) if changes.workflow else before
     )
@@ -160,7 +162,7 @@ async def fork(run: str, at: int, changes: Changes, around: Surroundings, retrie
         plain, Live(run, before.workflow, state), workflow, changes.states, openings(around.store, run, at)
     )
     takeover = Takeover() if loaded is before else _takeover(around.store, state, workflow, forked)
-    takeover = replace(takeover, warnings=(*supplied.warnings, *warnings))
+    takeover = replace(takeover, warnings=(*renamed(before, loaded), *supplied.warnings, *warnings))
     around.store.save_definition(definition_of(loaded))
     name = changes.choices.run or around.clock.fresh_id()
     around.audience.told(takeover)

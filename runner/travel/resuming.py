@@ -29,7 +29,7 @@ from runner.record.store.contract import Message, RunRow, Store
 from runner.record.store.lease import beat_seconds, current_owner, is_alive, is_still_heard, may_take_over
 from runner.record.store.rules import busy
 from runner.travel.misfits import DROPPED, Misfit, adapted, gains, misfits, refuse_foreign, refuse_misfits
-from runner.travel.verdicts import compare_steps, refuse_changes
+from runner.travel.verdicts import changed_since, compare_steps, refuse_changes, renamed
 from runner.workflow.compiler.files import shown_as
 from runner.workflow.model import Loaded
 from runner.world.processes.supervisor import Supervisor
@@ -75,7 +75,8 @@ def _accepted(
     ]
     refuse_misfits(problems, row.id, row.events, shown_as(loaded.workflow.file))
     store.save_definition(definition_of(loaded))
-    return Accepted(loaded, secrets, changes, Takeover(tuple(visits), added, warnings=secrets.warnings))
+    warnings = (*renamed(before, loaded), *secrets.warnings)
+    return Accepted(loaded, secrets, changes, Takeover(tuple(visits), added, warnings=warnings))
 
 
 async def resume(
@@ -101,6 +102,8 @@ async def resume(
     refuse_foreign(Live(run, before.workflow, state))
     version = _accepted(row, state, before, changed, given, around)
     loaded, supplied = version.loaded, version.secrets
+    if not changed and (words := changed_since(before)):
+        around.audience.warned(words)
     refuse_unknown_models(loaded.workflow, models or {})
     refuse_unfit_answers(loaded.workflow, around.audience.answers)
     _refuse_late(run, state, around)
