@@ -103,6 +103,16 @@ def parse_pairs(pairs: tuple[str, ...], form: str) -> dict[str, str]:
     return found
 
 
+def parse_answers(pairs: tuple[str, ...]) -> dict[str, str]:
+    """`--answer STEP=VALUE` arguments; a step has one answer. Raises UsageError."""
+    answers = parse_pairs(pairs, "--answer STEP=VALUE")
+    steps = [pair.partition("=")[0] for pair in pairs]
+    repeated = next((step for step in answers if steps.count(step) > 1), None)
+    if repeated is not None:
+        raise UsageError(f"--answer {repeated}=…: '{repeated}' is answered twice", "keep one of them")
+    return answers
+
+
 def parse_inputs(pairs: tuple[str, ...]) -> dict[str, str]:
     """`-i NAME=VALUE` arguments; `@FILE` is a file's content, `@-` what stdin gives, `@@…` a text that begins with `@`.
 

@@ -18,6 +18,7 @@ from runner.cli.options import (
     driving_options,
     offer_flows,
     parse_allowed,
+    parse_answers,
     parse_inputs,
     parse_pairs,
     waiting_options,
@@ -80,7 +81,7 @@ def wf_run(flow: str, db: str | None, **given: Any) -> int:
     _refuse_more(given.pop("more"))
     manner, safety = msgspec.convert(given, Manner), durability(given["durable"])
     refuse_unusable(manner.wait_limit, manner.most)
-    prepared = _prepared(flow, given, parse_pairs(manner.answers, "--answer STEP=VALUE"))
+    prepared = _prepared(flow, given, parse_answers(manner.answers))
     with writing(db, safety, create=True) as store:
         return drive(store, partial(start, prepared), manner)
 

@@ -128,6 +128,11 @@ def test_an_answer_to_a_form_for_texts_is_the_text_as_it_was_given(tmp_path: Pat
         assert done.document["outputs"] == {"o": [text, text]}
 
 
+def test_two_answers_by_one_name_are_refused(tmp_path: Path) -> None:
+    said = refused(tmp_path, f"  size: {{{SIZE}}}\n", "size=small", "size=large")
+    assert said.startswith("error: --answer size=…: 'size' is answered twice\n  help: keep one of them")
+
+
 def test_a_text_that_begins_as_json_does_is_taken_where_a_text_fits(tmp_path: Path) -> None:
     nodes = "  size: {human: {prompt: x, schema: {type: [string, array]}}, on_error: exit}\n"
     write(tmp_path, "flow.yaml", f'{HEAD}nodes:\n{nodes}outputs: {{o: "{{{{ nodes.size.output }}}}"}}\n')
