@@ -134,8 +134,6 @@ async def fork(run: str, at: int, changes: Changes, around: Surroundings, retrie
     before = pinned(around.store, state)
     refuse_foreign(Live(run, before.workflow, state))
     options = _options(state, changes)
-    if retried and not changes.workflow and (words := changed_since(before)):
-        around.audience.warned(words)
     loaded = (
         load_workflow(changes.workflow, options["allow"], state.options.get("agents")) if changes.workflow else before
     )
@@ -162,7 +160,7 @@ async def fork(run: str, at: int, changes: Changes, around: Surroundings, retrie
         plain, Live(run, before.workflow, state), workflow, changes.states, openings(around.store, run, at)
     )
     takeover = Takeover() if loaded is before else _takeover(around.store, state, workflow, forked)
-    takeover = replace(takeover, warnings=(*renamed(before, loaded), *supplied.warnings, *warnings))
+    takeover = replace(takeover, warnings=(*_of_file(before, loaded, retried), *supplied.warnings, *warnings))
     around.store.save_definition(definition_of(loaded))
     name = changes.choices.run or around.clock.fresh_id()
     around.audience.told(takeover)
@@ -170,6 +168,11 @@ async def fork(run: str, at: int, changes: Changes, around: Surroundings, retrie
     forked = _in_memory(forked, Live(run, before.workflow, state), workflow, supplied)
     result = await run_engine(Live(name, workflow, state), 1, forked, supplied.secrets, around, past)
     return replace(result, takeover=takeover)
+
+
+def _of_file(before: Loaded, loaded: Loaded, retried: tuple[str, ...]) -> tuple[str, ...]:
+    """What there is to be warned of in the file that a fork goes on with; a retry is about the one that it has."""
+    return changed_since(before) if retried and loaded is before else renamed(before, loaded)
 
 
 def _in_memory(forked: RunForked, past: Live, workflow: Workflow, supplied: Supplied) -> RunForked:

@@ -102,7 +102,7 @@ async def resume(
     refuse_foreign(Live(run, before.workflow, state))
     version = _accepted(row, state, before, changed, given, around)
     loaded, supplied = version.loaded, version.secrets
-    if not changed and (words := changed_since(before)):
+    for words in () if changed else changed_since(before):
         around.audience.warned(words)
     refuse_unknown_models(loaded.workflow, models or {})
     refuse_unfit_answers(loaded.workflow, around.audience.answers)

@@ -152,7 +152,7 @@ def renamed(before: Loaded, loaded: Loaded) -> tuple[str, ...]:
     return () if old == new else (f"the workflow is called '{new}' in that file, and '{old}' in the one of the run",)
 
 
-def changed_since(recorded: Loaded) -> str:
+def changed_since(recorded: Loaded) -> tuple[str, ...]:
     """A warning where a file that a recorded version was read from says something else by now."""
     for path, text in recorded.texts.items():
         try:
@@ -161,8 +161,8 @@ def changed_since(recorded: Loaded) -> str:
             continue  # what is not there any more, or no file that could be used, is no other version
         if not same:
             takes = f"`--workflow {shlex.quote(shown_as(recorded.workflow.file))}` takes over what it is now"
-            return f"{shown_as(path)} has changed since; the run goes on with what it began with; {takes}"
-    return ""
+            return (f"{shown_as(path)} has changed since; the run goes on with what it began with; {takes}",)
+    return ()
 
 
 def _as_read(content: bytes) -> bytes:
