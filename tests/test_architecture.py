@@ -18,7 +18,7 @@ from tests.project import ROOT
 FLOORS = {
     floor: words.split()
     for floor, words in {
-        "ground": "errors clock resources plain plain_file json_value json_text",
+        "ground": "errors clock resources plain plain_file json_value json_text advice",
         "language": "reference secret_text pattern expression template source schema",
         "workflow": """permissions branching model signature step_counts fingerprint inputs programs python_files
             loader_variables compiler permission_hints analysis""",
@@ -274,6 +274,22 @@ def other_output(module: Module) -> Iterator[str]:
             yield f"{module.path}:{getattr(node, 'lineno', 0)}: {ast.unparse(node)}"
 
 
+COMMANDS = re.compile(
+    r"\bwf (answer|signal|pause|cancel|resume|retry|fork|runs|show|logs|state|checkpoints|gc|doctor)\b(?!`)"
+)
+"""A command that is spelled with what follows it; in backticks, without more, it is only named."""
+
+
+def spelled_commands(module: Module) -> Iterator[str]:
+    """Commands that messages spell themselves: they lack the database that the person has named."""
+    documentation = [node.value for node in ast.walk(module.tree) if isinstance(node, ast.Expr)]
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Constant) and node not in documentation and module.name != "runner.cli.group":
+            text = str(node.value)
+            if COMMANDS.search(text) and not text.startswith("\b\nExamples:"):
+                yield f"{module.path}:{node.lineno}: {text}"
+
+
 def lines_with(spelled: str, paths: Iterable[Path]) -> Iterator[str]:
     words = spelled.replace("~", "").split()
     for path in paths:
@@ -291,6 +307,7 @@ RULES: dict[Rule, tuple[list[Module], str]] = {
     deep_functions: (RUNNER, "def f():\n  if a:\n    for b in c:\n      with d:\n        while e: pass"),
     purposeless: (ALL, "import json\n'''Too late.'''"),
     nameless: (RUNNER, "pass"),
+    spelled_commands: (RUNNER, "hint = f'wf resume {run} goes on'"),
     unsafe_code: (ALL, "run(command, shell=True)"),
     other_output: (RUNNER, "click.echo(foreign)"),
     sleeps: ([module for module in ALL if module.path.startswith("tests")], "time.sleep(1)"),

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 import click
 
 from runner.cli.options import database_option
-from runner.cli.speaking import moment, natural, tell, tell_json, tell_rows
+from runner.cli.speaking import natural, tell, tell_json, tell_rows
 from runner.cli.stored import find_checkpoint, find_run, find_version, names_run, reading, run_argument
 from runner.engine.loading import load_recorded
+from runner.ground.clock import moment
 from runner.ground.json_value import Json
 from runner.record.address import ROOT
 from runner.record.answers import as_typed

@@ -15,6 +15,7 @@ from runner.cli.settings import durability
 from runner.cli.stored import find_checkpoint, find_run, run_argument, writing
 from runner.engine.run_options import RunOptions
 from runner.engine.runs import checked_run_id
+from runner.ground.advice import command_line
 from runner.ground.errors import UsageError
 from runner.ground.json_text import NotJson, parse_json
 from runner.ground.json_value import Json
@@ -22,8 +23,6 @@ from runner.record.address import ROOT
 from runner.travel.forks import Changes, fork, retry
 from runner.travel.resuming import resume
 from runner.world.providers.scripted import Script, read_script
-
-WHOLE = "a key's whole value; wf state RUN@N lists the states there, and what they hold"
 
 RESUME = """\b
 Examples:
@@ -160,7 +159,10 @@ def _edits(pairs: tuple[str, ...]) -> tuple[dict[str, dict[str, Json]], dict[str
             case [path, "state", key]:
                 states.setdefault(path, {})[key] = _value(text)
             case _:
-                raise UsageError(f"--set {place}: a fork changes state.KEY, PATH.state.KEY or inputs.NAME", WHOLE)
+                hint = (
+                    f"a key's whole value; {command_line('state', 'RUN@N')} lists the states there, and what they hold"
+                )
+                raise UsageError(f"--set {place}: a fork changes state.KEY, PATH.state.KEY or inputs.NAME", hint)
     return states, inputs
 
 

@@ -13,15 +13,14 @@ from pathlib import Path
 import click
 
 from runner.cli.options import database_option
-from runner.cli.printing import resume_command
 from runner.cli.settings import database, in_use
 from runner.cli.speaking import tell, tell_json
 from runner.cli.stored import SHORT, was_left
+from runner.ground.advice import ask_doctor, command_line, resume_command
 from runner.ground.errors import EXIT_COMPLETED, EXIT_STORE, StoreError, UsageError
 from runner.record.soundness import run_faults, version_faults
 from runner.record.store.contract import Store
 from runner.record.store.health import Finding, Inside, around, sound_sqlite, wrong
-from runner.record.store.payload import DOCTOR
 from runner.record.store.sqlite import is_missing
 
 BANNED = ("1.82.7", "1.82.8")
@@ -135,7 +134,7 @@ def _inside(inside: Inside, path: Path) -> Iterator[Finding]:
 
 def _help(error: StoreError, instead: str) -> str:
     """What can be done; other commands send to this one, which is no help here."""
-    return instead if error.hint in {"", DOCTOR} else error.hint
+    return instead if error.hint in {"", ask_doctor()} else error.hint
 
 
 def _checked(name: str, words: str, *checks: Callable[[], object]) -> Iterator[Finding]:
@@ -176,5 +175,7 @@ def _run(store: Store, run: str) -> Iterator[Finding]:
     for fault in faults:
         yield wrong(f"run {run}", fault)
     if not faults and was_left(store.run(run)):
-        words = f"whole, but nobody drives it: {resume_command(run)} goes on with it, wf cancel {run} ends it"
+        words = (
+            f"whole, but nobody drives it: {resume_command(run)} goes on with it, {command_line('cancel', run)} ends it"
+        )
         yield Finding(f"run {run}", words)

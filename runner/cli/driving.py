@@ -12,7 +12,7 @@ import msgspec
 from msgspec.structs import replace
 
 from runner.cli.job_summary import JobSummary
-from runner.cli.options import parse_pairs
+from runner.cli.options import parse_answers
 from runner.cli.printing import EXITS, document, say_takeover, say_warning, tell_result
 from runner.cli.settings import concurrency, lease, wait_limit
 from runner.cli.signals import GRACE, Signals
@@ -80,7 +80,7 @@ async def _heeding(work: Coroutine[object, object, RunResult], signals: Signals)
 
 def _surroundings(store: Store, manner: Manner, signals: Signals) -> Surroundings:
     """What this process lends to a run, by how it is driven."""
-    answers = parse_pairs(manner.answers, "--answer STEP=VALUE")
+    answers = parse_answers(manner.answers)
     audience = Audience(answers=answers, engaged=signals.attach, warned=say_warning)
     if not manner.as_document:
         audience = replace(audience, told=partial(say_takeover, quiet=manner.quiet))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from runner.cli.options import json_object
+from runner.cli.object_files import read_object
 from runner.cli.speaking import tell_json
 from runner.ground.errors import ExpressionError, Place, Problem, UsageError
 from runner.language.expression import compile_expression
@@ -20,10 +20,10 @@ Examples:
 
 @click.command("eval", epilog=EPILOG, context_settings={"ignore_unknown_options": True})
 @click.argument("expression")
-@click.option("--context", metavar="FILE", help="A JSON object of the names it may use; - reads stdin.")
+@click.option("--context", metavar="FILE", help="An object in JSON or YAML of the names it may use; - reads stdin.")
 def wf_eval(expression: str, context: str | None) -> None:
     """Evaluate EXPRESSION (CEL) and print its value as JSON."""
-    scope = json_object(context) if context else {}
+    scope = read_object(context) if context else {}
     try:
         value = compile_expression(expression).json(scope)
     except ExpressionError as error:

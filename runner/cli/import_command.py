@@ -14,10 +14,10 @@ from typing import BinaryIO
 import click
 
 from runner.cli.options import database_option
-from runner.cli.printing import resume_command
 from runner.cli.speaking import say, tell
 from runner.cli.stored import writing
 from runner.engine.runs import checked_run_id
+from runner.ground.advice import resume_command
 from runner.ground.errors import UsageError
 from runner.record.store.contract import RunRow
 from runner.record.store.rules import ENDED

@@ -9,11 +9,11 @@ import click
 import msgspec
 
 from runner.cli.options import Whole, database_option
-from runner.cli.printing import resume_command
 from runner.cli.settings import database, retention
-from runner.cli.speaking import moment, say, tell, tell_json, tell_rows
+from runner.cli.speaking import say, tell, tell_json, tell_rows
 from runner.cli.stored import SHORT, reading, was_left, writing
-from runner.ground.clock import SystemClock
+from runner.ground.advice import resume_command
+from runner.ground.clock import SystemClock, moment
 from runner.ground.errors import UsageError
 from runner.record.retention import Collected, Rule, collect, plan
 from runner.record.store.contract import RunRow, VersionRow

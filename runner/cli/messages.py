@@ -15,17 +15,23 @@ from msgspec.structs import replace
 
 from runner.cli.driving import Manner, drive
 from runner.cli.options import database_option, parse_inputs, together
-from runner.cli.printing import document, resume_command
-from runner.cli.speaking import moment, say, tell_json
+from runner.cli.printing import document
+from runner.cli.speaking import say, tell_json
 from runner.cli.stored import find_run, offer_steps, run_argument, writing
+from runner.engine.given_answers import answered_steps, refuse_late_answer
 from runner.engine.given_inputs import needed_secrets
+from runner.engine.inbox import why_refused
+from runner.engine.loading import pinned
 from runner.engine.runs import result_of
+from runner.engine.scheduler import Live
+from runner.ground.advice import command_line, resume_command
 from runner.ground.clock import SystemClock
 from runner.ground.errors import EXIT_CANCELLED, EXIT_COMPLETED, UsageError, did_you_mean
 from runner.ground.json_text import NotJson, parse_json
 from runner.ground.json_value import Json, same_json
 from runner.record.answers import names_step, parse_answer
 from runner.record.events import StepWaiting
+from runner.record.fold import IMPOSSIBLE
 from runner.record.history import load_state
 from runner.record.run_state import RunState
 from runner.record.store.contract import Message, RunRow, Store
@@ -92,21 +98,19 @@ def wf_answer(run: str, step: str, value: str, db: str | None, **given: Any) -> 
     with writing(db) as store:
         row = find_run(store, run)
         with store.alone():  # or the run might go on meanwhile, or the time pass
-            message = _answer(store, row, step, value)
-            is_recorded = _is_recorded(store, message)
-            if not (is_recorded and _goes_on(row, message, given)):
-                _refuse_second(store, row, message.target)
+            message = _answer(store, row, step, value, given)
+            if not _is_recorded(store, message):
                 _post(store, row, message, given, secrets)
         return _go_on(store, row, message, f"{message.target} of run {row.id} is answered", given, secrets)
 
 
-def _answer(store: Store, row: RunRow, step: str, value: str) -> Message:
-    """The answer, if the step waits for it and its time has not passed. Raises UsageError."""
+def _answer(store: Store, row: RunRow, step: str, value: str, given: dict[str, Any]) -> Message:
+    """The answer, if the step waits for it, its time has not passed, and it has no other. Raises UsageError."""
     asked = _asked(load_state(store, row.id), row, step)
     message = Message(row.id, "answer", SystemClock().now(), asked.step, parse_answer(asked, value))
-    if asked.until is not None and asked.until <= message.at and not _has_answer(store, row.id, asked.step):
-        hint = f"the run goes on without it: {resume_command(row.id, _secrets_of(store, row))}"
-        raise UsageError(f"the time to answer '{asked.step}' passed at {moment(asked.until)}", hint)
+    if not (_goes_on(row, message, given) and _is_recorded(store, message)):
+        command = resume_command(row.id, _secrets_of(store, row))
+        refuse_late_answer(asked, answered_steps(store, row.id), message.at, command)
     return message
 
 
@@ -130,23 +134,9 @@ def _asked(state: RunState, row: RunRow, step: str) -> StepWaiting:
 
 def _is_recorded(store: Store, message: Message) -> bool:
     """Whether the same answer is there already, and the run has not taken it yet."""
-    first = next((sent for sent in store.inbox(message.run) if _is_for(sent, message.target)), None)
+    sent = (one for one in store.inbox(message.run) if one.kind == "answer" and one.target == message.target)
+    first = next(sent, None)
     return first is not None and same_json(first.value, message.value)
-
-
-def _has_answer(store: Store, run: str, step: str) -> bool:
-    return any(_is_for(sent, step) for sent in store.inbox(run))
-
-
-def _is_for(sent: Message, step: str) -> bool:
-    return sent.kind == "answer" and sent.target == step
-
-
-def _refuse_second(store: Store, row: RunRow, step: str) -> None:
-    """The first answer counts: the run takes it as soon as it goes on."""
-    if _has_answer(store, row.id, step):
-        hint = f"it goes on with: {resume_command(row.id, _secrets_of(store, row))}"
-        raise UsageError(f"'{step}' has been answered already", hint)
 
 
 @click.command("signal", epilog=SIGNAL)
@@ -167,6 +157,9 @@ def wf_signal(run: str, name: str, data: str | None, db: str | None, **given: An
             message = Message(row.id, "signal", SystemClock().now(), name, value)
             awaited = _awaited(load_state(store, row.id), message.at)
             _post(store, row, message, given, secrets)
+            refused = _why_refused(store, message)
+        if refused:
+            say(f"what waits for '{name}' does not take it: {refused}; it is kept until something does")
         if awaited and name not in awaited:
             say(f"nothing waits for '{name}' now, but for: {', '.join(awaited)}; it is kept until something does")
         return _go_on(store, row, message, f"the signal '{name}' for run {row.id} is recorded", given, secrets)
@@ -177,6 +170,18 @@ def _awaited(state: RunState, at: float) -> list[str]:
     waiting = (state.steps[path].waiting for path in state.waiting)
     open_ = (wait for wait in waiting if wait is not None and (wait.until is None or at < wait.until))
     return sorted({name for wait in open_ for name in wait.signals.values()})
+
+
+def _why_refused(store: Store, message: Message) -> str:
+    """Why no wait takes a signal that it waits for; nothing where one may, or where only secrets could tell."""
+    state = load_state(store, message.run)
+    workflow = pinned(store, state).workflow
+    if any(entry.secret for entry in workflow.inputs.values()):
+        return ""
+    try:
+        return why_refused(Live(message.run, workflow, state), message)
+    except IMPOSSIBLE:
+        return ""  # the run itself says what is wrong with its record
 
 
 def _value(data: str | None) -> Json:
@@ -201,9 +206,11 @@ def wf_pause(run: str, db: str | None, **given: Any) -> int:
         row = find_run(store, run)
         now = SystemClock().now()
         if row.status != "running":
-            raise UsageError(f"run {row.id} is {row.status}", f"wf show {row.id} tells more")
+            raise UsageError(f"run {row.id} is {row.status}", f"{command_line('show', row.id)} tells more")
         if may_take_over(row, now):
-            raise UsageError(f"no process runs {row.id} any more: it stands still", f"wf resume {row.id} goes on")
+            raise UsageError(
+                f"no process runs {row.id} any more: it stands still", f"{command_line('resume', row.id)} goes on"
+            )
         return _send(store, row, Message(row.id, "pause", now), f"run {row.id} is asked to pause", given)
 
 
@@ -263,7 +270,8 @@ def _go_on(
     is_free, needed = may_take_over(row, message.at), _secrets_of(store, row)
     say(f"{done}; {f'go on with: {resume_command(row.id, needed)}' if is_free else f'{row.owner} runs it'}")
     if manner.as_document:
-        tell_json(document(replace(result_of(row.id, load_state(store, row.id)), secrets=needed)))
+        result, answered = result_of(row.id, load_state(store, row.id)), answered_steps(store, row.id)
+        tell_json(document(replace(result, secrets=needed, answered=answered)))
     return EXIT_COMPLETED
 
 

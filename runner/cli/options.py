@@ -10,9 +10,9 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from runner.cli.settings import database_words
+from runner.ground.advice import advising
 from runner.ground.errors import UsageError
-from runner.ground.json_text import NotJson, parse_json
-from runner.ground.json_value import Json
 from runner.ground.plain_file import bounded, read_plain
 from runner.ground.resources import data
 
@@ -35,7 +35,15 @@ def together(*options: Decorator) -> Decorator:
     return decorate
 
 
-database_option = click.option("--db", metavar="FILE", help="The database (WF_DB; default .wf/wf.db).")
+def _advised(context: click.Context, _parameter: click.Parameter, db: str | None) -> str | None:
+    """The database that was given; the commands that this one advises name it too."""
+    context.with_resource(advising(database_words(db)))
+    return db
+
+
+database_option = click.option(
+    "--db", metavar="FILE", callback=_advised, help="The database (WF_DB; default .wf/wf.db)."
+)
 """On every command that reads or writes runs."""
 
 waiting_options = together(
@@ -95,6 +103,16 @@ def parse_pairs(pairs: tuple[str, ...], form: str) -> dict[str, str]:
     return found
 
 
+def parse_answers(pairs: tuple[str, ...]) -> dict[str, str]:
+    """`--answer STEP=VALUE` arguments; a step has one answer. Raises UsageError."""
+    answers = parse_pairs(pairs, "--answer STEP=VALUE")
+    steps = [pair.partition("=")[0] for pair in pairs]
+    repeated = next((step for step in answers if steps.count(step) > 1), None)
+    if repeated is not None:
+        raise UsageError(f"--answer {repeated}=…: '{repeated}' is answered twice", "keep one of them")
+    return answers
+
+
 def parse_inputs(pairs: tuple[str, ...]) -> dict[str, str]:
     """`-i NAME=VALUE` arguments; `@FILE` is a file's content, `@-` what stdin gives, `@@…` a text that begins with `@`.
 
@@ -109,15 +127,16 @@ def _given(name: str, value: str) -> str:
     if value.startswith("@@"):
         return value[1:]
     try:
-        text = _content(value[1:]).decode("utf-8-sig")
+        text = content_of(value[1:]).decode("utf-8-sig")
     except (OSError, ValueError) as error:
-        words = f"-i {name}={value}: can't read that file: {_why(error)}"
+        words = f"-i {name}={value}: can't read that file: {why_unreadable(error)}"
         raise UsageError(words, f"a text that begins with @ is written -i {name}=@{value}") from error
     line = text.removesuffix("\n").removesuffix("\r")
     return text if "\n" in line else line
 
 
-def _why(error: OSError | ValueError) -> str:
+def why_unreadable(error: OSError | ValueError) -> str:
+    """Why `content_of` failed, or what it gave is no text."""
     if isinstance(error, UnicodeDecodeError):
         return "it is no text in UTF-8"
     return getattr(error, "strerror", None) or str(error)
@@ -136,20 +155,8 @@ def parse_allowed(pairs: tuple[str, ...]) -> dict[str, list[str]]:
     return allowed
 
 
-def json_object(file: str) -> dict[str, Json]:
-    """The JSON object in a file or pipe, or on stdin for `-`. Raises UsageError."""
-    try:
-        content = parse_json(_content(file).decode("utf-8-sig"))
-    except NotJson as error:
-        raise UsageError(f"{'stdin' if file == '-' else file} is no JSON: {error}") from error
-    except (OSError, ValueError) as error:
-        raise UsageError(f"can't read {file}: {_why(error)}") from error
-    if not isinstance(content, dict):
-        raise UsageError(f"{file} holds no JSON object", 'write {"name": value, …}')
-    return content
-
-
-def _content(file: str) -> bytes:
+def content_of(file: str) -> bytes:
+    """What a file or pipe holds, or stdin for `-`. Raises OSError, ValueError."""
     if file == "-":
         return bounded(sys.stdin.buffer.read(LARGEST_INPUTS + 1), LARGEST_INPUTS)
     return read_plain(Path(file), LARGEST_INPUTS, piped=True)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from runner.cli.settings import database_words
-from runner.cli.speaking import moment, say, tell
+from runner.cli.speaking import say, tell
 from runner.engine.runs import RunResult
 from runner.engine.takeover import Takeover
-from runner.ground.clock import SystemClock
+from runner.ground.advice import command_line, resume_command, secret_words
+from runner.ground.clock import SystemClock, moment
 from runner.ground.errors import (
     EXIT_CANCELLED,
     EXIT_COMPLETED,
@@ -33,12 +32,11 @@ KINDS = {"person": human.KIND.verb, "timer": wait.KIND.verb, "signal": "signal",
 """What a step waits for: a person (`human`), a time (`wait`), a signal, a scripted reply (`mock`)."""
 
 
-def command_for(run: str, waiting: StepWaiting, secrets: Sequence[str] = ()) -> str:
-    """The command that lets a waiting step go on: it answers, sends a signal, or goes on when the time has come.
-
-    `secrets` are the inputs that have to be given with it.
-    """
-    if waiting.until is not None and waiting.until <= SystemClock().now():
+def command_for(result: RunResult, waiting: StepWaiting) -> str:
+    """The command that lets a waiting step go on: it answers, sends a signal, or goes on when the time has come."""
+    run, secrets = result.run, result.secrets
+    has_passed = waiting.until is not None and waiting.until <= SystemClock().now()
+    if has_passed or waiting.step in result.answered:
         return resume_command(run, secrets)
     if waiting.signals:
         return signal_command(run, next(iter(waiting.signals.values())), secrets)
@@ -46,28 +44,20 @@ def command_for(run: str, waiting: StepWaiting, secrets: Sequence[str] = ()) -> 
         return mock_command(run, secrets)
     if waiting.kind != "person":
         return resume_command(run, secrets)
-    value, options = example_answer(waiting), ["--resume", *_secret_words(secrets), *database_words()]
-    ending = [*options, "--", value] if value.startswith("-") else [value, *options]
-    return shlex.join(["wf", "answer", run, waiting.step, *ending])
+    value, options = example_answer(waiting), ["--resume", *secret_words(secrets)]
+    if value.startswith("-"):
+        return command_line("answer", run, waiting.step, *options, value=value)
+    return command_line("answer", run, waiting.step, value, *options)
 
 
 def signal_command(run: str, name: str, secrets: Sequence[str] = ()) -> str:
     """The command that sends a signal that a step waits for."""
-    return shlex.join(["wf", "signal", run, name, "--resume", *_secret_words(secrets), *database_words()])
+    return command_line("signal", run, name, "--resume", *secret_words(secrets))
 
 
 def mock_command(run: str, secrets: Sequence[str] = ()) -> str:
     """The command that goes on with a run once there are more scripted replies."""
-    return shlex.join(["wf", "resume", run, "--mock", "FILE", *_secret_words(secrets), *database_words()])
-
-
-def resume_command(run: str, secrets: Sequence[str] = ()) -> str:
-    """The command that goes on with a run."""
-    return shlex.join(["wf", "resume", run, *_secret_words(secrets), *database_words()])
-
-
-def _secret_words(secrets: Sequence[str]) -> list[str]:
-    return [word for name in secrets for word in ("-i", f"{name}=@FILE")]
+    return command_line("resume", run, "--mock", "FILE", *secret_words(secrets))
 
 
 def document(result: RunResult) -> dict[str, Json]:
@@ -83,7 +73,8 @@ def document(result: RunResult) -> dict[str, Json]:
                 "step": waiting.step,
                 "kind": KINDS[waiting.kind],
                 "prompt": waiting.prompt,
-                "command": command_for(result.run, waiting, result.secrets),
+                "command": command_for(result, waiting),
+                **({"answered": True} if waiting.step in result.answered else {}),
             }
             for waiting in result.waiting
         ],
@@ -150,7 +141,7 @@ def _say_waiting(result: RunResult) -> None:
             say(f"{waiting.step} waits for a person: {one_line(waiting.prompt, 300)}")
             if waiting.choices:
                 say(f"  one of: {', '.join(map(as_typed, waiting.choices))}")
-            say(f"  {command_for(result.run, waiting, result.secrets)}")
+            say(f"  {command_for(result, waiting)}")
         if waiting.kind == "mock":
             say(f"{waiting.step} waits for a scripted reply: {one_line(waiting.prompt, 300)}")
         for name in waiting.signals.values():

@@ -14,11 +14,12 @@ import msgspec
 
 from runner.cli.driving import Manner, drive
 from runner.cli.flow_files import checked_flow
+from runner.cli.object_files import read_object
 from runner.cli.options import (
     driving_options,
-    json_object,
     offer_flows,
     parse_allowed,
+    parse_answers,
     parse_inputs,
     parse_pairs,
     waiting_options,
@@ -60,7 +61,7 @@ Exit codes: 0 completed, 1 failed, 2 usage or invalid file, 3 paused (waiting), 
     metavar="NAME=VALUE",
     help="An input: text, or JSON if its type is none; @FILE gives it.",
 )
-@click.option("--inputs", "inputs_file", metavar="FILE", help="Inputs as a JSON object; - reads stdin; -i wins.")
+@click.option("--inputs", "inputs_file", metavar="FILE", help="Inputs in JSON or YAML; - reads stdin; -i wins.")
 @click.option("--model", "models", multiple=True, metavar="ALIAS=MODEL", help="Another model for an alias.")
 @click.option("--agent", "agents", multiple=True, metavar="AGENT=FILE", help="Another agent, from a file of its own.")
 @click.option(
@@ -81,7 +82,7 @@ def wf_run(flow: str, db: str | None, **given: Any) -> int:
     _refuse_more(given.pop("more"))
     manner, safety = msgspec.convert(given, Manner), durability(given["durable"])
     refuse_unusable(manner.wait_limit, manner.most)
-    prepared = _prepared(flow, given, parse_pairs(manner.answers, "--answer STEP=VALUE"))
+    prepared = _prepared(flow, given, parse_answers(manner.answers))
     with writing(db, safety, create=True) as store:
         return drive(store, partial(start, prepared), manner)
 
@@ -126,7 +127,7 @@ def _load(flow: str, allowed: dict[str, list[str]], agents: dict[str, str]) -> L
 
 
 def _inputs(loaded: Loaded, pairs: tuple[str, ...], file: str | None) -> dict[str, Json]:
-    given = json_object(file) if file else {}
+    given = read_object(file) if file else {}
     typed = parse_inputs(pairs)
     return given | {name: parse_input(loaded.workflow.inputs, name, text) for name, text in typed.items()}
 

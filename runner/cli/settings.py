@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
-import click
-
 from runner.ground.errors import UsageError, did_you_mean
 from runner.ground.plain import one_line
 from runner.ground.plain_file import Unreadable, read_plain
@@ -212,8 +210,7 @@ def in_use() -> tuple[str, ...]:
     return tuple(f"{name} {value}" for name in KNOWN if (value := configured(name)) is not None)
 
 
-def database_words() -> tuple[str, ...]:
+def database_words(flag: str | None) -> tuple[str, ...]:
     """What must be added to a printed command so that it finds this command's database from another shell."""
-    context = click.get_current_context(silent=True)
-    given = (context.params.get("db") if context is not None else None) or os.environ.get("WF_DB")
-    return ("--db", str(given)) if given else ()
+    given = flag or os.environ.get(_variable("db"))
+    return ("--db", given) if given else ()

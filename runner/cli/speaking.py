@@ -7,7 +7,6 @@ import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import TypeVar
 
 import click
@@ -58,14 +57,6 @@ def tell_rows(rows: Sequence[Row], line: Callable[[Row], str], *, as_document: b
         tell(line(row))
     if none and not rows:
         say(none)
-
-
-def moment(at: float) -> str:
-    """A time as text: UTC, to the second."""
-    try:
-        return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-    except (OverflowError, ValueError, OSError):
-        return "a time past all calendars"
 
 
 def natural(place: str) -> list[tuple[int, str]]:

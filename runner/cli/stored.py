@@ -8,6 +8,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from runner.cli.settings import Durability, database, form
+from runner.ground.advice import command_line
 from runner.ground.clock import SystemClock
 from runner.ground.errors import UsageError, WorkflowError
 from runner.ground.plain import one_line
@@ -43,7 +44,7 @@ def find_checkpoint(store: Store, name: str) -> tuple[str, int]:
     """The run and event that `RUN@N` stands for; the run's last event without `@N`. Raises as `find_run`."""
     run, sign, at = name.partition("@")
     if sign and not (run and _is_number(at)):
-        hint = "RUN is a run's id or `last`, N a checkpoint's number: see wf checkpoints RUN"
+        hint = f"RUN is a run's id or `last`, N a checkpoint's number: see {command_line('checkpoints', 'RUN')}"
         raise UsageError(f"'{one_line(name)}' is not of the form RUN@N", hint)
     row = find_run(store, run)
     return row.id, int(at) if sign else row.events
@@ -72,7 +73,10 @@ def find_version(store: Store, name: str) -> str:
     rows = store.versions(workflow)
     found = [row.hash for row in rows if row.version == beginning or row.hash.startswith(beginning)]
     if not found:
-        raise UsageError(f"there is no run and no workflow version '{name}'", "wf runs and wf workflows list them")
+        raise UsageError(
+            f"there is no run and no workflow version '{name}'",
+            f"{command_line('runs')} and {command_line('workflows')} list them",
+        )
     if len(found) > 1 and beginning:
         raise UsageError(f"'{name}' begins several versions: {', '.join(hash_[:SHORT] for hash_ in found[:5])}")
     return found[0]
@@ -86,7 +90,9 @@ def was_left(row: RunRow) -> bool:
 def find_run(store: Store, name: str) -> RunRow:
     """The run that a name stands for. Raises RunUnknown, UsageError (several begin so, or it is empty)."""
     if not name:
-        raise UsageError("a run has to be named", "its id, the beginning of it, or `last`; wf runs lists them")
+        raise UsageError(
+            "a run has to be named", f"its id, the beginning of it, or `last`; {command_line('runs')} lists them"
+        )
     if name == LAST:
         newest = store.runs(limit=1)
         return newest[0] if newest else store.run(name)

@@ -11,14 +11,17 @@ import click
 from msgspec.structs import replace
 
 from runner.cli.options import database_option
-from runner.cli.printing import command_for, document, resume_command, where
-from runner.cli.speaking import moment, natural, say, tell, tell_json
+from runner.cli.printing import command_for, document, where
+from runner.cli.speaking import natural, say, tell, tell_json
 from runner.cli.stored import find_run, reading, run_argument, was_left
+from runner.engine.given_answers import answered_steps
 from runner.engine.given_inputs import needed_secrets
 from runner.engine.inbox import kept_signals
 from runner.engine.loading import pinned
 from runner.engine.runs import RunResult, result_of
 from runner.engine.scheduler import Live
+from runner.ground.advice import resume_command
+from runner.ground.clock import moment
 from runner.ground.errors import EXIT_INTERRUPTED
 from runner.ground.json_value import Json
 from runner.ground.plain import counted, one_line, plain
@@ -79,7 +82,9 @@ def wf_show(run: str, as_document: bool, db: str | None) -> None:
         row = find_run(store, run)
         state = load_state(store, row.id)
         tables = {name: read_table(store, row.id, name) for name in TABLES}
-        result = replace(result_of(row.id, state), secrets=needed_secrets(store, state, os.environ))
+        tables["steps"] = [_with_answer(step, state) for step in tables["steps"]]
+        secrets, answered = needed_secrets(store, state, os.environ), answered_steps(store, row.id)
+        result = replace(result_of(row.id, state), secrets=secrets, answered=answered)
         signals = _signals(store, state, row.id)
     if as_document:
         tell_json(document(result) | tables | {"left": state.left, "signals": signals})
@@ -93,6 +98,11 @@ def wf_show(run: str, as_document: bool, db: str | None) -> None:
         data = f" {one_line(json.dumps(kept['data'], ensure_ascii=False))}" if "data" in kept else ""
         tell(f"signal    {plain(kept['name'])}{data}, sent {moment(kept['sent_at'])}")
         tell(f"          is kept: {one_line(kept['why'], 300)}")
+
+
+def _with_answer(step: dict[str, Json], state: RunState) -> dict[str, Json]:
+    """A step's row; of one that no person answered in time it says so."""
+    return {**step, "unanswered": True} if step["step"] in state.unanswered else step
 
 
 def _signals(store: Store, state: RunState, run: str) -> list[dict[str, Json]]:
@@ -129,10 +139,12 @@ def _value(value: Json) -> str:
 
 
 def _footer(row: RunRow, result: RunResult) -> None:
-    commands = [command_for(row.id, waiting, result.secrets) for waiting in result.waiting]
+    commands = [command_for(result, waiting) for waiting in result.waiting]
     for place, waiting in enumerate(result.waiting):
         until = "" if waiting.until is None else f", until {moment(waiting.until)}"
         tell(f"waiting   {waiting.step}{until}{f': {one_line(waiting.prompt, 300)}' if waiting.prompt else ''}")
+        if waiting.step in result.answered:
+            tell("          its answer is recorded; the run takes it as it goes on:")
         if commands[place] not in commands[place + 1 :]:
             tell(f"          {commands[place]}")
     if used := spent(result.known_tokens, result.cost_usd, result.tokens is not None):
@@ -222,7 +234,10 @@ def _earlier(tries: Sequence[Row]) -> Iterator[str]:
 
 
 def _notes(step: Row) -> Iterator[str]:
-    """What is to be told of a model call that completed: why not another was asked, and a reply that is not whole."""
+    """What is to be told of a step that completed: that nobody answered it; why a model call asked not another model,
+    and that its reply is not whole."""
+    if step.get("unanswered"):
+        yield f"nobody answered in time: {_value(step['output'])} is what `otherwise` says"
     if step["verb"] != CALL:
         return
     if failed := (step["request"] or {}).get("instead_of"):

@@ -7,9 +7,11 @@ from itertools import islice
 
 import msgspec
 
+from runner.ground.clock import moment
 from runner.ground.errors import UsageError, did_you_mean
 from runner.record.answers import names_step, node_of, parse_answer
 from runner.record.events import StepWaiting
+from runner.record.store.contract import Store
 from runner.workflow.model import Body, Node, Workflow
 
 MOST = 10_000
@@ -55,19 +57,31 @@ def refuse_unfit_answers(root: Workflow, answers: Mapping[str, str]) -> None:
             _refuse_misfit(key, answer, named[0])
 
 
+def answered_steps(store: Store, run: str) -> frozenset[str]:
+    """The steps whose answers are recorded, and which the run has not taken yet."""
+    return frozenset(message.target for message in store.inbox(run) if message.kind == "answer")
+
+
+def refuse_late_answer(asked: StepWaiting, answered: Container[str], now: float, goes_on: str, given: str = "") -> None:
+    """Refuse an answer to a step that has been answered, or whose time has passed (epoch s). Raises UsageError.
+
+    `goes_on` is the command that goes on without it; `given` says how it was given, if that is not plain.
+    """
+    if asked.step in answered:
+        raise UsageError(f"{given}'{asked.step}' has been answered already", f"the run goes on with that: {goes_on}")
+    if asked.until is not None and asked.until <= now:
+        words = f"{given}the time to answer '{asked.step}' passed at {moment(asked.until)}"
+        raise UsageError(words, f"the run goes on without it: {goes_on}")
+
+
 def refuse_late_answers(
-    asked: Iterable[StepWaiting], answers: Mapping[str, str], answered: Container[str], now: float
+    asked: Iterable[StepWaiting], answers: Mapping[str, str], answered: Container[str], now: float, goes_on: str
 ) -> None:
-    """Refuse an answer to a step whose time has passed (epoch s), or that has been answered. Raises UsageError."""
+    """Refuse answers given beforehand as `refuse_late_answer` does. Raises UsageError."""
     for key in answers:
         for one in asked:
-            if not names_step(key, one.step):
-                continue
-            if one.step in answered:
-                raise UsageError(f"--answer {key}=…: '{one.step}' has been answered already", "leave it out")
-            if one.until is not None and one.until <= now:
-                hint = "leave it out: the run goes on without it"
-                raise UsageError(f"--answer {key}=…: the time to answer '{one.step}' has passed", hint)
+            if names_step(key, one.step):
+                refuse_late_answer(one, answered, now, goes_on, f"--answer {key}=…: ")
 
 
 def _refuse_unknown(key: str, places: list[Asking], *, leads_back: bool) -> None:

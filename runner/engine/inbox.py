@@ -108,21 +108,31 @@ class Inbox:
 
 def kept_signals(live: Live, messages: Iterable[Message]) -> Iterator[tuple[Message, str]]:
     """The signals that a run has not taken, each with the reason."""
-    waits = [step for path in live.state.waiting if live.kind(step := live.state.steps[path]) is WAIT]
     for message in messages:
         if message.kind == "signal":
-            reasons = [
-                f"{step.path}: {_why(live, step, key, message)}"
-                for step in waits
-                for key, name in (step.waiting.signals if step.waiting is not None else {}).items()
-                if name == message.target
-            ]
+            reasons = (f"{step}: {why or 'may take it when the run goes on'}" for step, why in _reasons(live, message))
             yield message, "; ".join(reasons) or "nothing waits for it yet"
+
+
+def why_refused(live: Live, message: Message) -> str:
+    """Why what waits for a signal does not take it, step by step; nothing where one may, or none waits for it."""
+    reasons = _reasons(live, message)
+    return "; ".join(f"{step}: {why}" for step, why in reasons) if all(why for _, why in reasons) else ""
+
+
+def _reasons(live: Live, message: Message) -> list[tuple[str, str]]:
+    """The steps that wait for a signal, each with why it does not take it; nothing if it may."""
+    waits = [step for path in live.state.waiting if live.kind(step := live.state.steps[path]) is WAIT]
+    return [
+        (step.path, _why(live, step, key, message))
+        for step in waits
+        for key, name in (step.waiting.signals if step.waiting is not None else {}).items()
+        if name == message.target
+    ]
 
 
 def _why(live: Live, step: Step, key: str, message: Message) -> str:
     until = None if step.waiting is None else step.waiting.until
     if until is not None and until <= message.at:
         return "it came after the time of the wait"
-    refused = why_kept(live.node(step), StepView.of(live, step), key, message.value)
-    return refused or "may take it when the run goes on"
+    return why_kept(live.node(step), StepView.of(live, step), key, message.value)

@@ -21,6 +21,7 @@ from runner.engine.scheduler import Live, time_limit
 from runner.engine.scheduler.happenings import First
 from runner.engine.surroundings import Surroundings
 from runner.engine.takeover import Takeover
+from runner.ground.advice import command_line
 from runner.ground.clock import Clock
 from runner.ground.errors import Problem, StoreError, UsageError
 from runner.ground.json_value import Json
@@ -71,6 +72,8 @@ class RunResult(msgspec.Struct, frozen=True):
     """The variables of the environment that gave the others, and that have to be set then."""
     known_tokens: int = 0
     """Those that are known, where `tokens` are not."""
+    answered: frozenset[str] = frozenset()
+    """The waiting steps whose answers are recorded: the run takes them as it goes on."""
     takeover: Takeover | None = None
     """What was taken over of its past, where that was changed."""
 
@@ -228,7 +231,7 @@ def not_ours(run: str, why: Exception | str) -> StoreError:
     """The error of a run whose record does not follow from its workflow: somebody has made it up, or changed it."""
     shown = why if isinstance(why, str) else f"{type(why).__name__}: {why}"
     words = f"run {run} can't go on: its record is none that its workflow leads to ({one_line(shown, 200)})"
-    return StoreError(words, f"`wf show {run}` shows the record; to run the workflow again: wf run")
+    return StoreError(words, f"`{command_line('show', run)}` shows the record; to run the workflow again: wf run")
 
 
 def mark_of(run: str, nonce: str) -> str:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import os
 import time
+from datetime import UTC, datetime
 from typing import Protocol
+
+
+def moment(at: float) -> str:
+    """A time as text: UTC, to the second."""
+    try:
+        return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    except (OverflowError, ValueError, OSError):
+        return "a time past all calendars"
 
 
 class Clock(Protocol):

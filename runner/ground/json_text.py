@@ -52,6 +52,11 @@ def parse_json(text: str) -> Json:
     return value
 
 
+def is_begun_json(text: str) -> bool:
+    """Whether a text begins as JSON's objects, lists and texts do: it was meant to be JSON."""
+    return text.lstrip("\ufeff \t\r\n").startswith(("{", "[", '"'))
+
+
 def _refuse_many(text: str) -> None:
     """Count what begins a value, without reading any: within texts too, unless those make the difference."""
     if _count(text) > MAX_VALUES and _count(_TEXTS.sub("", text)) > MAX_VALUES:

@@ -112,6 +112,7 @@ class Done(msgspec.Struct, frozen=True):
     """The step has its output. `merge` names the children whose writes count, in order; `leave`: open ones stray.
 
     `left` are the processes that it left running; `writes` what it adds to the state beside its node's `set`.
+    `unanswered`: the output stands for the answer of a person, which did not come in time.
     """
 
     output: Json = None
@@ -120,6 +121,7 @@ class Done(msgspec.Struct, frozen=True):
     usage: Usage | None = None
     left: tuple[LeftRunning, ...] = ()
     writes: tuple[Write, ...] = ()
+    unanswered: bool = False
 
 
 class Spawn(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 
 from runner.ground.errors import UsageError, did_you_mean
-from runner.ground.json_text import NotJson, parse_json
+from runner.ground.json_text import NotJson, is_begun_json, parse_json
 from runner.ground.json_value import Json
 from runner.language.schema import compile_schema, example
 from runner.record.address import Segment, segments
@@ -14,6 +14,9 @@ from runner.record.events import StepWaiting
 
 _FIRST = Segment(name="", visit="1", attempt="1", items="")
 """What is meant where an address does not say which visit or attempt."""
+
+
+_QUOTES = 'in a shell, JSON stands in single quotes: \'{"name": "Ann"}\''
 
 
 def parse_answer(asked: StepWaiting, text: str) -> Json:
@@ -28,7 +31,9 @@ def parse_answer(asked: StepWaiting, text: str) -> Json:
         return check_answer(asked, text)
     try:
         value = parse_json(text)
-    except NotJson:
+    except NotJson as error:
+        if is_begun_json(text) and not (asked.choices or _fits(asked.schema or {}, text)):
+            raise UsageError(f"that answer to '{asked.step}' is no JSON: {error}", _QUOTES) from None
         return check_answer(asked, text)
     is_text = asked.schema is not None and not _fits(asked.schema, value) and _fits(asked.schema, text)
     return check_answer(asked, text if is_text else value)

@@ -296,6 +296,7 @@ class StepEnded(Event, frozen=True, tag="step_ended"):
 
     `next` is the node the frame goes to; None leaves its cursor empty. `leave`: children still open become strays.
     `left` are the processes that it left running; `printed` is what its program had printed, where no output tells it.
+    `unanswered`: no person answered in time, and the output is what stands for an answer then.
     """
 
     step: str
@@ -314,6 +315,7 @@ class StepEnded(Event, frozen=True, tag="step_ended"):
     leave: bool = False
     left: tuple[LeftRunning, ...] = ()
     printed: Printed | None = None
+    unanswered: bool = False
 
 
 class StepClosed(Event, frozen=True, tag="step_closed"):

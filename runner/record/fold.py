@@ -316,6 +316,7 @@ def _step_ended(run: RunState, event: StepEnded) -> None:
             run.hold(step)
             run.steps.pop(event.step, None)
             run.homes.pop(event.step, None)
+    run.note_answer(event.step, by_nobody=event.unanswered)
     if event.usage is not None:
         _charge(run, event.usage)
     if event.left:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
+from runner.ground.advice import ask_doctor, command_line
 from runner.ground.errors import StoreError, UsageError
 from runner.ground.json_value import Json
 from runner.record.address import ROOT
@@ -16,7 +17,6 @@ from runner.record.projection import Projector, project
 from runner.record.run_state import RunState
 from runner.record.snapshot import decode_state, is_complete
 from runner.record.store.contract import Snapshot, Store
-from runner.record.store.payload import DOCTOR
 from runner.record.store.rules import status_after
 from runner.record.store.tables import PROJECTED, merge_rows
 
@@ -56,7 +56,7 @@ def load_state(store: Store, run: str, upto: int | None = None) -> RunState:
     if upto is not None and (state.seq != upto or not upto):
         raise _no_checkpoint(store, run, upto, state.seq)
     if state.seq == row.events and state.status != row.status:
-        raise StoreError(f"run '{run}' is listed as {row.status}, but its events say {state.status}", DOCTOR)
+        raise StoreError(f"run '{run}' is listed as {row.status}, but its events say {state.status}", ask_doctor())
     return state
 
 
@@ -136,5 +136,6 @@ def _restored(snapshot: Snapshot | None) -> RunState:
 def _no_checkpoint(store: Store, run: str, upto: int, before: int) -> UsageError:
     following = next(store.commits(run, after=before), None)
     near = [str(seq) for seq in (before, following.last if following else 0) if seq]
-    hint = f"the nearest are {' and '.join(f'{run}@{seq}' for seq in near)}; `wf checkpoints {run}` lists them all"
+    listed = command_line("checkpoints", run)
+    hint = f"the nearest are {' and '.join(f'{run}@{seq}' for seq in near)}; `{listed}` lists them all"
     return UsageError(f"run '{run}' has no checkpoint {upto}", hint)

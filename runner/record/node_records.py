@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from runner.ground.json_value import Json
 from runner.record.events import Branches
-from runner.record.run_state import PENDING, Child, Nodes, Step, record
+from runner.record.run_state import PENDING, Nodes, Step, record
 
 
 def arrived(nodes: Nodes, node: str, status: str, visit: int) -> dict[str, Json]:
@@ -25,15 +25,17 @@ def in_order(branches: Branches | None, keys: Collection[str]) -> list[str]:
     return sorted(keys, key=int) if isinstance(branches, int) else [key for key in branches or () if key in keys]
 
 
-def result(child: Child) -> dict[str, Json]:
-    """What one branch of a composite gave."""
-    return {"status": child.status, "output": child.output, "error": child.error}
+def result(step: Step, key: str) -> dict[str, Json]:
+    """What one branch of a composite gave, with its item if it has one."""
+    child = step.children[key]
+    items = step.memory.get("items") if isinstance(step.branches, int) else None
+    item = {} if items is None else {"item": items[int(key)]}
+    return {"status": child.status, "output": child.output, "error": child.error, **item}
 
 
 def results_of(step: Step) -> Json:
     """What the ended branches of a composite gave: by key in the order of the file, or a list in the items' order."""
-    ended = ((key, step.children[key]) for key in in_order(step.branches, step.children))
-    results = {key: result(child) for key, child in ended}
+    results = {key: result(step, key) for key in in_order(step.branches, step.children)}
     return [*results.values()] if isinstance(step.branches, int) else results
 
 

@@ -178,12 +178,17 @@ def cue_keys_of(step: Step) -> tuple[str, ...]:
     return cue_keys(step.path, step.node, step.agent, is_own=step.frame is not None)
 
 
+_MOST_UNANSWERED = 1000
+"""Steps of which it is remembered that no person answered them."""
+
+
 class RunState:
     """A run as its events have made it. `seq` is the number of the last event folded in.
 
     `final` are the values that the workflow had when the run ended in this process; no snapshot keeps them. `left` are
     the processes that completed steps have left running, of the newest such steps; `ended` where a pause or the end of
-    the run has ended them.
+    the run has ended them. `unanswered` are the newest steps that no person answered in time: their outputs are what
+    stands for an answer then.
     """
 
     def __init__(self) -> None:
@@ -216,6 +221,15 @@ class RunState:
         self.uncounted = 0
         self.last_interval = 0.0
         self.left: dict[str, list[Json]] = {}
+        self.unanswered: dict[str, None] = {}
+
+    def note_answer(self, step: str, *, by_nobody: bool) -> None:
+        """A step has ended; `by_nobody`: with what stands for the answer of a person."""
+        self.unanswered.pop(step, None)
+        if by_nobody:
+            self.unanswered[step] = None
+            if len(self.unanswered) > _MOST_UNANSWERED:
+                del self.unanswered[next(iter(self.unanswered))]
 
     @property
     def options(self) -> dict[str, Json]:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec.structs import replace
 
+from runner.ground.advice import ask_doctor
 from runner.ground.errors import StoreError
 from runner.ground.json_value import Json
 from runner.record.address import ROOT
@@ -97,7 +98,7 @@ def decode_state(written: Json, what: str = "a snapshot") -> RunState:
         if version == 1:
             _complete(run)
     except _UNREADABLE as error:
-        raise StoreError(f"{what} is damaged", "`wf doctor` shows what is whole") from error
+        raise StoreError(f"{what} is damaged", ask_doctor()) from error
     return run
 
 
@@ -106,9 +107,14 @@ def is_complete(written: Json) -> bool:
 
     One of version 1 does not where a node's step waits for its next attempt: a call, or a composite. One before
     version 4 does not in a run with scripted replies, nor where a composite has a time or steps left something running.
+    The first of version 4 do not say of which items results are.
     """
     version = written.get("version") if isinstance(written, dict) else None
-    if not isinstance(version, int) or version >= VERSION:
+    if not isinstance(version, int) or version > VERSION:
+        return True
+    if _lacks_items(written):
+        return False
+    if version == VERSION:
         return True
     run = decode_state(written)
     is_timed = any(step.due is not None for step in run.steps.values())
@@ -116,6 +122,16 @@ def is_complete(written: Json) -> bool:
     if run.options.get("mock") is not None or is_timed or run.left:
         return False
     return version > 1 or all(run.steps[path].frame is None for path in run.retrying)
+
+
+def _lacks_items(written: Json) -> bool:
+    """Whether there are results of a list that do not name their items; not in what is damaged."""
+    try:
+        places = {record["results"] for records, *_ in written["nodes"] for record in records.values()}
+        listed = [values for place in places if isinstance(values := written["values"][place], list)]
+        return any(values and "item" not in values[0] for values in listed)
+    except _UNREADABLE:
+        return False
 
 
 def _complete(run: RunState) -> None:

@@ -16,6 +16,7 @@ from runner.engine.runs import RunResult, into_memory, programs_of, run_engine
 from runner.engine.scheduler import Live
 from runner.engine.surroundings import Surroundings
 from runner.engine.takeover import Takeover
+from runner.ground.advice import command_line
 from runner.ground.errors import UsageError
 from runner.ground.json_value import Json
 from runner.nodes import KINDS
@@ -30,7 +31,7 @@ from runner.record.store.lease import may_take_over
 from runner.travel.given_edits import Given, edit_states
 from runner.travel.misfits import adapted, gains, misfits, refuse_foreign, refuse_misfits
 from runner.travel.resuming import end_left_over
-from runner.travel.verdicts import begun_anew, compare_steps, with_anew
+from runner.travel.verdicts import begun_anew, changed_since, compare_steps, renamed, with_anew
 from runner.workflow.compiler.files import shown_as
 from runner.workflow.inputs import check_inputs, refuse_unknown_inputs
 from runner.workflow.model import Loaded, Workflow
@@ -76,10 +77,12 @@ def _not_failed(row: RunRow, state: RunState, now: float) -> UsageError:
     was_left = state.status == "running" and may_take_over(row, now)
     stands = "was left by its process" if was_left else f"is {state.status}"
     if state.ended:
-        hint = f"wf fork {row.id}@N goes on from a checkpoint: wf checkpoints {row.id} lists them"
+        listed = command_line("checkpoints", row.id)
+        hint = f"{command_line('fork', f'{row.id}@N')} goes on from a checkpoint: {listed} lists them"
     else:
         on = was_left or state.status == "paused"
-        hint = f"wf resume {row.id} goes on with it" if on else f"wf show {row.id} tells how far it is"
+        resumed, shown = command_line("resume", row.id), command_line("show", row.id)
+        hint = f"{resumed} goes on with it" if on else f"{shown} tells how far it is"
     return UsageError(f"run {row.id} {stands}: only a failed run is retried", hint)
 
 
@@ -126,7 +129,7 @@ async def fork(run: str, at: int, changes: Changes, around: Surroundings, retrie
     if state.ended:
         raise UsageError(
             f"run {run} had ended by event {at}: {state.status}",
-            f"only what comes before the end can go on: wf checkpoints {run} lists it",
+            f"only what comes before the end can go on: {command_line('checkpoints', run)} lists it",
         )
     before = pinned(around.store, state)
     refuse_foreign(Live(run, before.workflow, state))
@@ -157,7 +160,7 @@ async def fork(run: str, at: int, changes: Changes, around: Surroundings, retrie
         plain, Live(run, before.workflow, state), workflow, changes.states, openings(around.store, run, at)
     )
     takeover = Takeover() if loaded is before else _takeover(around.store, state, workflow, forked)
-    takeover = replace(takeover, warnings=(*supplied.warnings, *warnings))
+    takeover = replace(takeover, warnings=(*_of_file(before, loaded, retried), *supplied.warnings, *warnings))
     around.store.save_definition(definition_of(loaded))
     name = changes.choices.run or around.clock.fresh_id()
     around.audience.told(takeover)
@@ -165,6 +168,11 @@ async def fork(run: str, at: int, changes: Changes, around: Surroundings, retrie
     forked = _in_memory(forked, Live(run, before.workflow, state), workflow, supplied)
     result = await run_engine(Live(name, workflow, state), 1, forked, supplied.secrets, around, past)
     return replace(result, takeover=takeover)
+
+
+def _of_file(before: Loaded, loaded: Loaded, retried: tuple[str, ...]) -> tuple[str, ...]:
+    """What there is to be warned of in the file that a fork goes on with; a retry is about the one that it has."""
+    return changed_since(before) if retried and loaded is before else renamed(before, loaded)
 
 
 def _in_memory(forked: RunForked, past: Live, workflow: Workflow, supplied: Supplied) -> RunForked:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import msgspec
 from runner.engine.runs import not_ours
 from runner.engine.scheduler import Live
 from runner.engine.scheduler.settling import branch_of
+from runner.ground.advice import command_line
 from runner.ground.errors import UsageError
 from runner.ground.json_value import Json, equality_key, same_json
 from runner.language.schema import compile_schema
@@ -219,8 +219,8 @@ def refuse_misfits(problems: Sequence[Misfit], run: str, at: int, file: str) -> 
     if not problems:
         return
     rows = "\n".join(f"  {problem.place} {problem.words}" for problem in problems)
-    edits = "".join(f" --set {shlex.quote(f'{problem.place}=…')}" for problem in problems if problem.edited)
-    hint = f"this fork goes on with it: wf fork {run}@{at} --workflow {file}{edits}"
+    edits = [word for problem in problems if problem.edited for word in ("--set", f"{problem.place}=…")]
+    hint = f"this fork goes on with it: {command_line('fork', f'{run}@{at}', '--workflow', file, *edits)}"
     lost = next((problem.place for problem in problems if not problem.mended), "")
     raise UsageError(
         f"run {run} can't go on from event {at} with {file}: what it holds does not fit there\n{rows}",

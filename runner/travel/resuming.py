@@ -8,14 +8,15 @@ from collections.abc import Callable, Mapping
 import msgspec
 from msgspec.structs import replace
 
-from runner.engine.given_answers import refuse_late_answers, refuse_unfit_answers
-from runner.engine.given_inputs import Supplied, nonce_of, secrets_again
+from runner.engine.given_answers import answered_steps, refuse_late_answers, refuse_unfit_answers
+from runner.engine.given_inputs import Supplied, needed_secrets, nonce_of, secrets_again
 from runner.engine.loading import load_workflow, pinned
 from runner.engine.run_options import refuse_unknown_models
 from runner.engine.runs import RunResult, into_memory, mark_of, programs_of, run_engine
 from runner.engine.scheduler import Live
 from runner.engine.surroundings import Surroundings
 from runner.engine.takeover import Takeover
+from runner.ground.advice import command_line, resume_command
 from runner.ground.errors import UsageError
 from runner.ground.json_value import Json
 from runner.record.definitions import definition_of, folder_of
@@ -28,7 +29,7 @@ from runner.record.store.contract import Message, RunRow, Store
 from runner.record.store.lease import beat_seconds, current_owner, is_alive, is_still_heard, may_take_over
 from runner.record.store.rules import busy
 from runner.travel.misfits import DROPPED, Misfit, adapted, gains, misfits, refuse_foreign, refuse_misfits
-from runner.travel.verdicts import compare_steps, refuse_changes
+from runner.travel.verdicts import changed_since, compare_steps, refuse_changes, renamed
 from runner.workflow.compiler.files import shown_as
 from runner.workflow.model import Loaded
 from runner.world.processes.supervisor import Supervisor
@@ -74,7 +75,8 @@ def _accepted(
     ]
     refuse_misfits(problems, row.id, row.events, shown_as(loaded.workflow.file))
     store.save_definition(definition_of(loaded))
-    return Accepted(loaded, secrets, changes, Takeover(tuple(visits), added, warnings=secrets.warnings))
+    warnings = (*renamed(before, loaded), *secrets.warnings)
+    return Accepted(loaded, secrets, changes, Takeover(tuple(visits), added, warnings=warnings))
 
 
 async def resume(
@@ -100,6 +102,8 @@ async def resume(
     refuse_foreign(Live(run, before.workflow, state))
     version = _accepted(row, state, before, changed, given, around)
     loaded, supplied = version.loaded, version.secrets
+    for words in () if changed else changed_since(before):
+        around.audience.warned(words)
     refuse_unknown_models(loaded.workflow, models or {})
     refuse_unfit_answers(loaded.workflow, around.audience.answers)
     _refuse_late(run, state, around)
@@ -125,8 +129,9 @@ async def resume(
 def _refuse_late(run: str, state: RunState, around: Surroundings) -> None:
     waiting = [state.steps[path].waiting for path in state.waiting]
     asked = [wait for wait in waiting if wait is not None and wait.kind == "person"]
-    answered = {message.target for message in around.store.inbox(run) if message.kind == "answer"}
-    refuse_late_answers(asked, around.audience.answers, answered, around.clock.now())
+    goes_on = resume_command(run, needed_secrets(around.store, state, around.environment))
+    answered = answered_steps(around.store, run)
+    refuse_late_answers(asked, around.audience.answers, answered, around.clock.now(), goes_on)
 
 
 def refuse_without_secrets(
@@ -143,7 +148,8 @@ def refuse_without_secrets(
 async def _refuse_unavailable(row: RunRow, state: RunState, around: Surroundings) -> None:
     """Raises UsageError when the run has ended, RunBusy when another process drives it."""
     if state.ended:
-        again = f"wf retry {row.id} goes on from the step that failed" if state.status == "failed" else ""
+        retried = f"{command_line('retry', row.id)} goes on from the step that failed"
+        again = retried if state.status == "failed" else ""
         raise UsageError(f"run {row.id} has ended: {state.status}", again or "to run the workflow again: wf run")
     if not may_take_over(row, around.clock.now()):
         raise busy(row)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import msgspec
 from msgspec.structs import replace
 
 from runner.engine.scheduler import Live
 from runner.engine.takeover import Takeover, Verdict, Visit
+from runner.ground.advice import command_line
 from runner.ground.errors import UsageError
+from runner.ground.plain_file import read_plain
 from runner.nodes import KINDS
 from runner.record.address import ROOT, is_inside
 from runner.record.events import Commit, RunForked, RunResumed, RunStarted, StepEnded, StepStarted
@@ -17,8 +21,9 @@ from runner.record.fold import apply
 from runner.record.run_state import Frame, RunState, Step
 from runner.record.store.contract import Store
 from runner.travel.misfits import counterpart
+from runner.workflow.compiler.files import PATTERN, shown_as
 from runner.workflow.fingerprint import LATER, differences_of, words_of
-from runner.workflow.model import Body, Node, Workflow
+from runner.workflow.model import Body, Loaded, Node, Workflow
 
 WORDS: dict[Verdict, str] = {"again": "runs again"}
 
@@ -131,12 +136,38 @@ def refuse_changes(visits: list[Visit], run: str, file: str) -> None:
     if changed is None:
         return
     rows = "\n".join(table(visits))
-    fork = f"fork the run where '{changed.step}' begins: wf fork {run}@{changed.at} --workflow {file}"
+    fork = command_line("fork", f"{run}@{changed.at}", "--workflow", file)
     raise StepsChanged(
         f"run {run} can't go on with {file}: '{changed.step}', which it has begun, is not the same there\n{rows}",
-        fork if changed.at else f"nothing comes before that step: wf run {file}",
+        f"fork the run where '{changed.step}' begins: {fork}"
+        if changed.at
+        else f"nothing comes before that step: {command_line('run', file)}",
         visits,
     )
+
+
+def renamed(before: Loaded, loaded: Loaded) -> tuple[str, ...]:
+    """A warning where another version has another name."""
+    old, new = before.workflow.name, loaded.workflow.name
+    return () if old == new else (f"the workflow is called '{new}' in that file, and '{old}' in the one of the run",)
+
+
+def changed_since(recorded: Loaded) -> tuple[str, ...]:
+    """A warning where a file that a recorded version was read from says something else by now."""
+    for path, text in recorded.texts.items():
+        try:
+            same = path.startswith(PATTERN) or _as_read(read_plain(Path(path))) == _as_read(text.encode())
+        except (OSError, ValueError):
+            continue  # what is not there any more, or no file that could be used, is no other version
+        if not same:
+            takes = f"`--workflow {shlex.quote(shown_as(recorded.workflow.file))}` takes over what it is now"
+            return (f"{shown_as(path)} has changed since; the run goes on with what it began with; {takes}",)
+    return ()
+
+
+def _as_read(content: bytes) -> bytes:
+    """A file's content as workflow files are read: however its lines end."""
+    return content.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
 
 def begun_anew(old: Live, new: Workflow) -> tuple[str, ...]:

@@ -29,6 +29,17 @@ LATER = frozenset({"set", "reset", "next", "on_error", "on_crash"})
 _KEYS = {"condition": "if"}
 """What a field of a node is called in YAML, where that is another word."""
 
+_MAIN = frozenset(
+    {"argv", "text", "path", "pattern", "items", "total", "names", "places", "order", "conditions", "needed_by"}
+)
+"""The fields of specs that hold the value of the verb itself."""
+
+_SPEC_KEYS = {"variable": "as", "arguments": "with", "pass_env": "env"}
+"""What a field of a spec is called in YAML, where that is another word."""
+
+_GROUPS = frozenset({"program", "joining", "use"})
+"""The fields of specs whose own fields are keys of the node."""
+
 
 def fingerprint(node: Node, workflow: Workflow) -> str:
     """The SHA-256 of a node's own words, and of the agents, models and tools of its workflow that it names."""
@@ -63,7 +74,17 @@ def _spec(node: Node) -> dict[str, Json]:
 def differences_of(old: dict[str, Json], new: dict[str, Json]) -> tuple[str, ...]:
     """The keys that two nodes differ in; what they are called for people counts for nothing."""
     names = [name for name in {**old, **new} if name != "title" and old.get(name) != new.get(name)]
-    return tuple(dict.fromkeys(name.rpartition(": ")[2].removesuffix(":") for name in names))
+    keys = chain.from_iterable(_keys_of(name, old.get(name), new.get(name)) for name in names)
+    return tuple(dict.fromkeys(keys))
+
+
+def _keys_of(name: str, old: Json, new: Json) -> Iterator[str]:
+    """The keys in YAML that a field of a node, which differs, was read from."""
+    verb, _, field = name.rpartition(": ")
+    if field in _GROUPS and isinstance(old, list) and isinstance(new, list):
+        yield from (_SPEC_KEYS.get(key, key) for key in old[1] if old[1][key] != new[1].get(key))
+    else:
+        yield verb if verb and field in _MAIN else _SPEC_KEYS.get(field, field).removesuffix(":")
 
 
 def _named(node: Node, workflow: Workflow) -> tuple[Json, Json, Json]:

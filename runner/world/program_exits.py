@@ -170,12 +170,16 @@ def last_words(stdout: str, stderr: str) -> str:
 
 def first_words(stdout: str, stderr: str) -> str:
     """What a program printed in the place of JSON, as the end of a message; nothing where JSON was begun."""
-    said = stdout.lstrip("\ufeff \t\r\n")
+    return begins(stdout, f"nothing was printed{last_words('', stderr)}")
+
+
+def begins(text: str, nothing: str) -> str:
+    """What stands in the place of JSON, as the end of a message; nothing where JSON was begun. `nothing` is said of
+    an empty text."""
+    said = text.lstrip("\ufeff \t\r\n")
     if said.startswith(("{", "[")):
         return ""
-    if said:
-        return f"; it begins: {head(said.partition(_LINE_END)[0].rstrip(), LONGEST_QUOTED)}"
-    return f"; nothing was printed{last_words('', stderr)}"
+    return f"; it begins: {head(said.partition(_LINE_END)[0].rstrip(), LONGEST_QUOTED)}" if said else f"; {nothing}"
 
 
 def returned(file: str, text: str = "") -> str:

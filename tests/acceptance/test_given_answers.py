@@ -36,6 +36,19 @@ def refused(folder: Path, nodes: str, *answers: str) -> str:
         ("human: {prompt: x, schema: {type: integer, minimum: 3}}", "2", "expected at least 3, got the number 2"),
         ("human: {prompt: x, schema: {type: object, required: [a]}}", "{}", "'a' is missing"),
         ("human: {prompt: x, schema: {type: string, maxLength: 2}}", "abc", "at most 2"),
+        ("human: {prompt: x, schema: {type: object}}", '{"a": 1, "a": 2}', "is no JSON: the key 'a' is given twice"),
+        (
+            "human: {prompt: x, schema: {type: object}}",
+            '{"a": 1',
+            "is no JSON: line 1, column 8: expecting ','",
+        ),
+        (
+            "human: {prompt: x, schema: {type: array}}",
+            "[1,\n2",
+            "is no JSON: line 2, column 2: expecting ','",
+        ),
+        ("human: {prompt: x, schema: {type: object}}", "a: 1", 'expected a mapping, got "a: 1"'),
+        ("human: {prompt: x, schema: {type: integer}}", '"7', "is no JSON: line 1, column 1: unterminated string"),
     ],
 )
 def test_an_answer_beforehand_that_cannot_fit_is_refused_before_the_run(
@@ -113,6 +126,17 @@ def test_an_answer_to_a_form_for_texts_is_the_text_as_it_was_given(tmp_path: Pat
         wf(tmp_path, "run", "flow.yaml", "--no-input", "--run-id", run, "--answer", f"a={text}", code=3)
         done = wf(tmp_path, "answer", run, "b", text, "--resume", "--json")
         assert done.document["outputs"] == {"o": [text, text]}
+
+
+def test_two_answers_by_one_name_are_refused(tmp_path: Path) -> None:
+    said = refused(tmp_path, f"  size: {{{SIZE}}}\n", "size=small", "size=large")
+    assert said.startswith("error: --answer size=…: 'size' is answered twice\n  help: keep one of them")
+
+
+def test_a_text_that_begins_as_json_does_is_taken_where_a_text_fits(tmp_path: Path) -> None:
+    nodes = "  size: {human: {prompt: x, schema: {type: [string, array]}}, on_error: exit}\n"
+    write(tmp_path, "flow.yaml", f'{HEAD}nodes:\n{nodes}outputs: {{o: "{{{{ nodes.size.output }}}}"}}\n')
+    assert wf(tmp_path, "run", "flow.yaml", "--answer", "size=[draft", "--json").document["outputs"] == {"o": "[draft"}
 
 
 def test_a_form_that_may_be_text_among_others_takes_what_does_not_fit_otherwise_as_text(tmp_path: Path) -> None:

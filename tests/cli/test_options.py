@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from runner.cli.options import LARGEST_INPUTS, json_object, parse_allowed, parse_inputs
+from runner.cli.options import LARGEST_INPUTS, parse_allowed, parse_inputs
 from runner.ground.errors import UsageError
 
 
@@ -60,11 +60,6 @@ def test_of_stdin_no_more_is_read_than_of_a_file(monkeypatch: pytest.MonkeyPatch
 def test_what_is_no_pair_is_refused(pair: str) -> None:
     with pytest.raises(UsageError, match="is not of the form -i NAME=VALUE"):
         parse_inputs((pair,))
-
-
-def test_a_file_of_inputs_may_begin_with_a_mark_of_its_encoding(tmp_path: Path) -> None:
-    (tmp_path / "it").write_bytes(b'\xef\xbb\xbf{"a": 1}')
-    assert json_object(f"{tmp_path}/it") == {"a": 1}
 
 
 @pytest.mark.parametrize("given", ["commands", "commands:", "programs:git", ":git"])

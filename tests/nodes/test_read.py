@@ -117,6 +117,32 @@ def test_a_file_that_is_no_json_fails_as_output_invalid(tmp_path: Path) -> None:
     assert error is not None
     assert error["type"] == "output_invalid"
     assert error["message"].startswith("'f' is not JSON: line 1, column ")
+    assert "begins" not in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("text", "came"),
+    [
+        ("name: Ann\nage: 7\n", "; it begins: name: Ann"),
+        ("\ufeff\r\n  colour = green\r\n", "; it begins: colour = green"),
+        ("ab " * 300, f"; it begins: {'ab ' * 66}…"),
+        ("", "; it is empty"),
+        (" \n\t\n", "; it is empty"),
+    ],
+)
+def test_what_a_file_holds_that_is_no_json_is_told(tmp_path: Path, text: str, came: str) -> None:
+    fill(tmp_path, f=text)
+    error = read(tmp_path, "read: f, parse: json").error
+    assert error is not None
+    assert error["message"].endswith(came)
+
+
+def test_a_secret_in_a_file_that_is_no_json_is_not_told(tmp_path: Path) -> None:
+    fill(tmp_path, f=f"{'x' * 190} hunter2-hunter2")
+    head = "inputs: {word: {type: string, secret: true}}"
+    error = read(tmp_path, "read: f, parse: json", head, word="hunter2-hunter2").error
+    assert error is not None
+    assert "hunter" not in error["message"]
 
 
 def test_without_content_there_are_size_and_hash(tmp_path: Path) -> None:

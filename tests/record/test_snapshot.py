@@ -16,9 +16,11 @@ from runner.record.events import (
     CALL,
     AnyEvent,
     AttemptFailed,
+    BranchPassed,
     Commit,
     FrameOpened,
     RunStarted,
+    StepEnded,
     StepStarted,
     branches_of,
 )
@@ -144,6 +146,25 @@ def test_a_snapshot_of_version_1_is_read_as_its_events_say_or_is_not_complete(
 
 def without_what_version_2_says(step: dict[str, Json]) -> dict[str, Json]:
     return {key: value for key, value in step.items() if key not in ("composite", "branches")}
+
+
+@pytest.mark.parametrize("by_name", [True, False])
+def test_a_snapshot_whose_results_do_not_name_their_items_is_not_complete(by_name: bool) -> None:
+    begun = (RunStarted("f", "1", "h", {}, {}), FrameOpened("", "", "body", "", shared=True))
+    memory: dict[str, Json] = {"order": ["x"]} if by_name else {"items": [["nut"]]}
+    passed = BranchPassed("a", "x" if by_name else "0", "skipped")
+    events = (
+        replace(STEP, attempt=0, composite=True, memory=memory),
+        passed,
+        StepEnded("a", "completed", "a", ""),
+    )
+    state = folded([Commit("run", 1, (*begun, *events), 1.0)])
+    written = encode_state(state)
+    assert is_complete(written)
+    for values in written["values"]:
+        for result in values if isinstance(values, list) else ():
+            assert result.pop("item") == ["nut"]
+    assert is_complete(written) == by_name
 
 
 def test_branches_of_an_older_record_are_in_its_memory() -> None:

@@ -143,6 +143,7 @@ def _emit_ended(
             done.usage,
             done.leave,
             done.left,
+            unanswered=done.unanswered,
         )
     )
     live.forget(at.step)

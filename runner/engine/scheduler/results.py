@@ -8,7 +8,7 @@ from itertools import islice
 
 from runner.ground.json_value import Json
 from runner.record.node_records import result
-from runner.record.run_state import Child, Step
+from runner.record.run_state import Step
 
 
 class Results:
@@ -20,9 +20,9 @@ class Results:
 
     def of(self, step: Step) -> Json:
         """The results by now: a list in the items' order, or a map in the order of the file."""
-        new = islice(reversed(step.children.items()), len(step.children) - self._taken)
-        for key, child in new:
-            self._kept.add(key, child)
+        new = islice(reversed(step.children), len(step.children) - self._taken)
+        for key in new:
+            self._kept.add(key, result(step, key))
         self._taken = len(step.children)
         return self._kept.seen
 
@@ -34,11 +34,11 @@ class ByItem:
         self._indices: list[int] = []
         self.seen: list[Json] = []
 
-    def add(self, key: str, child: Child) -> None:
+    def add(self, key: str, given: Json) -> None:
         """Put an ended branch in its place."""
         place = bisect(self._indices, int(key))
         self._indices.insert(place, int(key))
-        self.seen.insert(place, result(child))
+        self.seen.insert(place, given)
 
 
 class ByName(Mapping[str, Json]):
@@ -50,9 +50,9 @@ class ByName(Mapping[str, Json]):
         self._sorted = True
         self.seen = self
 
-    def add(self, key: str, child: Child) -> None:
+    def add(self, key: str, given: Json) -> None:
         """Take in an ended branch."""
-        self._known[key] = result(child)
+        self._known[key] = given
         self._sorted = False
 
     def __getitem__(self, key: str) -> Json:

@@ -77,7 +77,7 @@ def wake(node: Node, view: View, woken: Woken) -> Woke:
     if woken.by == "answer":
         return Done(woken.value)
     if spec.otherwise is not None:
-        return Done(view.value(spec.otherwise))
+        return Done(view.value(spec.otherwise), unanswered=True)
     return Failed(Failure("human_timeout", "nobody answered in time"))
 
 

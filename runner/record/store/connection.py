@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from sqlite_utils import Database
 
+from runner.ground.advice import command_line
 from runner.ground.errors import StoreError
 from runner.record.store.driver import sqlite3
 from runner.record.store.faults import explained
@@ -106,7 +107,7 @@ def _reading(path: Path, *, cut_off: bool) -> Iterator[None]:
     except sqlite3.OperationalError as error:
         if not cut_off or getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_READONLY:
             raise
-        hint = "`wf runs`, like any command that may write to the file, takes it back"
+        hint = f"`{command_line('runs')}`, like any command that may write to the file, takes it back"
         raise StoreError(f"{path} holds half of a write that was cut off", hint) from error
 
 

@@ -9,6 +9,7 @@ from zlib import crc32
 
 import msgspec
 
+from runner.ground.advice import ask_doctor
 from runner.ground.errors import StoreError
 from runner.ground.json_value import Json
 from runner.record.events import FORMAT as EVENT_FORMAT
@@ -19,9 +20,6 @@ from runner.record.store.form import JSON as PLAIN
 from runner.record.store.form import NEWEST, UNREADABLE, UNRECORDABLE, Form, Written, read, write
 from runner.record.store.large import LARGE, Fetch, Lost, encode, has_too_much, lightened
 from runner.record.store.tables import NUMBERS, Table
-
-DOCTOR = "`wf doctor` shows what is whole"
-"""What to do about damage."""
 
 NOT_WHOLE = (*UNREADABLE, LookupError, struct.error)
 """What reading raises on a row that is damaged, or whose large values are lost."""
@@ -159,7 +157,7 @@ def unrecordable(what: str, error: Exception) -> StoreError:
 def damaged(what: str, where: str, error: Exception | None = None) -> StoreError:
     """What is kept is not what was written."""
     why = f": {error}" if isinstance(error, Lost) else ""
-    return StoreError(f"{where} is damaged: {what} can't be read{why}", DOCTOR)
+    return StoreError(f"{where} is damaged: {what} can't be read{why}", ask_doctor())
 
 
 def newer(what: str, where: str) -> StoreError:

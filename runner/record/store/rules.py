@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from runner.ground.advice import command_line
 from runner.ground.errors import RunBusy, StoreError, UsageError, did_you_mean
 from runner.record.events import Commit, Event, RunEnded, RunForked, RunPaused, RunResumed, RunStarted, RunStatus
 from runner.record.store.contract import Fenced, HistoryMoved, Needed, RunRow, RunUnknown
@@ -87,8 +88,10 @@ def taken_id(run: str) -> UsageError:
 def unknown(run: str, known: Sequence[str], none: str) -> RunUnknown:
     """No run bears the id; `known` are the ids there are, `none` says that there are none, and where not."""
     if not known:
-        return RunUnknown(f"no run '{run}': {none}", "`wf run FLOW` begins one; --db names another database")
-    return RunUnknown(f"no run '{run}'{did_you_mean(run, known)}", "`wf runs` lists them")
+        return RunUnknown(
+            f"no run '{run}': {none}", f"`{command_line('run', 'FLOW')}` begins one; --db names another database"
+        )
+    return RunUnknown(f"no run '{run}'{did_you_mean(run, known)}", f"`{command_line('runs')}` lists them")
 
 
 def refused(commit: Commit, row: RunRow) -> StoreError:
@@ -97,7 +100,7 @@ def refused(commit: Commit, row: RunRow) -> StoreError:
         return fenced(row, commit.epoch)
     return HistoryMoved(
         f"run '{commit.run}': event {commit.first} can't follow event {row.events}, which is the last one recorded",
-        f"the record is as it was; `wf resume {commit.run}` goes on from event {row.events}",
+        f"the record is as it was; `{command_line('resume', commit.run)}` goes on from event {row.events}",
     )
 
 
@@ -106,7 +109,7 @@ def fenced(row: RunRow, epoch: int) -> Fenced:
     by = f" by {row.owner}" if row.owner else ""
     return Fenced(
         f"run '{row.id}' was taken over{by} (epoch {row.epoch}, ours was {epoch}); this process records nothing more",
-        f"`wf show {row.id}` tells how it goes on",
+        f"`{command_line('show', row.id)}` tells how it goes on",
     )
 
 
@@ -118,7 +121,7 @@ def no_checkpoint(run: str, seq: int) -> StoreError:
 def busy(row: RunRow) -> RunBusy:
     """Another process took the run first."""
     by = f"{row.owner}" if row.owner else "another process"
-    return RunBusy(f"run '{row.id}' is owned by {by}", f"let it finish, or stop it: `wf pause {row.id}`")
+    return RunBusy(f"run '{row.id}' is owned by {by}", f"let it finish, or stop it: `{command_line('pause', row.id)}`")
 
 
 def not_deleted(row: RunRow, epoch: int, forks: Sequence[str]) -> StoreError:
@@ -126,7 +129,9 @@ def not_deleted(row: RunRow, epoch: int, forks: Sequence[str]) -> StoreError:
     if row.epoch != epoch:
         return busy(row)
     if row.status not in ENDED:
-        return Needed(f"run '{row.id}' can't be removed: it is {row.status}", f"`wf cancel {row.id}` ends it")
+        return Needed(
+            f"run '{row.id}' can't be removed: it is {row.status}", f"`{command_line('cancel', row.id)}` ends it"
+        )
     return Needed(f"run '{row.id}' can't be removed: run '{forks[0]}' shares its past", "remove that one first")
 
 

@@ -122,6 +122,8 @@ def _ended(event: StepEnded, seconds: float, said: str) -> str:
     notes = [f"{seconds:.1f} s"] if seconds >= SHORTEST else []
     if event.usage and (used := spent(event.usage.tokens, event.usage.cost_usd, event.usage.counted)):
         notes.append(used)
+    if event.unanswered:
+        notes.append("nobody answered in time")
     if event.verb == CALL and is_cut(event.output):
         notes.append("cut by max_reply_tokens")
     return f"{words} ({', '.join(notes)})" if notes else words

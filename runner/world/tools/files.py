@@ -11,7 +11,7 @@ from runner.ground.json_text import NotJson, parse_json
 from runner.ground.json_value import Json
 from runner.workflow.permissions import Permissions
 from runner.world.calls import Attempt, CallDone, Context, Outcome, Protected, ReadCall, WriteCall
-from runner.world.program_exits import lines
+from runner.world.program_exits import MARGIN, begins, lines
 from runner.world.tools.globs import is_glob, matches
 from runner.world.tools.paths import (
     check_kind,
@@ -40,12 +40,26 @@ _OWNERS_ONLY = 0o600
 _TEMPORARY_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-async def perform_read(call: ReadCall, attempt: Attempt, _context: Context) -> Outcome:
+class _Unparsed(Exception):
+    """A file that is to be JSON, and is not."""
+
+    def __init__(self, name: str, text: str, why: str) -> None:
+        super().__init__(why)
+        self.name = name
+        self.text = text[:MARGIN]
+        self.why = why
+
+
+async def perform_read(call: ReadCall, attempt: Attempt, context: Context) -> Outcome:
     """Read a file, or files; the output is `{path, text}`, or a sorted list of them for a glob. Raises Refusal.
 
     What was parsed stands beside the text; without the content there are size and hash in its place.
     """
-    return CallDone(await asyncio.to_thread(_read, call, attempt.permissions))
+    try:
+        return CallDone(await asyncio.to_thread(_read, call, attempt.permissions))
+    except _Unparsed as error:
+        came = begins(context.mask(error.text), "it is empty")
+        raise Refusal("output_invalid", f"'{error.name}' is not JSON: {error.why}{came}", path=error.name) from error
 
 
 def _read(call: ReadCall, permissions: Permissions) -> Json:
@@ -104,7 +118,7 @@ def _parsed(form: str, text: str, name: str) -> dict[str, Json]:
     try:
         return {"json": parse_json(text)} if form else {}
     except NotJson as error:
-        raise Refusal("output_invalid", f"'{name}' is not JSON: {error}", path=name) from error
+        raise _Unparsed(name, text, str(error)) from error
 
 
 def _content(real: str, name: str) -> bytes:
