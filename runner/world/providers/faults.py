@@ -150,16 +150,18 @@ def _transport(causes: list[BaseException]) -> ErrorType | None:
 
 
 def _unsent(error: BaseException, endpoint: Endpoint, environment: Mapping[str, str]) -> Failure:
-    """litellm's own refusal, before anything is sent, or what went wrong within it."""
+    """litellm's own refusal, before anything is sent; what went wrong within it; what a server said that it asked."""
     said = _shown(str(error), environment)
     status = getattr(error, "status_code", None)
     if status == _OWN_REFUSAL:
         return _failure("input_invalid", f"{endpoint.model} can't be asked like this, and nothing was sent: {said}")
-    kind: ErrorType = "authentication" if status in _OWN_ACCESS else "llm_down"
-    return _failure(kind, f"{endpoint.model}: {_words(kind, Trouble(), endpoint, said)}")
+    told = Trouble(status if isinstance(status, int) and status not in _MADE_UP else None)
+    kind = error_type_of(told)
+    return _failure(kind, f"{endpoint.model}: {_words(kind, told, endpoint, said)}", told.status)
 
 
-_OWN_REFUSAL, _OWN_ACCESS = 400, (401, 403)
+_OWN_REFUSAL, _MADE_UP = 400, frozenset({500})
+"""What litellm says itself, also where no server has said anything."""
 
 
 def _body(response: Any) -> bytes:
