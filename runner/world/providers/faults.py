@@ -11,9 +11,11 @@ from urllib.parse import quote
 
 from runner.ground.errors import ErrorType, Failure
 from runner.ground.plain import head
+from runner.record.usage import Usage
 from runner.world.providers.answers import Trouble, read_answer
 from runner.world.providers.endpoints import OFFLINE, Endpoint
 from runner.world.providers.exchange import Unusable
+from runner.world.providers.prices import listed, usage_of
 
 LONGEST_RETRY_AFTER = 3600.0
 _LONGEST_SAID = 300
@@ -69,12 +71,15 @@ def failure_of(error: BaseException, endpoint: Endpoint, environment: Mapping[st
     return _unsent(error, endpoint, environment)
 
 
-def may_have_cost(error: BaseException) -> bool:
-    """Whether a reply may have been generated for a call that failed: nobody knows then what it used."""
+def used_by(error: BaseException, endpoint: Endpoint) -> Usage | None:
+    """What a call that failed has used: None where no reply can have been generated; unknown where one may have."""
     causes = list(_causes(error))
     if (answered := _answered(causes)) is not None:
-        return bool(answered.trouble.wrong)
-    return _transport(causes) is not None and not any(_bases(cause) & _NEVER_SENT for cause in causes)
+        entry = listed(endpoint.model) if endpoint.has_list_price else {}
+        return usage_of(endpoint.model, entry, answered.trouble.usage) if answered.trouble.wrong else None
+    if _transport(causes) is None or any(_bases(cause) & _NEVER_SENT for cause in causes):
+        return None
+    return Usage(endpoint.model, counted=False)
 
 
 def error_type_of(trouble: Trouble) -> ErrorType:
