@@ -14,6 +14,7 @@ from runner.record.events import LeftRunning
 from runner.world.processes import limit_marks
 from runner.world.processes.guarding import Guardian
 from runner.world.processes.orphans import adopt_orphans
+from runner.world.processes.own_children import OwnChildren
 from runner.world.processes.process_tree import (
     Marks,
     Process,
@@ -82,6 +83,7 @@ class Supervisor:
         self._left: list[Program] = []
         self._hosts: list[Program] = []
         self._before: set[Process] = set()
+        self._children = OwnChildren()
 
     @contextmanager
     def starting(self) -> Iterator[Program]:
@@ -147,7 +149,7 @@ class Supervisor:
             os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         except ChildProcessError:
             return True
-        return all(child.has_ended for child in children_of(os.getpid()) if self._is_orphan(child))
+        return all(child.has_ended for child in self._children.entries() if self._is_orphan(child))
 
     def forget(self, program: Program) -> None:
         """Nothing is left of a program."""
