@@ -122,13 +122,9 @@ class ForkServer:
     def stop(self) -> None:
         """End it. Its copies go on."""
         if not self.is_over:
-            self.abandon()
+            self.is_over = True
+            self._wire.close()
             self._stop()
-
-    def abandon(self) -> None:
-        """Say no more to it."""
-        self.is_over = True
-        self._wire.close()
 
 
 def _piped(kept: ExitStack, lent: ExitStack) -> Pipes:

@@ -260,13 +260,11 @@ async def run(
         context.printout.said = last_words(printed.stdout, printed.stderr)
         raise
     finally:
-        left = await clear_away(child, program, context, completed=isinstance(outcome, CallDone))
+        left = await _rest(child, program, context, completed=isinstance(outcome, CallDone))
     return replace(outcome, left=left) if left and isinstance(outcome, CallDone) else outcome
 
 
-async def clear_away(
-    child: ChildProcess, program: Program, context: Context, *, completed: bool
-) -> tuple[LeftRunning, ...]:
+async def _rest(child: ChildProcess, program: Program, context: Context, *, completed: bool) -> tuple[LeftRunning, ...]:
     """See to what a child that is over, or is to be, has left."""
     supervisor = context.supervisor
     is_over = child.is_reaped and not child.is_held and supervisor.is_over(program)

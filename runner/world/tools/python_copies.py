@@ -1,9 +1,9 @@
 """Serves a Python tool's calls by copies of one process, for `python_host.py`: its module is imported once for all.
 
 `wf` asks for a copy over a socket. It hands over four descriptors, the copy's stdin, stdout, stderr and the pipe for
-its result, and says what marks the copy, as `[limit, variable]`. The copy tells its id, or 0 if there is none. On its
-stdin it is told what to call: `{function, arguments, environment}`. Once it has ended, `wf` asks by its id how, and is
-told the status. The server ends when the socket is closed.
+its result, and says what marks the copy, as `[limit, variable]`. The copy tells its id. On its stdin it is told what to
+call: `{function, arguments, environment}`. Once it has ended, `wf` asks by its id how, and is told the status. The
+server ends when the socket is closed.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import json
 import logging
 import os
 import resource
+import signal
 import socket
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -29,8 +30,7 @@ MARK = "WF_RUN_MARK"
 OF_A_CALL = {"WF_ATTEMPT", "WF_IDEMPOTENCY_KEY", "WF_STEP", MARK}
 """The variables that differ from call to call."""
 
-NONE = b"0"
-NONE_YET = b"-1"
+NOT_YET = b"-1"
 
 _LONGEST = 512
 _PIPES = 4
@@ -47,7 +47,6 @@ def serve(number: int, importing: Importing) -> tuple[int, Importing, dict[str, 
     """
     wire = socket.socket(fileno=number)
     atexit.register(_leave)  # what is registered first is called last
-    _silence()
     try:
         module = _imported(importing)
     except BaseException:  # noqa: BLE001 - SystemExit too: whoever imports it for one call alone will tell
@@ -68,35 +67,16 @@ def _next_copy(wire: socket.socket) -> tuple[int, dict[str, Any]]:
             os._exit(0)
         if not handed:
             wire.send(_status_of(int(request)))
-        elif not _fork(wire):
+        elif not os.fork():
             return handed[-1], _begun(json.loads(request), handed, wire)
         for descriptor in handed:
             os.close(descriptor)
 
 
-def _fork(wire: socket.socket) -> int:
-    """Fork: 0 in the copy. If that fails, tell so."""
-    try:
-        return os.fork()
-    except OSError:
-        wire.send(NONE)
-        return -1
-
-
 def _status_of(process: int) -> bytes:
-    """How a copy ended; nothing is told of one that has not, or is none."""
-    with suppress(ChildProcessError):
-        ended, status = os.waitpid(process, os.WNOHANG)
-        return b"%d" % status if ended else NONE_YET
-    return NONE_YET
-
-
-def _silence() -> None:
-    """What the import prints was seen when the module was imported for the first call."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in (1, 2):
-        os.dup2(nowhere, stream)
-    os.close(nowhere)
+    """How a copy ended; nothing is told of one that has not."""
+    ended, status = os.waitpid(process, os.WNOHANG)
+    return b"%d" % status if ended else NOT_YET
 
 
 def _imported(importing: Importing) -> ModuleType | None:
@@ -110,10 +90,14 @@ def _imported(importing: Importing) -> ModuleType | None:
 
 
 def _shared() -> tuple[object, ...]:
-    """What copies of a process have in common, or can't have: open files, threads, shared memory, tasks for its end."""
+    """What copies would have in common, or can't have: open files, threads, shared memory, tasks for the end.
+
+    And what a server needs as it was.
+    """
     maps = [line.split()[1] for line in Path("/proc/self/maps").read_text(encoding="utf-8").splitlines()]
     threads, files = (sorted(os.listdir(f"/proc/self/{kind}")) for kind in ("task", "fd"))  # noqa: PTH208 - names alone
-    return files, threads, maps.count("rw-s"), atexit._ncallbacks()
+    needed = signal.getsignal(signal.SIGCHLD), resource.getrlimit(resource.RLIMIT_RSS)
+    return files, threads, maps.count("rw-s"), atexit._ncallbacks(), needed
 
 
 @contextmanager
@@ -147,7 +131,6 @@ def _leave() -> None:
     logging.shutdown()
     _flush((sys.stdout, sys.stderr))
     if len(os.listdir("/proc/self/fd")) > _STANDARD + 1:  # noqa: PTH208 - one is the listing's own
-        gc.collect()
         _flush(thing for thing in gc.get_objects() if issubclass(type(thing), io.IOBase))
     os._exit(0)
 
@@ -160,13 +143,10 @@ def _begun(mark: list[Any], handed: list[int], wire: socket.socket) -> dict[str,
         os.close(descriptor)
     os.set_inheritable(handed[-1], False)
     limit, os.environ[MARK] = mark
-    with suppress(OSError, ValueError):  # the tool's module may have bounded it for good
-        resource.setrlimit(resource.RLIMIT_RSS, (limit, resource.getrlimit(resource.RLIMIT_RSS)[1]))
+    resource.setrlimit(resource.RLIMIT_RSS, (limit, resource.getrlimit(resource.RLIMIT_RSS)[1]))
     wire.send(b"%d" % os.getpid())
     wire.close()
     text = b"".join(iter(lambda: os.read(0, _CHUNK), b""))
-    if not text:  # nobody wants it any more
-        os._exit(0)
     request: dict[str, Any] = json.loads(text)
     os.environ.update(request["environment"])
     return request

@@ -16,7 +16,7 @@ from runner.workflow.loader_variables import STEP_VARIABLES
 from runner.world.calls import Attempt, Context, PythonCall
 from runner.world.processes.fork_server import ForkServer, ForkServers
 from runner.world.processes.supervisor import Program, Supervisor
-from runner.world.tools.child_process import ChildProcess, Launch, Started, clear_away, spawn, start
+from runner.world.tools.child_process import ChildProcess, Launch, Started, end, spawn, start
 from runner.world.tools.refusal import Refusal
 
 MOST = 16
@@ -71,16 +71,24 @@ def _end(child: ChildProcess, program: Program, supervisor: Supervisor) -> None:
 
 async def _hosted(server: ForkServer, child: ChildProcess, program: Program, context: Context) -> ForkServer | None:
     """The server once it is ready; None if it is not fit, or has started anything that goes on."""
+    supervisor = context.supervisor
     is_fit = False
     try:
-        is_fit = await server.is_ready() and len(context.supervisor.tree_of(program).members()) == 1
+        is_fit = await server.is_ready() and len(supervisor.tree_of(program).members()) == 1
     finally:
         if not is_fit:
-            server.abandon()
-            await clear_away(child, program, context, completed=False)
+            await _given_up(server, program, context)
     if not is_fit:
         return None
     child.stop_listening()
     child.ended.add_done_callback(lambda _: server.stop())
-    context.supervisor.host(program, server.stop)
+    supervisor.host(program, server.stop)
     return server
+
+
+async def _given_up(server: ForkServer, program: Program, context: Context) -> None:
+    """End a server, with all that the import of its tool has started."""
+    try:
+        await end(context.supervisor.tree_of(program), context.grace)
+    finally:
+        server.stop()

@@ -23,7 +23,7 @@ from tests.world.tools.performing import MARK, SUPERVISOR, Notices, done, failed
 from tests.world.tools.test_child import open_files
 
 TOOLS = """
-import atexit, os, random, signal, subprocess, sys, threading
+import atexit, logging.handlers, os, random, signal, subprocess, sys, threading
 IMPORTED, SEEN = os.getpid(), []
 print("imported")
 
@@ -48,6 +48,12 @@ def kills():
     return os.getpid()
 def stops(): os.kill(IMPORTED, signal.SIGSTOP)
 def starts(): return subprocess.Popen(["sleep", "1000"], start_new_session=True).pid
+def says(word):
+    print(word)
+    raise ValueError
+def logs(path):
+    logging.getLogger().addHandler(logging.handlers.MemoryHandler(10, target=logging.FileHandler(path)))
+    logging.warning("kept for the end")
 def ends(path):
     global kept
     kept = open(path, "a")
@@ -133,6 +139,24 @@ def test_what_an_import_prints_is_told_by_the_first_call(calls: Calls) -> None:
     assert [outcome.failure.details["stdout"] for outcome in (first, second)] == ["imported\n", ""]
 
 
+def test_what_a_call_prints_is_its_own(calls: Calls) -> None:
+    async def scenario() -> list[Any]:
+        return [await calls.outcome(calls.made("says", word=word)) for word in ("one", "two", "three")]
+
+    outcomes = to_the_end(scenario())
+    assert [outcome.failure.details["stdout"] for outcome in outcomes] == ["imported\none\n", "two\n", "three\n"]
+
+
+def test_what_is_logged_at_the_end_of_a_call_is_written(calls: Calls, tmp_path: Path) -> None:
+    given(calls, "logs", 2, path=str(tmp_path / "log"))
+    assert (tmp_path / "log").read_text() == "kept for the end\n" * 2
+
+
+@pytest.mark.parametrize("line", ["os.getpid = lambda: 1", "os.fork = None", "os.setsid = int"])
+def test_a_copy_that_is_none_is_not_used(tmp_path: Path, line: str) -> None:
+    assert given(Calls(tmp_path, f"{TOOLS}\n{line}"), "parent", 3) == [os.getpid()] * 3
+
+
 def test_many_at_once_are_served(calls: Calls) -> None:
     async def scenario() -> list[Any]:
         await calls.give("whose")
@@ -214,6 +238,8 @@ UNFIT = {
     "has something to do at the end": "atexit.register(print)",
     "makes a folder that it removes": "import tempfile; PLACE = tempfile.TemporaryDirectory()",
     "shares memory": "import mmap; SHARED = mmap.mmap(-1, 10)",
+    "bounds memory for good": "import resource; resource.setrlimit(resource.RLIMIT_RSS, (2**40, 2**40))",
+    "asks for the end of children": "signal.signal(signal.SIGCHLD, lambda *_: None)",
     "leaves a program running": "subprocess.Popen(['sleep', '1000'], start_new_session=True)",
     "fails but for the first": "os.mkdir('there') if not os.path.exists('there') else 1 / 0",
     "exits but for the first": "os.mkdir('there') if not os.path.exists('there') else os._exit(0)",
