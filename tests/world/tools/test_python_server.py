@@ -50,10 +50,23 @@ def stops(): os.kill(IMPORTED, signal.SIGSTOP)
 def starts(): return subprocess.Popen(["sleep", "1000"], start_new_session=True).pid
 def says(word):
     print(word)
+    atexit.register(print, "bye")
     raise ValueError
 def logs(path):
     logging.getLogger().addHandler(logging.handlers.MemoryHandler(10, target=logging.FileHandler(path)))
     logging.warning("kept for the end")
+def escapes(notices):
+    told, tells = os.pipe()
+    if not os.fork():
+        os.setsid()
+        if not os.fork():
+            with open(notices, "w") as pipe:
+                pipe.write(f"{os.getpid()}\\n")
+            os.write(tells, b".")
+            signal.pause()
+        os._exit(0)
+    os.read(told, 1)
+    raise ValueError
 def ends(path):
     global kept
     kept = open(path, "a")
@@ -144,7 +157,11 @@ def test_what_a_call_prints_is_its_own(calls: Calls) -> None:
         return [await calls.outcome(calls.made("says", word=word)) for word in ("one", "two", "three")]
 
     outcomes = to_the_end(scenario())
-    assert [outcome.failure.details["stdout"] for outcome in outcomes] == ["imported\none\n", "two\n", "three\n"]
+    assert [outcome.failure.details["stdout"] for outcome in outcomes] == [
+        "imported\none\nbye\n",
+        "two\nbye\n",
+        "three\nbye\n",
+    ]
 
 
 def test_what_is_logged_at_the_end_of_a_call_is_written(calls: Calls, tmp_path: Path) -> None:
@@ -247,7 +264,10 @@ UNFIT = {
 
 
 @pytest.mark.parametrize("line", UNFIT.values(), ids=UNFIT)
-def test_a_tool_is_imported_by_each_call_if_its_import(tmp_path: Path, line: str) -> None:
+def test_a_tool_is_imported_by_each_call_if_its_import(
+    tmp_path: Path, line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fork_server, "PATIENCE", 1000.0)  # nor is anything waited for
     calls = Calls(tmp_path, f"{TOOLS}\n{line}")
     if "1 / 0" not in line and "_exit" not in line:
         assert are_alone(calls)
@@ -345,6 +365,17 @@ def test_what_a_served_call_leaves_running_is_named_and_lives(calls: Calls) -> N
         assert look_up(outcome.output)
         await kill_leftovers(MARK, 5.0)
         assert look_up(outcome.output) is None
+
+    to_the_end(scenario())
+
+
+def test_what_a_served_call_has_forked_is_ended_with_it(calls: Calls, notices: Notices) -> None:
+    """It has a session of its own, no parent, and the environment that its server began with."""
+
+    async def scenario() -> None:
+        await calls.give("whose")
+        assert failed(await calls.outcome(calls.made("escapes", notices=notices.path)))[0] == "tool_failed"
+        assert look_up(int(await notices.line())) is None
 
     to_the_end(scenario())
 
