@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import socket
 from collections.abc import Awaitable, Callable, Hashable
@@ -12,6 +11,7 @@ from typing import IO, NamedTuple
 
 import msgspec
 
+from runner.world.processes.limit_marks import mark_later
 from runner.world.processes.process_tree import look_up_any
 
 PATIENCE = 5.0
@@ -87,10 +87,11 @@ class ForkServer:
         """
         with ExitStack() as kept, ExitStack() as lent:
             pipes = _piped(kept, lent)
-            process = self._told(json.dumps([number, variable]).encode(), pipes.theirs) or 0
+            process = self._told(variable.encode(), pipes.theirs) or 0
             if not self._has_made(process):
                 self.stop()
                 raise NotServed
+            mark_later(process, number)
             kept.pop_all()
         *streams, result = pipes.ours
         return Copy(process, streams, self._status_of), result

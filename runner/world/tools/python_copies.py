@@ -1,8 +1,8 @@
 """Serves a Python tool's calls by copies of one process, for `python_host.py`: its module is imported once for all.
 
 `wf` asks for a copy over a socket. It hands over four descriptors, the copy's stdin, stdout, stderr and the pipe for
-its result, and says what marks the copy, as `[limit, variable]`. The copy tells its id. On its stdin it is told what to
-call: `{function, arguments, environment}`. Once it has ended, `wf` asks by its id how, and is told the status. The
+its result, and says by which variable the copy is known. The copy tells its id. On its stdin it is told what to call:
+`{function, arguments, environment}`. Once it has ended, `wf` asks by its id how, and is told the status. The
 server ends when the socket is closed.
 """
 
@@ -68,7 +68,7 @@ def _next_copy(wire: socket.socket) -> tuple[int, dict[str, Any]]:
         if not handed:
             wire.send(_status_of(int(request)))
         elif not os.fork():
-            return handed[-1], _begun(json.loads(request), handed, wire)
+            return handed[-1], _begun(request.decode(), handed, wire)
         for descriptor in handed:
             os.close(descriptor)
 
@@ -135,15 +135,14 @@ def _leave() -> None:
     os._exit(0)
 
 
-def _begun(mark: list[Any], handed: list[int], wire: socket.socket) -> dict[str, Any]:
+def _begun(mark: str, handed: list[int], wire: socket.socket) -> dict[str, Any]:
     """Become a process of its own, tell its id, and read what is to be called."""
     os.setsid()
     for place, descriptor in enumerate(handed[:-1]):
         os.dup2(descriptor, place)
         os.close(descriptor)
     os.set_inheritable(handed[-1], False)
-    limit, os.environ[MARK] = mark
-    resource.setrlimit(resource.RLIMIT_RSS, (limit, resource.getrlimit(resource.RLIMIT_RSS)[1]))
+    os.environ[MARK] = mark
     wire.send(b"%d" % os.getpid())
     wire.close()
     text = b"".join(iter(lambda: os.read(0, _CHUNK), b""))

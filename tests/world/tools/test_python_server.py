@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Coroutine, Hashable
 from pathlib import Path
 from typing import Any
 
@@ -14,119 +13,13 @@ from msgspec.structs import replace
 
 from runner.workflow.model import Permissions
 from runner.world.calls import CallDone, Outcome, PythonCall
-from runner.world.processes import fork_server, limit_marks
+from runner.world.processes import fork_server
 from runner.world.processes.process_tree import look_up, look_up_any
-from runner.world.tools import python_server
 from runner.world.tools.child_process import kill_leftovers
 from tests.torture.trial import until
-from tests.world.tools.performing import MARK, SUPERVISOR, Notices, done, failed, in_time, starting
+from tests.world.tools.performing import MARK, SUPERVISOR, Notices, failed
+from tests.world.tools.serving import TOOLS, Calls, given, to_the_end
 from tests.world.tools.test_child import open_files
-
-TOOLS = """
-import atexit, logging.handlers, os, random, signal, subprocess, sys, threading
-IMPORTED, SEEN = os.getpid(), []
-print("imported")
-
-def whose(): return [IMPORTED, os.getpid()]
-def parent(): return os.getppid()
-def counts():
-    SEEN.append(1)
-    return len(SEEN)
-def draws(): return random.random()
-def step(): return [os.environ[f"WF_{name}"] for name in ("STEP", "IDEMPOTENCY_KEY", "ATTEMPT", "RUN_MARK")]
-def waits(notices):
-    with open(notices, "w") as pipe:
-        pipe.write(f"{os.getpid()}\\n")
-    signal.pause()
-def waits_for(gate, notices):
-    with open(notices, "w") as pipe:
-        pipe.write(f"{os.getpid()}\\n")
-    with open(gate) as pipe:
-        return pipe.read()
-def kills():
-    os.kill(IMPORTED, signal.SIGKILL)
-    return os.getpid()
-def stops(): os.kill(IMPORTED, signal.SIGSTOP)
-def starts(): return subprocess.Popen(["sleep", "1000"], start_new_session=True).pid
-def says(word):
-    print(word)
-    atexit.register(print, "bye")
-    raise ValueError
-def logs(path):
-    logging.getLogger().addHandler(logging.handlers.MemoryHandler(10, target=logging.FileHandler(path)))
-    logging.warning("kept for the end")
-def escapes(notices):
-    told, tells = os.pipe()
-    if not os.fork():
-        os.setsid()
-        if not os.fork():
-            with open(notices, "w") as pipe:
-                pipe.write(f"{os.getpid()}\\n")
-            os.write(tells, b".")
-            signal.pause()
-        os._exit(0)
-    os.read(told, 1)
-    raise ValueError
-def ends(path):
-    global kept
-    kept = open(path, "a")
-    kept.write("kept open, ")
-    atexit.register(kept.write, "at the end")
-    threading.Timer(0.01, kept.write, ["in a thread, "]).start()
-"""
-
-
-class Calls:
-    """Calls of the tools in a folder that share servers."""
-
-    def __init__(self, folder: Path, text: str = TOOLS) -> None:
-        self.file = folder / "tools.py"
-        self.file.write_text(text)
-        self.servers: dict[Hashable, Any] = {}
-
-    def made(self, function: str, **arguments: Any) -> PythonCall:
-        modules = {str(self.file): self.file.read_text()}
-        return PythonCall("mine", str(self.file), function, arguments, str(self.file.parent), modules=modules)
-
-    async def outcome(self, call: PythonCall, **surroundings: Any) -> Outcome:
-        around = {"permissions": Permissions(python=("/",)), **surroundings}
-        return await starting(call, servers=self.servers, **around)
-
-    async def give(self, function: str, **arguments: Any) -> Any:
-        return done(await self.outcome(self.made(function, **arguments)))
-
-    async def give_in(self, call: PythonCall, **surroundings: Any) -> Any:
-        return done(await self.outcome(call, **surroundings))
-
-
-def to_the_end(scenario: Coroutine[Any, Any, Any]) -> Any:
-    """Run a scenario, and dismiss its servers."""
-
-    async def dismissed() -> Any:
-        try:
-            return await scenario
-        finally:
-            SUPERVISOR.dismiss_hosts()
-
-    return in_time(dismissed())
-
-
-@pytest.fixture
-def calls(tmp_path: Path) -> Calls:
-    return Calls(tmp_path)
-
-
-def given(calls: Calls, function: str, times: int, **arguments: Any) -> list[Any]:
-    async def scenario() -> list[Any]:
-        return [await calls.give(function, **arguments) for _ in range(times)]
-
-    result: list[Any] = to_the_end(scenario())
-    return result
-
-
-def are_alone(calls: Calls, times: int = 3) -> bool:
-    """Whether each call is a program of its own, which has imported the tool itself."""
-    return all(imported == own for imported, own in given(calls, "whose", times))
 
 
 def test_the_first_call_is_a_program_of_its_own_and_the_later_ones_are_copies_of_one_process(calls: Calls) -> None:
@@ -167,11 +60,6 @@ def test_what_a_call_prints_is_its_own(calls: Calls) -> None:
 def test_what_is_logged_at_the_end_of_a_call_is_written(calls: Calls, tmp_path: Path) -> None:
     given(calls, "logs", 2, path=str(tmp_path / "log"))
     assert (tmp_path / "log").read_text() == "kept for the end\n" * 2
-
-
-@pytest.mark.parametrize("line", ["os.getpid = lambda: 1", "os.fork = None", "os.setsid = int"])
-def test_a_copy_that_is_none_is_not_used(tmp_path: Path, line: str) -> None:
-    assert given(Calls(tmp_path, f"{TOOLS}\n{line}"), "parent", 3) == [os.getpid()] * 3
 
 
 def test_many_at_once_are_served(calls: Calls) -> None:
@@ -244,43 +132,6 @@ def test_a_call_is_ended_and_another_of_the_same_server_goes_on(calls: Calls, no
         return str(await goes_on)
 
     assert to_the_end(scenario()) == "well"
-
-
-UNFIT = {
-    "reads its step": "KEY = os.environ.get('WF_IDEMPOTENCY_KEY')",
-    "copies all variables": "ALL = dict(os.environ)",
-    "reads its step as bytes": "KEY = os.environb[b'WF_STEP']",
-    "starts a thread": "threading.Thread(target=signal.pause, daemon=True).start()",
-    "opens a file": "FILE = open(__file__)",
-    "has something to do at the end": "atexit.register(print)",
-    "makes a folder that it removes": "import tempfile; PLACE = tempfile.TemporaryDirectory()",
-    "shares memory": "import mmap; SHARED = mmap.mmap(-1, 10)",
-    "bounds memory for good": "import resource; resource.setrlimit(resource.RLIMIT_RSS, (2**40, 2**40))",
-    "asks for the end of children": "signal.signal(signal.SIGCHLD, lambda *_: None)",
-    "leaves a program running": "subprocess.Popen(['sleep', '1000'], start_new_session=True)",
-    "fails but for the first": "os.mkdir('there') if not os.path.exists('there') else 1 / 0",
-    "exits but for the first": "os.mkdir('there') if not os.path.exists('there') else os._exit(0)",
-}
-
-
-@pytest.mark.parametrize("line", UNFIT.values(), ids=UNFIT)
-def test_a_tool_is_imported_by_each_call_if_its_import(
-    tmp_path: Path, line: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(fork_server, "PATIENCE", 1000.0)  # nor is anything waited for
-    calls = Calls(tmp_path, f"{TOOLS}\n{line}")
-    if "1 / 0" not in line and "_exit" not in line:
-        assert are_alone(calls)
-    else:
-        given(calls, "whose", 1)
-        outcome = to_the_end(calls.outcome(calls.made("whose")))
-        assert failed(outcome)[0] == "tool_failed"
-    assert SUPERVISOR.hosted == 0
-    in_time(kill_leftovers(MARK, 5.0))
-
-
-def test_a_tool_that_logs_has_a_server(tmp_path: Path) -> None:
-    assert not are_alone(Calls(tmp_path, f"import logging\nlogging.basicConfig()\n{TOOLS}"))
 
 
 def test_a_tool_that_ends_its_server_gives_what_it_gives_and_the_next_call_has_another(calls: Calls) -> None:
@@ -369,11 +220,14 @@ def test_what_a_served_call_leaves_running_is_named_and_lives(calls: Calls) -> N
     to_the_end(scenario())
 
 
-def test_what_a_served_call_has_forked_is_ended_with_it(calls: Calls, notices: Notices) -> None:
+def test_what_a_served_call_has_forked_is_ended_with_it(
+    calls: Calls, notices: Notices, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It has a session of its own, no parent, and the environment that its server began with."""
 
     async def scenario() -> None:
         await calls.give("whose")
+        monkeypatch.setattr(SUPERVISOR, "_whole", True)  # as where this process does nothing else
         assert failed(await calls.outcome(calls.made("escapes", notices=notices.path)))[0] == "tool_failed"
         assert look_up(int(await notices.line())) is None
 
@@ -392,30 +246,6 @@ def test_no_file_stays_open(calls: Calls) -> None:
     before = open_files()
     given(calls, "whose", 4)
     assert open_files() <= before
-
-
-def test_there_is_a_bound_on_servers(calls: Calls, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(python_server, "MOST", 0)
-    assert are_alone(calls)
-
-
-@pytest.mark.parametrize("lacks", ["marks", "handles"])
-def test_where_processes_can_not_be_told_apart_there_are_no_servers(
-    calls: Calls, monkeypatch: pytest.MonkeyPatch, lacks: str
-) -> None:
-    if lacks == "marks":
-        monkeypatch.setattr(limit_marks, "can_be_set", lambda: False)
-    else:
-        monkeypatch.delattr(os, "pidfd_open")
-    assert are_alone(calls)
-
-
-def test_a_server_that_can_not_be_started_is_done_without(calls: Calls, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuses(*_: object) -> None:
-        raise BlockingIOError
-
-    monkeypatch.setattr(python_server, "spawn", refuses)
-    assert are_alone(calls)
 
 
 def test_a_failure_is_told_as_that_of_a_program_of_its_own(calls: Calls) -> None:
