@@ -14,7 +14,8 @@ Row = Mapping[str, Json]
 class Table(msgspec.Struct, frozen=True):
     """One projected table. `key` tells its rows apart within a run; `json` columns hold any JSON value.
 
-    `unknown` are columns of which what was known may become unknown. `order` is how a reader gets the rows. The column `run_id`, which comes first in each, is left out here.
+    `unknown` are columns of which what was known may become unknown. `order` is how a reader gets the rows. The column
+    `run_id`, which comes first in each, is left out here.
     """
 
     name: str
