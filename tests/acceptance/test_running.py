@@ -293,7 +293,7 @@ def test_what_is_allowed_for_a_run_is_allowed_when_it_goes_on_elsewhere(folder: 
 
 def test_a_run_may_be_named_and_a_taken_id_is_refused(folder: Path) -> None:
     wf(folder, "run", "echo.yaml", "--run-id", "r1", "--quiet")
-    assert "run 'r1' exists already" in wf(folder, "run", "echo.yaml", "--run-id", "r1", code=2).stderr
+    assert "run 'r1' exists already" in wf(folder, "run", "echo.yaml", "-i", "given=1", "--run-id", "r1", code=2).stderr
     for bad in ("last", "-x", "a/b", "a" * 65, ""):
         assert "can't be a run's id" in wf(folder, "run", "echo.yaml", f"--run-id={bad}", code=2).stderr
 

@@ -179,6 +179,9 @@ DOCUMENTED = {
 MADE_TO_BE_DERIVED = {"click:Group", "click:IntRange", "click:ParamType", "msgspec:Struct"}
 """The classes whose methods are documented as being there to be overridden."""
 
+PYTHONS_OWN = {"_ncallbacks"}
+"""Private names of the standard library that are used: how many functions `atexit` is to call."""
+
 PRIVATE = re.compile(r"_[a-z]\w*|_[A-Z][A-Za-z]*__\w+")
 
 
@@ -281,7 +284,8 @@ def private() -> Iterator[str]:
     parts_of_text = {part for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}
     names = {spelled(node) for node in nodes if node not in parts_of_text} - set(map(ours, nodes))
     listed = {use.rpartition(".")[2]: use for use in LISTED}
-    yield from (listed.get(name, f"somewhere:{name}") for name in names if PRIVATE.fullmatch(name))
+    private = (name for name in names - PYTHONS_OWN if PRIVATE.fullmatch(name))
+    yield from (listed.get(name, f"somewhere:{name}") for name in private)
 
 
 GONE = "is not there"
