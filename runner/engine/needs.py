@@ -31,10 +31,11 @@ def look_for_needs(loaded: Loaded, choices: RunOptions, environment: Mapping[str
     """
     if choices.script is not None:
         return ()
-    certain = {node.at for node in _certain(loaded.workflow.body)}
+    found = [(asking, _lacks(asking, environment)) for asking in _asking(loaded.workflow, choices.models)]
+    lacking = [(asking, lacks) for asking, lacks in found if lacks]
+    certain = {node.at for node in _certain(loaded.workflow.body)} if lacking else set()
     errors, warnings = [], []
-    for asking in _asking(loaded.workflow, choices.models):
-        lacks = [lack for model in asking.models if (lack := _lack(model, environment)) is not None]
+    for asking, lacks in lacking:
         is_needed = asking.workflow is loaded.workflow and asking.node.at in certain
         if is_needed and len(lacks) == len(asking.models):
             errors.append(_problem(loaded, asking, lacks[0], "error"))
@@ -69,9 +70,10 @@ def asked_models(root: Workflow, chosen: Mapping[str, str]) -> dict[str, bool]:
     return found
 
 
-def _lack(model: str, environment: Mapping[str, str]) -> Failure | None:
-    found = find_endpoint(model, environment)
-    return found if isinstance(found, Failure) else None
+def _lacks(asking: _Asking, environment: Mapping[str, str]) -> list[Failure]:
+    """What is lacking for the models that a node asks, for each that can't be."""
+    found = (find_endpoint(model, environment) for model in asking.models)
+    return [lack for lack in found if isinstance(lack, Failure)]
 
 
 def _problem(loaded: Loaded, asking: _Asking, lack: Failure, severity: Severity) -> Problem:
