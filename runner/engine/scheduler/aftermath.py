@@ -62,15 +62,15 @@ def aftermath(live: Live, at: Arrival, done: Done, *, routed: bool = True) -> Af
     declared = live.workflow_of(at.frame).state
     state = _merged(live, at, done, declared) if done.merge else at.frame.state
     names = scope_after(live, at, "completed", done.output)
-    names["state"] = shown(state, live.workflow_of(at.frame))
+    names["state"] = shown(state, declared)
     if not (node.set or node.reset):
         return Aftermath(writes=done.writes, next=route(node, names) if routed else None)
     reset = tuple([(key, declared[key].default) for key in node.reset])
     changed = _reset(state, reset)
-    names["state"] = shown(changed if reset else state, live.workflow_of(at.frame))
+    names["state"] = shown(changed if reset else state, declared)
     writes = tuple([_write(declared[key], _given(declared[key], value, names)) for key, value in node.set])
     _apply(changed, writes, declared)
-    names["state"] = shown(changed, live.workflow_of(at.frame))
+    names["state"] = shown(changed, declared)
     return Aftermath(reset, (*done.writes, *writes), route(node, names) if routed else None)
 
 

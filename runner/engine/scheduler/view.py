@@ -25,7 +25,7 @@ from runner.record.reducers import State, session_key
 from runner.record.run_state import PENDING, Child, Frame, Nodes, Step, Tally
 from runner.workflow.compiler import parse_duration
 from runner.workflow.inputs import InputsInvalid, check_inputs
-from runner.workflow.model import Agent, Duration, Node, Workflow
+from runner.workflow.model import Agent, Duration, Node, StateKey, Workflow
 
 
 class Standpoint(msgspec.Struct, frozen=True):
@@ -76,10 +76,11 @@ def scope(live: Live, place: Standpoint, extra: Mapping[str, Json]) -> dict[str,
     state = live.state
     started = state.started
     counted = place.counted or state.counted
+    workflow = live.workflow_of(frame)
     return {
         "inputs": state.home(frame).inputs,
-        "state": shown(frame.state, live.workflow_of(frame)),
-        "nodes": Sight(live.workflow_of(frame), frame.nodes, place),
+        "state": shown(frame.state, workflow.state),
+        "nodes": Sight(workflow, frame.nodes, place),
         "visits": place.visit,
         "run": {
             "id": live.run,
@@ -95,9 +96,8 @@ def scope(live: Live, place: Standpoint, extra: Mapping[str, Json]) -> dict[str,
     }
 
 
-def shown(state: State, workflow: Workflow) -> State:
+def shown(state: State, declared: Mapping[str, StateKey]) -> State:
     """A state as expressions see it: the keys that are declared, and no session."""
-    declared = workflow.state
     return state if len(state) == len(declared) else State({key: state[key] for key in declared})
 
 
