@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from runner.ground.errors import Failure
 from runner.world.calls import CallFailed
+from tests.acceptance.command_line import wf, write
 from tests.acceptance.test_agents import asking, said
 
 TALK = """
@@ -86,6 +89,36 @@ def test_a_session_goes_on_in_one_step_at_a_time() -> None:
     run, asked = asking(BRANCHES.replace("NAME", "\"{{ 's' }}\""), *map(said, ["1", "2", "3", "4"]))
 
     assert (run.outcome, len(asked)) == ("input_invalid", 1)
+
+
+PARALLEL = "  fan: {parallel: {left: {agent: a, prompt: x, session: s}, right: {agent: a, prompt: y, session: s}}}"
+ORDERED = PARALLEL.replace("right: {", "right: {needs: [left], ")
+NESTED = PARALLEL.replace(
+    "right: {agent: a, prompt: y, session: s}", "right: {steps: [{agent: a, prompt: y, session: s}]}"
+)
+ITEMS = "  fan: {for_each: [1, 2], do: {agent: a, prompt: x, session: s}}"
+BRANCHED = "session 's' is gone on with by branch 'left' (line 5) and branch 'right' at once"
+CLASHES = {
+    PARALLEL: BRANCHED,
+    NESTED: BRANCHED,
+    ITEMS: "session 's' is gone on with by every item of 'fan' at the same time",
+    ORDERED: "",
+    ITEMS.replace("do:", "sequential: true, do:"): "",
+    ITEMS.replace("session: s", "session: 's{{ index }}'"): "",
+}
+
+
+@pytest.mark.parametrize("fan", CLASHES)
+def test_two_open_users_of_one_session_are_refused_where_the_file_names_it(tmp_path: Path, fan: str) -> None:
+    write(tmp_path, "flow.yaml", f"wf: 1\nname: x\nagents: {{a: {{model: openai/gpt-4o-mini}}}}\nnodes:\n{fan}\n")
+    said = CLASHES[fan]
+
+    done = wf(tmp_path, "validate", "flow.yaml", code=2 if said else 0)
+
+    assert [line.split("error: ")[1] for line in done.stderr.splitlines() if "error: " in line] == (
+        [said] if said else []
+    )
+    assert not said or "flow.yaml:5:" in done.stderr
 
 
 @pytest.mark.parametrize("name", ["", "a b", "x" * 65, "a/b", "é"])

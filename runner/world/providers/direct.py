@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
 from typing import Any
 
 from runner.ground.errors import Failure
@@ -100,17 +99,13 @@ class _Asking:
         if self._entry.get("supports_reasoning"):
             request["max_completion_tokens"] = request.pop("max_tokens")
         sent = {"model": self._endpoint.name, **request, "stream": True, "stream_options": {"include_usage": True}}
-        async with self._sent(sent) as response:
+        url = f"{self._endpoint.base}/chat/completions"
+        headers = {"authorization": f"Bearer {self._endpoint.key}"} if self._endpoint.key else {}
+        silence = self._call.idle_timeout
+        timeout = _load().Timeout(silence, connect=min(_CONNECTING, silence), pool=None)
+        async with self._http.stream("POST", url, json=sent, headers=headers, timeout=timeout) as response:
             streamed, answer = await self._read(response)
         return self._outcome(answer, streamed=streamed)
-
-    @asynccontextmanager
-    async def _sent(self, body: Mapping[str, Json]) -> AsyncIterator[Any]:
-        headers = {"authorization": f"Bearer {self._endpoint.key}"} if self._endpoint.key else {}
-        timeout = _load().Timeout(self._call.idle_timeout, connect=min(_CONNECTING, self._call.idle_timeout), pool=None)
-        url = f"{self._endpoint.base}/chat/completions"
-        async with self._http.stream("POST", url, json=body, headers=headers, timeout=timeout) as response:
-            yield response
 
     async def _read(self, response: Any) -> tuple[bool, Object]:
         """The completion in its plain form, and whether its text was streamed. Raises Unusable."""

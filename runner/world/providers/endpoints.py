@@ -22,8 +22,7 @@ class Known(msgspec.Struct, frozen=True):
     """What a provider takes from the environment: the first variable that is set counts.
 
     `address` is used when no variable in `bases` is set; requests go to `path` below it. `direct`: it speaks OpenAI's
-    protocol, and is asked without litellm. `takes_schema`: all its models can be held to a JSON Schema; of the others
-    the price list says which.
+    protocol, and is asked without litellm.
     """
 
     keys: tuple[str, ...] = ()
@@ -31,7 +30,6 @@ class Known(msgspec.Struct, frozen=True):
     needs_key: bool = True
     needs_base: bool = False
     direct: bool = False
-    takes_schema: bool = False
     address: str = ""
     path: str = ""
 
@@ -105,7 +103,6 @@ class Endpoint(msgspec.Struct, frozen=True):
     base: str = ""
     key: str = ""
     key_name: str = ""
-    takes_schema: bool = False
     direct: bool = False
     has_list_price: bool = True
 
@@ -149,7 +146,7 @@ def find_endpoint(model: str, environment: Environment) -> Endpoint | Failure:
     if known.path:
         base = base.removesuffix(known.path) + known.path
     has_list_price = known.needs_key or provider not in KNOWN
-    return Endpoint(model, base, key, key_name, known.takes_schema, known.direct, has_list_price)
+    return Endpoint(model, base, key, key_name, known.direct, has_list_price)
 
 
 def _unusable(model: str) -> Failure | None:

@@ -30,7 +30,7 @@ class LiteLLM:
         call = model_call(attempt)
         litellm = await asyncio.to_thread(library.load_litellm)
         names = ToolNames(tuple(tool["name"] for tool in call.tools))
-        takes_schema = endpoint.takes_schema or bool(listed(endpoint.model).get("supports_response_schema"))
+        takes_schema = bool(listed(endpoint.model).get("supports_response_schema"))
         request = request_of(call, names, takes_schema=takes_schema)
         try:
             response = await litellm.acompletion(**request, **_settings(endpoint, call.idle_timeout))
