@@ -23,7 +23,7 @@ test: lint ## check everything; CI runs this very command
 
 torture: $(READY) ## try the whole crash programme (ROWS=R1,R3 some rows; SEED=7 other chances; HOURS=1 of R24)
 	@command -v strace >/dev/null && command -v faketime >/dev/null || echo "==> Some rows need: apt install strace faketime"
-	trap : INT; $(BIN)/python -m pytest tests/torture --keep --torture "$(or $(ROWS),all)" \
+	trap : INT; $(BIN)/python -m pytest tests/torture -o faulthandler_timeout=0 --keep --torture "$(or $(ROWS),all)" \
 		--seed "$(or $(SEED),0)" --seeds "$(or $(SEEDS),0)" --hours "$(or $(HOURS),0)" || failed=$$?; \
 	$(BIN)/python -m cogapp -r -I . docs/crash-programme.md; exit $${failed:-0}
 

@@ -39,10 +39,10 @@ def test_what_nothing_tells_of_but_that_it_holds_a_pipe_may_go_on_writing(
     notices: Notices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Until the run's end, when nobody listens any more."""
-    for name in ("gate", "later"):
+    for name in ("gate", "later", "last"):  # one each: who closes late would end what is read next
         os.mkfifo(tmp_path / name)
     writes = f"ulimit -m 12345; echo $$ > {notices.path}; read go < later; echo more; echo wrote > {notices.path}"
-    bare = f"(env -i setsid /bin/sh -c '{writes}; read go < later' &)"
+    bare = f"(env -i setsid /bin/sh -c '{writes}; read go < last' &)"
 
     async def scenario() -> None:
         monkeypatch.setattr(performing, "SUPERVISOR", supervisor := Supervisor(f"{MARK}-own"))
@@ -56,7 +56,7 @@ def test_what_nothing_tells_of_but_that_it_holds_a_pipe_may_go_on_writing(
         await end_left(supervisor, 5.0)
         supervisor.close()
         assert open_files() <= before
-        (tmp_path / "later").write_text("go\n")
+        (tmp_path / "last").write_text("go\n")
 
     in_time(scenario())
 
