@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runner.nodes.contract import Kind, Opened, Perform, Shape, View
+from runner.nodes.contract import Kind, Opened, Perform, View
 from runner.nodes.requests import KEY, Request, request, request_call
 from runner.workflow.model import Node, Traits
 
@@ -16,4 +16,4 @@ def traits(spec: Request) -> Traits:
     return Traits(hosts=(spec.reached,) if spec.reached is not None else ())
 
 
-KIND = Kind(verb=KEY, build=request, open=open_, traits=traits, takes_defaults=True, shape=Shape(argument=False))
+KIND = Kind(verb=KEY, build=request, open=open_, traits=traits, takes_defaults=True)

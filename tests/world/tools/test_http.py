@@ -230,6 +230,13 @@ def test_localhost_is_this_machine_where_it_is_listed(server: WebServer, entry: 
 
 
 NOWHERE = "0.0.0.0"  # noqa: S104 - looked for, not listened on
+
+
+def test_localhost_that_leads_elsewhere_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    lead(monkeypatch, ["192.0.2.1", "8.8.8.8"])
+    assert failed(ask(HttpCall("http://localhost/"), "localhost"))[0] == "permission_denied"
+
+
 INNER = ["127.0.0.1", "169.254.169.254", "10.1.2.3", "192.168.0.1", "::1", "fe80::1", "::ffff:127.0.0.1"]
 
 
