@@ -23,9 +23,9 @@ FLOORS = {
         "workflow": """permissions branching model signature step_counts fingerprint inputs programs python_files
             loader_variables compiler permission_hints analysis""",
         "record": """usage events event_schema address cues reducers run_state open_states edits node_records
-            rewriting rewinding answers merging frames fold store projection snapshot history retention
+            rewriting rewinding answers merging frames interruptions fold store projection snapshot history retention
             definitions soundness""",
-        "world": "large processes calls program_exits secrets providers tools",
+        "world": "large processes calls program_exits told_outputs secrets providers tools",
         "nodes": "contract programs tools leaves context conversation composites",
         "engine": """loading run_options needs given_answers takeover surroundings given_inputs heartbeat recorder
             scheduler executor stop tasks inbox timers attempts questions loop runs""",

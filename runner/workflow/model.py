@@ -28,6 +28,11 @@ UNKNOWN = "unknown"
 NO_VERB = "none"
 """What a node without a verb has in the place of one."""
 
+CHECK = "check"
+"""The key of the body that is asked, after a crash, whether a call was done."""
+
+OnCrash = Literal["retry", "fail", "check"]
+
 
 class Route(msgspec.Struct, frozen=True):
     """One arrow out of a node. `to` is a node id, or None for `exit`; without `when` it always holds."""
@@ -144,7 +149,7 @@ class Node(msgspec.Struct, frozen=True):
     retry: tuple[Retry, ...] = ()
     timeout: Duration | None = None
     max_visits: int | None = None
-    on_crash: Literal["retry", "fail"] = "retry"
+    on_crash: OnCrash | None = None
     bodies: Mapping[str, Body] = msgspec.field(default_factory=dict)
     uses: tuple[Use, ...] = ()
     traits: Traits = Traits()
@@ -153,6 +158,11 @@ class Node(msgspec.Struct, frozen=True):
     def key(self) -> str:
         """Its place in the file, which names it in pictures and in the record."""
         return "/".join(map(str, self.at)) or self.id
+
+    @property
+    def check(self) -> Body | None:
+        """What is asked, after a crash, whether its call was done."""
+        return self.bodies[CHECK] if self.on_crash == "check" else None
 
     @property
     def handlers(self) -> tuple[Route, ...]:
@@ -203,9 +213,11 @@ class Body(msgspec.Struct, frozen=True):
     def seen(self) -> Mapping[str, Node]:
         """The nodes that `nodes` means in this body.
 
-        A lone node under `do` has the name of its composite, and there that name means the composite.
+        A lone node under `do` has the name of its composite, and there that name means the composite. One under `check`
+        has a name that nobody gave it.
         """
-        return {} if self.single and self.at[-1:] == ("do",) else self.nodes
+        is_nameless = self.at[-1:] == ("do",) or self.at[-2:] == ("on_crash", CHECK)
+        return {} if self.single and is_nameless else self.nodes
 
     @property
     def only(self) -> Node:
@@ -308,7 +320,7 @@ class Tool(msgspec.Struct, frozen=True):
     """Something that a node or an agent can call. `spec` belongs to its kind, which its key in YAML names.
 
     `inputs` is the JSON Schema of all its arguments. `started` is what it starts, with the environment that it is
-    given; `code` what it runs of the author's.
+    given; `code` what it runs of the author's. `check` is what is asked after a crash, if `on_crash` says so.
     """
 
     name: str
@@ -319,6 +331,8 @@ class Tool(msgspec.Struct, frozen=True):
     at: JsonPath = ()
     started: Started | None = None
     code: Code | None = None
+    on_crash: OnCrash | None = None
+    check: Body | None = None
 
 
 class Limits(msgspec.Struct, frozen=True):
