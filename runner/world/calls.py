@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping
+from typing import Any
 
 import msgspec
 
@@ -191,7 +192,8 @@ class Context(msgspec.Struct, frozen=True):
     """What a performer may use of its surroundings. `environment` is wf's own, to pass on from by permission.
 
     `mark` tells this run's processes from those of a run that bears the same id in another database; the `supervisor`
-    knows them. `programs` are the hashes of programs as the run began, by their entry in `permissions.commands`.
+    knows them. `servers`, see `ForkServers`, make the processes of tools that are called often. `programs` are the
+    hashes of programs as the run began, by their entry in `permissions.commands`.
     `mask` puts references in the place of secrets: foreign text is given to it before it is cut, since a part of a
     secret can't be found any more.
     """
@@ -205,6 +207,7 @@ class Context(msgspec.Struct, frozen=True):
     programs: Mapping[str, str] = {}
     mask: Callable[[str], str] = _as_it_is
     supervisor: Supervisor = msgspec.field(default_factory=Supervisor)
+    servers: dict[Hashable, Any] = msgspec.field(default_factory=dict)
     printout: Printout = msgspec.field(default_factory=Printout)
 
 

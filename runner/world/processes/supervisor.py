@@ -14,6 +14,7 @@ from runner.record.events import LeftRunning
 from runner.world.processes import limit_marks
 from runner.world.processes.guarding import Guardian
 from runner.world.processes.orphans import adopt_orphans
+from runner.world.processes.own_children import OwnChildren
 from runner.world.processes.process_tree import (
     Marks,
     Process,
@@ -80,7 +81,9 @@ class Supervisor:
         self._count = 0
         self._under_way: list[Program] = []
         self._left: list[Program] = []
+        self._hosts: list[Program] = []
         self._before: set[Process] = set()
+        self._children = OwnChildren()
 
     @contextmanager
     def starting(self) -> Iterator[Program]:
@@ -137,7 +140,7 @@ class Supervisor:
         return not self._is_leader(entry.process.id)
 
     def _is_leader(self, process: int) -> bool:
-        return any(program.leader == process for program in self._under_way)
+        return any(program.leader == process for program in (*self._under_way, *self._hosts))
 
     def is_over(self, program: Program, *, thorough: bool) -> bool:
         """Whether nothing is left of a program whose own process was reaped.
@@ -154,11 +157,32 @@ class Supervisor:
             os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         except ChildProcessError:
             return True
-        return all(child.has_ended for child in children_of(os.getpid()) if self._is_orphan(child))
+        return all(child.has_ended for child in self._children.entries() if self._is_orphan(child))
 
     def forget(self, program: Program) -> None:
         """Nothing is left of a program."""
+        (self._hosts if program in self._hosts else self._under_way).remove(program)
+
+    @property
+    def can_host(self) -> bool:
+        """Whether processes that a program makes for this one can be told apart, and their end be seen."""
+        return limit_marks.can_be_set() and _has_handles()
+
+    @property
+    def hosted(self) -> int:
+        """How many programs stand by to make processes."""
+        return len(self._hosts)
+
+    def host(self, program: Program, let_go: Callable[[], None]) -> None:
+        """Let a program stand by until the run's end: it belongs to no step. `let_go` ends and forgets it."""
         self._under_way.remove(program)
+        program.let_go = let_go
+        self._hosts.append(program)
+
+    def dismiss_hosts(self) -> None:
+        """End the programs that stand by."""
+        for program in tuple(self._hosts):
+            program.let_go()
 
     def leave(self, program: Program, let_go: Callable[[], None]) -> tuple[LeftRunning, ...]:
         """What a program that ended well leaves running; it may, until the run ends. `let_go` is called then."""
@@ -202,6 +226,7 @@ class Supervisor:
 
     def close(self) -> None:
         """Let go of everything; nothing runs any more."""
+        self.dismiss_hosts()
         for program in self._left:
             program.let_go()
         self._left = []
@@ -209,6 +234,15 @@ class Supervisor:
         if self._guardian is not None:
             self._guardian.dismiss()
             self._guardian = None
+
+
+def _has_handles() -> bool:
+    """Whether the system gives handles of processes: Linux does, since 5.3."""
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except (AttributeError, OSError):
+        return False
+    return True
 
 
 def _nothing(_entry: ProcessEntry) -> bool:

@@ -9,7 +9,7 @@ import subprocess  # noqa: TID251 - the one module that starts processes; argv o
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from signal import SIGKILL, SIGTERM
-from typing import IO
+from typing import IO, Protocol
 
 import msgspec
 from msgspec.structs import replace
@@ -71,15 +71,31 @@ class Finished(msgspec.Struct, frozen=True):
     flooded: str = ""
 
 
+class Started(Protocol):
+    """What is asked of a process that was started: what `subprocess` tells of one."""
+
+    pid: int
+    stdin: IO[bytes] | None
+    stdout: IO[bytes] | None
+    stderr: IO[bytes] | None
+    returncode: int | None
+
+    def wait(self) -> int: ...
+
+    def poll(self) -> int | None: ...
+
+
+Spawn = Callable[[Launch, Program], tuple[Started, IO[bytes] | None]]
+"""Starts a process; gives it, and the pipe for its result."""
+
+
 class ChildProcess:
     """A running child: gathers what it writes. `ended` is done once it has exited, or has written too much.
 
     A pipe that something in the background keeps open is waited for `PIPE_PATIENCE` seconds after the child's exit.
     """
 
-    def __init__(
-        self, process: subprocess.Popen[bytes], result: IO[bytes] | None, launch: Launch, mask: Callable[[str], str]
-    ) -> None:
+    def __init__(self, process: Started, result: IO[bytes] | None, launch: Launch, mask: Callable[[str], str]) -> None:
         self._loop = asyncio.get_running_loop()
         self._process = process
         self._launch = launch
@@ -218,14 +234,21 @@ class ChildProcess:
             stdin.close()
 
 
-async def run(launch: Launch, context: Context, judge: Callable[[Finished], Outcome]) -> Outcome:
+def spawn_program(launch: Launch, program: Program) -> tuple[Started, IO[bytes] | None]:
+    """Start a launch's own program."""
+    return _spawn_with_result(launch, program) if launch.result else (spawn(launch, (), program), None)
+
+
+async def run(
+    launch: Launch, context: Context, judge: Callable[[Finished], Outcome], spawning: Spawn = spawn_program
+) -> Outcome:
     """Run a child to its end, and tell what came of it by `judge`. Raises Refusal when it can't be started.
 
     Nothing of it is left if it failed or is cancelled: all that it started is asked to end at first, and made to after
     a grace. What it left running when it ended well lives until the run's end.
     """
     with context.supervisor.starting() as program:
-        child = _start(launch, program, context)
+        child = start(launch, program, context, spawning)
     context.printout.read = child.printed
     outcome: Outcome | None = None
     try:
@@ -260,6 +283,7 @@ async def _rest(child: ChildProcess, program: Program, context: Context, *, comp
 async def end_left(supervisor: Supervisor, grace: float) -> None:
     """End what a run has left running in this process."""
     if supervisor.has_started_any:
+        supervisor.dismiss_hosts()
         await end(supervisor.whole_tree(), grace, supervisor.known_left())
 
 
@@ -306,9 +330,10 @@ async def _kill(tree: ProcessTree, known: set[Process]) -> None:
         await asyncio.sleep(_POLL)
 
 
-def _start(launch: Launch, program: Program, context: Context) -> ChildProcess:
+def start(launch: Launch, program: Program, context: Context, spawning: Spawn) -> ChildProcess:
+    """Start a child. Raises Refusal, and what `spawning` does."""
     try:
-        process, result = _spawn_with_result(launch, program) if launch.result else (_spawn(launch, (), program), None)
+        process, result = spawning(launch, program)
     except OSError as error:
         raise _not_started(launch, error) from error
     program.leader = process.pid
@@ -318,7 +343,7 @@ def _start(launch: Launch, program: Program, context: Context) -> ChildProcess:
 def _spawn_with_result(launch: Launch, program: Program) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
     reader, writer = os.pipe()
     try:
-        return _spawn(launch, (writer,), program), os.fdopen(reader, "rb", 0)
+        return spawn(launch, (writer,), program), os.fdopen(reader, "rb", 0)
     except BaseException:
         os.close(reader)
         raise
@@ -326,7 +351,8 @@ def _spawn_with_result(launch: Launch, program: Program) -> tuple[subprocess.Pop
         os.close(writer)
 
 
-def _spawn(launch: Launch, handed: tuple[int, ...], program: Program) -> subprocess.Popen[bytes]:
+def spawn(launch: Launch, handed: tuple[int, ...], program: Program) -> subprocess.Popen[bytes]:
+    """Start a program that is handed descriptors, whose numbers are appended to argv. Raises OSError."""
     return subprocess.Popen(  # noqa: S603 - checked by a performer; asyncio's own way takes twice as long
         [*launch.argv, *(str(descriptor) for descriptor in handed)],
         bufsize=0,

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from runner.ground.json_text import NotJson, TooManyValues, parse_json
 from runner.ground.plain import head, tail
 from runner.record.events import Printed
+from runner.workflow.loader_variables import STEP_VARIABLES
 from runner.workflow.permission_hints import code_to_allow
 from runner.workflow.permissions import Permissions
 from runner.workflow.python_files import is_installed, may_run
 from runner.world.calls import Attempt, CallDone, CallFailed, Context, Outcome, PythonCall
+from runner.world.processes.fork_server import NotServed
+from runner.world.processes.supervisor import VARIABLE
 from runner.world.program_exits import cut_short, decoded, details, how_ended, too_many, too_much
 from runner.world.tools.child_process import MAX_OUTPUT, Finished, Launch, run
 from runner.world.tools.environment import child_environment, passed
 from runner.world.tools.paths import check_text
+from runner.world.tools.python_server import copied, server_for
 from runner.world.tools.refusal import Refusal
 
 HOST = str(Path(__file__).with_name("python_host.py"))
@@ -38,26 +46,42 @@ async def perform_python(call: PythonCall, attempt: Attempt, context: Context) -
             return cut_short(call, too_much(f"tool '{call.tool}'", finished.flooded, MAX_OUTPUT), printed)
         return _judged(call, finished, printed)
 
-    return await run(_permitted(call, attempt, context), context, judge)
+    launch = _permitted(call, attempt, context)
+    server = await server_for(call, launch, attempt, context)
+    if server is not None:
+        with suppress(NotServed):
+            return await run(_served(call, launch), context, judge, partial(copied, server))
+    return await run(_alone(call, launch), context, judge)
+
+
+def _served(call: PythonCall, launch: Launch) -> Launch:
+    """A launch that a copy of a server is given: what differs from call to call."""
+    environment = {name: launch.environment[name] for name in STEP_VARIABLES - {VARIABLE}}
+    request = {"function": call.function, "arguments": call.arguments, "environment": environment}
+    return replace(launch, stdin=json.dumps(request).encode())
+
+
+def _alone(call: PythonCall, launch: Launch) -> Launch:
+    """A launch of a program of its own."""
+    request = {
+        "file": call.file,
+        "modules": call.modules,
+        "function": call.function,
+        "arguments": call.arguments,
+    }
+    return replace(launch, stdin=json.dumps(request).encode())
 
 
 def _permitted(call: PythonCall, attempt: Attempt, context: Context) -> Launch:
     passed_on = passed(call.pass_env, attempt.permissions, context.environment)
     check_text(call.cwd)
     _check_code(call, attempt.permissions)
-    request = {
-        "file": call.file,
-        "function": call.function,
-        "arguments": call.arguments,
-        "modules": call.modules,
-    }
     return Launch(
         f"tool '{call.tool}'",
         (sys.executable, *OPTIONS, HOST),
         sys.executable,
         call.cwd,
         child_environment(context, call.env, passed_on, attempt),
-        json.dumps(request).encode(),
         result=True,
         program=call.tool,
     )

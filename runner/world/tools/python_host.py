@@ -1,9 +1,11 @@
 """Runs one function of a Python file: a program of its own, started by `python.py`, that imports nothing of `runner`.
 
-It is given `{file, function, arguments, modules}` as JSON on stdin and the number of a pipe's descriptor as its last
+It is given `{file, modules, function, arguments}` as JSON on stdin and the number of a pipe's descriptor as its last
 argument. `modules` are the texts of the tool's files as they were recorded: these run, whatever the disk holds.
 To the pipe it writes `{"result": …}`, `{"refused": why}` or `{"error": {type, message, traceback}}`; what the function
 prints stays out of it.
+
+Without a function, it serves calls by copies of itself, and the descriptor is that of a socket: see `python_copies.py`.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
+from functools import partial
 from importlib.machinery import ModuleSpec
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -21,6 +24,7 @@ from types import ModuleType, TracebackType
 from typing import Any
 
 AWAITING = str(Path(__file__).with_name("python_awaiting.py"))
+COPIES = str(Path(__file__).with_name("python_copies.py"))
 RECORDED = str(Path(__file__).with_name("python_recorded.py"))
 MAX_DEPTH = 99  # the report around the result is one level more
 _LARGEST = 2**63
@@ -32,15 +36,23 @@ def main() -> None:
     os.set_inheritable(channel, False)
     request = json.load(sys.stdin)  # to its end: the function finds nothing left
     sys.argv = [request["file"]]
-    report = answer(request["file"], request["function"], request["arguments"], request["modules"])
-    with os.fdopen(channel, "w", encoding="ascii") as pipe:
-        pipe.write(report)
+    importing = partial(tool, request["file"], request["modules"])
+    if "function" not in request:  # then from here on this is a copy, once for each call
+        channel, importing, request = load(COPIES).serve(channel, importing)
+    report = answer(importing, request["function"], request["arguments"])
+    with os.fdopen(channel, "wb") as pipe:
+        pipe.write(report.encode())
 
 
-def answer(file: str, function: str, arguments: dict[str, Any], modules: dict[str, str]) -> str:
+def tool(file: str, modules: dict[str, str]) -> ModuleType:
+    """The tool's module, from the recorded texts."""
+    return load(file, load(RECORDED).serve(file, modules))
+
+
+def answer(importing: Callable[[], ModuleType], function: str, arguments: dict[str, Any]) -> str:
     """The report, as JSON."""
     try:
-        result = call(load(file, load(RECORDED).serve(file, modules)), function, arguments)
+        result = call(importing(), function, arguments)
         refused = problem_with(result)
         return json.dumps({"refused": refused} if refused else {"result": result})
     except BaseException as error:  # noqa: BLE001 - SystemExit too: whatever a tool raises is its failure

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
+from unittest import mock
 
 from runner.workflow.permissions import Permissions
 from runner.world.calls import AnyCall, Attempt, CallDone, CallFailed, CommandCall, Context, Outcome
+from runner.world.processes.fork_server import ForkServer, ForkServers
 from runner.world.processes.process_tree import look_up
 from runner.world.processes.supervisor import Supervisor
+from runner.world.tools import python_server
 from runner.world.tools.performers import PERFORMERS
 from tests.clock import FixedClock
 
@@ -55,14 +58,40 @@ class Surroundings:
     step: str = "build"
     number: int = 1
     permissions: Permissions = Permissions(commands=PROGRAMS)  # noqa: RUF009 - frozen
+    servers: dict[Hashable, Any] = field(default_factory=dict)
+
+
+class ServersAtOnce(ForkServers):
+    """Servers that are started for the first call already."""
+
+    async def of(self, kind: Hashable, start: Callable[[], Awaitable[ForkServer | None]]) -> ForkServer | None:
+        """The server for a kind of calls."""
+        return await super().of(kind, start) or await super().of(kind, start)
 
 
 async def starting(call: AnyCall, **surroundings: Any) -> Outcome:
     """What the engine awaits."""
     around = Surroundings(**surroundings)
     attempt = Attempt(RUN, around.step, "build", "", around.number, call, around.permissions)
-    context = Context(FixedClock(), around.own, grace=around.grace, mark=MARK, supervisor=SUPERVISOR)
+    context = Context(
+        FixedClock(), around.own, grace=around.grace, mark=MARK, supervisor=SUPERVISOR, servers=around.servers
+    )
     return await PERFORMERS[type(call)](attempt, context)
+
+
+class Starting(Protocol):
+    """A way in which a call is made."""
+
+    def __call__(self, call: AnyCall, **surroundings: Any) -> Coroutine[Any, Any, Outcome]: ...
+
+
+async def served(call: AnyCall, **surroundings: Any) -> Outcome:
+    """As `starting`; a Python tool's call is that of a server, which is dismissed then."""
+    with mock.patch.object(python_server, "ForkServers", ServersAtOnce):
+        try:
+            return await starting(call, **surroundings)
+        finally:
+            SUPERVISOR.dismiss_hosts()
 
 
 def perform(call: AnyCall, **surroundings: Any) -> Outcome:

@@ -1,4 +1,4 @@
-"""Calling Python tools: in a process of their own, whatever they do to it."""
+"""Calling Python tools: in a process of their own, whatever they do to it; started for the call, or a server's copy."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from msgspec.structs import replace
 from runner.workflow.permissions import Permissions
 from runner.world.calls import CallFailed, Outcome, PythonCall
 from runner.world.processes.process_tree import look_up
-from tests.world.tools.performing import MARK, OWN, RUN, Notices, done, failed, in_time, perform, starting
+from tests.world.tools.performing import MARK, OWN, RUN, Notices, Starting, done, failed, in_time, served
+from tests.world.tools.performing import starting as started
 
 TOOLS = """
 import asyncio, ctypes, datetime, enum, json, os, sys, threading, time, typing
@@ -113,6 +114,19 @@ def module():
 
 WORD = "not a function"
 """
+
+
+@pytest.fixture(autouse=True, params=[started, served], ids=["first", "served"])
+def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"{__name__}.starting", request.param)
+
+
+starting: Starting = started
+"""How a call is made: by its own process, or by a server's copy."""
+
+
+def perform(call: PythonCall, **surroundings: Any) -> Outcome:
+    return in_time(starting(call, **surroundings))
 
 
 @pytest.fixture
