@@ -10,13 +10,13 @@ from runner.engine.executor import Executor
 from runner.engine.inbox import Inbox
 from runner.engine.needs import asked_models
 from runner.engine.recorder import Recorder
-from runner.engine.scheduler import Live, attempt_timeout, call_of
+from runner.engine.scheduler import Live, attempt_timeout, call_of, seal
 from runner.engine.scheduler.happenings import AttemptEnded, Happening
 from runner.engine.tasks import Tasks
-from runner.ground.errors import StoreError
+from runner.ground.errors import Failure, StoreError
 from runner.record.events import AnyEvent, Printed, RunEnded, RunPaused, StepEnded
 from runner.record.run_state import Step, cue_keys_of
-from runner.world.calls import Attempt, Printout
+from runner.world.calls import Attempt, CallFailed, Printout
 from runner.world.program_exits import was_asked_to_end
 from runner.world.tools.child_process import end_left
 
@@ -50,6 +50,10 @@ class Attempts:
         """Begin the attempt that a step is at."""
         live = self._live
         call = call_of(live, step)
+        if step.approved and step.approved != seal(live, step.path, call):
+            failure = Failure("permission_denied", "this is not the call that a person has approved")
+            self._inbox.report(AttemptEnded(step.path, step.attempt, CallFailed(failure)))
+            return
         attempt = Attempt(
             run=live.run,
             step=step.path,

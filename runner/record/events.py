@@ -27,6 +27,9 @@ RunStatus = Literal["pending", "running", "paused", "completed", "failed", "canc
 CALL, ASK = "call", "ask"
 """What stands for a verb where a step is a composite's own: one recorded call of it, or one question of it."""
 
+APPROVED = "approve"
+"""The answer by which a person approves a call."""
+
 Branches = tuple[str, ...] | int
 """A composite's branches: their keys in the order of the file, or for how many items of a list there is one."""
 
@@ -45,6 +48,18 @@ class Printed(msgspec.Struct, frozen=True, omit_defaults=True):
     program: str = ""
     stdout: str = ""
     stderr: str = ""
+
+
+class ToApprove(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The call that a person is to approve. `seal` tells this very call from every other.
+
+    `frees` is the tool, by hash, whose later calls in the run an approval frees too.
+    """
+
+    tool: str
+    arguments: dict[str, Json]
+    seal: str = ""
+    frees: str = ""
 
 
 class LeftRunning(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -215,7 +230,7 @@ class StepStarted(Event, frozen=True, tag="step_started"):
     `request` says in short what was asked (argv, a tool's arguments, a conversation's new messages).
     A `composite` lives by its children, by an answer or by a time, and has no attempt in flight itself. `memory` is
     what it keeps for itself, `branches` are those that it may open. `scope` belongs to a called workflow; `due` is a
-    timeout (epoch s).
+    timeout (epoch s). `approved` is the seal of the call that a person has approved.
     """
 
     step: str
@@ -234,6 +249,7 @@ class StepStarted(Event, frozen=True, tag="step_started"):
     due: float | None = None
     composite: bool | None = None
     branches: Branches | None = None
+    approved: str = ""
 
     @property
     def is_composite(self) -> bool:
@@ -254,6 +270,7 @@ class StepWaiting(Event, frozen=True, tag="step_waiting"):
 
     `until` is in epoch seconds; None waits without end. `prompt` is what a person is asked, or which reply is missing.
     `times` (epoch s) and `signals` (names) are what a wait is for, by the key that its output tells.
+    `approval` is the call that a person is to approve.
     """
 
     step: str
@@ -264,6 +281,7 @@ class StepWaiting(Event, frozen=True, tag="step_waiting"):
     schema: dict[str, Json] | None = None
     times: dict[str, float] = {}
     signals: dict[str, str] = {}
+    approval: ToApprove | None = None
 
 
 class AttemptStarted(Event, frozen=True, tag="attempt_started"):

@@ -50,7 +50,7 @@ class Nodes(dict[str, Json]):
 class Child(msgspec.Struct):
     """A child of a composite that has ended. `final` is the state it left, kept while a sibling may start from it.
 
-    `handled`: it has failed, and `on_error` took that.
+    `handled`: it has failed, and `on_error` took that. `approves` is the seal of the call that a question was about.
     """
 
     status: str
@@ -60,6 +60,7 @@ class Child(msgspec.Struct):
     final: State | None = None
     by: str = ""
     handled: bool = False
+    approves: str = ""
 
     @property
     def counts(self) -> bool:
@@ -115,7 +116,7 @@ class Step(msgspec.Struct):
     """A step that has not ended. Times in epoch seconds; `counted` is what the run had counted as the step began.
 
     `queued_at` is when its first attempt came to wait for room.
-    `composite` and `branches` are as in `StepStarted`; `used` is what the model call's failed attempts have.
+    `composite`, `branches`, `approved` are as in `StepStarted`; `used` is what the model call's failed attempts have.
     Of a composite that may not run for ever, `due` is when its time is up while something in it works: `working` counts
     what does. While nothing does, and while the run is paused, `due` is None, and `time_left` are the seconds that it
     has.
@@ -151,6 +152,7 @@ class Step(msgspec.Struct):
     used: Usage | None = None
     composite: bool = False
     branches: Branches | None = None
+    approved: str = ""
 
     @property
     def detached(self) -> bool:
@@ -188,7 +190,7 @@ class RunState:
     `final` are the values that the workflow had when the run ended in this process; no snapshot keeps them. `left` are
     the processes that completed steps have left running, of the newest such steps; `ended` where a pause or the end of
     the run has ended them. `unanswered` are the newest steps that no person answered in time: their outputs are what
-    stands for an answer then.
+    stands for an answer then. `freed` are the tools, by hash, of which a person has approved the first call.
     """
 
     def __init__(self) -> None:
@@ -217,11 +219,11 @@ class RunState:
         self.active = 0.0
         self.tokens = 0
         self.cost_usd = 0.0
-        self.unpriced = 0
-        self.uncounted = 0
+        self.unpriced = self.uncounted = 0
         self.last_interval = 0.0
         self.left: dict[str, list[Json]] = {}
         self.unanswered: dict[str, None] = {}
+        self.freed: dict[str, None] = {}
 
     def note_answer(self, step: str, *, by_nobody: bool) -> None:
         """A step has ended; `by_nobody`: with what stands for the answer of a person."""

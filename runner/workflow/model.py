@@ -11,6 +11,7 @@ from runner.ground.errors import RETRYABLE, Problem
 from runner.ground.json_value import Json
 from runner.language.expression import Expression
 from runner.language.template import Template, ValueTemplate
+from runner.workflow.approval import ApprovalRule
 from runner.workflow.branching import Branching
 from runner.workflow.permissions import Permissions
 
@@ -308,7 +309,7 @@ class Tool(msgspec.Struct, frozen=True):
     """Something that a node or an agent can call. `spec` belongs to its kind, which its key in YAML names.
 
     `inputs` is the JSON Schema of all its arguments. `started` is what it starts, with the environment that it is
-    given; `code` what it runs of the author's.
+    given; `code` what it runs of the author's. `approval` says when a person is asked before a model's call is made.
     """
 
     name: str
@@ -319,6 +320,7 @@ class Tool(msgspec.Struct, frozen=True):
     at: JsonPath = ()
     started: Started | None = None
     code: Code | None = None
+    approval: ApprovalRule | None = None
 
 
 class Limits(msgspec.Struct, frozen=True):

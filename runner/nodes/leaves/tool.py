@@ -10,7 +10,7 @@ from runner.ground.errors import Failure, TemplateError
 from runner.ground.json_value import Json
 from runner.language.schema import compile_schema
 from runner.language.template import ValueTemplate
-from runner.nodes.contract import Kind, Opened, Perform, StepFailed, ToolKind, View
+from runner.nodes.contract import Kind, Opened, Perform, StepFailed, View
 from runner.nodes.tools import TOOL_KINDS
 from runner.workflow.compiler import NodeReader
 from runner.workflow.model import Called, Node, Tool, Traits
@@ -31,17 +31,22 @@ def build(reader: NodeReader) -> ToolSpec:
 def tool_call(tool: Tool, arguments: Mapping[str, Json], folder: str) -> AnyCall:
     """The call of a tool. Raises StepFailed (`input_invalid`, `template_error`)."""
     kind = TOOL_KINDS[tool.kind]
-    given = _checked(tool, arguments, kind)
+    given = _checked(tool, arguments, fills_defaults=kind.fills_defaults)
     try:
         return kind.call(tool, given, folder)
     except TemplateError as error:
         raise StepFailed(Failure("template_error", f"tool '{tool.name}': {error.message}")) from error
 
 
-def _checked(tool: Tool, arguments: Mapping[str, Json], kind: ToolKind) -> dict[str, Json]:
+def whole_arguments(tool: Tool, arguments: Mapping[str, Json]) -> dict[str, Json]:
+    """The arguments with which a tool is called, those that its schema says where none is given."""
+    return _checked(tool, arguments, fills_defaults=True)
+
+
+def _checked(tool: Tool, arguments: Mapping[str, Json], *, fills_defaults: bool) -> dict[str, Json]:
     """What was given, else the defaults."""
     schema = compile_schema(tool.inputs)
-    declared: Mapping[str, Mapping[str, Json]] = tool.inputs["properties"] if kind.fills_defaults else {}
+    declared: Mapping[str, Mapping[str, Json]] = tool.inputs["properties"] if fills_defaults else {}
     given = {name: entry["default"] for name, entry in declared.items() if "default" in entry} | dict(arguments)
     given = schema.received(given)
     errors = schema.errors(given)

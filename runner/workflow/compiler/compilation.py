@@ -13,7 +13,7 @@ from runner.ground.json_value import Json
 from runner.language.schema import Unknown, check_workflow
 from runner.language.source import Source
 from runner.workflow.compiler.bodies import BodyReader, Kinds
-from runner.workflow.compiler.declarations import inputs, permissions, readable, state
+from runner.workflow.compiler.declarations import approval, inputs, permissions, readable, state
 from runner.workflow.compiler.files import PATTERN, Files
 from runner.workflow.compiler.reader import NodeReader, OpenFile, parse_duration
 from runner.workflow.model import UNKNOWN, Agent, Body, JsonPath, Limits, Model, Tool, Use, Workflow
@@ -149,7 +149,9 @@ class FileReader:
         kinds = {} if isinstance(entry, Unknown) else self._compilation.kinds.tools
         kind = next((kind for key, kind in kinds.items() if key in entry), None)
         reader = self._reader("tools", name)
-        return kind.build(reader) if kind is not None else Tool(name, "", {}, UNKNOWN, None, reader.at)
+        if kind is None:
+            return Tool(name, "", {}, UNKNOWN, None, reader.at)
+        return replace(kind.build(reader), approval=approval(reader))
 
     def _workflow_of(self, reference: str, at: JsonPath) -> str:
         if reference == SELF:
