@@ -22,10 +22,10 @@ FLOORS = {
         "language": "reference secret_text pattern expression template source schema",
         "workflow": """permissions approval branching model signature step_counts fingerprint inputs programs
             python_files loader_variables compiler permission_hints analysis""",
-        "record": """usage events event_schema address cues reducers run_state approvals open_states edits node_records
-            rewriting rewinding answers merging frames fold store projection snapshot history retention
+        "record": """usage gates events event_schema address cues reducers run_state approvals open_states edits
+            node_records rewriting rewinding answers merging frames fold store projection snapshot history retention
             definitions soundness""",
-        "world": "large processes calls program_exits secrets providers tools",
+        "world": "large processes calls program_exits wanted_calls secrets providers tools",
         "nodes": "contract programs tools leaves approving context conversation composites",
         "engine": """loading run_options needs given_answers takeover surroundings given_inputs heartbeat recorder
             scheduler executor stop tasks inbox timers attempts questions loop runs""",

@@ -15,7 +15,8 @@ from runner.nodes.contract import Ask, StepFailed, SubAsk, SubCall, View
 from runner.nodes.leaves.tool import whole_arguments
 from runner.nodes.tools import TOOL_KINDS
 from runner.record.address import numbered
-from runner.record.events import APPROVED, ASK, ToApprove
+from runner.record.events import APPROVED, ASK
+from runner.record.gates import ToApprove
 from runner.record.run_state import Child
 from runner.workflow.approval import ApprovalRule
 from runner.workflow.fingerprint import tool_hash

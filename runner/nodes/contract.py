@@ -11,7 +11,8 @@ from runner.ground.errors import RETRYABLE, Failure, WorkflowError
 from runner.ground.json_value import Json
 from runner.language.expression import Expression
 from runner.language.template import Template, ValueTemplate
-from runner.record.events import Branches, Ending, LeftRunning, Scope, ToApprove, Write
+from runner.record.events import Branches, Ending, LeftRunning, Scope, Write
+from runner.record.gates import ToApprove
 from runner.record.run_state import Child
 from runner.record.usage import Usage
 from runner.workflow.compiler.reader import NodeReader

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from runner.ground.json_value import Json
 from runner.record.events import APPROVED, StepEnded
+from runner.record.gates import Gate
 from runner.record.run_state import RunState, Step
 
 
@@ -14,6 +16,16 @@ def answered(run: RunState, step: Step, event: StepEnded) -> str:
     if approval.frees and event.status == "completed" and event.output == APPROVED:
         run.freed[approval.frees] = None
     return approval.seal
+
+
+def approval_gates(step: Step, answer: Json) -> tuple[Gate, ...]:
+    """What is recorded as a question about a call ends: whether the call was approved, and why not."""
+    approval = None if step.waiting is None else step.waiting.approval
+    if approval is None:
+        return ()
+    why = str(answer["deny"]) if isinstance(answer, dict) else "nobody answered in time"
+    allowed = answer == APPROVED
+    return (Gate("approval", approval.tool, allowed, "" if allowed else why, hash=approval.seal),)
 
 
 def approvals_of(run: RunState) -> list[Step]:

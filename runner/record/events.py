@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from runner.ground.json_value import Json
+from runner.record.gates import Gate, ToApprove
 from runner.record.usage import Usage
 
 FORMAT = 2
@@ -48,18 +49,6 @@ class Printed(msgspec.Struct, frozen=True, omit_defaults=True):
     program: str = ""
     stdout: str = ""
     stderr: str = ""
-
-
-class ToApprove(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The call that a person is to approve. `seal` tells this very call from every other.
-
-    `frees` is the tool, by hash, whose later calls in the run an approval frees too.
-    """
-
-    tool: str
-    arguments: dict[str, Json]
-    seal: str = ""
-    frees: str = ""
 
 
 class LeftRunning(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -300,13 +289,17 @@ class AttemptStarted(Event, frozen=True, tag="attempt_started"):
 
 
 class AttemptFailed(Event, frozen=True, tag="attempt_failed"):
-    """An attempt failed and will be followed by another, at `retry_at` (epoch s; jitter already drawn)."""
+    """An attempt failed and will be followed by another, at `retry_at` (epoch s; jitter already drawn).
+
+    `gates` are as in `StepEnded`.
+    """
 
     step: str
     attempt: int
     error: dict[str, Json]
     retry_at: float
     usage: Usage | None = None
+    gates: tuple[Gate, ...] = ()
 
 
 class StepEnded(Event, frozen=True, tag="step_ended"):
@@ -314,7 +307,8 @@ class StepEnded(Event, frozen=True, tag="step_ended"):
 
     `next` is the node the frame goes to; None leaves its cursor empty. `leave`: children still open become strays.
     `left` are the processes that it left running; `printed` is what its program had printed, where no output tells it.
-    `unanswered`: no person answered in time, and the output is what stands for an answer then.
+    `unanswered`: no person answered in time, and the output is what stands for an answer then. `gates` are those that
+    the attempt came to, or a person's approval.
     """
 
     step: str
@@ -334,6 +328,7 @@ class StepEnded(Event, frozen=True, tag="step_ended"):
     left: tuple[LeftRunning, ...] = ()
     printed: Printed | None = None
     unanswered: bool = False
+    gates: tuple[Gate, ...] = ()
 
 
 class StepClosed(Event, frozen=True, tag="step_closed"):

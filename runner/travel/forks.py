@@ -135,7 +135,9 @@ async def fork(run: str, at: int, changes: Changes, around: Surroundings, retrie
     refuse_foreign(Live(run, before.workflow, state))
     options = _options(state, changes)
     loaded = (
-        load_workflow(changes.workflow, options["allow"], state.options.get("agents")) if changes.workflow else before
+        load_workflow(changes.workflow, options["allow"], state.options.get("agents"), state.options.get("deny"))
+        if changes.workflow
+        else before
     )
     workflow = loaded.workflow
     refuse_unknown_models(workflow, changes.choices.models)

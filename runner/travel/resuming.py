@@ -60,7 +60,7 @@ def _accepted(
         cancels = any(message.kind == "cancel" for message in around.store.inbox(row.id))
         return Accepted(before, secrets_again(before.workflow, state, given, around, cancels=cancels))
     store = around.store
-    loaded = load_workflow(file, state.options.get("allow", {}), state.options.get("agents"))
+    loaded = load_workflow(file, state.options.get("allow", {}), state.options.get("agents"), state.options.get("deny"))
     visits = compare_steps(store, row.id, loaded.workflow, lambda version: pinned(store, state, version).workflow)
     refuse_changes(visits, row.id, shown_as(loaded.workflow.file))
     secrets = secrets_again(loaded.workflow, state, given, around)
