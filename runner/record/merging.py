@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from runner.record.events import FrameOpened, Write
+from runner.record.event_parts import Write
+from runner.record.events import FrameOpened
 from runner.record.reducers import State, contribute
 from runner.record.run_state import Child, Frame, Step
 

@@ -11,6 +11,7 @@ from runner.ground.errors import Problem
 from runner.ground.json_value import Json
 from runner.language.expression import Expression
 from runner.language.template import Template, ValueTemplate
+from runner.workflow.approval import ApprovalRule
 from runner.workflow.branching import Branching
 from runner.workflow.hosts import Host
 from runner.workflow.permissions import Permissions
@@ -300,8 +301,9 @@ class Tool(msgspec.Struct, frozen=True):
     """Something that a node or an agent can call. `spec` belongs to its kind, which its key in YAML names.
 
     `inputs` is the JSON Schema of all its arguments. `started` is what it starts, with the environment that it is
-    given; `code` what it runs of the author's; `reached` the host that it asks, as far as the file says it. `check` is
-    what is asked after a crash, if `on_crash` says so.
+    given; `code` what it runs of the author's; `reached` the host that it asks, as far as the file says it. `approval`
+    says when a person is asked before a model's call is made. `check` is what is asked after a crash, if `on_crash`
+    says so.
     """
 
     name: str
@@ -313,6 +315,7 @@ class Tool(msgspec.Struct, frozen=True):
     started: Started | None = None
     code: Code | None = None
     reached: Reached | None = None
+    approval: ApprovalRule | None = None
     on_crash: OnCrash | None = None
     check: Body | None = None
 

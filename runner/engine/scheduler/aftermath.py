@@ -14,7 +14,7 @@ from runner.ground.json_value import Json
 from runner.language.schema import compile_schema
 from runner.language.template import ValueTemplate
 from runner.nodes.contract import Done, StepFailed
-from runner.record.events import Write
+from runner.record.event_parts import Write
 from runner.record.merging import contributions, merge
 from runner.record.node_records import ended
 from runner.record.reducers import ReducerError, State, contribute, is_whole

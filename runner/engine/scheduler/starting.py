@@ -21,19 +21,7 @@ from runner.ground.json_value import Json
 from runner.ground.plain import counted
 from runner.nodes import KINDS
 from runner.nodes.composites.workflow import BODY
-from runner.nodes.contract import (
-    Ask,
-    Branch,
-    Done,
-    End,
-    Enter,
-    Failed,
-    Memory,
-    Opened,
-    Perform,
-    Spawn,
-    StepFailed,
-)
+from runner.nodes.contract import Ask, Branch, Done, End, Enter, Failed, Memory, Opened, Perform, Spawn, StepFailed
 from runner.record.events import AttemptStarted, StepStarted
 from runner.record.node_records import arrived
 from runner.record.run_state import Frame, Step

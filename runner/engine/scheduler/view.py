@@ -12,11 +12,13 @@ import msgspec
 
 from runner.engine.scheduler.live import Live
 from runner.engine.scheduler.results import Results
+from runner.engine.scheduler.seals import seal
 from runner.ground.errors import ErrorType, ExpressionError, Failure, SecretChanged, TemplateError
 from runner.ground.json_value import Json
 from runner.language.expression import Expression
 from runner.language.template import Template, ValueTemplate
-from runner.nodes.contract import AgentUse, OneOf, Outputs, ResolvedAgent, StepFailed
+from runner.nodes.agent_use import AgentUse, OneOf, ResolvedAgent
+from runner.nodes.contract import Outputs, StepFailed, SubCall
 from runner.record.address import OUTPUTS, below, children_of
 from runner.record.events import Ending, Scope
 from runner.record.merging import contributions, merge
@@ -319,6 +321,13 @@ class StepView:
         bound, teller = agent.context, here if use.context is not None else home
         summary = self._live.model(teller, bound.summary) if bound is not None and bound.summary is not None else None
         return ResolvedAgent(agent, models, {tool.name: tool for tool in named}, str(name), summary)
+
+    def seal(self, call: SubCall) -> str:
+        assert self._step is not None, "only an open step calls"
+        return seal(self._live, below(children_of(self.step, self._step.attempt), call.key), call.call)
+
+    def is_freed(self, tool: str) -> bool:
+        return tool in self._live.state.freed
 
     def session(self, name: str) -> list[dict[str, Json]]:
         home = self.frame.home
