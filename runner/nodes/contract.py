@@ -44,7 +44,7 @@ class Branch(msgspec.Struct, frozen=True):
 
     key: str
     body: str
-    variables: Mapping[str, Json] = msgspec.field(default_factory=dict)
+    variables: Mapping[str, Json] = {}
     after: tuple[str, ...] = ()
     follows: str = ""
     shared: bool = False

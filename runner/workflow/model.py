@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any, Literal
 
 import msgspec
@@ -173,8 +174,13 @@ class Node(msgspec.Struct, frozen=True):
         """Where it may lead, however it ends; None as for `following`."""
         return (*self.following, *(route.to for route in self.handlers))
 
+    @property
+    def looks(self) -> bool:
+        """Whether what it sets, or where it leads, may depend on what there is in a run."""
+        return any(value.templates for _, value in self.set) or any(route.when for route in self.next or ())
 
-class Body(msgspec.Struct, frozen=True):
+
+class Body(msgspec.Struct, frozen=True, dict=True):
     """A graph: nodes in file order and the one it starts at. `single`: one node stood in the place of a body.
 
     `key` is its place in the file, and its name in the record.
@@ -186,7 +192,7 @@ class Body(msgspec.Struct, frozen=True):
     single: bool = False
     variables: frozenset[str] = frozenset()
 
-    @property
+    @cached_property
     def key(self) -> str:
         return "/".join(map(str, self.at))
 

@@ -174,8 +174,7 @@ class StepView:
     @classmethod
     def of(cls, live: Live, step: Step) -> StepView:
         """The view of a step that is open."""
-        place = Standpoint(live.frame_of(step), step.visit) if step.path else None
-        return cls(live, place, step.path, step)
+        return cls(live, None, step.path, step)
 
     @classmethod
     def as_begun(cls, live: Live, step: Step) -> StepView:
@@ -196,7 +195,10 @@ class StepView:
 
     @property
     def place(self) -> Standpoint:
-        assert self._place is not None, "the run itself renders nothing in a frame"
+        if self._place is None:  # most composites that settle look at their children alone
+            assert self._step is not None, "what is about to open is given its place"
+            assert self._step.path, "the run itself renders nothing in a frame"
+            self._place = Standpoint(self._live.frame_of(self._step), self._step.visit)
         return self._place
 
     @property

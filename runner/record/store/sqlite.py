@@ -206,7 +206,7 @@ class SqliteStore(Store):
             self._append(packing)
             if status is not None:
                 self._session.write(statements.SET_STATUS, (status, packing.values[0]))
-            for resumed in (event for event in commit.events if isinstance(event, RunResumed) and event.definition):
+            for resumed in (event for event in commit.events if type(event) is RunResumed and event.definition):
                 self._session.write(statements.SET_VERSION, (resumed.definition, resumed.version, packing.values[0]))
                 self._session.write(statements.INSERT_RUN_VERSION, (packing.values[0], resumed.definition))
             self.trail.record(commit)
