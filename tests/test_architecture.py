@@ -26,7 +26,7 @@ FLOORS = {
             rewriting rewinding answers merging frames fold store projection snapshot history retention
             definitions soundness""",
         "world": "large processes calls program_exits secrets providers tools",
-        "nodes": "contract programs tools leaves context conversation composites",
+        "nodes": "contract programs tools leaves context model_files conversation composites",
         "engine": """loading run_options needs given_answers takeover surroundings given_inputs heartbeat recorder
             scheduler executor stop tasks inbox timers attempts questions loop runs""",
         "travel": "differences given_edits misfits verdicts resuming forks exports imports",

@@ -23,7 +23,7 @@ class Call(msgspec.Struct, frozen=True, tag_field="call"):
 
 
 class ModelCall(Call, frozen=True, tag="model"):
-    """Ask a model. `messages` are `{role, content}` (and `tool_calls`, `tool_call_id`); `tools` their JSON Schemas.
+    """Ask a model. `messages` are as in providers/contract.py; `tools` their JSON Schemas.
 
     `timeout` bounds the call, `idle_timeout` the time without a byte of an answer, both in seconds.
     """
@@ -92,7 +92,14 @@ class WriteCall(Call, frozen=True, tag="write"):
     folder: str
 
 
-AnyCall = ModelCall | CommandCall | PythonCall | ReadCall | WriteCall
+class FileCall(Call, frozen=True, tag="file"):
+    """Read a file inside the permitted roots for a model: its text, or what it is and its bytes in Base64."""
+
+    path: str
+    folder: str
+
+
+AnyCall = ModelCall | CommandCall | PythonCall | ReadCall | WriteCall | FileCall
 
 
 class CallDone(msgspec.Struct, frozen=True):

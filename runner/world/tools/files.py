@@ -86,13 +86,10 @@ def _file(call: ReadCall, path: str, permissions: Permissions) -> dict[str, Json
         name.encode()
         if not call.content:
             return {"path": name, **_measured(real, name)}
-        text = _content(real, name).decode()
+        text = content_of(real, name).decode()
         return {"path": name, "text": text, **_parsed(call.parse, text, name)}
-    except FileNotFoundError as error:
-        near = near_names(real, permissions.read) or _ASKED_AS_NAME * is_glob(path)
-        raise Refusal("file_io", f"'{name}' does not exist{near}", path=name) from error
     except OSError as error:
-        raise system_refusal(error, name, "read") from error
+        raise unreadable(error, real, name, permissions, _ASKED_AS_NAME * is_glob(path)) from error
     except UnicodeEncodeError as error:
         raise Refusal("file_io", f"the file name {name!r} is not UTF-8") from error
     except UnicodeDecodeError as error:
@@ -121,7 +118,16 @@ def _parsed(form: str, text: str, name: str) -> dict[str, Json]:
         raise _Unparsed(name, text, str(error)) from error
 
 
-def _content(real: str, name: str) -> bytes:
+def unreadable(error: OSError, real: str, name: str, permissions: Permissions, why: str = "") -> Refusal:
+    """Why a file can't be read, in words that name it; `why` is said of one that is not there and has no near name."""
+    if not isinstance(error, FileNotFoundError):
+        return system_refusal(error, name, "read")
+    near = near_names(real, permissions.read) or why
+    return Refusal("file_io", f"'{name}' does not exist{near}", path=name)
+
+
+def content_of(real: str, name: str) -> bytes:
+    """All bytes of the file at a resolved path. Raises OSError, and Refusal for too many."""
     with opened_file(real, name) as descriptor, os.fdopen(descriptor, "rb", closefd=False) as file:
         size = os.fstat(descriptor).st_size  # a buffer for the longest file is not made for each short one
         content = file.read(min(size, MAX_FILE) + 1)

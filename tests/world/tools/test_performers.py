@@ -16,6 +16,7 @@ from runner.world.calls import (
     CallFailed,
     CommandCall,
     Context,
+    FileCall,
     ModelCall,
     PythonCall,
     ReadCall,
@@ -30,6 +31,7 @@ CALLS: list[AnyCall] = [
     PythonCall("mine", "/nonexistent.py", "f", {}, "/", pass_env=("HOME",)),
     ReadCall("etc/passwd", "/"),
     WriteCall("canary", "", "/"),
+    FileCall("etc/passwd", "/"),
 ]
 
 
