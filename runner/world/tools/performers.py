@@ -12,6 +12,7 @@ from runner.world.calls import (
     CommandCall,
     Context,
     FileCall,
+    HttpCall,
     Outcome,
     Performer,
     PythonCall,
@@ -20,6 +21,7 @@ from runner.world.calls import (
 )
 from runner.world.tools.commands import perform_command
 from runner.world.tools.files import perform_read, perform_write
+from runner.world.tools.http import perform_http
 from runner.world.tools.model_files import perform_file
 from runner.world.tools.python import perform_python
 from runner.world.tools.refusal import Refusal
@@ -45,4 +47,5 @@ PERFORMERS: Mapping[type[Call], Performer] = {
     ReadCall: _performer(ReadCall, perform_read),
     WriteCall: _performer(WriteCall, perform_write),
     FileCall: _performer(FileCall, perform_file),
+    HttpCall: _performer(HttpCall, perform_http),
 }

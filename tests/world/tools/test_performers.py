@@ -17,6 +17,7 @@ from runner.world.calls import (
     CommandCall,
     Context,
     FileCall,
+    HttpCall,
     ModelCall,
     PythonCall,
     ReadCall,
@@ -32,6 +33,7 @@ CALLS: list[AnyCall] = [
     ReadCall("etc/passwd", "/"),
     WriteCall("canary", "", "/"),
     FileCall("etc/passwd", "/"),
+    HttpCall("http://127.0.0.1:9/"),
 ]
 
 
@@ -68,4 +70,9 @@ async def _all(work: object) -> object:
 def test_what_is_used_before_a_run_does_not_load_asyncio() -> None:
     modules = "runner.workflow.programs, runner.workflow.signature, runner.world.tools"
     code = f"import sys, {modules}; assert 'asyncio' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def test_only_a_request_that_is_sent_loads_what_speaks_http() -> None:
+    code = "import sys, runner.world.tools.performers; assert not {'httpx', 'httpcore'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
