@@ -29,7 +29,7 @@ class PythonTool(msgspec.Struct, frozen=True):
 
 def build(reader: NodeReader) -> Tool:
     named, _, function = reader.get("python").rpartition(":")
-    file = str(Path(reader.file.folder, named).resolve())
+    file = str(Path(reader.file.folder_at(reader.at), named).resolve())
     schema = _schema(file, function, reader)
     modules = _modules(file, reader) if schema else {}
     program = reader.program((), role="tool")

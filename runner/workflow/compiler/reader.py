@@ -39,7 +39,7 @@ class OpenFile(Notes):
     """A file that is being compiled: its content, whose shape has been checked, and where its texts lie.
 
     `schemas` are those of its `schemas:`, as they were read. `python` are Python files that its tools may be made of
-    beside those that it lists.
+    beside those that it lists. `folders` are those of the files that hold what is declared at a path.
     """
 
     content: Mapping[str, Json]
@@ -47,6 +47,11 @@ class OpenFile(Notes):
     folder: str
     schemas: dict[str, Mapping[str, Json]] = msgspec.field(default_factory=dict)
     python: tuple[str, ...] = ()
+    folders: Mapping[JsonPath, str] = {}
+
+    def folder_at(self, at: JsonPath) -> str:
+        """The folder of the file in which the value at a path stands: where the paths in it begin."""
+        return self.folders.get(at[:2], self.folder)
 
     def section(self, name: str) -> Mapping[str, Json]:
         """What stands under a key of the file."""
@@ -73,7 +78,7 @@ class OpenFile(Notes):
         """A text written in place, or `{file: path}`, as a template; and the file's key among the texts."""
         if isinstance(value, str):
             return self.template(value, at), ""
-        path = str(Path(self.folder, value["file"]).resolve())
+        path = str(Path(self.folder_at(at), value["file"]).resolve())
         try:
             return self.template(self.files.text(path), at, shown_as(path)), path
         except InvalidWorkflow as error:
