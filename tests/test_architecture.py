@@ -438,12 +438,13 @@ OTHER_MEANINGS: dict[str, tuple[str, set[str]]] = {
         },
     ),
     "read": (
-        "a permission, a kind of access, the tag of a call",
+        "a permission, a kind of access, the tag of a call, a built-in tool",
         {
             "cli/options",
             "engine/loading",
             "workflow/compiler/declarations",
             "world/calls",
+            "world/tools/file_tools",
             "world/tools/files",
             "world/tools/paths",
         },

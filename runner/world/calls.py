@@ -99,6 +99,18 @@ class FileCall(Call, frozen=True, tag="file"):
     folder: str
 
 
+class FilesCall(Call, frozen=True, tag="files"):
+    """Use one of the built-in tools inside the permitted roots: `read`, `list`, `search` or `edit`.
+
+    `arguments` are the tool's, but for the path.
+    """
+
+    tool: str
+    path: str
+    folder: str
+    arguments: dict[str, Json] = {}
+
+
 class HttpCall(Call, frozen=True, tag="http"):
     """Send one HTTP request, with `body` as it is, or `json` written as JSON (a list of that one value), or neither.
 
@@ -116,7 +128,7 @@ class HttpCall(Call, frozen=True, tag="http"):
     output_schema: dict[str, Json] | None = None
 
 
-AnyCall = ModelCall | CommandCall | PythonCall | ReadCall | WriteCall | FileCall | HttpCall
+AnyCall = ModelCall | CommandCall | PythonCall | ReadCall | WriteCall | FileCall | FilesCall | HttpCall
 
 
 class CallDone(msgspec.Struct, frozen=True):

@@ -11,7 +11,7 @@ from runner.ground.json_value import Json
 from runner.language.schema import compile_schema
 from runner.language.template import ValueTemplate
 from runner.nodes.contract import Kind, Opened, Perform, StepFailed, View
-from runner.nodes.tools import TOOL_KINDS
+from runner.nodes.tools import kind_of
 from runner.workflow.compiler import NodeReader
 from runner.workflow.model import Called, Node, Tool, Traits
 from runner.world.calls import AnyCall
@@ -30,7 +30,7 @@ def build(reader: NodeReader) -> ToolSpec:
 
 def tool_call(tool: Tool, arguments: Mapping[str, Json], folder: str) -> AnyCall:
     """The call of a tool. Raises StepFailed (`input_invalid`, `template_error`)."""
-    kind = TOOL_KINDS[tool.kind]
+    kind = kind_of(tool)
     given = tool_arguments(tool, arguments)
     try:
         return kind.call(tool, given, folder)
@@ -40,7 +40,7 @@ def tool_call(tool: Tool, arguments: Mapping[str, Json], folder: str) -> AnyCall
 
 def tool_arguments(tool: Tool, arguments: Mapping[str, Json]) -> dict[str, Json]:
     """What was given, else the defaults. Raises StepFailed (`input_invalid`)."""
-    kind, schema = TOOL_KINDS[tool.kind], compile_schema(tool.inputs)
+    kind, schema = kind_of(tool), compile_schema(tool.inputs)
     declared: Mapping[str, Mapping[str, Json]] = tool.inputs["properties"] if kind.fills_defaults else {}
     given = {name: entry["default"] for name, entry in declared.items() if "default" in entry} | dict(arguments)
     given = schema.received(given)

@@ -66,7 +66,16 @@ class Compilation(msgspec.Struct):
             return
         python = self.python if key == self.root else ()
         folder = folder_of_file(key)
-        file = OpenFile(source, self.problems, content, self.files, folder, python=python, folders=shared.folders)
+        file = OpenFile(
+            source,
+            self.problems,
+            content,
+            self.files,
+            folder,
+            python=python,
+            folders=shared.folders,
+            built_in=dict(self.kinds.built_in),
+        )
         self.library[key] = FileReader(self, key, file).workflow()
 
 
@@ -104,7 +113,7 @@ class FileReader:
             state=state(file),
             models={alias: _model(entry) for alias, entry in file.section("models").items()},
             agents=self._agents(),
-            tools={name: self._tool(name, entry) for name, entry in file.section("tools").items()},
+            tools={name: self._tool(name, entry) for name, entry in file.section("tools").items()} | file.built_in,
             schemas=file.schemas,
             limits=Limits(**{**limits.content, "timeout": limits.duration("timeout", role="limits")}),
             permissions=permissions(file.folder, content["permissions"], self._key)

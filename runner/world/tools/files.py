@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from threading import Lock
 
 from runner.ground.json_text import NotJson, parse_json
 from runner.ground.json_value import Json
@@ -36,6 +38,9 @@ _BLOCK = 1 << 20
 _ASKED_AS_NAME = "; what a template gives is a name, and only what the file itself says can be a glob"
 _OWNERS_ONLY = 0o600
 """The permission bits of a file that a secret is written to."""
+
+_CHANGING = tuple(Lock() for _ in range(64))
+"""Files are shared out among these: two that get the same one wait for each other, which does no harm."""
 
 _TEMPORARY_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -152,8 +157,22 @@ async def perform_write(call: WriteCall, attempt: Attempt, context: Context) -> 
 def _write(call: WriteCall, attempt: Attempt, protected: Protected) -> Json:
     real = resolve_to_write(call.path, call.folder, attempt.permissions, protected)
     name = named(call.path, call.folder)
+    with changing(real):
+        put(real, name, call.content, attempt)
+    return {"path": name}
+
+
+@contextmanager
+def changing(real: str) -> Iterator[None]:
+    """While a file is read and written, no other step of this process changes it."""
+    with _CHANGING[hash(real) % len(_CHANGING)]:
+        yield
+
+
+def put(real: str, name: str, text: str, attempt: Attempt) -> None:
+    """Write all of a file at a resolved path that may be written, in the place of what was there. Raises Refusal."""
     try:
-        content = call.content.encode()
+        content = text.encode()
         parent, last = os.path.split(real)
         temporary = _temporary_name(attempt, real)
         with opened_folder(parent, make=True) as folder:
@@ -165,7 +184,6 @@ def _write(call: WriteCall, attempt: Attempt, protected: Protected) -> Json:
         raise Refusal("file_io", f"the text for '{name}' holds half a surrogate pair, which is no text") from error
     except OSError as error:
         raise system_refusal(error, name, "write") from error
-    return {"path": name}
 
 
 def _temporary_name(attempt: Attempt, real: str) -> str:

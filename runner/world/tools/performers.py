@@ -12,6 +12,7 @@ from runner.world.calls import (
     CommandCall,
     Context,
     FileCall,
+    FilesCall,
     HttpCall,
     Outcome,
     Performer,
@@ -20,6 +21,7 @@ from runner.world.calls import (
     WriteCall,
 )
 from runner.world.tools.commands import perform_command
+from runner.world.tools.file_tools import perform_files
 from runner.world.tools.files import perform_read, perform_write
 from runner.world.tools.http import perform_http
 from runner.world.tools.model_files import perform_file
@@ -47,5 +49,6 @@ PERFORMERS: Mapping[type[Call], Performer] = {
     ReadCall: _performer(ReadCall, perform_read),
     WriteCall: _performer(WriteCall, perform_write),
     FileCall: _performer(FileCall, perform_file),
+    FilesCall: _performer(FilesCall, perform_files),
     HttpCall: _performer(HttpCall, perform_http),
 }

@@ -17,6 +17,7 @@ from runner.world.calls import (
     CommandCall,
     Context,
     FileCall,
+    FilesCall,
     HttpCall,
     ModelCall,
     PythonCall,
@@ -33,6 +34,7 @@ CALLS: list[AnyCall] = [
     ReadCall("etc/passwd", "/"),
     WriteCall("canary", "", "/"),
     FileCall("etc/passwd", "/"),
+    FilesCall("read", "etc/passwd", "/", {"from": 1, "count": 1}),
     HttpCall("http://127.0.0.1:9/"),
 ]
 
