@@ -21,6 +21,7 @@ from runner.world.calls import (
     Performer,
     Printout,
 )
+from runner.world.checked_outputs import checked
 from runner.world.program_exits import cut_short
 from runner.world.providers.contract import Provider
 from runner.world.providers.scripted import Script
@@ -74,9 +75,10 @@ class Executor(msgspec.Struct, frozen=True):
         if isinstance(attempt.call, ModelCall):
             return await self.provider.ask(attempt, context)
         scripted = self.script.reply(attempt) if self.script is not None else None
-        if scripted is not None:
-            return scripted
-        return await self.performers[type(attempt.call)](attempt, context)
+        given = scripted if scripted is not None else await self.performers[type(attempt.call)](attempt, context)
+        if getattr(attempt.call, "output_schema", None) is None:
+            return given
+        return await asyncio.to_thread(checked, attempt.call, given)
 
 
 def _revealed(attempt: Attempt, secrets: Secrets) -> Attempt:

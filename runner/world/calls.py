@@ -42,7 +42,8 @@ class ModelCall(Call, frozen=True, tag="model"):
 class CommandCall(Call, frozen=True, tag="command"):
     """Run a program: argv, never a shell. `cwd` is absolute; `env` is set, `pass_env` is passed on from wf's own.
 
-    An exit code outside `ok_exit` is `tool_failed`. `parse` is `json`, `lines` or nothing.
+    An exit code outside `ok_exit` is `tool_failed`. `parse` is `json`, `lines` or nothing; what was parsed must fit
+    `output_schema`.
     """
 
     argv: tuple[str, ...]
@@ -52,6 +53,7 @@ class CommandCall(Call, frozen=True, tag="command"):
     stdin: str = ""
     ok_exit: tuple[int, ...] = (0,)
     parse: str = ""
+    output_schema: dict[str, Json] | None = None
 
 
 class PythonCall(Call, frozen=True, tag="python"):
@@ -68,6 +70,7 @@ class PythonCall(Call, frozen=True, tag="python"):
     env: dict[str, str] = {}
     pass_env: tuple[str, ...] = ()
     modules: dict[str, str] = {}
+    output_schema: dict[str, Json] | None = None
 
 
 class ReadCall(Call, frozen=True, tag="read"):

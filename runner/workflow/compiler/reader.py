@@ -184,8 +184,11 @@ class NodeReader(msgspec.Struct):
         return compiled
 
     def program(self, argv: tuple[Template, ...], role: str = "") -> Program:
-        """A program with the surroundings that stand on the node: env, stdin, cwd, ok_exit, parse."""
-        set_, passed = self._environment(role)
+        """A program with what stands beside it: env, stdin, cwd, ok_exit, parse, output_schema."""
+        if self.get("output_schema") is not None and self.get("parse") is None:
+            words = "`output_schema` is for what was parsed"
+            self.error(words, "output_schema", key=True, hint="add `parse: json`", rule="schema")
+        set_, passed = self.environment(role)
         return Program(
             argv,
             set_,
@@ -194,9 +197,10 @@ class NodeReader(msgspec.Struct):
             self.template("cwd", role=role),
             tuple(self.get("ok_exit", default=(0,))),
             self.get("parse", default=""),
+            self.schema("output_schema"),
         )
 
-    def _environment(self, role: str) -> tuple[dict[str, Template], tuple[str, ...]]:
+    def environment(self, role: str) -> tuple[dict[str, Template], tuple[str, ...]]:
         """Which variables `env` sets, and which it passes on: a mapping, or a list of names and mappings."""
         env = self.get("env", default=())
         if isinstance(env, dict):
