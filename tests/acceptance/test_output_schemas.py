@@ -19,7 +19,10 @@ permissions: {{commands: [printf, sh, cat], python: [tools.py]}}
 schemas: {{score: {SCHEMA}}}
 tools:
   say:
-    {{command: [printf, "%s", "{{{{ inputs.t }}}}"], inputs: {{t: {{type: string}}}}, parse: json, output_schema: score}}
+    command: [printf, "%s", "{{{{ inputs.t }}}}"]
+    inputs: {{t: {{type: string}}}}
+    parse: json
+    output_schema: score
   loose: {{command: [printf, "%s", "{{{{ inputs.t }}}}"], inputs: {{t: {{type: string}}}}, parse: json}}
   give: {{python: tools.py:give, output_schema: score}}
 agents: {{a: {{model: openai/gpt-4o, tools: [say, give]}}}}
