@@ -22,6 +22,7 @@ from runner.world.calls import (
     Printout,
 )
 from runner.world.checked_outputs import checked
+from runner.world.kept_outputs import told
 from runner.world.program_exits import cut_short
 from runner.world.providers.contract import Provider
 from runner.world.providers.scripted import Script
@@ -59,7 +60,8 @@ class Executor(msgspec.Struct, frozen=True):
         except Exception as error:  # noqa: BLE001 - a mistake of ours must fail the step, not lose the run
             outcome = CallFailed(Failure("unknown", f"{type(error).__name__}: {error}"))
         self.streamed(attempt.step)
-        return _masked(outcome, self.secrets)
+        outcome = _masked(outcome, self.secrets)
+        return await asyncio.to_thread(told, attempt.call, outcome, self.context.kept) if attempt.is_told else outcome
 
     async def _in_time(self, attempt: Attempt, context: Context) -> Outcome:
         if isinstance(attempt.call, ModelCall):

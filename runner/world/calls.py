@@ -172,6 +172,7 @@ class Attempt(msgspec.Struct, frozen=True):
 
     In a run with scripted replies, `cue_keys` are the keys that it may have one under, `cue` which it is given.
     `reveals` says whether the call holds a secret.
+    `is_told`: a model is told what it gives.
     `began_in` is the run in which the step first began, where that is another. The `idempotency_key` is the same for
     every attempt of the step, also after a crash, and in a retry of the run.
     """
@@ -187,6 +188,7 @@ class Attempt(msgspec.Struct, frozen=True):
     cue_keys: tuple[str, ...] = ()
     timeout: float | None = None
     reveals: bool = False
+    is_told: bool = False
     began_in: str = ""
 
     @property
@@ -234,7 +236,7 @@ class Context(msgspec.Struct, frozen=True):
     knows them. `servers`, see `ForkServers`, make the processes of tools that are called often. `programs` are the
     hashes of programs as the run began, by their entry in `permissions.commands`.
     `mask` puts references in the place of secrets: foreign text is given to it before it is cut, since a part of a
-    secret can't be found any more.
+    secret can't be found any more. `kept`, a Kept, is where what is too long is kept; None: nowhere.
     """
 
     clock: Clock
@@ -248,6 +250,7 @@ class Context(msgspec.Struct, frozen=True):
     supervisor: Supervisor = msgspec.field(default_factory=Supervisor)
     servers: dict[Hashable, Any] = msgspec.field(default_factory=dict)
     printout: Printout = msgspec.field(default_factory=Printout)
+    kept: Any = None
 
 
 Performer = Callable[[Attempt, Context], Awaitable[Outcome]]

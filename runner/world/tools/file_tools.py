@@ -56,7 +56,11 @@ class _Use(msgspec.Struct, frozen=True):
         return named(path, self.call.folder)
 
     def resolved(self, path: str) -> str:
-        """Where a path leads that may be read. Raises Refusal."""
+        """Where a path leads that may be read: a file that runs have kept, too, by whoever was told of it."""
+        check_text(path)
+        real, kept = os.path.realpath(os.path.join(self.call.folder, path)), self.context.kept  # noqa: PTH118 - lexical
+        if kept is not None and kept.holds(real):
+            return real
         return resolve_to_read(path, self.call.folder, self.attempt.permissions)
 
     def text(self, path: str) -> str:
@@ -111,7 +115,9 @@ def _shown(use: _Use, path: str) -> str:
 
 def _search(use: _Use) -> Json:
     pattern = _pattern(use)
-    paths = [path for path in use.found(use.given["files"]) if not path.endswith("/")]
+    real = use.resolved(use.call.path)
+    is_file = os.path.isfile(real)  # noqa: PTH113 - str in, bool out
+    paths = [real] if is_file else [path for path in use.found(use.given["files"]) if not path.endswith("/")]
     found: list[Json] = []
     unread: list[str] = []
     size = left_out = 0
