@@ -25,8 +25,8 @@ FLOORS = {
         "record": """usage events event_schema address cues reducers run_state open_states edits node_records
             rewriting rewinding answers merging frames interruptions fold store projection snapshot history retention
             definitions soundness""",
-        "world": """large processes calls program_exits http_answers checked_outputs kept_outputs told_outputs
-            secrets providers tools""",
+        "world": """large processes calls program_exits http_answers checked_outputs kept_outputs long_streams
+            told_outputs secrets providers tools""",
         "nodes": "contract programs requests tools leaves context model_files conversation composites",
         "engine": """loading run_options needs given_answers takeover surroundings given_inputs heartbeat recorder
             scheduler executor stop tasks inbox timers attempts questions loop runs""",

@@ -10,6 +10,8 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import mkstemp
+from typing import Any
 
 import msgspec
 
@@ -42,15 +44,20 @@ class Kept(msgspec.Struct, frozen=True):
     def keep(self, text: str) -> str:
         """Keep a text, durably; the path of its file, as it is told. Raises OSError."""
         content = self.shown(text).encode("utf-8", "replace")
-        path = Path(self.folder, f"{hashlib.sha256(content).hexdigest()[:32]}.txt")
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        part = path.with_suffix(f".{os.getpid()}.part")
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        part, descriptor = self.begin()
+        with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        path = part.with_name(f"{hashlib.sha256(content).hexdigest()[:32]}.txt")
         part.replace(path)
         return os.path.relpath(path, self.root)
+
+    def begin(self) -> tuple[Path, int]:
+        """A new file in the folder, and a descriptor to write it by. Raises OSError."""
+        Path(self.folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor, path = mkstemp(suffix=".part", dir=self.folder)
+        return Path(path), descriptor
 
     def holds(self, real: str) -> bool:
         """Whether a resolved path is that of a file that may be kept here."""
@@ -67,11 +74,11 @@ def told(call: object, outcome: Outcome, kept: Kept | None) -> Outcome:
     """The outcome of a tool's call as a model is told it: of a long one the beginning, and where the whole is."""
     if kept is None or not isinstance(call, _BOUNDED) or not isinstance(outcome, CallDone):
         return outcome
-    text = _text_of(outcome.output)
-    if len(text) <= LONGEST_TOLD:
+    text, path = _text_of(outcome.output), _kept_already(outcome.output)
+    if len(text) <= LONGEST_TOLD and not path:
         return outcome
     try:
-        path = kept.keep(text)
+        path = path or kept.keep(text)
     except OSError:  # it stays whole in the record then
         return outcome
     begin = beginning(text)
@@ -87,6 +94,17 @@ def beginning(text: str, most: int = LONGEST_TOLD) -> str:
     begin = begin[: begin.rfind("\n") + 1] or begin
     opened = begin.rfind(OPENING)
     return begin[:opened] if opened >= 0 and "⟧" not in begin[opened:] else begin
+
+
+def cut_stream(text: str, size: int, path: str) -> str:
+    """The beginning of a stream of so many bytes as its output: with the place of the whole."""
+    return f"{text}\n[cut: it has {size} bytes; the whole is in {path}]"
+
+
+def _kept_already(output: Any) -> str:
+    """The file that a program's output is in by now, if it is; that of its stdout first."""
+    files = output.get("kept", {}) if isinstance(output, dict) and "stdout" in output else {}
+    return str(files.get("stdout") or files.get("stderr") or "")
 
 
 def _text_of(output: Json) -> str:

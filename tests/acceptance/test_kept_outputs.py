@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from runner.world import long_streams
 from tests.acceptance.command_line import wf
 
 FLOW = """
@@ -163,3 +164,93 @@ def test_no_run_writes_where_outputs_are_kept(project: Path) -> None:
     error = wf(project, "run", "flow.yaml", "--db", "db/wf.db", "--json", code=1).document["error"]
 
     assert error["message"] == "'db/kept/x.txt' may not be written: wf keeps there what was too long to be told"
+
+
+PRINTING = """
+wf: 1
+name: printing
+inputs: {key: {type: string, secret: true, default: ""}, lines: {type: string, default: "2000000"}}
+permissions: {commands: [sh, seq]}
+nodes: {n: {command: [sh, -c, 'SCRIPT', sh, "{{ inputs.lines }}"], env: {KEY: "{{ inputs.key }}"}}}
+outputs: {o: "{{ nodes.n.output }}"}
+"""
+
+
+def printing(project: Path, script: str, *words: str, keys: str = "") -> Any:
+    flow = PRINTING.replace("SCRIPT", script).replace("env:", f"{keys}env:")
+    (project / "flow.yaml").write_text(flow)
+    return wf(project, "run", "flow.yaml", "--json", *words, code=None).document
+
+
+def kept(project: Path) -> list[str]:
+    return sorted(path.name for path in (project / ".wf/kept").iterdir())
+
+
+def test_what_a_program_prints_that_is_too_long_to_be_held_is_kept(project: Path) -> None:
+    output = printing(project, "seq $1; echo well >&2")["outputs"]["o"]
+
+    text = (project / output["kept"]["stdout"]).read_text()
+    assert text == "".join(f"{number}\n" for number in range(1, 2_000_001))
+    begin, _, end = output["stdout"].partition("\n[cut: ")
+    assert text.startswith(begin)
+    assert 1_000_000 < len(begin) <= 1 << 20
+    assert end == f"it has {len(text)} bytes; the whole is in {output['kept']['stdout']}]"
+    assert (output["text"], output["stderr"], output["exit_code"]) == (output["stdout"], "well\n", 0)
+    assert kept(project) == [Path(output["kept"]["stdout"]).name]
+
+
+def test_both_streams_may_be_long_and_a_failure_tells_its_last_words(project: Path) -> None:
+    document = printing(project, "seq $1; seq $1 >&2; echo no >&2; exit 3")
+
+    assert document["error"]["type"] == "tool_failed"
+    assert document["error"]["message"] == "'sh' ended with exit code 3: no"
+    assert len(kept(project)) == 2
+
+
+def test_no_secret_is_in_what_is_kept_wherever_a_piece_ends(project: Path) -> None:
+    script = 'seq $1; i=0; while [ $i -lt 3000 ]; do echo "$KEY $KEY $KEY $KEY $KEY"; i=$((i+1)); done; seq $1'
+    output = printing(project, script, "-i", "key=hush-hush-1234", "-i", "lines=1300000")["outputs"]["o"]
+
+    text = (project / output["kept"]["stdout"]).read_text()
+    assert "hush" not in text
+    assert text.count("secret:key") == 15_000
+    assert "hush" not in json.dumps(output)
+
+
+def test_who_never_ends_is_ended_and_leaves_no_file(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(long_streams, "LONGEST_KEPT", 20 << 20)
+
+    error = printing(project, "yes")["error"]
+
+    assert error["message"] == "'sh' wrote more than 20 MiB to its stdout; write to a file instead"
+    assert kept(project) == []
+
+
+def test_a_program_that_is_cut_off_leaves_no_file(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    error = printing(project, "seq $1; exec sleep 1000", keys="timeout: 5s, ")["error"]
+
+    assert error["type"] == "timeout"
+    assert kept(project) == []
+
+
+def test_where_nothing_can_be_kept_too_much_is_refused(project: Path) -> None:
+    (project / ".wf").mkdir()
+    (project / ".wf/kept").write_text("in the way")
+
+    error = printing(project, "seq $1")["error"]
+
+    assert error["message"] == "'sh' wrote more than 8 MiB to its stdout; write to a file instead"
+
+
+def test_what_is_to_be_parsed_is_not_cut(project: Path) -> None:
+    error = printing(project, "seq $1", keys="parse: lines, ")["error"]
+
+    assert error["message"] == "'sh' wrote more than 8 MiB to its stdout; write to a file instead"
+
+
+def test_a_model_is_told_the_file_that_a_program_filled(project: Path) -> None:
+    (answer,) = told(project, ("count", {"n": "2000000"}))
+
+    assert whole(project, answer).endswith("\n2000000\n")
+    assert len(answer) < 66_000
+    assert len(kept(project)) == 1
