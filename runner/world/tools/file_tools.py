@@ -12,9 +12,10 @@ import msgspec
 from runner.ground.json_value import Json
 from runner.language.pattern import CompiledPattern, TooSlow, Unusable, pattern_of
 from runner.world.calls import Attempt, CallDone, Context, FilesCall, Outcome
+from runner.world.tools.edit_marks import made_before, mark_edit
 from runner.world.tools.files import MAX_FILE, MAX_TOTAL, changing, content_of, put, unreadable
 from runner.world.tools.globs import escaped, matches
-from runner.world.tools.paths import check_text, named, resolve_to_read, resolve_to_write
+from runner.world.tools.paths import check_text, named, resolve_to_read, resolve_to_write, system_refusal
 from runner.world.tools.refusal import Refusal
 
 LONGEST_PART = 64 * 1024
@@ -168,14 +169,24 @@ def _edit(use: _Use) -> Json:
     old, new = use.given["old"], use.given["new"]
     with changing(real):
         text = use.text(call.path)
+        if (made := made_before(use.context.kept, real, attempt, text)) is not None:
+            return {"path": use.name, "replaced": made.replaced}
         count = text.count(old)
         if count != 1 and not (count and use.given["all"]):
             raise Refusal("input_invalid", _not_once(use.name, count), path=use.name, found=count)
         if len(text) + count * (len(new) - len(old)) > MAX_FILE:
             words = f"'{use.name}' would have more than {MAX_FILE >> 20} MiB"
             raise Refusal("input_invalid", words, path=use.name)
-        put(real, use.name, text.replace(old, new), attempt)
+        _replace(use, real, text.replace(old, new), count)
     return {"path": use.name, "replaced": count}
+
+
+def _replace(use: _Use, real: str, text: str, count: int) -> None:
+    try:
+        mark_edit(use.context.kept, real, use.attempt, text, count)
+    except OSError as error:
+        raise system_refusal(error, use.name, "edit") from error
+    put(real, use.name, text, use.attempt)
 
 
 def _not_once(name: str, count: int) -> str:
