@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from runner.world.tools import file_tools
 from tests.acceptance.command_line import wf
 
 FLOW = """
@@ -102,6 +103,12 @@ def test_what_is_left_out_of_long_answers_is_counted(project: Path) -> None:
 
     assert (len(listed["paths"]), listed["left_out"]) == (1000, 3)
     assert (len(found["matches"]), found["left_out"], len(found["matches"][0]["text"])) == (200, 803, 300)
+
+
+def test_a_search_through_too_much_is_refused(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(file_tools, "MAX_TOTAL", 20)
+
+    assert "search fewer" in told(project, "search", pattern="frog")
 
 
 def test_write_and_edit_change_files_under_the_write_roots(project: Path) -> None:

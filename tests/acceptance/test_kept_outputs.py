@@ -92,18 +92,22 @@ def test_the_model_may_read_and_search_what_was_kept_and_nothing_beside_it(proje
     assert found is not None
     path = found[3]
 
-    read, searched, listed, settings, database = told(
+    (project / "plain.txt").write_text("not kept")
+    read, searched, *others = told(
         project,
         ("files/read", {"path": path, "from": 19999}),
         ("files/search", {"path": path, "pattern": "^1234.$"}),
         ("files/list", {"path": ".wf/kept"}),
         ("files/read", {"path": ".wf/kept/../wf.db"}),
         ("files/read", {"path": ".wf/wf.db"}),
+        ("files/read", {"path": "plain.txt"}),
+        ("files/read", {"path": ".wf/kept/../../plain.txt"}),
     )
 
     assert read["text"] == "19999\n20000\n"
     assert [match["text"] for match in searched["matches"]] == [f"1234{digit}" for digit in range(10)]
-    for refused in (listed, settings, database):
+    assert len(others) == 5
+    for refused in others:
         assert "is outside the folders that may be read" in refused
 
 
