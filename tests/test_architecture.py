@@ -25,9 +25,10 @@ FLOORS = {
         "record": """usage gates event_parts events event_schema address cues reducers remembered run_state approvals
             open_states edits node_records rewriting rewinding answers merging frames interruptions
             fold store projection snapshot history retention definitions soundness""",
-        "world": """large processes calls program_exits http_answers told_outputs wanted_calls secrets providers
-            tools""",
-        "nodes": "agent_use contract programs requests tools leaves approving context conversation composites",
+        "world": """large processes calls program_exits http_answers checked_outputs kept_outputs long_streams
+            told_outputs wanted_calls secrets providers tools""",
+        "nodes": """agent_use contract programs requests tools leaves approving context model_files conversation
+            composites""",
         "engine": """loading run_options needs given_answers takeover surroundings given_inputs heartbeat recorder
             scheduler executor stop tasks inbox timers attempts questions loop runs""",
         "travel": "differences given_edits misfits verdicts resuming forks exports imports",
@@ -404,11 +405,10 @@ OTHER_MEANINGS: dict[str, tuple[str, set[str]]] = {
         },
     ),
     "command": (
-        "a key of a tool; what to type; the tag of a call; the kind of a gate",
+        "a key of a tool; what to type; the tag of a call",
         {
             "cli/printing",
             "world/calls",
-            "world/tools/commands",
         },
     ),
     "end": (
@@ -441,12 +441,13 @@ OTHER_MEANINGS: dict[str, tuple[str, set[str]]] = {
         },
     ),
     "read": (
-        "a permission, a kind of access, the tag of a call",
+        "a permission, a kind of access, the tag of a call, a built-in tool",
         {
             "cli/options",
             "engine/loading",
             "workflow/compiler/declarations",
             "world/calls",
+            "world/tools/file_tools",
             "world/tools/files",
             "world/tools/paths",
         },

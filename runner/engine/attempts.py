@@ -66,6 +66,7 @@ class Attempts:
             cue=step.cue,
             cue_keys=cue_keys_of(step) if self._executor.script is not None else (),
             timeout=attempt_timeout(live, step, call),
+            is_told=step.frame is None and not step.agent,
             began_in=live.began_in(step.path),
         )
         printout = self._printouts[step.path] = Printout()

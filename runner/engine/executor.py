@@ -22,6 +22,8 @@ from runner.world.calls import (
     Performer,
     Printout,
 )
+from runner.world.checked_outputs import checked
+from runner.world.kept_outputs import told
 from runner.world.program_exits import cut_short
 from runner.world.providers.contract import Provider
 from runner.world.providers.scripted import Script
@@ -48,25 +50,26 @@ class Executor(msgspec.Struct, frozen=True):
 
         `printout` tells what its program prints.
         """
-        told = printout or Printout()
+        noted = printout or Printout()
         try:
             revealed = _revealed(attempt, self.secrets)
-            told.gates += _secrets_in(attempt, self.secrets) if revealed.reveals else ()
-            outcome = await self._in_time(revealed, replace(self.context, printout=told))
+            noted.gates += _secrets_in(attempt, self.secrets) if revealed.reveals else ()
+            outcome = await self._in_time(revealed, replace(self.context, printout=noted))
         except CutReference:
             words = (
                 "a part of a secret, or a secret that was changed, would be passed on: it can only be passed on whole"
             )
             hint = "use {{ inputs.NAME }} by itself, and let what is given the secret cut or encode it"
             outcome = CallFailed(Failure("input_invalid", f"{words}; {hint}"))
-            told.gates.append(Gate("secret", "", allowed=False, why=words))
+            noted.gates.append(Gate("secret", "", allowed=False, why=words))
         except Exception as error:  # noqa: BLE001 - a mistake of ours must fail the step, not lose the run
             outcome = CallFailed(Failure("unknown", f"{type(error).__name__}: {error}"))
         self.streamed(attempt.step)
-        told.gates += calls_in_vain(attempt.call, outcome)
+        noted.gates += calls_in_vain(attempt.call, outcome)
         if self.secrets.any:
-            told.gates = [_masked_gate(gate, self.secrets) for gate in told.gates]
-        return _masked(outcome, self.secrets)
+            noted.gates = [_masked_gate(gate, self.secrets) for gate in noted.gates]
+        outcome = _masked(outcome, self.secrets)
+        return await asyncio.to_thread(told, attempt.call, outcome, self.context.kept) if attempt.is_told else outcome
 
     async def _in_time(self, attempt: Attempt, context: Context) -> Outcome:
         if isinstance(attempt.call, ModelCall):
@@ -82,9 +85,10 @@ class Executor(msgspec.Struct, frozen=True):
         if isinstance(attempt.call, ModelCall):
             return await self.provider.ask(attempt, context)
         scripted = self.script.reply(attempt) if self.script is not None else None
-        if scripted is not None:
-            return scripted
-        return await self.performers[type(attempt.call)](attempt, context)
+        given = scripted if scripted is not None else await self.performers[type(attempt.call)](attempt, context)
+        if getattr(attempt.call, "output_schema", None) is None:
+            return given
+        return await asyncio.to_thread(checked, attempt.call, given)
 
 
 def _revealed(attempt: Attempt, secrets: Secrets) -> Attempt:

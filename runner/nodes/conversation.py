@@ -13,6 +13,7 @@ from runner.ground.errors import Failure
 from runner.ground.json_text import NotJson, parse_json
 from runner.ground.json_value import Json
 from runner.language.schema import compile_schema
+from runner.nodes import model_files
 from runner.nodes.agent_use import ResolvedAgent
 from runner.nodes.approving import ApprovalGate
 from runner.nodes.context import SUMMARY, Message, asking_for_summary, due_summary, sent
@@ -80,6 +81,8 @@ class Conversation:
 
     def go_on(self) -> Spawn | Done | Failed:
         """Take in the calls that have ended, and say what follows them."""
+        if (waiting := self._take_files()) is not None:
+            return waiting
         while True:
             last = self._new[-1] if self._new else self._kept[-1]
             if last.get("tool_calls"):
@@ -92,6 +95,16 @@ class Conversation:
             if answer is not None:
                 return answer
 
+    def _take_files(self) -> Spawn | Failed | None:
+        """What the files of the prompt take before the model is asked; None once they are there."""
+        paths = model_files.paths_in((*self._kept, *self._new))
+        if self._calls >= len(paths):
+            return None
+        if not model_files.are_read(paths, self._view.children):
+            return self._spawn(*model_files.readings(paths, self._view.folder))
+        self._calls = len(paths)
+        return model_files.refused(paths, self._view.children)
+
     def _spawn(self, *calls: SubCall | SubAsk) -> Spawn:
         counted = (self._calls, self._turns, self._fallbacks, self._repairs)
         values: dict[str, Json] = dict(zip(("calls", "turns", "fallbacks", "repairs"), counted, strict=True))
@@ -103,7 +116,7 @@ class Conversation:
 
     def _all(self) -> tuple[list[Message], list[Message]]:
         """The instructions, and the whole conversation, that of the session included."""
-        own = [*self._kept, *self._new]
+        own = [model_files.with_files(message, self._view.children) for message in (*self._kept, *self._new)]
         told = own[:1] if own[0]["role"] == "system" else []
         return told, [*self._earlier, *own[len(told) :]]
 
@@ -143,7 +156,8 @@ class Conversation:
             model.timeout,
             model.idle_timeout,
         )
-        request: dict[str, Json] = {"model": model.name, "messages": _since_reply(messages)}
+        said: list[Json] = [model_files.with_paths(message) for message in _since_reply(messages)]
+        request: dict[str, Json] = {"model": model.name, "messages": said}
         if self._instead_of is not None:
             request["instead_of"] = self._instead_of
         return SubCall(_key(self._calls + 1), call, request)

@@ -275,7 +275,10 @@ class Agent(msgspec.Struct, frozen=True):
 
 
 class Program(msgspec.Struct, frozen=True):
-    """A program and its surroundings. `env` sets variables by template; `pass_env` passes wf's own on."""
+    """A program and its surroundings. `env` sets variables by template; `pass_env` passes wf's own on.
+
+    What it prints is parsed by `parse`, and must fit `output_schema` then.
+    """
 
     argv: tuple[Template, ...]
     env: Mapping[str, Template]
@@ -284,6 +287,7 @@ class Program(msgspec.Struct, frozen=True):
     cwd: Template
     ok_exit: tuple[int, ...]
     parse: str
+    output_schema: Mapping[str, Json] | None = None
 
     def started(self, *at: str | int, by: str = "") -> Started:
         """The start of the program, named at a path below the node; `by` is the program that runs a text."""

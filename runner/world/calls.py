@@ -22,9 +22,14 @@ from runner.world.processes.supervisor import Supervisor
 class Call(msgspec.Struct, frozen=True, tag_field="call"):
     """What all calls share: the tag. Every field is plain data, already rendered."""
 
+    @property
+    def gate(self) -> str:
+        """The kind of the gate that it has to pass."""
+        return str(self.__struct_config__.tag)
+
 
 class ModelCall(Call, frozen=True, tag="model"):
-    """Ask a model. `messages` are `{role, content}` (and `tool_calls`, `tool_call_id`); `tools` their JSON Schemas.
+    """Ask a model. `messages` are as in providers/contract.py; `tools` their JSON Schemas.
 
     `timeout` bounds the call, `idle_timeout` the time without a byte of an answer, both in seconds.
     """
@@ -43,7 +48,8 @@ class ModelCall(Call, frozen=True, tag="model"):
 class CommandCall(Call, frozen=True, tag="command"):
     """Run a program: argv, never a shell. `cwd` is absolute; `env` is set, `pass_env` is passed on from wf's own.
 
-    An exit code outside `ok_exit` is `tool_failed`. `parse` is `json`, `lines` or nothing.
+    An exit code outside `ok_exit` is `tool_failed`. `parse` is `json`, `lines` or nothing; what was parsed must fit
+    `output_schema`.
     """
 
     argv: tuple[str, ...]
@@ -53,6 +59,7 @@ class CommandCall(Call, frozen=True, tag="command"):
     stdin: str = ""
     ok_exit: tuple[int, ...] = (0,)
     parse: str = ""
+    output_schema: dict[str, Json] | None = None
 
 
 class PythonCall(Call, frozen=True, tag="python"):
@@ -69,6 +76,7 @@ class PythonCall(Call, frozen=True, tag="python"):
     env: dict[str, str] = {}
     pass_env: tuple[str, ...] = ()
     modules: dict[str, str] = {}
+    output_schema: dict[str, Json] | None = None
 
 
 class ReadCall(Call, frozen=True, tag="read"):
@@ -93,6 +101,35 @@ class WriteCall(Call, frozen=True, tag="write"):
     folder: str
 
 
+class FileCall(Call, frozen=True, tag="file"):
+    """Read a file inside the permitted roots for a model: its text, or what it is and its bytes in Base64."""
+
+    path: str
+    folder: str
+
+    @property
+    def gate(self) -> str:
+        """It reads."""
+        return "read"
+
+
+class FilesCall(Call, frozen=True, tag="files"):
+    """Use one of the built-in tools inside the permitted roots: `read`, `list`, `search` or `edit`.
+
+    `arguments` are the tool's, but for the path.
+    """
+
+    tool: str
+    path: str
+    folder: str
+    arguments: dict[str, Json] = {}
+
+    @property
+    def gate(self) -> str:
+        """It reads, but for an edit."""
+        return "write" if self.tool == "edit" else "read"
+
+
 class HttpCall(Call, frozen=True, tag="http"):
     """Send one HTTP request, with `body` as it is, or `json` written as JSON (a list of that one value), or neither.
 
@@ -110,7 +147,7 @@ class HttpCall(Call, frozen=True, tag="http"):
     output_schema: dict[str, Json] | None = None
 
 
-AnyCall = ModelCall | CommandCall | PythonCall | ReadCall | WriteCall | HttpCall
+AnyCall = ModelCall | CommandCall | PythonCall | ReadCall | WriteCall | FileCall | FilesCall | HttpCall
 
 
 class CallDone(msgspec.Struct, frozen=True):
@@ -151,6 +188,7 @@ class Attempt(msgspec.Struct, frozen=True):
 
     In a run with scripted replies, `cue_keys` are the keys that it may have one under, `cue` which it is given.
     `reveals` says whether the call holds a secret.
+    `is_told`: a model is told what it gives.
     `began_in` is the run in which the step first began, where that is another. The `idempotency_key` is the same for
     every attempt of the step, also after a crash, and in a retry of the run.
     """
@@ -166,6 +204,7 @@ class Attempt(msgspec.Struct, frozen=True):
     cue_keys: tuple[str, ...] = ()
     timeout: float | None = None
     reveals: bool = False
+    is_told: bool = False
     began_in: str = ""
 
     @property
@@ -216,7 +255,7 @@ class Context(msgspec.Struct, frozen=True):
     knows them. `servers`, see `ForkServers`, make the processes of tools that are called often. `programs` are the
     hashes of programs as the run began, by their entry in `permissions.commands`.
     `mask` puts references in the place of secrets: foreign text is given to it before it is cut, since a part of a
-    secret can't be found any more.
+    secret can't be found any more. `kept`, a Kept, is where what is too long is kept; None: nowhere.
     """
 
     clock: Clock
@@ -230,6 +269,7 @@ class Context(msgspec.Struct, frozen=True):
     supervisor: Supervisor = msgspec.field(default_factory=Supervisor)
     servers: dict[Hashable, Any] = msgspec.field(default_factory=dict)
     printout: Printout = msgspec.field(default_factory=Printout)
+    kept: Any = None
 
     def passed(self, gate: Gate) -> None:
         """Note what a gate let through, or refused."""

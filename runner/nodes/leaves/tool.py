@@ -5,32 +5,39 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import msgspec
+from msgspec.structs import replace
 
 from runner.ground.errors import Failure, TemplateError
 from runner.ground.json_value import Json
 from runner.language.schema import compile_schema
 from runner.language.template import ValueTemplate
 from runner.nodes.contract import Kind, Opened, Perform, StepFailed, View
-from runner.nodes.tools import TOOL_KINDS
+from runner.nodes.tools import BUILT_IN, kind_of
 from runner.workflow.compiler import NodeReader
 from runner.workflow.model import Called, Node, Tool, Traits
 from runner.world.calls import AnyCall
 
 
 class ToolSpec(msgspec.Struct, frozen=True):
-    """A declared tool, and its arguments."""
+    """A tool, its arguments, and what its output must fit, in the place of what the tool itself says."""
 
     tool: str
     arguments: Mapping[str, ValueTemplate]
+    output_schema: Mapping[str, Json] | None = None
 
 
 def build(reader: NodeReader) -> ToolSpec:
-    return ToolSpec(reader.tool("tool"), {name: reader.value("with", name) for name in reader.get("with", default={})})
+    arguments = {name: reader.value("with", name) for name in reader.get("with", default={})}
+    spec = ToolSpec(reader.tool("tool"), arguments, reader.schema("output_schema"))
+    if spec.tool in BUILT_IN and spec.output_schema is not None:
+        words = f"what '{spec.tool}' gives has a form of its own"
+        reader.error(words, "output_schema", key=True, hint="leave `output_schema` out", rule="schema")
+    return spec
 
 
 def tool_call(tool: Tool, arguments: Mapping[str, Json], folder: str) -> AnyCall:
     """The call of a tool. Raises StepFailed (`input_invalid`, `template_error`)."""
-    kind = TOOL_KINDS[tool.kind]
+    kind = kind_of(tool)
     given = tool_arguments(tool, arguments)
     try:
         return kind.call(tool, given, folder)
@@ -40,7 +47,7 @@ def tool_call(tool: Tool, arguments: Mapping[str, Json], folder: str) -> AnyCall
 
 def tool_arguments(tool: Tool, arguments: Mapping[str, Json]) -> dict[str, Json]:
     """What was given, else the defaults. Raises StepFailed (`input_invalid`)."""
-    return _checked(tool, arguments, fills_defaults=TOOL_KINDS[tool.kind].fills_defaults)
+    return _checked(tool, arguments, fills_defaults=kind_of(tool).fills_defaults)
 
 
 def whole_arguments(tool: Tool, arguments: Mapping[str, Json]) -> dict[str, Json]:
@@ -64,6 +71,8 @@ def open_(node: Node, view: View) -> Opened:
     spec: ToolSpec = node.spec
     arguments = {name: view.value(value) for name, value in spec.arguments.items()}
     call = tool_call(view.workflow.tools[spec.tool], arguments, view.folder)
+    if spec.output_schema is not None:
+        call = replace(call, output_schema=dict(spec.output_schema))
     return Perform(call, {"tool": spec.tool, "with": arguments})
 
 

@@ -48,7 +48,8 @@ def check_programs(root: Workflow, findings: Mapping[str, Findings]) -> None:
                 refused += _check_code(tool, tool.code, granted, findings[workflow.file])
     every = [refusal.lacking for refusal in refused]
     for found, words, at, lacking in refused:
-        hint = hint_for(lacking, every, found.workflow.file)
+        own = found.workflow.file
+        hint = hint_for(lacking, every, own if found.source.place(at).file == shown_as(own) else "")
         found.error(words, at, key=at[-1] == lacking.entry, rule="permission", hint=hint)
 
 

@@ -11,6 +11,8 @@ from runner.world.calls import (
     CallFailed,
     CommandCall,
     Context,
+    FileCall,
+    FilesCall,
     HttpCall,
     Outcome,
     Performer,
@@ -19,8 +21,10 @@ from runner.world.calls import (
     WriteCall,
 )
 from runner.world.tools.commands import perform_command
+from runner.world.tools.file_tools import perform_files
 from runner.world.tools.files import perform_read, perform_write
 from runner.world.tools.http import perform_http
+from runner.world.tools.model_files import perform_file
 from runner.world.tools.python import perform_python
 from runner.world.tools.refusal import Refusal, refused_gate
 
@@ -35,7 +39,7 @@ def _performer(kind: type[Call], perform: Callable[[Any, Attempt, Context], Awai
             return await perform(attempt.call, attempt, context)
         except Refusal as refusal:
             if refusal.failure.type == "permission_denied":
-                context.passed(refused_gate(kind.__struct_config__.tag, refusal))
+                context.passed(refused_gate(attempt.call.gate, refusal))
             return CallFailed(refusal.failure)
 
     return performer
@@ -46,5 +50,7 @@ PERFORMERS: Mapping[type[Call], Performer] = {
     PythonCall: _performer(PythonCall, perform_python),
     ReadCall: _performer(ReadCall, perform_read),
     WriteCall: _performer(WriteCall, perform_write),
+    FileCall: _performer(FileCall, perform_file),
+    FilesCall: _performer(FilesCall, perform_files),
     HttpCall: _performer(HttpCall, perform_http),
 }

@@ -16,6 +16,8 @@ from runner.world.calls import (
     CallFailed,
     CommandCall,
     Context,
+    FileCall,
+    FilesCall,
     HttpCall,
     ModelCall,
     PythonCall,
@@ -31,6 +33,8 @@ CALLS: list[AnyCall] = [
     PythonCall("mine", "/nonexistent.py", "f", {}, "/", pass_env=("HOME",)),
     ReadCall("etc/passwd", "/"),
     WriteCall("canary", "", "/"),
+    FileCall("etc/passwd", "/"),
+    FilesCall("read", "etc/passwd", "/", {"from": 1, "count": 1}),
     HttpCall("http://127.0.0.1:9/"),
 ]
 
