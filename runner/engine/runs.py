@@ -254,6 +254,7 @@ def _executor(live: Live, epoch: int, options: Mapping[str, Json], secrets: Secr
         protected=protected(live.workflow, around.store.file, search_path(around.environment)),
         programs=options.get("programs", {}),
         mask=mask,
+        tool_lists=around.store.tool_lists,
         supervisor=Supervisor(mark, epoch, mask, whole=around.whole_process, guarded=True),
     )
     return Executor(script or LiveModels(), PERFORMERS, script, secrets, context, streams.end)

@@ -18,6 +18,7 @@ from runner.language.source import place_in_text
 from runner.language.template import Template, ValueTemplate, compile_template, compile_value
 from runner.workflow.compiler.files import Files, shown_as
 from runner.workflow.compiler.notes import Notes
+from runner.workflow.mcp_servers import server_of
 from runner.workflow.model import CHECK, Agent, Body, ContextBound, JsonPath, Program, Use
 from runner.workflow.policies import Duration, OnCrash
 
@@ -278,11 +279,15 @@ class NodeReader(msgspec.Struct):
         return self.file.schema(value, (*self.at, *path)) if value is not None else None
 
     def tool(self, *path: str | int) -> str:
-        """The name of a declared tool at a path."""
+        """The name of a declared tool at a path, or `server/tool` of a declared server."""
         name = str(self.get(*path))
-        known = self.file.section("tools")
-        if name not in known:
-            self.error(f"tool '{name}' does not exist{did_you_mean(name, list(known))}", *path)
+        server, _ = server_of(name)
+        what, own, known = ("MCP server", server, "mcp_servers") if server else ("tool", name, "tools")
+        if own not in self.file.section(known):
+            hint = "" if not server else "declare it under mcp_servers:"
+            self.error(
+                f"{what} '{own}' does not exist{did_you_mean(own, list(self.file.section(known)))}", *path, hint=hint
+            )
         return name
 
     def _use(

@@ -47,7 +47,8 @@ _REASONS: Mapping[int, str] = {
 class Launch(msgspec.Struct, frozen=True):
     """What to start, what messages call it, and what the record does.
 
-    With `result`, the child has a third pipe to write to; the number of its descriptor is appended to argv.
+    With `result`, the child has a third pipe to write to; the number of its descriptor is appended to argv. One that
+    `talks` has a stdin that is written to as it runs.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Launch(msgspec.Struct, frozen=True):
     stdin: bytes = b""
     result: bool = False
     program: str = ""
+    talks: bool = False
 
 
 class Finished(msgspec.Struct, frozen=True):
@@ -335,7 +337,7 @@ def start(launch: Launch, program: Program, context: Context, spawning: Spawn) -
     try:
         process, result = spawning(launch, program)
     except OSError as error:
-        raise _not_started(launch, error) from error
+        raise not_started(launch, error) from error
     program.leader = process.pid
     return ChildProcess(process, result, launch, context.mask)
 
@@ -357,7 +359,7 @@ def spawn(launch: Launch, handed: tuple[int, ...], program: Program) -> subproce
         [*launch.argv, *(str(descriptor) for descriptor in handed)],
         bufsize=0,
         executable=launch.executable,
-        stdin=subprocess.PIPE if launch.stdin else subprocess.DEVNULL,
+        stdin=subprocess.PIPE if launch.stdin or launch.talks else subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=launch.cwd,
@@ -367,7 +369,7 @@ def spawn(launch: Launch, handed: tuple[int, ...], program: Program) -> subproce
     )
 
 
-def _not_started(launch: Launch, error: OSError) -> Refusal:
+def not_started(launch: Launch, error: OSError) -> Refusal:
     """Why a program did not start."""
     name, cwd = launch.name, launch.cwd
     if not Path(cwd).is_dir():

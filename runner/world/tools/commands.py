@@ -26,11 +26,12 @@ async def perform_command(call: CommandCall, attempt: Attempt, context: Context)
         written, code = finished.written, finished.code
         return judged(call, written["stdout"], written["stderr"], code, context.mask, launch.executable)
 
-    launch = _permitted(call, attempt, context)
+    launch = permitted_program(call, attempt, context)
     return await run(launch, context, judge)
 
 
-def _permitted(call: CommandCall, attempt: Attempt, context: Context) -> Launch:
+def permitted_program(call: CommandCall, attempt: Attempt, context: Context) -> Launch:
+    """How a program is started, if it may be. Raises Refusal."""
     check_text(call.cwd)
     own = context.environment
     executable = _executable(call, attempt, search_path(own))

@@ -12,6 +12,8 @@ from runner.world.calls import (
     CommandCall,
     Context,
     HttpCall,
+    ListToolsCall,
+    McpCall,
     Outcome,
     Performer,
     PythonCall,
@@ -21,6 +23,7 @@ from runner.world.calls import (
 from runner.world.tools.commands import perform_command
 from runner.world.tools.files import perform_read, perform_write
 from runner.world.tools.http import perform_http
+from runner.world.tools.mcp import perform_list_tools, perform_mcp
 from runner.world.tools.python import perform_python
 from runner.world.tools.refusal import Refusal, refused_gate
 
@@ -47,4 +50,6 @@ PERFORMERS: Mapping[type[Call], Performer] = {
     ReadCall: _performer(ReadCall, perform_read),
     WriteCall: _performer(WriteCall, perform_write),
     HttpCall: _performer(HttpCall, perform_http),
+    ListToolsCall: _performer(ListToolsCall, perform_list_tools),
+    McpCall: _performer(McpCall, perform_mcp),
 }

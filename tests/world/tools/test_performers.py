@@ -17,6 +17,8 @@ from runner.world.calls import (
     CommandCall,
     Context,
     HttpCall,
+    ListToolsCall,
+    McpCall,
     ModelCall,
     PythonCall,
     ReadCall,
@@ -32,6 +34,8 @@ CALLS: list[AnyCall] = [
     ReadCall("etc/passwd", "/"),
     WriteCall("canary", "", "/"),
     HttpCall("http://127.0.0.1:9/"),
+    ListToolsCall("s", ("true",), "/"),
+    McpCall("s", url="http://127.0.0.1:9/", tool="t"),
 ]
 
 
