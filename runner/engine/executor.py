@@ -21,6 +21,7 @@ from runner.world.calls import (
     Outcome,
     Performer,
     Printout,
+    ServerCall,
 )
 from runner.world.checked_outputs import checked
 from runner.world.kept_outputs import told
@@ -28,6 +29,7 @@ from runner.world.program_exits import cut_short
 from runner.world.providers.contract import Provider
 from runner.world.providers.scripted import Script
 from runner.world.secrets import CutReference, Secrets
+from runner.world.tools.mcp import load_sdk
 from runner.world.wanted_calls import calls_in_vain
 
 
@@ -74,6 +76,8 @@ class Executor(msgspec.Struct, frozen=True):
     async def _in_time(self, attempt: Attempt, context: Context) -> Outcome:
         if isinstance(attempt.call, ModelCall):
             await self.provider.prepare(attempt.call.model, context)
+        elif isinstance(attempt.call, ServerCall) and attempt.cue is None:
+            await load_sdk()
         try:
             async with asyncio.timeout(attempt.timeout):
                 return await self._ask(attempt, context)

@@ -255,6 +255,7 @@ def _executor(live: Live, epoch: int, options: Mapping[str, Json], secrets: Secr
         protected=protected(live.workflow, around.store.file, search_path(around.environment)),
         programs=options.get("programs", {}),
         mask=mask,
+        tool_lists=around.store.tool_lists,
         supervisor=Supervisor(mark, epoch, mask, whole=around.whole_process, guarded=True),
         kept=_kept(live, options, secrets, around),
     )

@@ -19,12 +19,14 @@ from runner.nodes.approving import ApprovalGate
 from runner.nodes.context import SUMMARY, Message, asking_for_summary, due_summary, sent
 from runner.nodes.contract import Done, Failed, Memory, Spawn, StepFailed, SubAsk, SubCall, View
 from runner.nodes.leaves.tool import tool_call
+from runner.nodes.offered_tools import offered_tools
+from runner.nodes.requested_input import after_input
 from runner.record.address import numbered
 from runner.record.event_parts import Write
 from runner.record.events import CALL
 from runner.record.reducers import session_key
 from runner.record.run_state import Child
-from runner.workflow.model import Model
+from runner.workflow.model import Model, Tool
 from runner.world.calls import ModelCall
 from runner.world.providers.contract import Reply, ToolCall
 
@@ -78,9 +80,13 @@ class Conversation:
         self._session = session
         self._earlier: list[Message] = view.session(session) if session else []
         self._instead_of: dict[str, Json] | None = None
+        self._tools: Mapping[str, Tool] = {}
 
     def go_on(self) -> Spawn | Done | Failed:
         """Take in the calls that have ended, and say what follows them."""
+        if isinstance(tools := offered_tools(self._resolved, self._view), SubCall | Failed):
+            return self._spawn(tools) if isinstance(tools, SubCall) else tools
+        self._tools = tools
         if (waiting := self._take_files()) is not None:
             return waiting
         while True:
@@ -151,7 +157,7 @@ class Conversation:
             dict(agent.output_schema) if agent.output_schema is not None else None,
             tuple(
                 {"name": tool.name, "description": tool.description, "schema": dict(tool.inputs)}
-                for tool in self._resolved.tools.values()
+                for tool in self._tools.values()
             ),
             model.timeout,
             model.idle_timeout,
@@ -269,13 +275,14 @@ class Conversation:
     def _made(self, asked: ToolCall, number: int, gate: ApprovalGate) -> str | SubCall | SubAsk | None:
         """What a call has given; else what is to be opened for it, if anything is yet."""
         ended = self._view.children.get(_key(number))
-        if ended is not None:
-            return _result_of(ended)
-        return gate.passes(self._resolved.tools[asked["tool"]], self._tool_call(asked, number), number)
+        if ended is None:
+            return gate.passes(self._tools[asked["tool"]], self._tool_call(asked, number), number)
+        followed = after_input(self._tool_call(asked, number), number, self._view.children, ended)
+        return followed if isinstance(followed, SubCall | SubAsk) else _result_of(followed)
 
     def _refusal(self, asked: ToolCall) -> str | None:
         """What a model is told of a tool that can't be called like this; None for one that can."""
-        tools = self._resolved.tools
+        tools = self._tools
         if asked["tool"] not in tools:
             return f"error: there is no tool '{asked['tool']}'; the tools are: {', '.join(tools) or 'none'}"
         if not isinstance(asked["with"], dict):
@@ -287,7 +294,7 @@ class Conversation:
         return None
 
     def _tool_call(self, asked: ToolCall, number: int) -> SubCall:
-        tool = self._resolved.tools[asked["tool"]]
+        tool = self._tools[asked["tool"]]
         call = tool_call(tool, asked["with"], self._view.folder)
         return SubCall(_key(number), call, {"tool": asked["tool"], "with": asked["with"]}, tool)
 

@@ -15,6 +15,7 @@ from runner.language.template import Template, ValueTemplate
 from runner.workflow.approval import ApprovalRule
 from runner.workflow.branching import Branching
 from runner.workflow.hosts import Host
+from runner.workflow.mcp_servers import McpServer
 from runner.workflow.permissions import Permissions
 from runner.workflow.policies import CALL_TIMEOUT, IDLE_TIMEOUT, Duration, Limits, OnCrash, Retry, Seconds
 
@@ -345,6 +346,7 @@ class Workflow(msgspec.Struct, frozen=True):
     models: Mapping[str, Model] = msgspec.field(default_factory=dict)
     agents: Mapping[str, Agent] = msgspec.field(default_factory=dict)
     tools: Mapping[str, Tool] = msgspec.field(default_factory=dict)
+    mcp_servers: Mapping[str, McpServer] = msgspec.field(default_factory=dict)
     schemas: Mapping[str, Json] = msgspec.field(default_factory=dict)
     limits: Limits = Limits()
     permissions: Permissions | None = None

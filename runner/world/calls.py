@@ -13,6 +13,7 @@ from runner.ground.json_value import Json
 from runner.record.cues import Cue
 from runner.record.event_parts import LeftRunning, Printed
 from runner.record.gates import Gate
+from runner.record.tool_lists import ListsInMemory, ToolLists
 from runner.record.usage import Usage
 from runner.workflow.permissions import Permissions
 from runner.workflow.policies import CALL_TIMEOUT, IDLE_TIMEOUT
@@ -147,7 +148,48 @@ class HttpCall(Call, frozen=True, tag="http"):
     output_schema: dict[str, Json] | None = None
 
 
-AnyCall = ModelCall | CommandCall | PythonCall | ReadCall | WriteCall | FileCall | FilesCall | HttpCall
+class ServerCall(Call, frozen=True):
+    """What calls of an MCP server share: its name, and how it is reached, by a program or by an address."""
+
+    server: str
+    argv: tuple[str, ...] = ()
+    cwd: str = ""
+    env: dict[str, str] = {}
+    pass_env: tuple[str, ...] = ()
+    url: str = ""
+    headers: dict[str, str] = {}
+
+
+class ListToolsCall(ServerCall, frozen=True, tag="list_tools"):
+    """Ask an MCP server for its tools. The output is `{hash, tools: [{name, description, schema}]}`."""
+
+
+class McpCall(ServerCall, frozen=True, tag="mcp"):
+    """Call a tool of an MCP server. `hash` is that of the tool as it was listed; nothing where none was asked for.
+
+    `responses` are what people have answered to what the server asked, with the `state` that it gave along.
+    """
+
+    tool: str = ""
+    arguments: dict[str, Json] = {}
+    hash: str = ""
+    responses: dict[str, Json] = {}
+    state: str = ""
+    output_schema: dict[str, Json] | None = None
+
+
+AnyCall = (
+    ModelCall
+    | CommandCall
+    | PythonCall
+    | ReadCall
+    | WriteCall
+    | FileCall
+    | FilesCall
+    | HttpCall
+    | ListToolsCall
+    | McpCall
+)
 
 
 class CallDone(msgspec.Struct, frozen=True):
@@ -254,6 +296,7 @@ class Context(msgspec.Struct, frozen=True):
     `mark` tells this run's processes from those of a run that bears the same id in another database; the `supervisor`
     knows them. `servers`, see `ForkServers`, make the processes of tools that are called often. `programs` are the
     hashes of programs as the run began, by their entry in `permissions.commands`.
+    `tool_lists` are the tools of MCP servers, as they were when they were first used.
     `mask` puts references in the place of secrets: foreign text is given to it before it is cut, since a part of a
     secret can't be found any more. `kept`, a Kept, is where what is too long is kept; None: nowhere.
     """
@@ -266,6 +309,7 @@ class Context(msgspec.Struct, frozen=True):
     protected: Protected = Protected()
     programs: Mapping[str, str] = {}
     mask: Callable[[str], str] = _as_it_is
+    tool_lists: ToolLists = msgspec.field(default_factory=ListsInMemory)
     supervisor: Supervisor = msgspec.field(default_factory=Supervisor)
     servers: dict[Hashable, Any] = msgspec.field(default_factory=dict)
     printout: Printout = msgspec.field(default_factory=Printout)

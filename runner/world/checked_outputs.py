@@ -7,9 +7,9 @@ from typing import Any
 from runner.ground.errors import Failure
 from runner.ground.json_value import Json
 from runner.language.schema import compile_schema
-from runner.world.calls import CallDone, CallFailed, CommandCall, Outcome, PythonCall
+from runner.world.calls import CallDone, CallFailed, CommandCall, McpCall, Outcome, PythonCall
 
-CHECKED = (CommandCall, PythonCall)
+CHECKED = (CommandCall, PythonCall, McpCall)
 """The calls whose outputs are checked here. A request's is as it is read; a model's reply by its conversation."""
 
 MOST_TOLD = 5
@@ -31,5 +31,7 @@ def checked(call: Any, outcome: Outcome) -> Outcome:
     return CallDone({**outcome.output, part: fitting} if part else fitting, outcome.usage, outcome.left)
 
 
-def _name(call: CommandCall | PythonCall) -> str:
-    return f"'{call.argv[0]}'" if isinstance(call, CommandCall) else f"tool '{call.tool}'"
+def _name(call: CommandCall | PythonCall | McpCall) -> str:
+    if isinstance(call, CommandCall):
+        return f"'{call.argv[0]}'"
+    return f"tool '{call.tool if isinstance(call, PythonCall) else f'{call.server}/{call.tool}'}'"

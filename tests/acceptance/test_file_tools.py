@@ -218,10 +218,13 @@ outputs: {n: "{{ nodes.find.output.matches | length }}", r: "{{ nodes.edit.outpu
     ("node", "message"),
     [
         ("{tool: files/reed}", "tool 'files/reed' does not exist; did you mean 'files/read'?"),
-        ("{tool: files/*}", "expected a tool's name, such as word_count or files/read"),
+        ("{tool: files/*}", "expected a tool's name, such as word_count, files/read or SERVER/TOOL"),
         ("{tool: files/read}", "tool 'files/read' needs input 'path'"),
         ("{tool: files/read, with: {path: x, pth: y}}", "tool 'files/read' has no input 'pth'; did you mean 'path'?"),
-        ("{agent: {model: a/b, tools: [fils/*]}, prompt: x}", "tool 'fils/*' does not exist"),
+        (
+            "{agent: {model: a/b, tools: [fils/*]}, prompt: x}",
+            "server 'fils' does not exist; did you mean 'files'?",
+        ),
     ],
 )
 def test_a_mistake_is_told_before_the_run(project: Path, node: str, message: str) -> None:

@@ -16,6 +16,7 @@ from runner.workflow.compiler.bodies import BodyReader, Kinds
 from runner.workflow.compiler.declarations import approval, inputs, permissions, readable, state
 from runner.workflow.compiler.files import PATTERN, Files
 from runner.workflow.compiler.reader import NodeReader, OpenFile, parse_duration
+from runner.workflow.compiler.servers import mcp_server
 from runner.workflow.compiler.shared import Shared
 from runner.workflow.model import CHECK, UNKNOWN, Agent, Body, JsonPath, Model, Tool, Use, Workflow
 from runner.workflow.policies import Limits
@@ -114,6 +115,7 @@ class FileReader:
             models={alias: _model(entry) for alias, entry in file.section("models").items()},
             agents=self._agents(),
             tools={name: self._tool(name, entry) for name, entry in file.section("tools").items()} | file.built_in,
+            mcp_servers={name: mcp_server(self._reader("mcp_servers", name)) for name in file.section("mcp_servers")},
             schemas=file.schemas,
             limits=Limits(**{**limits.content, "timeout": limits.duration("timeout", role="limits")}),
             permissions=permissions(file.folder, content["permissions"], self._key)

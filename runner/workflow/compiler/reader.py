@@ -18,6 +18,7 @@ from runner.language.source import place_in_text
 from runner.language.template import Template, ValueTemplate, compile_template, compile_value
 from runner.workflow.compiler.files import Files, shown_as
 from runner.workflow.compiler.notes import Notes
+from runner.workflow.mcp_servers import TAKEN, server_of
 from runner.workflow.model import CHECK, Agent, Body, ContextBound, JsonPath, Program, Tool, Use
 from runner.workflow.policies import Duration, OnCrash
 
@@ -289,11 +290,17 @@ class NodeReader(msgspec.Struct):
         return self.file.schema(value, (*self.at, *path)) if value is not None else None
 
     def tool(self, *path: str | int) -> str:
-        """The name of a declared or built-in tool at a path."""
+        """The name of a declared or built-in tool at a path, or `server/tool` of a declared server."""
         name = str(self.get(*path))
-        known = [*self.file.section("tools"), *self.file.built_in]
-        if name not in known:
-            self.error(f"tool '{name}' does not exist{did_you_mean(name, known)}", *path)
+        server, built_in = server_of(name)[0], self.file.built_in
+        if not server:
+            what, named, known, hint = "tool", name, [*self.file.section("tools"), *built_in], ""
+        else:
+            what, named, known = "MCP server", server, [*self.file.section("mcp_servers")]
+            hint = "declare it under mcp_servers:"
+        if named not in known:
+            near = did_you_mean(named, [*known, *TAKEN] if server else known)
+            self.error(f"{what} '{named}' does not exist{near}", *path, hint=hint)
         return name
 
     def _tools(self, key: str) -> tuple[str, ...]:

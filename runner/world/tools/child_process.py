@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
 import subprocess  # noqa: TID251 - the one module that starts processes; argv only, never a shell
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from signal import SIGKILL, SIGTERM
 from typing import IO, Protocol
 
@@ -20,8 +18,8 @@ from runner.world.large import beside
 from runner.world.long_streams import LONGEST_HELD, LongStream
 from runner.world.processes.process_tree import Process, ProcessTree, alive, signal_all
 from runner.world.processes.supervisor import VARIABLE, Program, Supervisor, run_marks
-from runner.world.program_exits import KEPT, MARGIN, kept, last_words, returned
-from runner.world.tools.refusal import Refusal
+from runner.world.program_exits import KEPT, MARGIN, kept, last_words
+from runner.world.tools.not_started import not_started
 
 MAX_OUTPUT = LONGEST_HELD
 PIPE_PATIENCE = 0.5
@@ -32,24 +30,13 @@ _POLL = 0.01
 _KILL_ROUNDS = 50
 """How often what is left is killed, and looked for again; what can't be killed is let be then."""
 
-_REASONS: Mapping[int, str] = {
-    errno.EACCES: "it is not executable, or lies in a folder that may not be entered",
-    errno.ENOEXEC: "it is no program for this machine; a script needs a first line such as #!/bin/sh",
-    errno.E2BIG: "its arguments and environment together are larger than the system takes; use stdin or a file",
-    errno.EAGAIN: "the system can't start another process now",
-    errno.ENOMEM: "there is not enough memory to start a process",
-    errno.EMFILE: "wf has too many files open",
-    errno.ENFILE: "the system has too many files open",
-    errno.ETXTBSY: "it is being written to",
-}
-"""Why the system does not start a program."""
-
 
 class Launch(msgspec.Struct, frozen=True):
     """What to start, what messages call it, and what the record does.
 
-    With `result`, the child has a third pipe to write to; the number of its descriptor is appended to argv.
-    `keeps`: what it prints that is too long to be held is kept in a file.
+    With `result`, the child has a third pipe to write to; the number of its descriptor is appended to argv. One that
+    `talks` has a stdin that is written to as it runs. `keeps`: what it prints that is too long to be held is kept in a
+    file.
     """
 
     name: str
@@ -61,6 +48,7 @@ class Launch(msgspec.Struct, frozen=True):
     result: bool = False
     program: str = ""
     keeps: bool = False
+    talks: bool = False
 
 
 class Finished(msgspec.Struct, frozen=True):
@@ -350,7 +338,7 @@ def start(launch: Launch, program: Program, context: Context, spawning: Spawn) -
     try:
         process, result = spawning(launch, program)
     except OSError as error:
-        raise _not_started(launch, error) from error
+        raise not_started(launch.name, launch.argv, launch.executable, launch.cwd, error) from error
     program.leader = process.pid
     return ChildProcess(process, result, launch, context)
 
@@ -372,7 +360,7 @@ def spawn(launch: Launch, handed: tuple[int, ...], program: Program) -> subproce
         [*launch.argv, *(str(descriptor) for descriptor in handed)],
         bufsize=0,
         executable=launch.executable,
-        stdin=subprocess.PIPE if launch.stdin else subprocess.DEVNULL,
+        stdin=subprocess.PIPE if launch.stdin or launch.talks else subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=launch.cwd,
@@ -380,20 +368,3 @@ def spawn(launch: Launch, handed: tuple[int, ...], program: Program) -> subproce
         start_new_session=True,
         pass_fds=handed,
     )
-
-
-def _not_started(launch: Launch, error: OSError) -> Refusal:
-    """Why a program did not start."""
-    name, cwd = launch.name, launch.cwd
-    if not Path(cwd).is_dir():
-        return Refusal("file_io", f"can't run {name} in '{cwd}': there is no such folder", cwd=cwd)
-    message = f"can't run {name}: {_reason(launch.executable, error)}"
-    return Refusal("tool_failed", message, program=launch.argv[0], errno=error.errno)
-
-
-def _reason(executable: str, error: OSError) -> str:
-    if error.errno == errno.ENOENT and Path(executable).exists():
-        return f"the interpreter that its first line names does not exist{returned(executable)}"
-    if error.errno == errno.ENOENT:
-        return "there is no such file"
-    return _REASONS.get(error.errno or 0, error.strerror or "the system refused it")

@@ -33,11 +33,12 @@ async def perform_command(call: CommandCall, attempt: Attempt, context: Context)
         outcome = judged(call, written["stdout"], written["stderr"], code, context.mask, launch.executable)
         return _with_files(outcome, finished.long, context) if finished.long else outcome
 
-    launch = _permitted(call, attempt, context)
+    launch = permitted_program(call, attempt, context)
     return await run(launch, context, judge)
 
 
-def _permitted(call: CommandCall, attempt: Attempt, context: Context) -> Launch:
+def permitted_program(call: CommandCall, attempt: Attempt, context: Context) -> Launch:
+    """How a program is started, if it may be. Raises Refusal."""
     check_text(call.cwd)
     own = context.environment
     executable = _executable(call, attempt, search_path(own))

@@ -14,6 +14,8 @@ from runner.world.calls import (
     FileCall,
     FilesCall,
     HttpCall,
+    ListToolsCall,
+    McpCall,
     Outcome,
     Performer,
     PythonCall,
@@ -24,6 +26,7 @@ from runner.world.tools.commands import perform_command
 from runner.world.tools.file_tools import perform_files
 from runner.world.tools.files import perform_read, perform_write
 from runner.world.tools.http import perform_http
+from runner.world.tools.mcp import perform_list_tools, perform_mcp
 from runner.world.tools.model_files import perform_file
 from runner.world.tools.python import perform_python
 from runner.world.tools.refusal import Refusal, refused_gate
@@ -53,4 +56,6 @@ PERFORMERS: Mapping[type[Call], Performer] = {
     FileCall: _performer(FileCall, perform_file),
     FilesCall: _performer(FilesCall, perform_files),
     HttpCall: _performer(HttpCall, perform_http),
+    ListToolsCall: _performer(ListToolsCall, perform_list_tools),
+    McpCall: _performer(McpCall, perform_mcp),
 }

@@ -19,6 +19,8 @@ from runner.world.calls import (
     FileCall,
     FilesCall,
     HttpCall,
+    ListToolsCall,
+    McpCall,
     ModelCall,
     PythonCall,
     ReadCall,
@@ -36,6 +38,8 @@ CALLS: list[AnyCall] = [
     FileCall("etc/passwd", "/"),
     FilesCall("read", "etc/passwd", "/", {"from": 1, "count": 1}),
     HttpCall("http://127.0.0.1:9/"),
+    ListToolsCall("s", ("true",), "/"),
+    McpCall("s", url="http://127.0.0.1:9/", tool="t"),
 ]
 
 
