@@ -20,13 +20,13 @@ FLOORS = {
     for floor, words in {
         "ground": "errors clock resources plain plain_file json_value json_text advice",
         "language": "reference secret_text pattern expression template source schema",
-        "workflow": """permissions branching model signature step_counts fingerprint inputs programs python_files
+        "workflow": """hosts permissions branching model signature step_counts fingerprint inputs programs python_files
             loader_variables compiler permission_hints analysis""",
         "record": """usage events event_schema address cues reducers run_state open_states edits node_records
             rewriting rewinding answers merging frames fold store projection snapshot history retention
             definitions soundness""",
-        "world": "large processes calls program_exits secrets providers tools",
-        "nodes": "contract programs tools leaves context conversation composites",
+        "world": "large processes calls program_exits http_answers secrets providers tools",
+        "nodes": "contract programs requests tools leaves context conversation composites",
         "engine": """loading run_options needs given_answers takeover surroundings given_inputs heartbeat recorder
             scheduler executor stop tasks inbox timers attempts questions loop runs""",
         "travel": "differences given_edits misfits verdicts resuming forks exports imports",
@@ -44,6 +44,7 @@ IMPORTED_LATE = {
     "httpx": "takes a tenth of a second; only a live model call needs it",
     "litellm": "takes seconds; only a live model call needs it",
     "re2": "a C++ library that most files have no use for",
+    "runner.world.tools.connections": "speaks HTTP by httpx, which only a request that is really sent needs",
     "runner.seeing.subscribers.terminal": "draws with rich, which only a terminal needs",
     "zoneinfo": "slow to load; few expressions ask for another time zone than UTC",
 }
@@ -415,6 +416,15 @@ OTHER_MEANINGS: dict[str, tuple[str, set[str]]] = {
             "seeing/diagram",
             "travel/exports",
             "workflow/compiler/bodies",
+        },
+    ),
+    "http": (
+        "a scheme of addresses; the tag of a call; a mistake at the top of a file",
+        {
+            "language/schema/foreign",
+            "workflow/hosts",
+            "world/calls",
+            "world/providers/endpoints",
         },
     ),
     "none": (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from runner.nodes.composites import agent, for_each, human, parallel, wait, workflow
 from runner.nodes.contract import Kind
-from runner.nodes.leaves import command, end, nothing, read, script, tool, write
+from runner.nodes.leaves import command, end, http, nothing, read, script, tool, write
 from runner.nodes.tools import TOOL_KINDS
 from runner.workflow.compiler import Kinds
 
@@ -16,6 +16,7 @@ KINDS: dict[str, Kind] = {
     "tool": tool.KIND,
     "read": read.KIND,
     "write": write.KIND,
+    "http": http.KIND,
     "human": human.KIND,
     "parallel": parallel.KIND,
     "for_each": for_each.KIND,

@@ -12,6 +12,7 @@ from runner.ground.json_value import Json
 from runner.language.expression import Expression
 from runner.language.template import Template, ValueTemplate
 from runner.workflow.branching import Branching
+from runner.workflow.hosts import Host
 from runner.workflow.permissions import Permissions
 
 JsonPath = tuple[str | int, ...]
@@ -100,6 +101,13 @@ class Started(msgspec.Struct, frozen=True):
     argv: tuple[Template, ...] = ()
 
 
+class Reached(msgspec.Struct, frozen=True):
+    """A host that a node or a tool asks, and at which path below it the host is named."""
+
+    at: JsonPath
+    host: Host
+
+
 class Traits(msgspec.Struct, frozen=True):
     """What a node does, as far as the checks of a workflow and its pictures have to know. Its kind tells it.
 
@@ -120,6 +128,7 @@ class Traits(msgspec.Struct, frozen=True):
     session: Template | None = None
     called: Called | None = None
     programs: tuple[Started, ...] = ()
+    hosts: tuple[Reached, ...] = ()
     branching: Branching | None = None
 
     @property
@@ -308,7 +317,7 @@ class Tool(msgspec.Struct, frozen=True):
     """Something that a node or an agent can call. `spec` belongs to its kind, which its key in YAML names.
 
     `inputs` is the JSON Schema of all its arguments. `started` is what it starts, with the environment that it is
-    given; `code` what it runs of the author's.
+    given; `code` what it runs of the author's; `reached` the host that it asks, as far as the file says it.
     """
 
     name: str
@@ -319,6 +328,7 @@ class Tool(msgspec.Struct, frozen=True):
     at: JsonPath = ()
     started: Started | None = None
     code: Code | None = None
+    reached: Reached | None = None
 
 
 class Limits(msgspec.Struct, frozen=True):

@@ -12,6 +12,7 @@ from msgspec.structs import fields
 from runner.ground.errors import did_you_mean
 from runner.language.source.scalars import plain_or_quoted
 from runner.workflow.compiler.files import PATTERN, shown_as
+from runner.workflow.hosts import Host, is_listed
 from runner.workflow.permissions import Permissions
 from runner.workflow.programs import is_permitted
 from runner.workflow.python_files import is_below, may_run
@@ -48,6 +49,11 @@ def variable_lacking(name: str, granted: Permissions) -> Lacking:
     return Lacking(granted, "env", name, lambda one: name in one.env)
 
 
+def host_lacking(host: Host, granted: Permissions) -> Lacking:
+    """What is lacking for a host to be asked."""
+    return Lacking(granted, "network", host.entry, lambda one: is_listed(host, one.network))
+
+
 def code_lacking(path: str, granted: Permissions) -> Lacking:
     """What is lacking for a Python file to be run as a tool."""
     return Lacking(granted, "python", path, lambda one: may_run(path, one.python))
@@ -81,6 +87,17 @@ def place_to_allow(real: str, permissions: Permissions, kind: str, folder: str) 
 def code_to_allow(path: str, permissions: Permissions) -> str:
     """What would let a Python file be run as a tool, as the end of a message."""
     return _to_allow(permissions, "python", path, lambda one: may_run(path, one.python))
+
+
+def host_refused(host: Host, permissions: Permissions) -> str:
+    """Why a host may not be asked, and the line that would allow it."""
+    line = _to_allow(permissions, "network", host.entry, lambda one: is_listed(host, one.network))
+    return f"host '{host.entry}' is not permitted{did_you_mean(host.entry, sorted(permissions.network))}; {line}"
+
+
+def address_to_allow(address: Host, permissions: Permissions) -> str:
+    """What would let an address be reached that has to be listed itself, as the end of a message."""
+    return _to_allow(permissions, "network", address.name_in_brackets, lambda one: is_listed(address, one.network))
 
 
 def _lacking(permissions: Permissions, allows: Allows) -> tuple[Permissions, ...]:

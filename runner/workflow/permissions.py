@@ -6,6 +6,8 @@ from pathlib import PurePath
 
 import msgspec
 
+from runner.workflow.hosts import common_hosts
+
 
 class Permissions(msgspec.Struct, frozen=True):
     """What leaves may reach. Paths are absolute and resolved; nothing else is allowed.
@@ -34,7 +36,7 @@ class Permissions(msgspec.Struct, frozen=True):
             self.commands & other.commands,
             _common_roots(self.read, other.read),
             _common_roots(self.write, other.write),
-            self.network & other.network,
+            common_hosts(self.network, other.network),
             self.env & other.env,
             _common_roots(self.python, other.python),
             made_of=tuple(dict.fromkeys((*other.lists, *self.lists))),

@@ -92,7 +92,24 @@ class WriteCall(Call, frozen=True, tag="write"):
     folder: str
 
 
-AnyCall = ModelCall | CommandCall | PythonCall | ReadCall | WriteCall
+class HttpCall(Call, frozen=True, tag="http"):
+    """Send one HTTP request, with `body` as it is, or `json` written as JSON (a list of that one value), or neither.
+
+    `query` is added to that of the address. A status from 400 on fails unless it is in `ok_status`. What was sent back
+    as JSON must fit `output_schema`.
+    """
+
+    url: str
+    method: str = "GET"
+    headers: dict[str, str] = {}
+    query: tuple[tuple[str, str], ...] = ()
+    body: str | None = None
+    json: tuple[Json, ...] = ()
+    ok_status: tuple[int, ...] = ()
+    output_schema: dict[str, Json] | None = None
+
+
+AnyCall = ModelCall | CommandCall | PythonCall | ReadCall | WriteCall | HttpCall
 
 
 class CallDone(msgspec.Struct, frozen=True):

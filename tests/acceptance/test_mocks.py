@@ -268,7 +268,7 @@ def test_python_takes_replies_as_values(tmp_path: Path) -> None:
             18,
             "reply 1 of 'ask': unknown key 'stdout'",
             "a reply is text, {reply: …}, {tool_calls: […]}, {error: …}"
-            ", or of a command {stdout: …, stderr: …, exit_code: …}",
+            ", of a command {stdout: …, stderr: …, exit_code: …}, or of a request {status: …, headers: …, json: …}",
         ),
         (
             "ask: [{error: timeout, after: 1}]",

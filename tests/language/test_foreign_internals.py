@@ -170,13 +170,29 @@ INTERNALS: dict[str, dict[str, str]] = {
 LISTED = {f"{module}:{name}": said for module, names in INTERNALS.items() for name, said in names.items()}
 
 DOCUMENTED = {
-    *("click", "click.shell_completion", "httpx", "jinja2", "jinja2.exceptions", "jinja2.nodes", "jsonschema"),
-    *("jsonschema.validators", "lark", "markupsafe", "msgspec", "msgspec.structs", "pysqlite3", "re2", "referencing"),
+    *("click", "click.shell_completion", "httpcore", "httpx", "jinja2", "jinja2.exceptions", "jinja2.nodes"),
+    *(
+        "jsonschema",
+        "jsonschema.validators",
+        "lark",
+        "markupsafe",
+        "msgspec",
+        "msgspec.structs",
+        "pysqlite3",
+        "re2",
+        "referencing",
+    ),
     *("rich.console", "rich.live", "rich.table", "rich.text", "ruamel.yaml", "sqlite_utils"),
 }
 """The modules whose own names are there for everybody."""
 
-MADE_TO_BE_DERIVED = {"click:Group", "click:IntRange", "click:ParamType", "msgspec:Struct"}
+MADE_TO_BE_DERIVED = {
+    "click:Group",
+    "click:IntRange",
+    "click:ParamType",
+    "httpcore:AsyncNetworkBackend",
+    "msgspec:Struct",
+}
 """The classes whose methods are documented as being there to be overridden."""
 
 PYTHONS_OWN = {"_ncallbacks"}

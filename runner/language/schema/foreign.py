@@ -24,7 +24,7 @@ _KEY = (
 )
 _LISTED = "the list is the value of `for_each:` itself; `as: NAME` says what an item is called"
 _PERSON = "a person is asked by `human: {prompt: …, choices: [approve, reject]}`"
-_REQUEST = "no node sends a request by itself; a program does: `command: [curl, URL]`"
+_REQUEST = "a request is sent by `http: {url: URL}`, with its `method:`, `headers:` and `json:` inside the braces"
 _KIND = "the verb itself says the kind: `command: [ls]`, `agent: NAME`, `human: {prompt: …}`"
 
 ON_NODES: Mapping[str, str] = {
@@ -40,7 +40,7 @@ ON_NODES: Mapping[str, str] = {
     **dict.fromkeys(("goto", "then", "to", "transition", "transitions", "edges"), "the way on is `next: NODE`"),
     **dict.fromkeys(("type", "kind", "action", "uses_tool"), _KIND),
     **dict.fromkeys(("sleep", "delay", "pause", "wait_for", "wait_until"), "`wait: {for: 10s}` waits"),
-    **dict.fromkeys(("http", "fetch", "request", "url", "get", "curl"), _REQUEST),
+    **dict.fromkeys(("fetch", "request", "url", "get", "curl"), _REQUEST),
     **dict.fromkeys(("fail", "raise", "throw", "error", "abort"), "`end: failed` with `message:` ends the workflow"),
     **dict.fromkeys(("break", "stop", "exit", "return"), "`next: exit` ends the body, `end: completed` the workflow"),
     **dict.fromkeys(
@@ -88,7 +88,7 @@ AT_THE_TOP: Mapping[str, str] = {
     "kind": "write `wf: 1`",
     "needs": _ORDER,
     **dict.fromkeys(("sleep", "delay", "pause", "wait_for", "wait_until"), "`wait: {for: 10s}` waits"),
-    **dict.fromkeys(("http", "fetch", "request", "url", "get", "curl"), _REQUEST),
+    **dict.fromkeys(("http", "fetch", "request", "url", "get", "curl"), f"nodes send requests: {_REQUEST}"),
     **dict.fromkeys(("fail", "raise", "throw", "error", "abort"), "`end: failed` with `message:` ends the workflow"),
     **dict.fromkeys(("break", "stop", "exit", "return"), "`next: exit` ends the body, `end: completed` the workflow"),
     **dict.fromkeys(

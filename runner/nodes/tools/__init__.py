@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from runner.nodes.contract import ToolKind
-from runner.nodes.tools import command, python
+from runner.nodes.tools import command, http, python
 
-TOOL_KINDS: dict[str, ToolKind] = {kind.key: kind for kind in (python.KIND, command.KIND)}
+TOOL_KINDS: dict[str, ToolKind] = {kind.key: kind for kind in (python.KIND, command.KIND, http.KIND)}

@@ -1,4 +1,4 @@
-"""Programs, Python files and variables that are named in a file must be on the lists of what it may use."""
+"""Programs, Python files, variables and hosts that are named in a file must be on the lists of what it may use."""
 
 from __future__ import annotations
 
@@ -10,9 +10,17 @@ from typing import NamedTuple
 from runner.ground.errors import did_you_mean
 from runner.workflow.analysis.findings import Findings
 from runner.workflow.compiler import shown_as
+from runner.workflow.hosts import is_listed
 from runner.workflow.loader_variables import STEP_VARIABLES, is_loader_variable
-from runner.workflow.model import Code, JsonPath, Started, Tool, Workflow
-from runner.workflow.permission_hints import Lacking, code_lacking, hint_for, program_lacking, variable_lacking
+from runner.workflow.model import Code, JsonPath, Reached, Started, Tool, Workflow
+from runner.workflow.permission_hints import (
+    Lacking,
+    code_lacking,
+    hint_for,
+    host_lacking,
+    program_lacking,
+    variable_lacking,
+)
 from runner.workflow.permissions import Permissions
 from runner.workflow.programs import is_permitted
 from runner.workflow.python_files import is_installed, may_run
@@ -34,6 +42,8 @@ def check_programs(root: Workflow, findings: Mapping[str, Findings]) -> None:
         for at, started in _started(workflow):
             refused += _check_program(at, started, granted, root.folder or str(Path.cwd()), findings[workflow.file])
             refused += _check_variables(at, started, granted, findings[workflow.file])
+        for at, reached in _reached(workflow):
+            refused += _check_host(at, reached, granted, findings[workflow.file])
         for tool in workflow.tools.values():
             if tool.code is not None:
                 refused += _check_code(tool, tool.code, granted, findings[workflow.file])
@@ -64,6 +74,13 @@ def _started(workflow: Workflow) -> Iterator[tuple[JsonPath, Started]]:
     for node in workflow.nodes:
         yield from ((node.at, started) for started in node.traits.programs)
     yield from ((tool.at, tool.started) for tool in workflow.tools.values() if tool.started is not None)
+
+
+def _reached(workflow: Workflow) -> Iterator[tuple[JsonPath, Reached]]:
+    """The hosts that nodes and tools ask, each with the place of what asks it."""
+    for node in workflow.nodes:
+        yield from ((node.at, reached) for reached in node.traits.hosts)
+    yield from ((tool.at, tool.reached) for tool in workflow.tools.values() if tool.reached is not None)
 
 
 def _check_inputs(root: Workflow, findings: Findings) -> Iterator[_Refusal]:
@@ -97,6 +114,14 @@ def _check_variables(at: JsonPath, started: Started, granted: Permissions, findi
         elif is_loader_variable(name) and name not in granted.env:
             said = "may not be set: it can make a program run other code"
             yield _variable_refused(_variable(at, name, findings), name, said, granted, findings)
+
+
+def _check_host(at: JsonPath, reached: Reached, granted: Permissions, findings: Findings) -> Iterator[_Refusal]:
+    """Its name alone: to which address that leads is known only when it is asked."""
+    host = reached.host
+    if not is_listed(host, granted.network):
+        words = f"host '{host.entry}' is not permitted{did_you_mean(host.entry, sorted(granted.network))}"
+        yield _Refusal(findings, words, (*at, *reached.at), host_lacking(host, granted))
 
 
 def _variable(at: JsonPath, name: str, findings: Findings) -> JsonPath:

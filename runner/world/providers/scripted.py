@@ -26,31 +26,39 @@ from runner.world.calls import (
     CallFailed,
     CommandCall,
     Context,
+    HttpCall,
     ModelCall,
     NoReply,
     Outcome,
     ReadCall,
     WriteCall,
 )
+from runner.world.http_answers import Answer, judged_answer
 from runner.world.program_exits import judged
 from runner.world.providers.contract import Reply, ToolCall, model_call
 
 _ANY = (
-    "a reply is text, {reply: …}, {tool_calls: […]}, {error: …}, or of a command {stdout: …, stderr: …, exit_code: …}"
+    "a reply is text, {reply: …}, {tool_calls: […]}, {error: …}, of a command {stdout: …, stderr: …, exit_code: …}"
+    ", or of a request {status: …, headers: …, json: …}"
 )
 _FORMS = {
     "repeat": "{repeat: REPLY}, the last of its list",
     "reply": "{reply: …, finish: length, usage: …}",
     "error": "{error: …, message: …, retry_after: …, usage: …}",
     "tool_calls": "{tool_calls: [{tool: …, with: …}], text: …, finish: length, usage: …}",
+    "status": "{status: …, headers: …, body: …} or {status: …, headers: …, json: …}",
 }
 """What a reply may be in full, by the key that tells which it is."""
 
 _OF_COMMANDS = ("stdout", "stderr", "exit_code")
+_OF_REQUESTS = ("status", "headers", "body", "json")
 _HINTS = {
     "tool_calls": "a tool call holds: tool, with (its arguments), id",
     "usage": "usage holds: prompt_tokens, reply_tokens, cost_usd",
 }
+_OF_TEXT = {CommandCall: "stdout", HttpCall: "body"}
+"""What a bare text is, by the kind of call, where it is not the whole reply."""
+
 _REPLY_DEPTH = 2
 _LONGEST_SHOWN = 60
 
@@ -121,6 +129,8 @@ class Script(msgspec.Struct, frozen=True):
             return _answered(_said(form, index), _usage(form, attempt.call), attempt.call)
         if isinstance(attempt.call, CommandCall) and "reply" not in form:
             return _printed(form, attempt.call)
+        if isinstance(attempt.call, HttpCall) and "reply" not in form:
+            return judged_answer(attempt.call, _answer(form))
         return CallDone(form["reply"])
 
     def _used_up(self, cue: Cue, attempt: Attempt) -> NoReply:
@@ -160,12 +170,23 @@ def _form(entry: Json, call: AnyCall) -> dict[str, Json]:
     """A reply in its long form: bare text is what a model says, what a program prints, what a tool returns."""
     if not isinstance(entry, str):
         return dict(entry)
-    return {"stdout": entry} if isinstance(call, CommandCall) else {"reply": entry}
+    return {_OF_TEXT.get(type(call), "reply"): entry}
 
 
 def _printed(form: Mapping[str, Json], call: CommandCall) -> Outcome:
     stdout, stderr = (form.get(name, "").encode("utf-8", "surrogatepass") for name in ("stdout", "stderr"))
     return judged(call, stdout, stderr, form.get("exit_code", 0))
+
+
+def _answer(form: Mapping[str, Json]) -> Answer:
+    """What a server is said to answer."""
+    headers = {name.lower(): value for name, value in form.get("headers", {}).items()}
+    if "json" in form:
+        return Answer(form.get("status", 200), _JSON | headers, json.dumps(form["json"], ensure_ascii=False).encode())
+    return Answer(form.get("status", 200), headers, form.get("body", "").encode("utf-8", "surrogatepass"))
+
+
+_JSON = {"content-type": "application/json"}
 
 
 def _misfit(form: Mapping[str, Json], call: AnyCall) -> str:
@@ -175,7 +196,11 @@ def _misfit(form: Mapping[str, Json], call: AnyCall) -> str:
     if isinstance(call, ModelCall):
         return "" if "tool_calls" in form else "a model's is text, {reply: …}, {tool_calls: …} or {error: …}"
     if isinstance(call, CommandCall):
-        return "a command's is text, {stdout: …, stderr: …, exit_code: …} or {error: …}" if "tool_calls" in form else ""
+        is_one = form.keys() <= {*_OF_COMMANDS}
+        return "" if is_one else "a command's is text, {stdout: …, stderr: …, exit_code: …} or {error: …}"
+    if isinstance(call, HttpCall):
+        is_one = form.keys() <= {*_OF_REQUESTS}
+        return "" if is_one else "a request's is text, {status: …, headers: …, body: …}, {json: …} or {error: …}"
     return "a tool's is {reply: …} or {error: …}"
 
 

@@ -11,6 +11,7 @@ from runner.world.calls import (
     CallFailed,
     CommandCall,
     Context,
+    HttpCall,
     Outcome,
     Performer,
     PythonCall,
@@ -19,6 +20,7 @@ from runner.world.calls import (
 )
 from runner.world.tools.commands import perform_command
 from runner.world.tools.files import perform_read, perform_write
+from runner.world.tools.http import perform_http
 from runner.world.tools.python import perform_python
 from runner.world.tools.refusal import Refusal
 
@@ -42,4 +44,5 @@ PERFORMERS: Mapping[type[Call], Performer] = {
     PythonCall: _performer(PythonCall, perform_python),
     ReadCall: _performer(ReadCall, perform_read),
     WriteCall: _performer(WriteCall, perform_write),
+    HttpCall: _performer(HttpCall, perform_http),
 }

@@ -16,6 +16,7 @@ from runner.world.calls import (
     CallFailed,
     CommandCall,
     Context,
+    HttpCall,
     ModelCall,
     PythonCall,
     ReadCall,
@@ -30,6 +31,7 @@ CALLS: list[AnyCall] = [
     PythonCall("mine", "/nonexistent.py", "f", {}, "/", pass_env=("HOME",)),
     ReadCall("etc/passwd", "/"),
     WriteCall("canary", "", "/"),
+    HttpCall("http://127.0.0.1:9/"),
 ]
 
 
@@ -66,4 +68,9 @@ async def _all(work: object) -> object:
 def test_what_is_used_before_a_run_does_not_load_asyncio() -> None:
     modules = "runner.workflow.programs, runner.workflow.signature, runner.world.tools"
     code = f"import sys, {modules}; assert 'asyncio' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def test_only_a_request_that_is_sent_loads_what_speaks_http() -> None:
+    code = "import sys, runner.world.tools.performers; assert not {'httpx', 'httpcore'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
