@@ -46,6 +46,7 @@ IMPORTED_LATE = {
     "re2": "a C++ library that most files have no use for",
     "runner.world.tools.connections": "speaks HTTP by httpx, which only a request that is really sent needs",
     "runner.seeing.subscribers.terminal": "draws with rich, which only a terminal needs",
+    "xllamacpp": "a library of 100 MB; only a local model's call needs it",
     "zoneinfo": "slow to load; few expressions ask for another time zone than UTC",
 }
 """What may be imported inside a function, and why."""
@@ -76,7 +77,7 @@ OUTSIDE = "../sha~red"
 """Words to look for, each with a `~` in it, so that this file is not what is found."""
 
 CACHES = {".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache", "__pycache__"}
-LOCKS = {"requirements.lock", "requirements-dev.lock", "requirements-bench.lock"}
+LOCKS = {"requirements.lock", "requirements-dev.lock", "requirements-bench.lock", "requirements-local.lock"}
 NOT_OURS = {".git", ".venv", ".venv-bench", ".wf", "build", "dist", "out"} | CACHES | LOCKS
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from runner.ground.errors import Failure, did_you_mean
+from runner.world.providers.weights import LOCAL, lacking
 
 Environment = Mapping[str, str]
 
@@ -62,6 +63,7 @@ KNOWN: dict[str, Known] = {
         direct=True,
         address="http://127.0.0.1:8080/v1",
     ),
+    LOCAL: Known(needs_key=False),
     "lm_studio": Known(("LM_STUDIO_API_KEY",), ("LM_STUDIO_API_BASE",), needs_key=False, needs_base=True, direct=True),
     "mistral": Known(("MISTRAL_API_KEY",), ("MISTRAL_API_BASE",)),
     "ollama": _OLLAMA,
@@ -109,6 +111,10 @@ class Endpoint(msgspec.Struct, frozen=True):
     has_list_price: bool = True
 
     @property
+    def provider(self) -> str:
+        return self.model.partition("/")[0]
+
+    @property
     def name(self) -> str:
         """What the provider itself calls the model."""
         return self.model.partition("/")[2]
@@ -150,14 +156,15 @@ def find_endpoint(model: str, environment: Environment, own: Mapping[str, Known]
     key = environment.get(key_name, "")
     if known.path:
         base = base.removesuffix(known.path) + known.path
-    has_list_price = provider not in own and (known.needs_key or provider not in KNOWN)
-    return Endpoint(model, base, key, key_name, known.direct, has_list_price)
+    is_listed = known.needs_key or provider == LOCAL or provider not in KNOWN
+    return Endpoint(model, base, key, key_name, known.direct, is_listed and provider not in own)
 
 
 def _unusable(model: str, own: Mapping[str, Known]) -> Failure | None:
     if problem := model_problem(model):
         return Failure("input_invalid", problem)
-    problem = unknown_provider(model, own)
+    provider, _, name = model.partition("/")
+    problem = f"{words}, {OFFLINE}" if provider == LOCAL and (words := lacking(name)) else unknown_provider(model, own)
     return Failure("provider_unavailable", problem) if problem else None
 
 

@@ -11,8 +11,10 @@ from runner.world.calls import Attempt, CallFailed, Context, Outcome
 from runner.world.providers.contract import model_call
 from runner.world.providers.direct import Direct
 from runner.world.providers.endpoints import Endpoint, Known, find_endpoint
+from runner.world.providers.local import Local
 from runner.world.providers.own import own_providers
 from runner.world.providers.through_litellm import LiteLLM
+from runner.world.providers.weights import LOCAL
 
 
 class Live:
@@ -20,20 +22,24 @@ class Live:
 
     def __init__(self) -> None:
         self._direct = Direct()
+        self._local = Local(self._direct)
         self._litellm = LiteLLM()
         self._own: Mapping[str, Known] | None = None
 
     def begin(self, models: Iterable[str], context: Context) -> None:
         """See Provider."""
         found = (self._find(model, context) for model in models)
-        for asker in {self._asker(endpoint) for endpoint in found if isinstance(endpoint, Endpoint)}:
-            Thread(target=asker.load, daemon=True).start()  # nobody waits for it who has nothing more to ask
+        loading = {(self._asker(one), one) for one in found if isinstance(one, Endpoint)}
+        for asker, endpoint in loading:
+            Thread(
+                target=asker.load, args=(endpoint,), daemon=True
+            ).start()  # nobody waits for it who has nothing more to ask
 
     async def prepare(self, model: str, context: Context) -> None:
         """Load what asks the model, if there is somebody to ask. See Provider."""
         endpoint = self._find(model, context)
         if isinstance(endpoint, Endpoint):
-            await asyncio.to_thread(self._asker(endpoint).load)
+            await asyncio.to_thread(self._asker(endpoint).load, endpoint)
 
     async def ask(self, attempt: Attempt, context: Context) -> Outcome:
         """Answer a model call. See Provider."""
@@ -44,6 +50,7 @@ class Live:
 
     async def close(self) -> None:
         """See Provider."""
+        await self._local.close()
         await self._direct.close()
 
     def _find(self, model: str, context: Context) -> Endpoint | Failure:
@@ -54,5 +61,7 @@ class Live:
             return Failure("input_invalid", str(error.problems[0]))
         return find_endpoint(model, context.environment, self._own)
 
-    def _asker(self, endpoint: Endpoint) -> Direct | LiteLLM:
+    def _asker(self, endpoint: Endpoint) -> Direct | LiteLLM | Local:
+        if endpoint.provider == LOCAL:
+            return self._local
         return self._direct if endpoint.direct else self._litellm
