@@ -20,12 +20,12 @@ FLOORS = {
     for floor, words in {
         "ground": "errors clock resources plain plain_file json_value json_text advice",
         "language": "reference secret_text pattern expression template source schema",
-        "workflow": """hosts permissions branching model signature step_counts fingerprint inputs programs python_files
-            loader_variables compiler permission_hints analysis""",
+        "workflow": """hosts permissions policies branching model signature step_counts fingerprint inputs programs
+            python_files loader_variables compiler permission_hints analysis""",
         "record": """usage events event_schema address cues reducers run_state open_states edits node_records
-            rewriting rewinding answers merging frames fold store projection snapshot history retention
+            rewriting rewinding answers merging frames interruptions fold store projection snapshot history retention
             definitions soundness""",
-        "world": "large processes calls program_exits http_answers secrets providers tools",
+        "world": "large processes calls program_exits http_answers told_outputs secrets providers tools",
         "nodes": "contract programs requests tools leaves context conversation composites",
         "engine": """loading run_options needs given_answers takeover surroundings given_inputs heartbeat recorder
             scheduler executor stop tasks inbox timers attempts questions loop runs""",

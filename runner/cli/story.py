@@ -44,7 +44,7 @@ from runner.record.fold import IMPOSSIBLE
 from runner.record.history import load_state, read_table
 from runner.record.run_state import RunState
 from runner.record.store.contract import RunRow, Store
-from runner.seeing.subscribers.lines import MARKS, Teller, event_lines, is_cut, spent
+from runner.seeing.subscribers.lines import MARKS, Teller, event_lines, found_out, is_cut, spent
 from runner.workflow.model import NO_VERB
 
 TABLES = ("steps", "attempts", "model_calls")
@@ -82,7 +82,7 @@ def wf_show(run: str, as_document: bool, db: str | None) -> None:
         row = find_run(store, run)
         state = load_state(store, row.id)
         tables = {name: read_table(store, row.id, name) for name in TABLES}
-        tables["steps"] = [_with_answer(step, state) for step in tables["steps"]]
+        tables["steps"] = [_with_findings(step, state) for step in tables["steps"]]
         secrets, answered = needed_secrets(store, state, os.environ), answered_steps(store, row.id)
         result = replace(result_of(row.id, state), secrets=secrets, answered=answered)
         signals = _signals(store, state, row.id)
@@ -100,9 +100,11 @@ def wf_show(run: str, as_document: bool, db: str | None) -> None:
         tell(f"          is kept: {one_line(kept['why'], 300)}")
 
 
-def _with_answer(step: dict[str, Json], state: RunState) -> dict[str, Json]:
-    """A step's row; of one that no person answered in time it says so."""
-    return {**step, "unanswered": True} if step["step"] in state.unanswered else step
+def _with_findings(step: dict[str, Json], state: RunState) -> dict[str, Json]:
+    """A step's row; of one that no person answered in time it says so, and what was found out of attempts cut off."""
+    path = step["step"]
+    more: dict[str, Json] = {"unanswered": True} if path in state.unanswered else {}
+    return step | more | ({"checked": state.checked[path]} if path in state.checked else {})
 
 
 def _signals(store: Store, state: RunState, run: str) -> list[dict[str, Json]]:
@@ -207,8 +209,10 @@ def _step(step: Row, seconds: float | None, call: Row | None) -> str:
 
 def _seconds_of(step: Row, tries: Sequence[Row]) -> float | None:
     """How long a step took; where an attempt was interrupted, the last one alone: nobody was there in between."""
-    interrupted = any(attempt["status"] == "interrupted" for attempt in tries)
-    return _seconds(tries[-1] if interrupted else step)
+    interrupted = [attempt["status"] == "interrupted" for attempt in tries]
+    if not any(interrupted):
+        return _seconds(step)
+    return None if interrupted[-1] else _seconds(tries[-1])
 
 
 def _seconds(row: Row) -> float | None:
@@ -234,8 +238,10 @@ def _earlier(tries: Sequence[Row]) -> Iterator[str]:
 
 
 def _notes(step: Row) -> Iterator[str]:
-    """What is to be told of a step that completed: that nobody answered it; why a model call asked not another model,
-    and that its reply is not whole."""
+    """What is to be told of a step: what was found out of an attempt that was cut off, that nobody answered it; why a
+    model call asked not another model, and that its reply is not whole."""
+    for found in step.get("checked", ()):
+        yield found_out(**found)
     if step.get("unanswered"):
         yield f"nobody answered in time: {_value(step['output'])} is what `otherwise` says"
     if step["verb"] != CALL:

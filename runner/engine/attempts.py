@@ -61,6 +61,7 @@ class Attempts:
             cue=step.cue,
             cue_keys=cue_keys_of(step) if self._executor.script is not None else (),
             timeout=attempt_timeout(live, step, call),
+            began_in=live.began_in(step.path),
         )
         printout = self._printouts[step.path] = Printout()
         self._tasks.start(step.path, self._perform(attempt, printout))

@@ -10,9 +10,9 @@ import msgspec
 from runner.ground.clock import moment
 from runner.ground.errors import UsageError, did_you_mean
 from runner.record.answers import names_step, node_of, parse_answer
-from runner.record.events import StepWaiting
+from runner.record.events import CALL, StepWaiting
 from runner.record.store.contract import Store
-from runner.workflow.model import Body, Node, Workflow
+from runner.workflow.model import CHECK, Body, Node, Workflow
 
 MOST = 10_000
 """Places that are looked at: workflows that call others many times over have more than anybody can name."""
@@ -22,14 +22,18 @@ _SHOWN = 4
 
 
 class Asking(msgspec.Struct, frozen=True):
-    """A place at which a person is asked: a node, by its path without visits and items."""
+    """A place at which a person is asked: a node, by its path without visits and items.
+
+    One that is `checked` is asked about after a crash, if its check does not find out what a person then says.
+    """
 
     path: str
     node: Node
+    checked: bool = False
 
     def is_named_by(self, key: str) -> bool:
         """Whether a key names it. Below a node that asks in steps of its own, what comes last is theirs."""
-        if self.node.traits.asks:
+        if self.node.traits.asks or self.checked:
             return names_step(_without_items(key), self.path)
         owner, _, own = key.rpartition("/")
         return bool(owner.strip("/") and own) and names_step(_without_items(owner), self.path)
@@ -129,17 +133,28 @@ class _Places:
     def _in_workflow(self, workflow: Workflow, place: str, line: tuple[str, ...]) -> Iterator[Asking]:
         for name, body in (("", workflow.body), ("rescue", workflow.rescue), ("finally", workflow.finally_)):
             if body is not None:
-                yield from self._in_body(body, _below(place, name), line)
+                yield from self._in_body(workflow, body, _below(place, name), line)
 
-    def _in_body(self, body: Body, place: str, line: tuple[str, ...]) -> Iterator[Asking]:
+    def _in_body(self, workflow: Workflow, body: Body, place: str, line: tuple[str, ...]) -> Iterator[Asking]:
         for node in body.nodes.values():
             path = place if body.single and place else _below(place, node.id)
             if node.traits.asks or node.traits.asks_within:
                 yield Asking(path, node)
+            yield from self._checked(workflow, node, path, line)
             items = node.traits.branching.items if node.traits.branching is not None else ""
             for key, inner in node.bodies.items():
-                yield from self._in_body(inner, path if key == items else _below(path, key), line)
+                yield from self._in_body(workflow, inner, path if key == items else _below(path, key), line)
             yield from self._called_by(node, path, line)
+
+    def _checked(self, workflow: Workflow, node: Node, path: str, line: tuple[str, ...]) -> Iterator[Asking]:
+        """What may be asked after a crash: about the node's own call, or about the calls of its agent."""
+        tool = workflow.tools.get(node.traits.called.tool) if node.traits.called is not None else None
+        if node.check is not None or (tool is not None and tool.check is not None):
+            yield Asking(path, node, checked=True)
+        if tool is not None and tool.check is not None and node.on_crash is None:
+            yield from self._in_body(workflow, tool.check, _below(path, CHECK), line)
+        if node.traits.agents and any(tool.check is not None for tool in workflow.tools.values()):
+            yield Asking(_below(path, CALL), node, checked=True)
 
     def _called_by(self, node: Node, path: str, line: tuple[str, ...]) -> Iterator[Asking]:
         called = node.traits.called.workflow if node.traits.called is not None else ""

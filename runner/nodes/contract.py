@@ -21,7 +21,8 @@ from runner.record.events import (
 from runner.record.run_state import Child
 from runner.record.usage import Usage
 from runner.workflow.compiler.reader import NodeReader
-from runner.workflow.model import Agent, ContextBound, Duration, Model, Node, Tool, Traits, Workflow
+from runner.workflow.model import Agent, ContextBound, Model, Node, Tool, Traits, Workflow
+from runner.workflow.policies import Duration
 from runner.world.calls import AnyCall
 
 
@@ -62,11 +63,12 @@ class Passed(msgspec.Struct, frozen=True):
 
 
 class SubCall(msgspec.Struct, frozen=True):
-    """A child to open: one recorded call of a composite."""
+    """A child to open: one recorded call of a composite; of a `tool`, if it is of one."""
 
     key: str
     call: AnyCall
     request: Mapping[str, Json] = msgspec.field(default_factory=dict)
+    tool: Tool | None = None
 
 
 class Enter(msgspec.Struct, frozen=True):
@@ -364,7 +366,8 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     the errors in `anew_after`, which are the step's alone.
     `used_last` are parts of the `spec` that nothing has used while a step is open.
     `retried`: the errors after which a node is tried again whose own `retry` names none.
-    `takes_defaults`: what stands under `defaults:` counts. `merge_order` takes the keys of branches in the order of
+    `takes_defaults`: what stands under `defaults:` counts. `is_one_call`: a step is one call to the world, which can be
+    checked after a crash. `merge_order` takes the keys of branches in the order of
     the file, and gives them in the order in which what they write is merged.
     """
 
@@ -382,5 +385,6 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     anew_after: frozenset[str] = frozenset()
     retried: frozenset[str] = RETRYABLE | {"tool_failed"}
     takes_defaults: bool = False
+    is_one_call: bool = False
     used_last: frozenset[str] = frozenset()
     shape: Shape = Shape()

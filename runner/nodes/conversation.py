@@ -259,8 +259,9 @@ class Conversation:
         return None
 
     def _tool_call(self, asked: ToolCall, number: int) -> SubCall:
-        call = tool_call(self._resolved.tools[asked["tool"]], asked["with"], self._view.folder)
-        return SubCall(_key(number), call, {"tool": asked["tool"], "with": asked["with"]})
+        tool = self._resolved.tools[asked["tool"]]
+        call = tool_call(tool, asked["with"], self._view.folder)
+        return SubCall(_key(number), call, {"tool": asked["tool"], "with": asked["with"]}, tool)
 
 
 def _key(number: int) -> str:

@@ -93,7 +93,8 @@ def example_answer(asked: StepWaiting) -> str:
         return "VALUE"
     try:
         found = example(asked.schema)
-        return as_typed(found) if is_for_text(asked.schema) else json.dumps(found, ensure_ascii=False)
+        is_plain = isinstance(found, str) and parse_answer(asked, found) == found
+        return found if is_plain else json.dumps(found, ensure_ascii=False)
     except ValueError:
         return "JSON"
 

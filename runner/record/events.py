@@ -116,9 +116,8 @@ class RunForked(Event, frozen=True, tag="run_forked"):
     `state` and `inputs` are what the fork changes of the workflow's own, `frames` of the states of open branches and
     called workflows, by address; `contributed` is what an edited branch contributes to these keys in the place of all
     that it did, and what the reducer `first` then has its value by. `options`, `adapted`, `hidden` are as in
-    `RunResumed`.
-    Times that open steps wait for move by `shift` (s). `anew` are the open steps that begin anew: what they had opened
-    is gone, and failures before do not count.
+    `RunResumed`. Times that open steps wait for move by `shift` (s). `anew` are the open steps that begin anew: what
+    they had opened is gone, and failures before do not count. `keys` are, in a retry, the runs in which steps began.
     """
 
     parent: str
@@ -135,6 +134,7 @@ class RunForked(Event, frozen=True, tag="run_forked"):
     contributed: dict[str, tuple[Write, ...]] = {}
     adapted: dict[str, Adapted] = {}
     hidden: dict[str, str] = {}
+    keys: dict[str, str] = {}
 
 
 class RunEnded(Event, frozen=True, tag="run_ended"):
@@ -166,7 +166,7 @@ class FrameOpened(Event, frozen=True, tag="frame_opened"):
 
     A branch starts from the owner's frame's state; `after` names siblings whose writes it sees, in order; `follows` the
     sibling whose final state it takes over; `shared` frames (a workflow's own bodies) work on the workflow's state.
-    `ending` comes with a workflow's `finally`.
+    `ending` comes with a workflow's `finally`, `home` with a tool's check: the step whose workflow has the tool.
     """
 
     frame: str
@@ -178,6 +178,7 @@ class FrameOpened(Event, frozen=True, tag="frame_opened"):
     follows: str = ""
     shared: bool = False
     ending: Ending | None = None
+    home: str | None = None
 
 
 class FrameEnded(Event, frozen=True, tag="frame_ended"):
@@ -318,6 +319,22 @@ class StepEnded(Event, frozen=True, tag="step_ended"):
     unanswered: bool = False
 
 
+class StepInterrupted(Event, frozen=True, tag="step_interrupted"):
+    """A crash cut off an attempt of a call that has a check: the check is asked before the call is made again."""
+
+    step: str
+    attempt: int
+
+
+class StepChecked(Event, frozen=True, tag="step_checked"):
+    """It is known what is to become of an attempt that was cut off: its check says so, or a person does."""
+
+    step: str
+    attempt: int
+    verdict: Literal["done", "again", "fail"]
+    by: Literal["check", "person"]
+
+
 class StepClosed(Event, frozen=True, tag="step_closed"):
     """The last of what a composite left running has ended."""
 
@@ -339,6 +356,8 @@ AnyEvent = (
     | AttemptStarted
     | AttemptFailed
     | StepEnded
+    | StepInterrupted
+    | StepChecked
     | StepClosed
 )
 

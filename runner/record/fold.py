@@ -27,8 +27,10 @@ from runner.record.events import (
     RunResumed,
     RunStarted,
     Scope,
+    StepChecked,
     StepClosed,
     StepEnded,
+    StepInterrupted,
     StepRemembered,
     StepStarted,
     StepWaiting,
@@ -36,6 +38,7 @@ from runner.record.events import (
     branches_of,
 )
 from runner.record.frames import branch_frame, shared_frame
+from runner.record.interruptions import checked, interrupted, wait_no_more
 from runner.record.merging import contributions
 from runner.record.node_records import arrived, ended
 from runner.record.reducers import ReducerError, State, contribute
@@ -116,6 +119,7 @@ def _run_forked(run: RunState, event: RunForked) -> None:
     run.definition = event.definition
     run.overrides = {**run.overrides, **event.options}
     run.left = {}  # what the past has left running is its own
+    run.keys = event.keys
     _forget_the_pause(run)
     rewind(run, event)
     run.run_on()
@@ -154,10 +158,11 @@ def _frame_ended(run: RunState, event: FrameEnded) -> None:
     if frame.key == "rescue" and owner.invocation is not None:
         owner.invocation.nodes = frame.nodes
     del owner.open[frame.key]
-    child = Child(event.status, None, event.error, frame.writes or {}, None, event.by, event.handled)
+    writes = {} if owner.interrupted else frame.writes or {}  # what a check writes ends with it
+    child = Child(event.status, None, event.error, writes, None, event.by, event.handled)
     if child.counts:
         child.output = frame.output
-        child.final = frame.state if frame.writes is not None else None
+        child.final = frame.state if frame.writes is not None and not owner.interrupted else None
     if child.final is not None and frame.follows:
         owner.children[frame.follows].final = None
     _settle_child(run, owner, frame.key, child)
@@ -236,9 +241,10 @@ def _arrive(run: RunState, frame: Frame, node: str, visit: int) -> None:
 def _begin(run: RunState, step: Step, attempt: int, *, again: bool) -> None:
     step.attempt = attempt
     step.retry_at = None
+    step.interrupted = False
     run.start(step, at_once=attempt > 0)
     if step.waiting is not None:
-        _wait_no_more(run, step)
+        wait_no_more(run, step)
     if not attempt:
         step.queued_at = run.at
         return
@@ -247,13 +253,6 @@ def _begin(run: RunState, step: Step, attempt: int, *, again: bool) -> None:
         step.cue = next_cue(cue_keys_of(step), mock["replies"], run.replies)
         if step.cue is not None:
             run.replies[step.cue.key] = step.cue.number + 1
-
-
-def _wait_no_more(run: RunState, step: Step) -> None:
-    step.waiting = None
-    run.waiting.pop(step.path, None)
-    if step.frame is not None:
-        run.frames[step.frame].nodes[step.node]["status"] = "running"
 
 
 def _step_waiting(run: RunState, event: StepWaiting) -> None:
@@ -392,5 +391,7 @@ FOLD: dict[type[Event], Callable[[RunState, Any], None]] = {
     AttemptStarted: _attempt_started,
     AttemptFailed: _attempt_failed,
     StepEnded: _step_ended,
+    StepInterrupted: interrupted,
+    StepChecked: checked,
     StepClosed: _step_closed,
 }

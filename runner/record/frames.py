@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from runner.record.address import ROOT
 from runner.record.events import FrameOpened
 from runner.record.merging import starting_state
 from runner.record.node_records import nodes_around
@@ -30,7 +29,9 @@ def shared_frame(run: RunState, owner: Step, event: FrameOpened) -> Frame:
 
 def branch_frame(run: RunState, owner: Step, event: FrameOpened) -> Frame:
     """The frame of a branch, which begins with a state of its own."""
-    outer = owner.base or run.frames[owner.frame or ROOT]
+    if event.home is not None:
+        return _frame_apart(run, owner, event, event.home)
+    outer = _around(run, owner)
     state = starting_state(owner, outer, event)
     nodes = Nodes((), nodes_around(owner, event.after, outer.nodes), event.body)
     variables = {**outer.variables, **event.variables}
@@ -45,4 +46,21 @@ def branch_frame(run: RunState, owner: Step, event: FrameOpened) -> Frame:
         variables=variables,
         writes={},
         follows=event.follows,
+    )
+
+
+def _around(run: RunState, owner: Step) -> Frame:
+    """The frame that a step stands in, or that the composite does whose call it is."""
+    while owner.frame is None:
+        owner = run.steps[owner.owner]
+    return owner.base or run.frames[owner.frame]
+
+
+def _frame_apart(run: RunState, owner: Step, event: FrameOpened, home: str) -> Frame:
+    """The frame of a body that belongs to a workflow, and to no place in it: it sees its own names alone."""
+    invocation = run.steps[home].invocation
+    assert invocation is not None, "a frame's home is a workflow step"
+    state, nodes = invocation.state.branch(), Nodes(body=event.body)
+    return Frame(
+        event.frame, owner.path, event.key, event.body, home, state, nodes, variables=event.variables, writes={}
     )

@@ -21,7 +21,9 @@ from runner.record.events import (
     RunPaused,
     RunResumed,
     RunStarted,
+    StepChecked,
     StepEnded,
+    StepInterrupted,
     StepStarted,
     StepWaiting,
 )
@@ -43,12 +45,13 @@ _WRITING = (StepEnded, RunStarted, RunForked, RunResumed)
 class _Open(NamedTuple):
     """What must be known of a step that has not ended: its last attempt, and whose model call it is, if one.
 
-    `used` is what the call's failed attempts have.
+    `used` is what the call's failed attempts have. `over`: the attempt was cut off, and none has followed it yet.
     """
 
     attempt: int
     agent: str
     used: Usage | None = None
+    over: bool = False
 
 
 class _Moment(NamedTuple):
@@ -68,7 +71,7 @@ class Projector:
         """Begin after the last event folded into `state`."""
         self._rows: dict[str, dict[Any, Row]] = {name: {} for name in PROJECTED}
         self._open = {
-            path: _Open(step.attempt, step.agent if step.verb == CALL else "", step.used)
+            path: _Open(step.attempt, step.agent if step.verb == CALL else "", step.used, step.interrupted)
             for path, step in state.steps.items()
         }
         self._pending: list[Commit] = []
@@ -176,12 +179,21 @@ class Projector:
     def attempt_started(self, event: AttemptStarted, moment: _Moment) -> None:
         """One more attempt; the one before, if it was interrupted, has no end of its own."""
         before = self._open.get(event.step, _Open(0, ""))
-        if event.again and before.attempt and before.attempt != event.attempt:
+        if event.again and before.attempt and before.attempt != event.attempt and not before.over:
             self._end_attempt(event.step, before.attempt, moment, {"status": "interrupted"})
-        self._open[event.step] = before._replace(attempt=event.attempt)
+        self._open[event.step] = before._replace(attempt=event.attempt, over=False)
         row: Row = {"step": event.step, "status": "running", "attempt": event.attempt}
         self._put("steps", event.step, row if before.attempt else {**row, "started_at": moment.at})
         self._start_attempt(event.step, event.attempt, moment)
+
+    def step_interrupted(self, event: StepInterrupted, moment: _Moment) -> None:
+        """An attempt is over, whatever comes of it."""
+        self._end_attempt(event.step, event.attempt, moment, {"status": "interrupted"})
+        self._open[event.step] = self._open.get(event.step, _Open(0, ""))._replace(over=True)
+
+    def step_checked(self, event: StepChecked, _moment: _Moment) -> None:
+        """A step that waited for a person's word on it waits no more."""
+        self._put("steps", event.step, {"step": event.step, "status": "running"})
 
     def attempt_failed(self, event: AttemptFailed, moment: _Moment) -> None:
         """An attempt that another will follow."""
@@ -216,7 +228,7 @@ class Projector:
             row["node"], row["verb"], row["frame"], row["visit"] = event.node, event.verb, event.frame, event.visit
             row["attempt"], row["started_at"], row["started_seq"] = 0, moment.at, moment.seq
         self._put("steps", event.step, row)
-        if before is not None and before.attempt:
+        if before is not None and before.attempt and not before.over:
             error = event.error
             if error is None and event.printed is not None and event.status == "cancelled":
                 error = _cut("cancelled", event.step, before.attempt, event.printed)
@@ -241,6 +253,8 @@ _PROJECT: dict[type[Event], Callable[[Projector, Any, _Moment], None]] = {
     AttemptStarted: Projector.attempt_started,
     AttemptFailed: Projector.attempt_failed,
     StepEnded: Projector.step_ended,
+    StepInterrupted: Projector.step_interrupted,
+    StepChecked: Projector.step_checked,
 }
 
 

@@ -118,7 +118,7 @@ class Step(msgspec.Struct):
     `composite` and `branches` are as in `StepStarted`; `used` is what the model call's failed attempts have.
     Of a composite that may not run for ever, `due` is when its time is up while something in it works: `working` counts
     what does. While nothing does, and while the run is paused, `due` is None, and `time_left` are the seconds that it
-    has.
+    has. `interrupted`: a crash cut off its attempt, and it has not begun again.
     """
 
     path: str
@@ -151,6 +151,7 @@ class Step(msgspec.Struct):
     used: Usage | None = None
     composite: bool = False
     branches: Branches | None = None
+    interrupted: bool = False
 
     @property
     def detached(self) -> bool:
@@ -188,7 +189,8 @@ class RunState:
     `final` are the values that the workflow had when the run ended in this process; no snapshot keeps them. `left` are
     the processes that completed steps have left running, of the newest such steps; `ended` where a pause or the end of
     the run has ended them. `unanswered` are the newest steps that no person answered in time: their outputs are what
-    stands for an answer then.
+    stands for an answer then. `keys` are the runs in which steps first began, where a retry has taken them over;
+    `checked` what was found out of attempts that a crash cut off, of the newest such steps.
     """
 
     def __init__(self) -> None:
@@ -215,13 +217,13 @@ class RunState:
         self.replies: dict[str, int] = {}
         self.total_steps = 0
         self.active = 0.0
-        self.tokens = 0
         self.cost_usd = 0.0
-        self.unpriced = 0
-        self.uncounted = 0
+        self.tokens = self.unpriced = self.uncounted = 0
         self.last_interval = 0.0
         self.left: dict[str, list[Json]] = {}
         self.unanswered: dict[str, None] = {}
+        self.keys: dict[str, str] = {}
+        self.checked: dict[str, list[Json]] = {}
 
     def note_answer(self, step: str, *, by_nobody: bool) -> None:
         """A step has ended; `by_nobody`: with what stands for the answer of a person."""

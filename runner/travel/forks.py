@@ -20,9 +20,10 @@ from runner.ground.advice import command_line
 from runner.ground.errors import UsageError
 from runner.ground.json_value import Json
 from runner.nodes import KINDS
+from runner.nodes.composites.workflow import BODY
 from runner.record.address import ROOT, is_inside
 from runner.record.definitions import definition_of, folder_of
-from runner.record.events import Ending, Event, FrameOpened, RunForked, StepEnded, Write
+from runner.record.events import Ending, Event, FrameOpened, RunForked, StepEnded, StepStarted, Write
 from runner.record.fold import apply
 from runner.record.history import fork_of, load_state
 from runner.record.run_state import RunState, Step
@@ -70,6 +71,23 @@ async def retry(run: str, changes: Changes, around: Surroundings) -> RunResult:
     failed = _origin_of(state.error)
     at = _before_failure(around.store, run, failed)
     return await fork(run, at, changes, around, (failed,))
+
+
+def began_before(store: Store, run: str, at: int) -> dict[str, str]:
+    """The steps whose effects a retry of a run, from its event `at` on, may have again: each with where it began.
+
+    They keep their idempotency keys. Not so what a workflow did because it had failed, or was about to end: the retry
+    has an end of its own.
+    """
+    begun = [path for path, step in load_state(store, run, at).steps.items() if not step.composite]
+    endings: list[str] = []
+    for commit in store.commits(run, after=at):
+        for event in commit.events:
+            if isinstance(event, FrameOpened) and event.shared and event.key != BODY:
+                endings.append(event.frame)
+            if isinstance(event, StepStarted) and not event.is_composite:
+                begun += [event.step] if not any(is_inside(event.step, frame) for frame in endings) else []
+    return dict.fromkeys(begun, run) | load_state(store, run).keys
 
 
 def _not_failed(row: RunRow, state: RunState, now: float) -> UsageError:
@@ -126,11 +144,7 @@ async def fork(run: str, at: int, changes: Changes, around: Surroundings, retrie
     """
     past = fork_of(around.store, run, at)
     state = past.state
-    if state.ended:
-        raise UsageError(
-            f"run {run} had ended by event {at}: {state.status}",
-            f"only what comes before the end can go on: {command_line('checkpoints', run)} lists it",
-        )
+    _refuse_ended(run, at, state)
     before = pinned(around.store, state)
     refuse_foreign(Live(run, before.workflow, state))
     options = _options(state, changes)
@@ -155,6 +169,7 @@ async def fork(run: str, at: int, changes: Changes, around: Surroundings, retrie
         anew=anew,
         adapted={} if loaded is before else adapted(Live(run, before.workflow, state), workflow, anew),
         hidden=supplied.hidden,
+        keys=began_before(around.store, run, at) if retried else {},
     )
     forked, warnings = edited(
         plain, Live(run, before.workflow, state), workflow, changes.states, openings(around.store, run, at)
@@ -168,6 +183,14 @@ async def fork(run: str, at: int, changes: Changes, around: Surroundings, retrie
     forked = _in_memory(forked, Live(run, before.workflow, state), workflow, supplied)
     result = await run_engine(Live(name, workflow, state), 1, forked, supplied.secrets, around, past)
     return replace(result, takeover=takeover)
+
+
+def _refuse_ended(run: str, at: int, state: RunState) -> None:
+    if state.ended:
+        raise UsageError(
+            f"run {run} had ended by event {at}: {state.status}",
+            f"only what comes before the end can go on: {command_line('checkpoints', run)} lists it",
+        )
 
 
 def _of_file(before: Loaded, loaded: Loaded, retried: tuple[str, ...]) -> tuple[str, ...]:

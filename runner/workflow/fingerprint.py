@@ -17,7 +17,9 @@ from runner.language.expression import Expression
 from runner.language.template import Template, ValueTemplate
 from runner.workflow.model import Agent, Node, Workflow
 
-ELSEWHERE = frozenset({"at", "file", "modules", "uses", "bodies", "traits", "started", "reached", "filled", "target"})
+ELSEWHERE = frozenset(
+    {"at", "file", "modules", "uses", "bodies", "check", "traits", "started", "reached", "filled", "target"}
+)
 """The fields that tell where something stands, that are looked at on their own, or that only follow from the spec.
 
 A Python tool's `file` and `modules` are told by their hash."""

@@ -7,27 +7,26 @@ from typing import Any, Literal
 
 import msgspec
 
-from runner.ground.errors import RETRYABLE, Problem
+from runner.ground.errors import Problem
 from runner.ground.json_value import Json
 from runner.language.expression import Expression
 from runner.language.template import Template, ValueTemplate
 from runner.workflow.branching import Branching
 from runner.workflow.hosts import Host
 from runner.workflow.permissions import Permissions
+from runner.workflow.policies import CALL_TIMEOUT, IDLE_TIMEOUT, Duration, Limits, OnCrash, Retry, Seconds
 
 JsonPath = tuple[str | int, ...]
 """Keys and indices from a file's root to a value in it."""
-
-Seconds = float
-
-CALL_TIMEOUT: Seconds = 120.0
-IDLE_TIMEOUT: Seconds = 60.0
 
 UNKNOWN = "unknown"
 """The verb of what stands for a node that can't be read."""
 
 NO_VERB = "none"
 """What a node without a verb has in the place of one."""
+
+CHECK = "check"
+"""The key of the body that is asked, after a crash, whether a call was done."""
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -36,29 +35,6 @@ class Route(msgspec.Struct, frozen=True):
     to: str | None
     when: Expression | None = None
     at: JsonPath = ()
-
-
-class Duration(msgspec.Struct, frozen=True):
-    """A length of time: seconds, or a template that gives a duration's text."""
-
-    seconds: Seconds | None = None
-    template: Template | None = None
-
-
-class Retry(msgspec.Struct, frozen=True):
-    """How often and when a failed attempt is tried again, after the errors that the policy takes.
-
-    `max_attempts` are those of the step, the first included. `errors` is None where every type that may pass is taken.
-    With `exit_codes` a `tool_failed` is taken where a program ended with one of these alone.
-    """
-
-    max_attempts: int = 3
-    initial_interval: Duration = Duration(1.0)
-    backoff: float = 2.0
-    max_interval: Duration = Duration(30.0)
-    jitter: bool = True
-    errors: frozenset[str] | None = RETRYABLE
-    exit_codes: frozenset[int] = frozenset()
 
 
 class Use(msgspec.Struct, frozen=True):
@@ -153,7 +129,7 @@ class Node(msgspec.Struct, frozen=True):
     retry: tuple[Retry, ...] = ()
     timeout: Duration | None = None
     max_visits: int | None = None
-    on_crash: Literal["retry", "fail"] = "retry"
+    on_crash: OnCrash | None = None
     bodies: Mapping[str, Body] = msgspec.field(default_factory=dict)
     uses: tuple[Use, ...] = ()
     traits: Traits = Traits()
@@ -162,6 +138,11 @@ class Node(msgspec.Struct, frozen=True):
     def key(self) -> str:
         """Its place in the file, which names it in pictures and in the record."""
         return "/".join(map(str, self.at)) or self.id
+
+    @property
+    def check(self) -> Body | None:
+        """What is asked, after a crash, whether its call was done."""
+        return self.bodies[CHECK] if self.on_crash == "check" else None
 
     @property
     def handlers(self) -> tuple[Route, ...]:
@@ -212,9 +193,11 @@ class Body(msgspec.Struct, frozen=True):
     def seen(self) -> Mapping[str, Node]:
         """The nodes that `nodes` means in this body.
 
-        A lone node under `do` has the name of its composite, and there that name means the composite.
+        A lone node under `do` has the name of its composite, and there that name means the composite. One under `check`
+        has a name that nobody gave it.
         """
-        return {} if self.single and self.at[-1:] == ("do",) else self.nodes
+        is_nameless = self.at[-1:] == ("do",) or self.at[-2:] == ("on_crash", CHECK)
+        return {} if self.single and is_nameless else self.nodes
 
     @property
     def only(self) -> Node:
@@ -317,7 +300,8 @@ class Tool(msgspec.Struct, frozen=True):
     """Something that a node or an agent can call. `spec` belongs to its kind, which its key in YAML names.
 
     `inputs` is the JSON Schema of all its arguments. `started` is what it starts, with the environment that it is
-    given; `code` what it runs of the author's; `reached` the host that it asks, as far as the file says it.
+    given; `code` what it runs of the author's; `reached` the host that it asks, as far as the file says it. `check` is
+    what is asked after a crash, if `on_crash` says so.
     """
 
     name: str
@@ -329,15 +313,8 @@ class Tool(msgspec.Struct, frozen=True):
     started: Started | None = None
     code: Code | None = None
     reached: Reached | None = None
-
-
-class Limits(msgspec.Struct, frozen=True):
-    """What the runner enforces. The defaults are the documented ones. `timeout` may depend on the inputs."""
-
-    max_steps: int = 1000
-    timeout: Duration | None = None
-    max_concurrency: int = 8
-    max_depth: int = 10
+    on_crash: OnCrash | None = None
+    check: Body | None = None
 
 
 class Workflow(msgspec.Struct, frozen=True):

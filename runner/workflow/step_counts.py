@@ -74,6 +74,8 @@ class StepCounts:
         yield from ((1, route.to or _END) for route in node.handlers)
 
     def _of_branches(self, node: Node, branching: Branching) -> int:
+        if node.traits.branching is None:
+            return 0
         passed = set(branching.guarded)
         if branching.quorum is None or branching.quorum.tolerate:
             passed |= {key for key, needed in branching.after.items() if needed}

@@ -13,8 +13,8 @@ from runner.ground.json_value import Json
 from runner.record.cues import Cue
 from runner.record.events import LeftRunning, Printed
 from runner.record.usage import Usage
-from runner.workflow.model import CALL_TIMEOUT, IDLE_TIMEOUT
 from runner.workflow.permissions import Permissions
+from runner.workflow.policies import CALL_TIMEOUT, IDLE_TIMEOUT
 from runner.world.processes.supervisor import Supervisor
 
 
@@ -140,12 +140,18 @@ class NoReply(msgspec.Struct, frozen=True):
 Outcome = CallDone | CallFailed | NoReply
 
 
+def idempotency_key(began_in: str, step: str) -> str:
+    """What tells the effect of a step from all others: the run in which it first began, and its path."""
+    return f"{began_in}/{step}"
+
+
 class Attempt(msgspec.Struct, frozen=True):
     """One try of one call: who asks, the how-manieth, and what it may reach.
 
     In a run with scripted replies, `cue_keys` are the keys that it may have one under, `cue` which it is given.
     `reveals` says whether the call holds a secret.
-    `idempotency_key` is the same for every attempt of the step, also after a crash.
+    `began_in` is the run in which the step first began, where that is another. The `idempotency_key` is the same for
+    every attempt of the step, also after a crash, and in a retry of the run.
     """
 
     run: str
@@ -159,10 +165,11 @@ class Attempt(msgspec.Struct, frozen=True):
     cue_keys: tuple[str, ...] = ()
     timeout: float | None = None
     reveals: bool = False
+    began_in: str = ""
 
     @property
     def idempotency_key(self) -> str:
-        return f"{self.run}/{self.step}"
+        return idempotency_key(self.began_in or self.run, self.step)
 
 
 Streamer = Callable[[str, str], None]

@@ -228,3 +228,34 @@ outputs: {{said: "{{{{ state.said }}}}"}}
 
 Each prompt is the address of the step that asks.
 """
+
+LOOK = """check: {command: [sh, look.sh, "{{ idempotency_key }}"], parse: json}"""
+
+CHECKED = Flow(
+    files={
+        "flow.yaml": f"""
+wf: 1
+name: checked
+permissions: {{commands: [sh]}}
+tools: {{charge: {{command: [sh, -c, {MARK}], on_crash: {{{LOOK}}}}}}}
+steps:
+  - {{id: pay, script: {MARK}, on_crash: {{{LOOK}}}}}
+  - id: both
+    parallel:
+      tool: {{tool: charge}}
+      command: {{command: [sh, -c, {MARK}], on_crash: {{{LOOK}}}}}
+  - {{id: once, script: 'grep -qx "$WF_STEP" effects || echo "$WF_STEP" >> effects'}}
+outputs: {{paid: "{{{{ nodes.pay.output.text }}}}"}}
+""",
+        "look.sh": """
+step=${1#*/}
+if grep -qx "$step" effects 2>/dev/null
+then printf '{"done": true, "output": {"stdout": "%s"}}' "$step"
+else printf '{"done": false}'
+fi
+""",
+    },
+    outputs={"paid": "pay"},
+    effects=dict.fromkeys(("pay", "both/tool", "both/command", "once"), 1),
+)
+"""After a crash all that it does is asked about first, or does nothing a second time by itself."""

@@ -152,6 +152,12 @@ ROWS = {
             "`SIGKILL` at every write of `wf gc`, which removes a run and its fork, and gives the space back",
             "what was to stay is whole, a run is there whole or not at all, and another `wf gc` does the rest",
         ),
+        Row(
+            "R29",
+            "`SIGKILL` at every write of a run whose steps have an `on_crash: {check: …}`, or honour their keys, and "
+            "then at as late a write of the resumption",
+            "the same, and no effect twice",
+        ),
     )
 }
 

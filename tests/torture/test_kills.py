@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from tests.torture.conftest import Share, spread
-from tests.torture.flows import KINDS, SIX
+from tests.torture.flows import CHECKED, KINDS, SIX
 from tests.torture.tracing import Point, counting, injecting, needs_strace, points
 from tests.torture.trial import Crash, Flow, Trial
 
@@ -34,6 +34,20 @@ def test_a_run_that_is_killed_at_any_write_is_completed_by_resuming(share: Share
 def test_a_step_of_any_kind_that_is_killed_at_any_write_is_completed_by_resuming(share: Share, place: Path) -> None:
     for point in share.of(points_of_a_run(place, KINDS), sample=2):
         recovers(point, Trial(place / str(point), KINDS))
+
+
+@pytest.mark.row("R29", parts=4)
+def test_what_is_asked_about_is_done_once_wherever_the_run_and_its_resumption_are_killed(
+    share: Share, place: Path
+) -> None:
+    for point in share.of(points_of_a_run(place, CHECKED), sample=3):
+        trial = Trial(place / str(point), CHECKED)
+        killed_at(point, trial)
+        trial.resume(injecting(point, KILL))
+        trial.recover()
+        trial.check()
+        assert trial.effects == CHECKED.effects
+        trial.remove()
 
 
 def recovers(point: Point, trial: Trial) -> None:

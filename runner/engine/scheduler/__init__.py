@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from runner.engine.scheduler.aftermath import arrival_of
+from runner.engine.scheduler.crashes import take_choice, take_up
 from runner.engine.scheduler.due_times import attempt_timeout, due_time, time_left
 from runner.engine.scheduler.ending import complete, end_body, end_call, fail, fail_call
 from runner.engine.scheduler.happenings import (
@@ -22,8 +23,9 @@ from runner.engine.scheduler.happenings import (
     TimeSpent,
 )
 from runner.engine.scheduler.live import Live
+from runner.engine.scheduler.reopening import call_of
 from runner.engine.scheduler.settling import settle_again, settle_all, take
-from runner.engine.scheduler.starting import call_of, pump
+from runner.engine.scheduler.starting import pump
 from runner.engine.scheduler.view import StepView, time_limit
 from runner.ground.errors import Failure
 from runner.nodes.composites.workflow import BODY
@@ -100,7 +102,13 @@ def _begin(live: Live, started: RunStarted) -> None:
 def _fork(live: Live, forked: RunForked) -> None:
     live.emit(forked)
     for path in tuple(live.state.running):
-        live.emit(AttemptStarted(path, live.state.steps[path].attempt + 1, again=path not in forked.anew))
+        settle_all(live)
+        if (step := live.state.steps.get(path)) is None:
+            continue
+        if path in forked.keys and path not in forked.anew:
+            take_up(live, step)
+        else:
+            live.emit(AttemptStarted(path, step.attempt + 1, again=path not in forked.anew))
     _ask_again(live)
     settle_again(live)
 
@@ -156,6 +164,9 @@ def _wake(live: Live, path: str, woken: Woken) -> bool:
     step = live.state.steps.get(path)
     if step is None or step.waiting is None:
         return False
+    if step.interrupted:
+        take_choice(live, step, woken.value)
+        return True
     if step.frame is None:
         _end_question(live, step, step.waiting, woken)
         return True
@@ -216,14 +227,8 @@ def _cancel(live: Live, happening: CancelRequested) -> None:
 def _take_up(live: Live, _happening: TakenUp) -> None:
     for path in tuple(live.state.running):
         settle_all(live)
-        step = live.state.steps.get(path)
-        if step is None:
-            continue
-        if live.node(step).on_crash == "fail":
-            words = "the process was stopped while this ran; its on_crash is fail"
-            _fail_attempt(live, step, Failed(Failure("interrupted", words)))
-        else:
-            live.emit(AttemptStarted(path, step.attempt + 1, again=True))
+        if (step := live.state.steps.get(path)) is not None:
+            take_up(live, step)
     _ask_again(live)
     settle_again(live)
 

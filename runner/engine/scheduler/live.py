@@ -131,6 +131,10 @@ class Live:
         """The address of a visit in a frame; the step of a lone node has that of its frame."""
         return frame.path if self.body(frame).single else visited(frame.path, node, visit)
 
+    def began_in(self, step: str) -> str:
+        """The run in which a step first began: another, where this one tries that again."""
+        return self.state.keys.get(step, self.run)
+
     def permissions(self, frame: Frame) -> Permissions:
         """What leaves may reach in a frame: what its workflow allows, and all of its callers do."""
         home = self.state.steps[frame.home]

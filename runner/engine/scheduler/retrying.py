@@ -12,7 +12,8 @@ from runner.nodes import KINDS
 from runner.nodes.contract import Failed
 from runner.record.events import AttemptFailed
 from runner.record.run_state import Step
-from runner.workflow.model import Node, Retry
+from runner.workflow.model import Node
+from runner.workflow.policies import Retry
 
 PASSES_NEVER = frozenset(
     {

@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import assert_never
 
 from runner.engine.scheduler.aftermath import arrival_of
+from runner.engine.scheduler.crashes import take_finding
 from runner.engine.scheduler.ending import complete, fail
 from runner.engine.scheduler.live import Live
 from runner.engine.scheduler.view import StepView
@@ -53,6 +54,9 @@ def settle_all(live: Live) -> None:
 
 
 def _settle(live: Live, step: Step, key: str) -> None:
+    if step.interrupted:
+        take_finding(live, step)
+        return
     kind, node, view = live.kind(step), live.node(step), StepView.of(live, step)
     ended = Ended(key, step.children[key])
     if step.detached:

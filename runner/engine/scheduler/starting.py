@@ -33,7 +33,6 @@ from runner.nodes.contract import (
     Perform,
     Spawn,
     StepFailed,
-    SubCall,
 )
 from runner.record.events import AttemptStarted, StepStarted
 from runner.record.node_records import arrived
@@ -104,7 +103,7 @@ def _start_waiting(live: Live) -> None:
             first = other
         if first is None:
             return
-        live.emit(AttemptStarted(first.path, first.attempt + 1))
+        live.emit(AttemptStarted(first.path, first.attempt + 1, again=first.interrupted))
 
 
 def _is_due(live: Live, step: Step) -> bool:
@@ -257,16 +256,3 @@ def input_hash(call: AnyCall, on_paper: Callable[[Json], Json]) -> str:
     """What a call was given, in short: the first 16 hex digits of the SHA-256 of its JSON as it would be recorded."""
     written = on_paper(msgspec.to_builtins(call))
     return hashlib.sha256(msgspec.json.encode(written, order="sorted")).hexdigest()[:16]
-
-
-def call_of(live: Live, step: Step) -> AnyCall:
-    """The call of a step whose attempt is to run: as it was opened. After a resumption its kind opens it again."""
-    if step.path not in live.calls:
-        holder = step if step.frame is not None else live.state.steps[step.owner]
-        opened = live.kind(holder).open(live.node(holder), StepView.as_begun(live, holder))
-        if isinstance(opened, Perform):
-            live.calls[step.path] = opened.call
-        elif isinstance(opened, Spawn):
-            calls = {child.key: child.call for child in opened.children if isinstance(child, SubCall)}
-            live.calls[step.path] = calls[step.key]
-    return live.calls[step.path]

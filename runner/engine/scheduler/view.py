@@ -25,7 +25,8 @@ from runner.record.reducers import State, session_key
 from runner.record.run_state import PENDING, Child, Frame, Nodes, Step, Tally
 from runner.workflow.compiler import parse_duration
 from runner.workflow.inputs import InputsInvalid, check_inputs
-from runner.workflow.model import Agent, Duration, Node, StateKey, Workflow
+from runner.workflow.model import Agent, Node, StateKey, Workflow
+from runner.workflow.policies import Duration
 
 
 class Standpoint(msgspec.Struct, frozen=True):

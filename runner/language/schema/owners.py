@@ -41,7 +41,7 @@ def path_owner(path: Path, data: Json) -> PathOwner:
     """The innermost thing that has a name on the way along a path."""
     match path:
         case (str(section), str(name), *_) if section in _SECTIONS:
-            return PathOwner(f"{_SECTIONS[section]} '{name}'", 2)
+            owner = PathOwner(f"{_SECTIONS[section]} '{name}'", 2)
         case (("rescue" | "finally") as key, *_):
             owner = PathOwner(f"'{key}'", 1, True)
         case _:
@@ -54,11 +54,13 @@ def path_owner(path: Path, data: Json) -> PathOwner:
 def _inner(owner: PathOwner, path: Path, data: Json) -> PathOwner | None:
     """The node, branch or body that the path enters next within `owner`."""
     match path[owner.depth :]:
-        case ("nodes", str(name), *_):
+        case ("nodes", str(name), *_) if owner.is_node or not owner.depth:
             return PathOwner(f"node '{name}'", owner.depth + 2, True)
+        case ("on_crash", "check", *_):
+            return PathOwner(f"the check of {owner.words}", owner.depth + 2, True)
         case (str(key), str(name), *_) if owner.is_node and key in body_keys().named:
             return PathOwner(f"branch '{name}'", owner.depth + 2, True)
-        case ("steps", int(position), *_):
+        case ("steps", int(position), *_) if owner.is_node or not owner.depth:
             step = at(data, path[: owner.depth + 2])
             called = step.get("id", f"s{position + 1}") if isinstance(step, dict) else f"s{position + 1}"
             return PathOwner(f"step '{called}'", owner.depth + 2, True)

@@ -13,7 +13,8 @@ from runner.language.expression import Expression
 from runner.language.template import Template
 from runner.nodes.contract import Ask, Done, Failed, Kind, Opened, Shape, Stay, StepFailed, View, Woke, Woken
 from runner.workflow.compiler import NodeReader
-from runner.workflow.model import Duration, Node
+from runner.workflow.model import Node
+from runner.workflow.policies import Duration
 
 FORMS = ("for", "until", "signal")
 DEADLINE = ""

@@ -22,4 +22,4 @@ def traits(program: Program) -> Traits:
     return Traits(programs=(program.started("command", 0),))
 
 
-KIND = Kind(verb="command", build=build, open=open_, traits=traits, takes_defaults=True)
+KIND = Kind(verb="command", is_one_call=True, build=build, open=open_, traits=traits, takes_defaults=True)

@@ -16,4 +16,4 @@ def traits(spec: Request) -> Traits:
     return Traits(hosts=(spec.reached,) if spec.reached is not None else ())
 
 
-KIND = Kind(verb=KEY, build=request, open=open_, traits=traits, takes_defaults=True)
+KIND = Kind(verb=KEY, is_one_call=True, build=request, open=open_, traits=traits, takes_defaults=True)

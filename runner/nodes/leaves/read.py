@@ -52,4 +52,4 @@ def open_(node: Node, view: View) -> Opened:
     return Perform(ReadCall(path, view.folder, pattern, spec.parse, spec.content), {"path": path})
 
 
-KIND = Kind(verb="read", build=build, open=open_)
+KIND = Kind(verb="read", is_one_call=True, build=build, open=open_)

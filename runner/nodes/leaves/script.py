@@ -80,4 +80,12 @@ def traits(spec: ScriptSpec) -> Traits:
     return Traits(programs=(spec.program.started(*place, by=spec.shell[0]),))
 
 
-KIND = Kind(verb="script", build=build, open=open_, traits=traits, takes_defaults=True, shape=Shape(argument=False))
+KIND = Kind(
+    verb="script",
+    is_one_call=True,
+    build=build,
+    open=open_,
+    traits=traits,
+    takes_defaults=True,
+    shape=Shape(argument=False),
+)

@@ -10,7 +10,7 @@ from runner.ground.errors import Failure, TemplateError
 from runner.ground.json_value import Json
 from runner.language.schema import compile_schema
 from runner.language.template import ValueTemplate
-from runner.nodes.contract import Kind, Opened, Perform, StepFailed, ToolKind, View
+from runner.nodes.contract import Kind, Opened, Perform, StepFailed, View
 from runner.nodes.tools import TOOL_KINDS
 from runner.workflow.compiler import NodeReader
 from runner.workflow.model import Called, Node, Tool, Traits
@@ -31,16 +31,16 @@ def build(reader: NodeReader) -> ToolSpec:
 def tool_call(tool: Tool, arguments: Mapping[str, Json], folder: str) -> AnyCall:
     """The call of a tool. Raises StepFailed (`input_invalid`, `template_error`)."""
     kind = TOOL_KINDS[tool.kind]
-    given = _checked(tool, arguments, kind)
+    given = tool_arguments(tool, arguments)
     try:
         return kind.call(tool, given, folder)
     except TemplateError as error:
         raise StepFailed(Failure("template_error", f"tool '{tool.name}': {error.message}")) from error
 
 
-def _checked(tool: Tool, arguments: Mapping[str, Json], kind: ToolKind) -> dict[str, Json]:
-    """What was given, else the defaults."""
-    schema = compile_schema(tool.inputs)
+def tool_arguments(tool: Tool, arguments: Mapping[str, Json]) -> dict[str, Json]:
+    """What was given, else the defaults. Raises StepFailed (`input_invalid`)."""
+    kind, schema = TOOL_KINDS[tool.kind], compile_schema(tool.inputs)
     declared: Mapping[str, Mapping[str, Json]] = tool.inputs["properties"] if kind.fills_defaults else {}
     given = {name: entry["default"] for name, entry in declared.items() if "default" in entry} | dict(arguments)
     given = schema.received(given)
@@ -62,4 +62,4 @@ def traits(spec: ToolSpec) -> Traits:
     return Traits(called=Called(tool=spec.tool, arguments=tuple(spec.arguments)))
 
 
-KIND = Kind(verb="tool", build=build, open=open_, traits=traits, takes_defaults=True)
+KIND = Kind(verb="tool", is_one_call=True, build=build, open=open_, traits=traits, takes_defaults=True)

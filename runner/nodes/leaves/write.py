@@ -30,4 +30,4 @@ def open_(node: Node, view: View) -> Opened:
     return Perform(WriteCall(path, view.text(spec.content), view.folder), {"path": path})
 
 
-KIND = Kind(verb="write", build=build, open=open_)
+KIND = Kind(verb="write", is_one_call=True, build=build, open=open_)

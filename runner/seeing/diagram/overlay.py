@@ -81,7 +81,7 @@ def find_node(workflow: Workflow, step: str) -> tuple[Body, Node] | None:
     body: Body | None = workflow.body
     node: Node | None = None
     for position, segment in enumerate(segments(step)):
-        if segment is None or body is None:
+        if segment is None or body is None or (node is not None and node.traits.branching is None):
             return None
         name = segment.name
         side = {"rescue": workflow.rescue, "finally": workflow.finally_}.get(name) if position == 0 else None

@@ -18,7 +18,9 @@ from runner.record.events import (
     FrameEnded,
     RunResumed,
     RunStarted,
+    StepChecked,
     StepEnded,
+    StepInterrupted,
     StepStarted,
     StepWaiting,
 )
@@ -89,12 +91,28 @@ class Teller:
                 return _ended(event, seconds, _last_words(event, commit))
             case StepWaiting() if event.kind != "timer":
                 return f"… {plain(event.step)} waits for {_awaited(event)}"
-            case AttemptFailed():
-                wait = event.retry_at - commit.at
-                why = f"{event.error['type']}: {one_line(event.error['message'])}"
-                return f"! {plain(event.step)}: {why}; again in {wait:.1f} s"
+            case AttemptFailed() | StepInterrupted() | StepChecked():
+                return f"! {plain(event.step)}: {_of_attempt(event, commit.at)}"
             case _:
                 return ""
+
+
+def _of_attempt(event: AttemptFailed | StepInterrupted | StepChecked, at: float) -> str:
+    match event:
+        case AttemptFailed():
+            why = f"{event.error['type']}: {one_line(event.error['message'])}"
+            return f"{why}; again in {event.retry_at - at:.1f} s"
+        case StepInterrupted():
+            return f"attempt {event.attempt} was cut off; its check is asked whether it was done"
+        case StepChecked():
+            return found_out(event.attempt, event.verdict, event.by)
+
+
+def found_out(attempt: int, verdict: str, by: str) -> str:
+    """What is known of an attempt that was cut off, in words."""
+    teller = "its check" if by == "check" else "a person"
+    meant = {"done": "it was done", "again": "it runs again", "fail": "it fails"}[verdict]
+    return f"attempt {attempt} was cut off; {teller} says: {meant}"
 
 
 def _awaited(event: StepWaiting) -> str:

@@ -6,6 +6,7 @@ import contextlib
 
 from runner.ground.errors import Problem, TooManyProblems
 from runner.workflow.analysis.calls import check_calls
+from runner.workflow.analysis.checks import check_checks
 from runner.workflow.analysis.constants import check_constants
 from runner.workflow.analysis.findings import Findings
 from runner.workflow.analysis.flow import check_flow
@@ -32,6 +33,7 @@ def analyse(loaded: Loaded) -> list[Problem]:
             check_numbers(of_one)
             check_calls(of_one)
             check_flow(of_one)
+            check_checks(of_one)
             check_races(of_one)
             check_limits(of_one)
         check_programs(loaded.workflow, findings)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import msgspec
+from msgspec.structs import replace
 
 from runner.ground.errors import did_you_mean
 from runner.language.expression import Expression
 from runner.language.reference import Reference
 from runner.language.template import ValueTemplate
 from runner.workflow.analysis.findings import Findings
-from runner.workflow.model import Body, JsonPath, Node, Use, Workflow
+from runner.workflow.model import Body, Input, JsonPath, Node, Tool, Use, Workflow
 
 ROOTS = ("inputs", "state", "run", "visits", "nodes")
 RUN_KEYS = ("id", "name", "steps", "cost_usd", "cost_known", "tokens", "budget_left_usd")
@@ -22,15 +23,20 @@ _ELSEWHERE = {
     "item": "it is seen in the `do` of a `for_each`, where `as` may give it another name",
     "index": "it is seen in the `do` of a `for_each`",
     "results": "it is seen in `complete_when`; those of a node that has ended are nodes.NAME.results",
+    "idempotency_key": "it is seen in an `on_crash: {check: …}`; a program finds it in WF_IDEMPOTENCY_KEY",
     "env": "there is no environment here: declare an input with `env: NAME`",
 }
 """Where the names stand that can't be seen from everywhere, or what to write in their place."""
+
+
+_NO_STATE = "the check of a tool sees the tool's own arguments as inputs, and no state"
 
 
 class _Sight(msgspec.Struct, frozen=True):
     """What a place sees: `nodes`, and what the place around it does, `outer`; and why others are hidden.
 
     Where it is the branch `branch`, `siblings` are all branches of its node. `inside` are nodes within another.
+    `stateless` is where a tool is checked, whoever called it: its arguments are seen, and no state.
     """
 
     nodes: Mapping[str, Node]
@@ -38,6 +44,7 @@ class _Sight(msgspec.Struct, frozen=True):
     branch: str = ""
     siblings: Collection[str] = ()
     inside: Collection[str] = ()
+    stateless: bool = False
 
     def levels(self) -> Iterator[_Sight]:
         """This place and those around it, the innermost first."""
@@ -54,6 +61,10 @@ class _Sight(msgspec.Struct, frozen=True):
         """The names of all nodes that are seen, the outermost first."""
         return list(dict.fromkeys(name for level in reversed([*self.levels()]) for name in level.nodes))
 
+    def is_stateless(self) -> bool:
+        """Whether no state is seen from here."""
+        return any(level.stateless for level in self.levels())
+
     def hides_sibling(self, name: str) -> bool:
         """Whether the name, which is not seen, is that of a branch beside this place or one around it."""
         return any(name in level.siblings and name != level.branch for level in self.levels())
@@ -66,6 +77,9 @@ def check_names(findings: Findings) -> None:
     for body in bodies:
         outer = {} if body is workflow.body else dict(workflow.body.nodes)
         _body(body, _Sight(outer), findings)
+    for tool in workflow.tools.values():
+        if tool.check is not None:
+            _body(tool.check, _Sight({}, stateless=True), _as_seen_by(tool, findings))
     inner = {node.id for node in workflow.nodes}
     whole = {node.id: node for body in reversed(bodies) for node in body.nodes.values()}
     at_end = _Sight(whole, inside=frozenset(inner - whole.keys()))
@@ -76,6 +90,13 @@ def check_names(findings: Findings) -> None:
             _limit_names(use, findings)
         else:
             _use(use, at_end, findings)
+
+
+def _as_seen_by(tool: Tool, findings: Findings) -> Findings:
+    """Where a tool is checked, the inputs are its own arguments, whoever called it, and there is no state."""
+    schemas, needed = tool.inputs.get("properties", {}), tool.inputs.get("required", ())
+    own = {name: Input(name, schema, name in needed) for name, schema in schemas.items()}
+    return replace(findings, workflow=replace(findings.workflow, inputs=own, state={}))
 
 
 def _body(body: Body, sight: _Sight, findings: Findings) -> None:
@@ -90,9 +111,9 @@ def _node(node: Node, sight: _Sight, findings: Findings) -> None:
     for use in (*node.uses, *_agent_uses(findings.workflow, node)):
         _use(use, _sight_of(node, use, branches, own), findings)
     for key, _ in node.set:
-        _state_key(key, (*node.at, "set", key), findings)
+        _state_key(key, (*node.at, "set", key), sight, findings)
     for position, key in enumerate(node.reset):
-        _state_key(key, (*node.at, "reset", position), findings)
+        _state_key(key, (*node.at, "reset", position), sight, findings)
     for key, body in node.bodies.items():
         _body(body, _branch_sight(node, key, own), findings)
 
@@ -117,11 +138,12 @@ def _branch_sight(node: Node, key: str, sight: _Sight) -> _Sight:
     return _Sight(needed, sight, key, node.bodies)
 
 
-def _state_key(key: str, at: JsonPath, findings: Findings) -> None:
+def _state_key(key: str, at: JsonPath, sight: _Sight, findings: Findings) -> None:
     known = findings.workflow.state
     if key not in known:
         words = f"state key '{key}' does not exist{did_you_mean(key, list(known))}"
-        findings.error(words, at, rule="name", key=isinstance(at[-1], str), hint="declare it under state:")
+        hint = _NO_STATE if sight.is_stateless() else "declare it under state:"
+        findings.error(words, at, rule="name", key=isinstance(at[-1], str), hint=hint)
 
 
 def _references(use: Use) -> Iterator[tuple[JsonPath, Reference]]:
@@ -155,6 +177,7 @@ def _trouble(workflow: Workflow, use: Use, reference: Reference, sight: _Sight) 
         return None
     what = {"inputs": "input", "state": "state key", "run": "fact of the run"}[root]
     hint = f"declare it under {root}:" if root != "run" else f"known are: {', '.join(RUN_KEYS)}"
+    hint = _NO_STATE if root != "run" and sight.is_stateless() else hint
     return f"{what} '{rest[0]}' does not exist{did_you_mean(rest[0], known)}", hint
 
 

@@ -37,7 +37,7 @@ def _writers(body: Body) -> Writers:
     for node in body.nodes.values():
         for key, _ in node.set:
             found.setdefault(key, (*node.at, "set", key))
-        for inner in node.bodies.values():
+        for inner in node.bodies.values() if node.check is None else ():  # what a check writes ends with it
             for key, at in _writers(inner).items():
                 found.setdefault(key, at)
     return found

@@ -13,7 +13,8 @@ from runner.language.expression import RESERVED_WORDS
 from runner.language.schema import VERBS, Unknown
 from runner.workflow.compiler.reader import NodeReader, OpenFile
 from runner.workflow.compiler.retries import read_retry
-from runner.workflow.model import NO_VERB, UNKNOWN, Body, JsonPath, Node, Route, Tool, Traits, Use
+from runner.workflow.model import CHECK, NO_VERB, UNKNOWN, Body, JsonPath, Node, Route, Tool, Traits, Use
+from runner.workflow.policies import OnCrash
 
 EXIT = "exit"
 _EXIT_TROUBLE = f"'{EXIT}' is what a route says to leave the body"
@@ -32,6 +33,7 @@ ROOT_NAMES = (
     "data",
     "messages",
     "round",
+    "idempotency_key",
 )
 """What names mean in an expression, beside those of nodes, branches and items."""
 
@@ -63,6 +65,11 @@ class NodeKind(Protocol):
     @property
     def takes_defaults(self) -> bool:
         """Whether `defaults:` count for its nodes."""
+        ...
+
+    @property
+    def is_one_call(self) -> bool:
+        """Whether a step of it is one call to the world, which a check can ask about after a crash."""
         ...
 
     @property
@@ -182,11 +189,20 @@ class BodyReader(msgspec.Struct):
             retry=read_retry(reader, kind.retried) or read_retry(shared, RETRYABLE),
             timeout=reader.duration("timeout") or shared.duration("timeout"),
             max_visits=content.get("max_visits"),
-            on_crash=content.get("on_crash", "retry"),
+            on_crash=self._on_crash(reader, kind),
             bodies=reader.bodies,
             uses=tuple(reader.uses),
             traits=kind.traits(spec),
         )
+
+    @staticmethod
+    def _on_crash(reader: NodeReader, kind: NodeKind) -> OnCrash | None:
+        found = reader.on_crash()
+        if found == CHECK and not kind.is_one_call:
+            words = "only a step that is one call to the world can be checked after a crash"
+            hint = "let the tools that it calls have one: tools: {NAME: {on_crash: {check: …}}}"
+            reader.error(words, "on_crash", CHECK, hint=hint, key=True, rule="on_crash")
+        return found
 
     def _routes(self, reader: NodeReader, key: str, extra: tuple[str, ...]) -> tuple[Route, ...] | None:
         content = reader.get(key)

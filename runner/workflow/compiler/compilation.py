@@ -16,7 +16,8 @@ from runner.workflow.compiler.bodies import BodyReader, Kinds
 from runner.workflow.compiler.declarations import inputs, permissions, readable, state
 from runner.workflow.compiler.files import PATTERN, Files
 from runner.workflow.compiler.reader import NodeReader, OpenFile, parse_duration
-from runner.workflow.model import UNKNOWN, Agent, Body, JsonPath, Limits, Model, Tool, Use, Workflow
+from runner.workflow.model import CHECK, UNKNOWN, Agent, Body, JsonPath, Model, Tool, Use, Workflow
+from runner.workflow.policies import Limits
 
 SELF = "self"
 
@@ -149,7 +150,10 @@ class FileReader:
         kinds = {} if isinstance(entry, Unknown) else self._compilation.kinds.tools
         kind = next((kind for key, kind in kinds.items() if key in entry), None)
         reader = self._reader("tools", name)
-        return kind.build(reader) if kind is not None else Tool(name, "", {}, UNKNOWN, None, reader.at)
+        if kind is None:
+            return Tool(name, "", {}, UNKNOWN, None, reader.at)
+        on_crash = reader.on_crash()
+        return replace(kind.build(reader), on_crash=on_crash, check=reader.bodies.get(CHECK))
 
     def _workflow_of(self, reference: str, at: JsonPath) -> str:
         if reference == SELF:

@@ -18,7 +18,8 @@ from runner.language.source import place_in_text
 from runner.language.template import Template, ValueTemplate, compile_template, compile_value
 from runner.workflow.compiler.files import Files, shown_as
 from runner.workflow.compiler.notes import Notes
-from runner.workflow.model import Agent, Body, ContextBound, Duration, JsonPath, Program, Use
+from runner.workflow.model import CHECK, Agent, Body, ContextBound, JsonPath, Program, Use
+from runner.workflow.policies import Duration, OnCrash
 
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[smhd]))+")
@@ -217,6 +218,14 @@ class NodeReader(msgspec.Struct):
         body = self.build_body(self.get(*path), (*self.at, *path), name or self.id, seen)
         self.bodies[key] = body
         return body
+
+    def on_crash(self) -> OnCrash | None:
+        """What becomes of a call that a crash cut off. The body of a check is among the bodies then."""
+        said = self.get("on_crash")
+        if isinstance(said, dict) and CHECK in said:
+            self.body(CHECK, "on_crash", CHECK, name=CHECK, variables=("idempotency_key",))
+            return "check"
+        return "fail" if said == "fail" else "retry" if said == "retry" else None
 
     def agent(self, *path: str | int, name: str = "") -> str | Agent:
         """The agent at a path: a declared name, or one written in place, called `name`, else as the node."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from runner.ground.json_value import Json
 from runner.workflow.compiler.reader import NodeReader
-from runner.workflow.model import Retry
+from runner.workflow.policies import Retry
 
 ALL = "all"
 """In `errors`: every type that may pass."""

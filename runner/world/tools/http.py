@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import urlencode
 
 from runner.ground.json_value import Json
-from runner.workflow.model import CALL_TIMEOUT
+from runner.workflow.policies import CALL_TIMEOUT
 from runner.world.calls import Attempt, Context, HttpCall, Outcome
 from runner.world.http_answers import Answer, judged_answer
 from runner.world.large import beside
