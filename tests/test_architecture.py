@@ -20,9 +20,9 @@ FLOORS = {
     for floor, words in {
         "ground": "errors clock resources plain plain_file json_value json_text advice",
         "language": "reference secret_text pattern expression template source schema",
-        "workflow": """hosts permissions policies branching model signature step_counts fingerprint inputs programs
-            python_files loader_variables compiler permission_hints analysis""",
-        "record": """usage events event_schema address cues reducers run_state open_states edits node_records
+        "workflow": """hosts permissions policies branching model_bounds model signature step_counts fingerprint inputs
+            programs python_files loader_variables compiler permission_hints analysis""",
+        "record": """usage events event_schema address cues reducers paces run_state open_states edits node_records
             rewriting rewinding answers merging frames interruptions fold store projection snapshot history retention
             definitions soundness""",
         "world": "large processes calls program_exits http_answers told_outputs secrets providers tools",

@@ -28,8 +28,8 @@ from runner.travel.verdicts import table
 
 EXITS = {"completed": EXIT_COMPLETED, "failed": EXIT_FAILED, "paused": EXIT_PAUSED, "cancelled": EXIT_CANCELLED}
 
-KINDS = {"person": human.KIND.verb, "timer": wait.KIND.verb, "signal": "signal", "mock": "mock"}
-"""What a step waits for: a person (`human`), a time (`wait`), a signal, a scripted reply (`mock`)."""
+KINDS = {"person": human.KIND.verb, "timer": wait.KIND.verb, "signal": "signal", "mock": "mock", "turn": "turn"}
+"""What a step waits for: a person (`human`), a time (`wait`), a signal, a scripted reply (`mock`), its model's turn."""
 
 
 def command_for(result: RunResult, waiting: StepWaiting) -> str:
@@ -152,7 +152,10 @@ def _say_waiting(result: RunResult) -> None:
             say(f"  nothing by itself; from then on: {resume_command(result.run, result.secrets)}")
     if any(waiting.kind == "mock" for waiting in result.waiting):
         say(f"  {mock_command(result.run, result.secrets)}")
-    if not result.waiting:
+    turns = [waiting for waiting in result.waiting if waiting.kind == "turn"]
+    if turns:
+        say(f"{counted(len(turns), 'call')} waiting for a turn, first {turns[0].step}: {one_line(turns[0].prompt)}")
+    if turns or not result.waiting:
         say(f"  {resume_command(result.run, result.secrets)}")
     if result.variables:
         say(f"  ({' and '.join(result.variables)} must be set)")

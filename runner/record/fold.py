@@ -41,6 +41,7 @@ from runner.record.frames import branch_frame, shared_frame
 from runner.record.interruptions import checked, interrupted, wait_no_more
 from runner.record.merging import contributions
 from runner.record.node_records import arrived, ended
+from runner.record.paces import settle_call
 from runner.record.reducers import ReducerError, State, contribute
 from runner.record.rewinding import rewind
 from runner.record.rewriting import hide
@@ -261,6 +262,8 @@ def _step_waiting(run: RunState, event: StepWaiting) -> None:
         run.halt(step)
         if step.cue is not None:  # what was not there was not given
             run.replies[step.cue.key] -= 1
+    if event.kind == "turn":
+        run.join_line(step, event.line)
     step.waiting = event
     run.waiting[event.step] = None
     if step.frame is not None:
@@ -279,10 +282,13 @@ def _attempt_started(run: RunState, event: AttemptStarted) -> None:
         return
     _begin(run, step, event.attempt, again=event.again)
     run.begin_anew(step)
+    if event.paced or step.paced:  # what a crash cut off is asked again at once, and counts once more
+        run.pace(step, event.paced or step.paced, event.tokens)
 
 
 def _attempt_failed(run: RunState, event: AttemptFailed) -> None:
     step = run.steps[event.step]
+    _settle_pace(run, step, event.usage, is_known=True)
     if event.usage is not None:
         _charge(run, event.usage)
         step.used = event.usage.after(step.used)
@@ -300,6 +306,13 @@ def _attempt_failed(run: RunState, event: AttemptFailed) -> None:
     step.tally = {}
 
 
+def _settle_pace(run: RunState, step: Step, usage: Usage | None, *, is_known: bool) -> None:
+    """Count what a call has taken, for its model's bounds; `is_known`: without a usage it has taken nothing."""
+    tokens = (0 if is_known else None) if usage is None else usage.tokens if usage.counted else None
+    if step.paced and tokens is not None and step.paced in run.paces:
+        settle_call(run.paces[step.paced], step.path, step.attempt, tokens)
+
+
 def _charge(run: RunState, usage: Usage) -> None:
     run.tokens += usage.tokens
     run.cost_usd += usage.cost_usd or 0.0
@@ -310,6 +323,7 @@ def _charge(run: RunState, usage: Usage) -> None:
 def _step_ended(run: RunState, event: StepEnded) -> None:
     step = run.steps.get(event.step)
     if step is not None:
+        _settle_pace(run, step, event.usage, is_known=event.status == "failed")
         run.halt(step)
         if not event.leave:
             run.hold(step)

@@ -18,6 +18,7 @@ from runner.record.events import (
     StepWaiting,
     Write,
 )
+from runner.record.paces import NO_PACE, Pace, count_call, new_pace
 from runner.record.reducers import State
 from runner.record.usage import Usage
 
@@ -150,6 +151,7 @@ class Step(msgspec.Struct):
     counted: Tally | None = None
     used: Usage | None = None
     composite: bool = False
+    paced: str = ""
     branches: Branches | None = None
     interrupted: bool = False
 
@@ -195,7 +197,7 @@ class RunState:
 
     def __init__(self) -> None:
         self.seq = 0
-        self.at = 0.0
+        self.at = self.active = self.last_interval = 0.0
         self.status: RunStatus = "pending"
         self.reason = ""
         self.started: RunStarted | None = None
@@ -209,6 +211,8 @@ class RunState:
         self.frames: dict[str, Frame] = {}
         self.ready: dict[str, None] = {}
         self.queued: dict[str, None] = {}
+        self.lines: dict[str, dict[str, None]] = {}
+        self.paces: dict[str, Pace] = {}
         self.running: dict[str, None] = {}
         self.retrying: dict[str, None] = {}
         self.waiting: dict[str, None] = {}
@@ -216,10 +220,8 @@ class RunState:
         self.timed: dict[str, None] = {}
         self.replies: dict[str, int] = {}
         self.total_steps = 0
-        self.active = 0.0
         self.cost_usd = 0.0
         self.tokens = self.unpriced = self.uncounted = 0
-        self.last_interval = 0.0
         self.left: dict[str, list[Json]] = {}
         self.unanswered: dict[str, None] = {}
         self.keys: dict[str, str] = {}
@@ -302,6 +304,7 @@ class RunState:
             self.queued[step.path] = None
         else:
             self.queued.pop(step.path, None)
+            self.leave_line(step)
             if step.path not in self.running:
                 self.running[step.path] = None
                 self.count_running(step, 1)
@@ -327,7 +330,30 @@ class RunState:
             self.count_running(step, -1)
         for places in (self.queued, self.retrying, self.waiting):
             places.pop(step.path, None)
+        if step.paced:
+            self.leave_line(step)
+            self.paces.get(step.paced, NO_PACE)["running"].pop(step.path, None)
         self._count_work(step, -was)
+
+    def join_line(self, step: Step, model: str) -> None:
+        """A step's call waits for its turn to ask a model, behind those that wait already."""
+        self.halt(step)
+        step.paced = model
+        step.queued_at, step.retry_at = step.retry_at or step.queued_at, None
+        self.lines.setdefault(model, {})[step.path] = None
+
+    def leave_line(self, step: Step) -> None:
+        """A step does not wait for its turn any more."""
+        line = self.lines.get(step.paced, {})
+        if step.path in line:
+            del line[step.path]
+            if not line:
+                del self.lines[step.paced]
+
+    def pace(self, step: Step, model: str, tokens: int) -> None:
+        """A call of a model begins that counts for its bounds."""
+        step.paced = model
+        count_call(self.paces.setdefault(model, new_pace()), step.path, step.attempt, self.at, tokens)
 
     def _is_at_work(self, path: str) -> bool:
         return path in self.running or path in self.queued or path in self.retrying

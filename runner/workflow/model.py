@@ -13,6 +13,7 @@ from runner.language.expression import Expression
 from runner.language.template import Template, ValueTemplate
 from runner.workflow.branching import Branching
 from runner.workflow.hosts import Host
+from runner.workflow.model_bounds import ModelBounds
 from runner.workflow.permissions import Permissions
 from runner.workflow.policies import CALL_TIMEOUT, IDLE_TIMEOUT, Duration, Limits, OnCrash, Retry, Seconds
 
@@ -228,7 +229,8 @@ class StateKey(msgspec.Struct, frozen=True):
 class Model(msgspec.Struct, frozen=True):
     """A provider's model and how it is asked.
 
-    One call of it may take `timeout`, and pass `idle_timeout` without a byte of an answer.
+    One call of it may take `timeout`, and pass `idle_timeout` without a byte of an answer. `bounds` hold for all calls
+    of it in a run.
     """
 
     name: str
@@ -236,6 +238,7 @@ class Model(msgspec.Struct, frozen=True):
     max_reply_tokens: int = 4096
     timeout: Seconds = CALL_TIMEOUT
     idle_timeout: Seconds = IDLE_TIMEOUT
+    bounds: ModelBounds = ModelBounds()
 
 
 class ContextBound(msgspec.Struct, frozen=True):
