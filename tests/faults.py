@@ -1,6 +1,6 @@
 """What may go wrong with a model, row by row: what a run does then, and the tests that say so of themselves.
 
-A test says `@pytest.mark.row("L3")`; with `"direct"` or `"litellm"` after it, of models that are asked so alone.
+A test says `@pytest.mark.fault("L3")`; with `"direct"` or `"litellm"` after it, of models that are asked so alone.
 """
 
 from __future__ import annotations
@@ -63,12 +63,7 @@ ROWS = {
     ),
     "L10": Fault(
         "`wf` is killed after a model was asked, before its answer is recorded",
-        "one more request for each crash; the use of the lost one is told as unknown, never as nothing",
-        asked=False,
-    ),
-    "L11": Fault(
-        "the budget is used up while many ask",
-        "no call starts that it can't pay: what was reserved is never exceeded",
+        "one more request for each crash, with a line in the record: what was in flight is asked again",
         asked=False,
     ),
     "L12": Fault("nobody knows the price", "the cost is `null`, shown as unknown, never 0"),
@@ -90,7 +85,7 @@ def _tests() -> Iterator[tuple[str, ast.FunctionDef]]:
     """The tests of files that mark any, by name."""
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
         text = path.read_text(encoding="utf-8")
-        tree = ast.parse(text) if "mark.row(" in text else ast.Module([], [])
+        tree = ast.parse(text) if "mark.fault(" in text else ast.Module([], [])
         for test in ast.walk(tree):
             if isinstance(test, ast.FunctionDef):
                 yield f"{path.relative_to(ROOT)}::{test.name}", test
@@ -98,7 +93,7 @@ def _tests() -> Iterator[tuple[str, ast.FunctionDef]]:
 
 def _marks(test: ast.FunctionDef) -> Iterator[list[str]]:
     for decorator in test.decorator_list:
-        if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "pytest.mark.row":
+        if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "pytest.mark.fault":
             yield [ast.literal_eval(argument) for argument in decorator.args]
 
 

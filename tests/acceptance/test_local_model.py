@@ -46,6 +46,7 @@ def offline(home: Path) -> dict[str, str]:
     return {"PATH": os.environ["PATH"], "HOME": str(home)}
 
 
+@pytest.mark.fault("L14", "direct")
 def test_a_small_model_in_process_answers_a_workflow_by_its_schema(tmp_path: Path) -> None:
     (tmp_path / "flow.yaml").write_text(FLOW)
 
@@ -67,6 +68,7 @@ def served() -> Iterator[tuple[str, str]]:
     asyncio.run(local.close())
 
 
+@pytest.mark.fault("L14", "litellm")
 def test_the_same_model_answers_through_litellm(tmp_path: Path, served: tuple[str, str]) -> None:
     base, key = served
     (tmp_path / "flow.yaml").write_text(FLOW.replace("openai/gpt-4o-mini", "mistral/mistral-small-latest"))

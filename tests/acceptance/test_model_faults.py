@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,8 +12,9 @@ from typing import Any
 import pytest
 
 from runner.ground.json_value import Json
-from tests.acceptance.command_line import Done
-from tests.acceptance.test_live_models import HELLO, KEY, UNCOUNTED, Answer, Line
+from tests.acceptance.command_line import WF, Done, process
+from tests.acceptance.test_live_models import HELLO, KEY, UNCOUNTED, Answer, Line, Sequel
+from tests.world.providers.server import completion
 
 pytestmark = pytest.mark.xdist_group("litellm")
 
@@ -64,7 +67,7 @@ def runs(line: Line, tmp_path: Path) -> Runs:
     return Runs(line, tmp_path)
 
 
-@pytest.mark.row("L1")
+@pytest.mark.fault("L1")
 @WAYS
 def test_a_server_that_fails_twice_is_asked_three_times(runs: Runs, model: str) -> None:
     done = runs.run(model, "500", "500", HELLO)
@@ -72,7 +75,7 @@ def test_a_server_that_fails_twice_is_asked_three_times(runs: Runs, model: str) 
     assert (done.code, done.document["outputs"], runs.asked) == (0, {"said": "a green one"}, 3)
 
 
-@pytest.mark.row("L1")
+@pytest.mark.fault("L1")
 @WAYS
 def test_a_server_that_fails_on_is_asked_no_more_than_the_policy_says(runs: Runs, model: str) -> None:
     done = runs.run(model, "500", "500", "500", HELLO)
@@ -80,7 +83,7 @@ def test_a_server_that_fails_on_is_asked_no_more_than_the_policy_says(runs: Runs
     assert (done.code, done.document["error"]["type"], runs.asked) == (1, "llm_down", 3)
 
 
-@pytest.mark.row("L2")
+@pytest.mark.fault("L2")
 @WAYS
 def test_who_asks_too_often_waits_as_long_as_the_server_says(runs: Runs, model: str) -> None:
     done = runs.run(model, "shortly", HELLO, words=("--events",))
@@ -96,7 +99,7 @@ def test_who_asks_too_often_waits_as_long_as_the_server_says(runs: Runs, model: 
     assert waits == [pytest.approx(0.4)], "the policy itself says 1 ms"
 
 
-@pytest.mark.row("L3")
+@pytest.mark.fault("L3")
 @WAYS
 @pytest.mark.parametrize(
     ("mode", "kind"),
@@ -111,7 +114,7 @@ def test_what_is_refused_is_not_asked_again(runs: Runs, model: str, mode: str, k
     assert (done.code, done.document["error"]["type"], runs.asked) == (1, kind, 1)
 
 
-@pytest.mark.row("L4")
+@pytest.mark.fault("L4")
 @WAYS
 @pytest.mark.parametrize(
     ("mode", "kind"),
@@ -124,7 +127,7 @@ def test_an_answer_that_does_not_come_is_asked_for_again(runs: Runs, model: str,
     assert (done.code, done.document["error"]["type"], runs.asked) == (1, kind, 3)
 
 
-@pytest.mark.row("L5")
+@pytest.mark.fault("L5")
 @WAYS
 @pytest.mark.parametrize(
     ("mode", "bounds", "said"),
@@ -143,14 +146,14 @@ def test_a_server_that_does_not_come_to_an_end_is_given_up(
     assert said in done.document["error"]["message"]
 
 
-@pytest.mark.row("L6", "direct")
+@pytest.mark.fault("L6", "direct")
 def test_a_stream_that_was_cut_is_asked_for_again(runs: Runs) -> None:
     done = runs.run("openai/gpt-4o-mini", "sse_halved_ok", "sse_ok")
 
     assert (done.code, done.document["outputs"], runs.asked) == (0, {"said": "hello"}, 2)
 
 
-@pytest.mark.row("L6", "litellm")
+@pytest.mark.fault("L6", "litellm")
 def test_through_litellm_nothing_is_streamed_and_what_was_cut_is_no_answer(runs: Runs, line: Line) -> None:
     done = runs.run("mistral/mistral-small-latest", "truncated", "half_json", "ok")
 
@@ -158,7 +161,7 @@ def test_through_litellm_nothing_is_streamed_and_what_was_cut_is_no_answer(runs:
     assert not any(body.get("stream") for body in line.asked)
 
 
-@pytest.mark.row("L7")
+@pytest.mark.fault("L7")
 @WAYS
 @pytest.mark.parametrize(
     ("mode", "kind"),
@@ -176,14 +179,74 @@ def test_an_answer_without_a_reply_is_no_success(runs: Runs, model: str, mode: s
     assert (done.code, done.document["error"]["type"], runs.asked) == (1, kind, 3)
 
 
-@pytest.mark.row("L7")
+@pytest.mark.fault("L7")
 @WAYS
 def test_a_text_that_its_bound_cut_completes_with_a_warning(runs: Runs, line: Line, tmp_path: Path, model: str) -> None:
     assert runs.run(model, "cut").document["outputs"] == {"said": "Once upon"}
     assert "max_reply_tokens cut this reply" in line.wf(tmp_path, "show", "last").stdout
 
 
-@pytest.mark.row("L12")
+SORTING = """
+wf: 1
+name: sorting
+nodes:
+  sort:
+    agent: {model: openai/gpt-4o-mini, output_schema: {type: object, properties: {n: {type: number}}, required: [n]}}
+    prompt: How many?
+    retry: 1
+outputs: {n: "{{ nodes.sort.output.n }}"}
+"""
+
+
+@pytest.mark.fault("L8")
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        ("It is one", "the reply is no JSON"),
+        ('{"n": "one"}', "number"),
+        ('{"m": 1}', "'n'"),
+        ('{"n": NaN}', "the reply is no JSON"),
+        ('{"n": 1, "n": 2}', "the key 'n' is given twice"),
+        ("[" * 100_000, "nested deeper"),
+        ('{"n": 1, "x": "' + "y" * 10_000_000 + '"}', "longer than 1048576 characters"),
+    ],
+)
+def test_a_reply_that_does_not_fit_is_asked_for_again_and_then_told(
+    line: Line, tmp_path: Path, reply: str, said: str
+) -> None:
+    (tmp_path / "flow.yaml").write_text(SORTING)
+    bad, good = completion({"content": reply}), completion({"content": '```json\n{"n": 1}\n```'})
+
+    mended = line.wf(tmp_path, "run", "flow.yaml", "--json", answers=[bad, bad, good])
+    told = line.wf(tmp_path, "run", "flow.yaml", "--json", answers=[bad, bad, bad]).document["error"]
+
+    assert mended.document["outputs"] == {"n": 1}, "a fence is taken off"
+    assert told["type"] == "output_invalid"
+    assert said in told["message"]
+
+
+@pytest.mark.fault("L10")
+def test_what_a_kill_lost_is_asked_once_more_and_told_as_unknown(tmp_path: Path) -> None:
+    server = Sequel()
+    server.answers = ["hang", (200, HELLO)]
+    server.start()
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "OPENAI_API_KEY": KEY}
+    environment["OPENAI_BASE_URL"] = server.base("v1")
+    (tmp_path / "flow.yaml").write_text(FLOW.replace("MODEL", "openai/gpt-4o-mini").replace(SLOW, "timeout: 1m"))
+
+    with subprocess.Popen([WF, "run", "flow.yaml", "--quiet"], cwd=tmp_path, env=environment) as killed:
+        assert server.heard.asked.wait(60)
+        killed.kill()
+    done = process(tmp_path, "resume", "last", "--json", env=environment)
+    shown = process(tmp_path, "show", "last", env=environment).stdout
+    server.stop()
+
+    assert done.document["outputs"] == {"said": "a green one"}
+    assert len(server.heard.requests) == 2
+    assert "cut off" in shown or "interrupted" in shown
+
+
+@pytest.mark.fault("L12")
 @pytest.mark.parametrize("model", ["openai/of-nobody", "mistral/of-nobody"])
 def test_a_price_that_nobody_knows_is_null_and_no_zero(runs: Runs, line: Line, tmp_path: Path, model: str) -> None:
     told: Any = runs.run(model, HELLO).document
@@ -192,7 +255,7 @@ def test_a_price_that_nobody_knows_is_null_and_no_zero(runs: Runs, line: Line, t
     assert "price unknown" in line.wf(tmp_path, "show", "last").stdout
 
 
-@pytest.mark.row("L12")
+@pytest.mark.fault("L12")
 @WAYS
 def test_a_use_that_nobody_counted_is_null_and_no_zero(runs: Runs, model: str) -> None:
     told: Any = runs.run(model, UNCOUNTED).document
