@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from math import inf
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runner.engine.scheduler import Live, advance
+from runner.engine.scheduler.happenings import TakenUp, TimeReached
+from runner.engine.timers import Timers
 from runner.ground.errors import Failure
 from runner.record.events import AttemptFailed, AttemptStarted, StepEnded, StepWaiting
-from runner.record.run_state import Step
+from runner.record.fold import fold
+from runner.record.paces import count_call, left_in, new_pace
+from runner.record.run_state import RunState, Step
 from runner.record.usage import Usage
-from runner.world.calls import AnyCall, CallDone, CallFailed, Outcome
-from tests.simulation import Simulation, simulate
+from runner.world.calls import AnyCall, CallDone, CallFailed, ModelCall, Outcome
+from tests.clock import FixedClock
+from tests.simulation import Simulation, simulate, succeed
 
 FLOW = """
 models: {{m: {{model: openai/x, max_reply_tokens: 100, {bounds}}}, n: {{model: openai/x, max_reply_tokens: 100}}}}
@@ -197,16 +204,17 @@ def test_a_call_that_is_cut_off_leaves_its_line(bounds: str) -> None:
     assert all(not pace["running"] for pace in run.state.paces.values())
 
 
-def test_aliases_of_one_model_share_the_tightest_bounds_and_other_models_have_their_own() -> None:
-    text = """
-    models: {m: {model: openai/x, rpm: 2}, n: {model: openai/x, rpm: 1}, o: {model: openai/y, rpm: 3}}
-    agents: {a: {model: m}, b: {model: o}, c: {model: openai/z}}
+@pytest.mark.parametrize(("one", "other"), [(1, 2), (2, 1)])
+def test_aliases_of_one_model_share_the_tightest_bounds_and_other_models_have_their_own(one: int, other: int) -> None:
+    text = f"""
+    models: {{m: {{model: openai/x, rpm: {one}}}, n: {{model: openai/x, rpm: {other}}}, o: {{model: openai/y, rpm: 3}}}}
+    agents: {{a: {{model: m}}, b: {{model: o}}, c: {{model: openai/z}}}}
     nodes:
       all:
         parallel:
-          xs: {for_each: [1, 2], do: {agent: a, prompt: Hi}}
-          ys: {for_each: [1, 2, 3], do: {agent: b, prompt: Hi}}
-          zs: {for_each: [1, 2, 3, 4], do: {agent: c, prompt: Hi}}
+          xs: {{for_each: [1, 2], do: {{agent: a, prompt: Hi}}}}
+          ys: {{for_each: [1, 2, 3], do: {{agent: b, prompt: Hi}}}}
+          zs: {{for_each: [1, 2, 3, 4], do: {{agent: c, prompt: Hi}}}}
     """
     reply, _ = model({}, 0)
 
@@ -214,3 +222,94 @@ def test_aliases_of_one_model_share_the_tightest_bounds_and_other_models_have_th
 
     waited = [event.step for event in run.log if isinstance(event, StepWaiting)]
     assert waited == ["all/xs[1]/call#1"]
+
+
+def test_a_call_of_few_tokens_does_not_overtake_one_of_many() -> None:
+    text = """
+    models: {m: {model: openai/x, tpm: 600}}
+    agents: {big: {model: m, max_reply_tokens: 400}, small: {model: m, max_reply_tokens: 10}}
+    nodes:
+      all:
+        parallel:
+          one: {agent: big, prompt: Hi}
+          two: {agent: big, prompt: Hi}
+          three: {agent: small, prompt: Hi}
+    """
+    reply, _ = model({}, 0)
+
+    run = simulate(text, reply=reply, slow={"all/one/call#1": 5.0})
+
+    assert Asked(run, {}).began == ["all/one/call#1", "all/two/call#1", "all/three/call#1"]
+
+
+def test_what_a_call_may_take_counts_until_it_is_known_what_it_has() -> None:
+    reply, _ = model({}, 0)
+    slow = {f"both/one[{n}]/call#1": 1.0 for n in range(3)}
+
+    run = simulate(FLOW.format(bounds="tpm: 400", room=8, ones=[1, 2, 3], twos=[]), reply=reply, slow=slow)
+
+    assert run.now == 1002.0, "two at once; the third once these have taken less than they might have"
+
+
+def test_a_call_that_was_refused_has_taken_no_tokens() -> None:
+    reply, _ = model({}, 1)
+
+    run = simulate(FLOW.format(bounds="tpm: 200", room=8, ones=[1], twos=[]), reply=reply)
+
+    assert (run.state.status, run.now) == ("completed", 1001.0)
+
+
+def at_moment(run: Simulation, commits: int) -> Live:
+    """A run as it stood after so many commits."""
+    state = RunState()
+    for commit in run.commits[:commits]:
+        fold(state, commit)
+    return Live("run", run.live.workflow, state)
+
+
+def test_what_a_crash_cut_off_counts_once_more() -> None:
+    reply, _ = model({}, 0)
+    run = simulate(
+        FLOW.format(bounds="rpm: 9", room=8, ones=[1], twos=[]), reply=reply, slow={"both/one[0]/call#1": 9.0}
+    )
+    begun = next(
+        number
+        for number, commit in enumerate(run.commits, 1)
+        if any(isinstance(event, AttemptStarted) and event.paced for event in commit.events)
+    )
+    live = at_moment(run, begun)
+
+    advance(live, [TakenUp()], 1001.0)
+
+    (pace,) = live.state.paces.values()
+    assert [at for at, _ in pace["calls"].values()] == [1000.0, 1001.0]
+    assert list(pace["running"]) == ["both/one[0]/call#1"]
+
+
+def test_a_turn_that_finds_no_room_is_not_looked_for_again_and_again() -> None:
+    text = """
+    models: {m: {model: openai/x, rpm: 1}}
+    limits: {max_concurrency: 1}
+    nodes:
+      asked: {for_each: [1, 2], do: {steps: [{agent: {model: m}, prompt: Hi}, {command: [x]}]}}
+    """
+    reply, _ = model({}, 0)
+
+    def either(call: AnyCall, step: Step) -> Outcome:
+        return reply(call, step) if isinstance(call, ModelCall) else succeed(call, step)
+
+    run = simulate(text, reply=either, slow={"asked[0]/s2": 100.0})
+    busy = next(number for number in range(len(run.commits), 0, -1) if run.commits[number - 1].at < 1060)
+    timers = Timers(at_moment(run, busy), FixedClock(1060.0))
+
+    assert timers.first_reached(1060.0) == 1060.0
+    assert timers.reached(1060.0) == [TimeReached(())]
+    assert (timers.first_reached(1061.0), timers.until_next()) == (None, inf)
+
+
+def test_a_minute_that_lies_in_the_future_holds_nobody_back() -> None:
+    pace = new_pace()
+    count_call(pace, "a", 1, 1000.0, 70)
+
+    assert left_in(pace, 1059.0) == (1, 70)
+    assert left_in(pace, 1060.0) == left_in(pace, 900.0) == (0, 0)
