@@ -140,7 +140,7 @@ def _run_ended(run: RunState, event: RunEnded) -> None:
     run.final = None if root is None or root.invocation is None else root.invocation.state
     run.steps.clear()
     run.frames.clear()
-    for places in (run.ready, run.queued, run.running, run.retrying, run.waiting, run.homes, run.timed):
+    for places in (run.ready, run.queued, run.lines, run.running, run.retrying, run.waiting, run.homes, run.timed):
         places.clear()
 
 
