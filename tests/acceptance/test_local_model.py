@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from runner.world.providers.direct import Direct
@@ -66,6 +67,14 @@ def served() -> Iterator[tuple[str, str]]:
     local.load(Endpoint("local/smollm2"))
     yield local.reached("smollm2")
     asyncio.run(local.close())
+
+
+def test_only_who_has_the_key_of_this_run_is_answered(served: tuple[str, str]) -> None:
+    base, _ = served
+    assert base.startswith("http://127.0.0.1:")
+
+    for headers in ({}, {"authorization": "Bearer guessed"}):
+        assert httpx.post(f"{base}/chat/completions", headers=headers, json={"messages": []}).status_code == 401
 
 
 @pytest.mark.fault("L14", "litellm")

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from runner.ground.errors import Failure, did_you_mean
-from runner.world.providers.weights import LOCAL, lacking
+from runner.world.providers.weights import LOCAL, WEIGHTS, lacking
 
 Environment = Mapping[str, str]
 
@@ -186,8 +186,13 @@ def is_address(base: str) -> bool:
 
 
 def unknown_provider(model: str, own: Mapping[str, Known] = NONE) -> str:
-    """What is to be said of a model whose provider neither the user nor litellm knows; nothing of any other."""
-    provider = model.partition("/")[0]
+    """What is to be said of a model whose provider neither the user nor litellm knows; nothing of any other.
+
+    A local model that there is not counts as one.
+    """
+    provider, _, name = model.partition("/")
+    if provider == LOCAL and name not in WEIGHTS:
+        return lacking(name)
     if provider in KNOWN or provider in own or not (listed := _listed()) or provider in listed:
         return ""
     return f"there is no provider '{provider}' (of model '{model}'){did_you_mean(provider, [*own, *KNOWN])}"

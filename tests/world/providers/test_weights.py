@@ -10,7 +10,7 @@ import pytest
 
 from runner.ground.errors import Failure
 from runner.world.providers import weights
-from runner.world.providers.endpoints import Endpoint, find_endpoint
+from runner.world.providers.endpoints import Endpoint, find_endpoint, unknown_provider
 from runner.world.providers.prices import listed, usage_of
 from tests.project import ROOT
 
@@ -65,6 +65,11 @@ def test_a_local_model_that_there_is_not_is_told_with_those_that_there_are() -> 
         "there is no model 'local/smollm'; did you mean 'smollm2'?; the local ones are: local/smollm2, "
         "or run offline: --mock FILE"
     )
+
+
+def test_validation_warns_of_a_local_model_that_there_is_not_and_of_none_that_is_not_installed() -> None:
+    assert unknown_provider("local/smollm").startswith("there is no model 'local/smollm'")
+    assert unknown_provider("local/smollm2") == ""
 
 
 def test_a_local_model_costs_nothing_and_is_known_to() -> None:
