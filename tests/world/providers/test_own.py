@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 
 import pytest
 
 from runner.ground.errors import Failure, InvalidWorkflow
+from runner.workflow.permissions import Permissions
+from runner.world.calls import Attempt, CallFailed, Context, ModelCall
 from runner.world.providers.endpoints import Endpoint, Known, find_endpoint, unknown_provider
+from runner.world.providers.live import Live
 from runner.world.providers.own import own_providers, settings_file
+from tests.clock import FixedClock
 
 LAB = Known(("LAB_KEY",), direct=True, address="http://gpu.lab:8000/v1")
 OPEN = Known(needs_key=False, direct=True, address="http://gpu.lab:8000/v1")
@@ -159,3 +164,17 @@ def test_a_file_that_is_none_is_told(home: Path) -> None:
     (home / ".config/wf/config.toml").write_bytes(b"\xff")
     with pytest.raises(InvalidWorkflow, match="can't be read as TOML"):
         own_providers({"HOME": str(home)})
+
+
+def test_settings_that_became_unreadable_during_a_run_fail_a_call_with_their_place(home: Path) -> None:
+    (home / ".config/wf/config.toml").write_text("[providers.lab]\nurl = 1\n")
+    call = ModelCall("critic", "lab/x", ({"role": "user", "content": "Hi"},))
+    asked = Attempt("run", "review/call#1", "review", "critic", 1, call, Permissions())
+    live, context = Live(), Context(FixedClock(), {"HOME": str(home)})
+
+    live.begin(["lab/x"], context)
+    outcome = asyncio.run(live.ask(asked, context))
+
+    assert isinstance(outcome, CallFailed)
+    assert outcome.failure.type == "input_invalid"
+    assert "config.toml:2:1: error: provider 'lab' has an unknown key 'url'" in outcome.failure.message
