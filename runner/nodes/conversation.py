@@ -13,11 +13,14 @@ from runner.ground.errors import Failure
 from runner.ground.json_text import NotJson, parse_json
 from runner.ground.json_value import Json
 from runner.language.schema import compile_schema
+from runner.nodes.agent_use import ResolvedAgent
+from runner.nodes.approving import ApprovalGate
 from runner.nodes.context import SUMMARY, Message, asking_for_summary, due_summary, sent
-from runner.nodes.contract import Done, Failed, Memory, ResolvedAgent, Spawn, StepFailed, SubCall, View
+from runner.nodes.contract import Done, Failed, Memory, Spawn, StepFailed, SubAsk, SubCall, View
 from runner.nodes.leaves.tool import tool_call
 from runner.record.address import numbered
-from runner.record.events import CALL, Write
+from runner.record.event_parts import Write
+from runner.record.events import CALL
 from runner.record.reducers import session_key
 from runner.record.run_state import Child
 from runner.workflow.model import Model
@@ -89,7 +92,7 @@ class Conversation:
             if answer is not None:
                 return answer
 
-    def _spawn(self, *calls: SubCall) -> Spawn:
+    def _spawn(self, *calls: SubCall | SubAsk) -> Spawn:
         counted = (self._calls, self._turns, self._fallbacks, self._repairs)
         values: dict[str, Json] = dict(zip(("calls", "turns", "fallbacks", "repairs"), counted, strict=True))
         named = {"chosen": self._resolved.name, "session": self._session, "summing": self._summing}
@@ -227,23 +230,34 @@ class Conversation:
         return Failed(Failure("loop_limit", words))
 
     def _take_tools(self, wanted: list[ToolCall]) -> Spawn | None:
-        """The tools that a reply asked for, each a call of its own; their results, once all are there, are taken in."""
-        calls, results, pending = self._calls, [], []
+        """The tools that a reply asked for, each a call of its own; their results, once all are there, are taken in.
+
+        A call that a person is to approve comes after a question of its own.
+        """
+        calls, results, is_held = self._calls, [], False
+        pending: list[SubCall | SubAsk] = []
+        gate = ApprovalGate(self._resolved.agent.name, self._view)
         for place, asked in enumerate(wanted):
-            result = self._refusal(asked) if place < MAX_TOOL_CALLS else _TOO_MANY
+            result: str | SubCall | SubAsk | None = self._refusal(asked) if place < MAX_TOOL_CALLS else _TOO_MANY
             if result is None:
                 calls += 1
-                ended = self._view.children.get(_key(calls))
-                if ended is None:
-                    pending.append(self._tool_call(asked, calls))
-                    continue
-                result = _result_of(ended)
+                result = self._made(asked, calls, gate)
+            if isinstance(result, SubCall | SubAsk):
+                pending.append(result)
+            is_held = is_held or result is None
             results.append({"role": "tool", "tool_call_id": asked["id"], "content": result})
-        if pending:
+        if pending or is_held:
             return self._spawn(*pending)
         self._calls = calls
         self._new += results
         return None
+
+    def _made(self, asked: ToolCall, number: int, gate: ApprovalGate) -> str | SubCall | SubAsk | None:
+        """What a call has given; else what is to be opened for it, if anything is yet."""
+        ended = self._view.children.get(_key(number))
+        if ended is not None:
+            return _result_of(ended)
+        return gate.passes(self._resolved.tools[asked["tool"]], self._tool_call(asked, number), number)
 
     def _refusal(self, asked: ToolCall) -> str | None:
         """What a model is told of a tool that can't be called like this; None for one that can."""

@@ -10,8 +10,10 @@ import msgspec
 
 from runner.ground.json_value import Json
 from runner.record.address import ROOT
+from runner.record.approvals import answered, go_by
 from runner.record.cues import next_cue
 from runner.record.edits import adapt
+from runner.record.event_parts import Write, branches_of
 from runner.record.events import (
     TIMED_OUT,
     AttemptFailed,
@@ -34,18 +36,16 @@ from runner.record.events import (
     StepRemembered,
     StepStarted,
     StepWaiting,
-    Write,
-    branches_of,
 )
 from runner.record.frames import branch_frame, shared_frame
 from runner.record.interruptions import checked, interrupted, wait_no_more
 from runner.record.merging import contributions
 from runner.record.node_records import arrived, ended
-from runner.record.paces import settle_call
 from runner.record.reducers import ReducerError, State, contribute
 from runner.record.rewinding import rewind
 from runner.record.rewriting import hide
 from runner.record.run_state import Child, Frame, Invocation, Nodes, RunState, Step, cue_keys_of
+from runner.record.turns import begin_call, join_line, settle_pace
 from runner.record.usage import Usage
 
 IMPOSSIBLE = (LookupError, AssertionError, TypeError, AttributeError, ValueError, ReducerError, RecursionError)
@@ -53,9 +53,6 @@ IMPOSSIBLE = (LookupError, AssertionError, TypeError, AttributeError, ValueError
 
 HANDLED = "handled"
 """What a branch whose failure was handled counts as: it has ended, and has neither completed nor failed."""
-
-_MOST_LEFT = 100
-"""Steps of which it is remembered what they left running."""
 
 
 def apply(run: RunState, event: Event) -> None:
@@ -91,7 +88,7 @@ def _run_resumed(run: RunState, event: RunResumed) -> None:
     run.status = "running"
     run.reason = ""
     run.epoch = event.epoch
-    run.definition = event.definition or run.definition
+    go_by(run, event.definition)
     run.overrides = {**run.overrides, **event.options}
     for home, adapted in event.adapted.items():
         adapt(run, home, adapted)
@@ -196,6 +193,7 @@ def _step_started(run: RunState, event: StepStarted) -> None:
         counted=run.counted,
         composite=event.is_composite,
         branches=branches_of(event.branches, event.memory),
+        approved=event.approved,
     )
     run.steps[event.step] = step
     _enter(run, step, event.scope)
@@ -263,7 +261,7 @@ def _step_waiting(run: RunState, event: StepWaiting) -> None:
         if step.cue is not None:  # what was not there was not given
             run.replies[step.cue.key] -= 1
     if event.kind == "turn":
-        run.join_line(step, event.line)
+        join_line(run, step, event.line)
     step.waiting = event
     run.waiting[event.step] = None
     if step.frame is not None:
@@ -283,12 +281,12 @@ def _attempt_started(run: RunState, event: AttemptStarted) -> None:
     _begin(run, step, event.attempt, again=event.again)
     run.begin_anew(step)
     if event.paced or step.paced:  # what a crash cut off is asked again at once, and counts once more
-        run.pace(step, event.paced or step.paced, event.tokens)
+        begin_call(run, step, event.paced or step.paced, event.tokens)
 
 
 def _attempt_failed(run: RunState, event: AttemptFailed) -> None:
     step = run.steps[event.step]
-    _settle_pace(run, step, event.usage, is_known=True)
+    settle_pace(run, step, event.usage, is_known=True)
     if event.usage is not None:
         _charge(run, event.usage)
         step.used = event.usage.after(step.used)
@@ -306,13 +304,6 @@ def _attempt_failed(run: RunState, event: AttemptFailed) -> None:
     step.tally = {}
 
 
-def _settle_pace(run: RunState, step: Step, usage: Usage | None, *, is_known: bool) -> None:
-    """Count what a call has taken, for its model's bounds; `is_known`: without a usage it has taken nothing."""
-    tokens = (0 if is_known else None) if usage is None else usage.tokens if usage.counted else None
-    if step.paced and tokens is not None and step.paced in run.paces:
-        settle_call(run.paces[step.paced], step.path, step.attempt, tokens)
-
-
 def _charge(run: RunState, usage: Usage) -> None:
     run.tokens += usage.tokens
     run.cost_usd += usage.cost_usd or 0.0
@@ -323,7 +314,7 @@ def _charge(run: RunState, usage: Usage) -> None:
 def _step_ended(run: RunState, event: StepEnded) -> None:
     step = run.steps.get(event.step)
     if step is not None:
-        _settle_pace(run, step, event.usage, is_known=event.status == "failed")
+        settle_pace(run, step, event.usage, is_known=event.status == "failed")
         run.halt(step)
         if not event.leave:
             run.hold(step)
@@ -333,20 +324,15 @@ def _step_ended(run: RunState, event: StepEnded) -> None:
     if event.usage is not None:
         _charge(run, event.usage)
     if event.left:
-        _note_left(run, event)
+        run.note_left(event.step, msgspec.to_builtins(event.left))
     if event.frame is None:
         if step is not None and step.owner in run.steps and step.path != ROOT:
             owner = run.steps[step.owner]
             owner.open.pop(step.key, None)
-            _settle_child(run, owner, step.key, Child(event.status, event.output, event.error))
+            child = Child(event.status, event.output, event.error, approves=answered(run, step, event))
+            _settle_child(run, owner, step.key, child)
         return
     _move(run, run.frames[event.frame], step, event)
-
-
-def _note_left(run: RunState, event: StepEnded) -> None:
-    run.left[event.step] = msgspec.to_builtins(event.left)
-    for oldest in list(run.left)[:-_MOST_LEFT]:
-        del run.left[oldest]
 
 
 def _move(run: RunState, frame: Frame, step: Step | None, event: StepEnded) -> None:

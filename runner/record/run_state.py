@@ -10,16 +10,11 @@ import msgspec
 from runner.ground.json_value import Json
 from runner.record.address import ROOT
 from runner.record.cues import Cue, cue_keys
-from runner.record.events import (
-    Branches,
-    Ending,
-    RunStarted,
-    RunStatus,
-    StepWaiting,
-    Write,
-)
-from runner.record.paces import NO_PACE, Pace, count_call, new_pace
+from runner.record.event_parts import Branches, Write
+from runner.record.events import Ending, RunStarted, RunStatus, StepWaiting
+from runner.record.paces import NO_PACE, Pace
 from runner.record.reducers import State
+from runner.record.remembered import Remembered
 from runner.record.usage import Usage
 
 
@@ -43,7 +38,8 @@ class Nodes(dict[str, Json]):
     def __init__(
         self, records: Iterable[tuple[str, Json]] = (), outer: Nodes | None = None, body: str | None = None
     ) -> None:
-        super().__init__(records)
+        if records:
+            self.update(records)
         self.outer = outer
         self.body = body
 
@@ -51,7 +47,7 @@ class Nodes(dict[str, Json]):
 class Child(msgspec.Struct):
     """A child of a composite that has ended. `final` is the state it left, kept while a sibling may start from it.
 
-    `handled`: it has failed, and `on_error` took that.
+    `handled`: it has failed, and `on_error` took that. `approves` is the seal of the call that a question was about.
     """
 
     status: str
@@ -61,6 +57,7 @@ class Child(msgspec.Struct):
     final: State | None = None
     by: str = ""
     handled: bool = False
+    approves: str = ""
 
     @property
     def counts(self) -> bool:
@@ -116,7 +113,7 @@ class Step(msgspec.Struct):
     """A step that has not ended. Times in epoch seconds; `counted` is what the run had counted as the step began.
 
     `queued_at` is when its first attempt came to wait for room.
-    `composite` and `branches` are as in `StepStarted`; `used` is what the model call's failed attempts have.
+    `composite`, `branches`, `approved` are as in `StepStarted`; `used` is what the model call's failed attempts have.
     Of a composite that may not run for ever, `due` is when its time is up while something in it works: `working` counts
     what does. While nothing does, and while the run is paused, `due` is None, and `time_left` are the seconds that it
     has. `interrupted`: a crash cut off its attempt, and it has not begun again.
@@ -154,6 +151,7 @@ class Step(msgspec.Struct):
     paced: str = ""
     branches: Branches | None = None
     interrupted: bool = False
+    approved: str = ""
 
     @property
     def detached(self) -> bool:
@@ -181,21 +179,14 @@ def cue_keys_of(step: Step) -> tuple[str, ...]:
     return cue_keys(step.path, step.node, step.agent, is_own=step.frame is not None)
 
 
-_MOST_UNANSWERED = 1000
-"""Steps of which it is remembered that no person answered them."""
-
-
-class RunState:
+class RunState(Remembered):
     """A run as its events have made it. `seq` is the number of the last event folded in.
 
-    `final` are the values that the workflow had when the run ended in this process; no snapshot keeps them. `left` are
-    the processes that completed steps have left running, of the newest such steps; `ended` where a pause or the end of
-    the run has ended them. `unanswered` are the newest steps that no person answered in time: their outputs are what
-    stands for an answer then. `keys` are the runs in which steps first began, where a retry has taken them over;
-    `checked` what was found out of attempts that a crash cut off, of the newest such steps.
+    `final` are the values that the workflow had when the run ended in this process; no snapshot keeps them.
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self.seq = 0
         self.at = self.active = self.last_interval = 0.0
         self.status: RunStatus = "pending"
@@ -222,18 +213,6 @@ class RunState:
         self.total_steps = 0
         self.cost_usd = 0.0
         self.tokens = self.unpriced = self.uncounted = 0
-        self.left: dict[str, list[Json]] = {}
-        self.unanswered: dict[str, None] = {}
-        self.keys: dict[str, str] = {}
-        self.checked: dict[str, list[Json]] = {}
-
-    def note_answer(self, step: str, *, by_nobody: bool) -> None:
-        """A step has ended; `by_nobody`: with what stands for the answer of a person."""
-        self.unanswered.pop(step, None)
-        if by_nobody:
-            self.unanswered[step] = None
-            if len(self.unanswered) > _MOST_UNANSWERED:
-                del self.unanswered[next(iter(self.unanswered))]
 
     @property
     def options(self) -> dict[str, Json]:
@@ -335,13 +314,6 @@ class RunState:
             self.paces.get(step.paced, NO_PACE)["running"].pop(step.path, None)
         self._count_work(step, -was)
 
-    def join_line(self, step: Step, model: str) -> None:
-        """A step's call waits for its turn to ask a model, behind those that wait already."""
-        self.halt(step)
-        step.paced = model
-        step.queued_at, step.retry_at = step.retry_at or step.queued_at, None
-        self.lines.setdefault(model, {})[step.path] = None
-
     def leave_line(self, step: Step) -> None:
         """A step does not wait for its turn any more."""
         line = self.lines.get(step.paced, {})
@@ -349,11 +321,6 @@ class RunState:
             del line[step.path]
             if not line:
                 del self.lines[step.paced]
-
-    def pace(self, step: Step, model: str, tokens: int) -> None:
-        """A call of a model begins that counts for its bounds."""
-        step.paced = model
-        count_call(self.paces.setdefault(model, new_pace()), step.path, step.attempt, self.at, tokens)
 
     def _is_at_work(self, path: str) -> bool:
         return path in self.running or path in self.queued or path in self.retrying

@@ -9,8 +9,9 @@ import msgspec
 
 from runner.ground.errors import RETRYABLE, Failure
 from runner.language.template import Template
+from runner.nodes.agent_use import AgentUse, OneOf
 from runner.nodes.context import Message
-from runner.nodes.contract import AgentUse, Ended, Kind, OneOf, Opened, Settled, Shape, Stay, StepFailed, View
+from runner.nodes.contract import Ended, Kind, Opened, Settled, Shape, Stay, StepFailed, View
 from runner.nodes.conversation import Conversation
 from runner.workflow.compiler import NodeReader
 from runner.workflow.model import Agent, Node, Traits
@@ -50,8 +51,9 @@ def open_(node: Node, view: View) -> Opened:
     return _conversation(node, view).go_on()
 
 
-def settle(node: Node, view: View, _ended: Ended) -> Settled:
-    return Stay() if view.open else _conversation(node, view).go_on()
+def settle(node: Node, view: View, ended: Ended) -> Settled:
+    """What follows once all calls of a reply have ended; an answer to a question about one is followed at once."""
+    return _conversation(node, view).go_on() if ended.child.approves or not view.open else Stay()
 
 
 def _conversation(node: Node, view: View) -> Conversation:
