@@ -20,11 +20,12 @@ FLOORS = {
     for floor, words in {
         "ground": "errors clock resources plain plain_file json_value json_text advice",
         "language": "reference secret_text pattern expression template source schema",
-        "workflow": """hosts permissions policies approval mcp_servers branching model signature step_counts fingerprint
-            inputs programs python_files loader_variables compiler permission_hints analysis""",
-        "record": """usage gates tool_lists event_parts events event_schema address cues reducers remembered run_state
-            approvals open_states edits node_records rewriting rewinding answers merging frames interruptions
-            fold store projection snapshot history retention definitions soundness""",
+        "workflow": """hosts permissions policies approval mcp_servers branching model_bounds model signature
+            step_counts fingerprint inputs programs python_files loader_variables compiler permission_hints analysis""",
+        "record": """usage gates tool_lists event_parts events event_schema address cues reducers remembered paces
+            run_state turns approvals open_states edits node_records rewriting rewinding answers
+            merging frames interruptions fold store projection snapshot history retention
+            definitions soundness""",
         "world": """large processes calls program_exits http_answers mcp_results checked_outputs kept_outputs
             long_streams told_outputs wanted_calls secrets providers tools""",
         "nodes": """agent_use contract programs requests tools leaves offered_tools requested_input approving context
@@ -49,6 +50,7 @@ IMPORTED_LATE = {
     "runner.world.tools.mcp_client": "loads the MCP SDK, which takes most of a second",
     "runner.world.tools.connections": "speaks HTTP by httpx, which only a request that is really sent needs",
     "runner.seeing.subscribers.terminal": "draws with rich, which only a terminal needs",
+    "xllamacpp": "a library of 100 MB; only a local model's call needs it",
     "zoneinfo": "slow to load; few expressions ask for another time zone than UTC",
 }
 """What may be imported inside a function, and why."""
@@ -79,7 +81,7 @@ OUTSIDE = "../sha~red"
 """Words to look for, each with a `~` in it, so that this file is not what is found."""
 
 CACHES = {".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache", "__pycache__"}
-LOCKS = {"requirements.lock", "requirements-dev.lock", "requirements-bench.lock"}
+LOCKS = {"requirements.lock", "requirements-dev.lock", "requirements-bench.lock", "requirements-local.lock"}
 NOT_OURS = {".git", ".venv", ".venv-bench", ".wf", "build", "dist", "out"} | CACHES | LOCKS
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

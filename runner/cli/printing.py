@@ -29,8 +29,8 @@ from runner.travel.verdicts import table
 
 EXITS = {"completed": EXIT_COMPLETED, "failed": EXIT_FAILED, "paused": EXIT_PAUSED, "cancelled": EXIT_CANCELLED}
 
-KINDS = {"person": human.KIND.verb, "timer": wait.KIND.verb, "signal": "signal", "mock": "mock"}
-"""What a step waits for: a person (`human`), a time (`wait`), a signal, a scripted reply (`mock`)."""
+KINDS = {"person": human.KIND.verb, "timer": wait.KIND.verb, "signal": "signal", "mock": "mock", "turn": "turn"}
+"""What a step waits for: a person (`human`), a time (`wait`), a signal, a scripted reply (`mock`), its model's turn."""
 
 
 def command_for(result: RunResult, waiting: StepWaiting) -> str:
@@ -143,6 +143,13 @@ def _say_error(error: Mapping[str, Json]) -> None:
             say("\n".join(f"  {line}" for line in str(text).rstrip().splitlines()[-12:]))
 
 
+def _say_turns(turns: Sequence[StepWaiting]) -> bool:
+    """Say how many calls wait for their turn to ask a model, and why the first does; whether any does."""
+    if turns:
+        say(f"{counted(len(turns), 'call')} waiting for a turn, first {turns[0].step}: {one_line(turns[0].prompt)}")
+    return bool(turns)
+
+
 def _say_waiting(result: RunResult) -> None:
     for waiting in result.waiting:
         if waiting.kind == "person":
@@ -162,7 +169,8 @@ def _say_waiting(result: RunResult) -> None:
             say(f"  nothing by itself; from then on: {resume_command(result.run, result.secrets)}")
     if any(waiting.kind == "mock" for waiting in result.waiting):
         say(f"  {mock_command(result.run, result.secrets)}")
-    if not result.waiting:
+    has_turns = _say_turns([waiting for waiting in result.waiting if waiting.kind == "turn"])
+    if has_turns or not result.waiting:
         say(f"  {resume_command(result.run, result.secrets)}")
     if result.variables:
         say(f"  ({' and '.join(result.variables)} must be set)")

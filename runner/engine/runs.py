@@ -14,7 +14,7 @@ from runner.engine.given_answers import refuse_unfit_answers
 from runner.engine.given_inputs import not_in, resolve_inputs
 from runner.engine.loading import with_absolute_paths
 from runner.engine.loop import Engine
-from runner.engine.needs import look_for_needs
+from runner.engine.needs import look_for_needs, refuse_unusable_settings
 from runner.engine.recorder import Recorder
 from runner.engine.run_options import RunOptions, refuse_unknown_models
 from runner.engine.scheduler import Live, time_limit
@@ -197,7 +197,11 @@ def into_memory(state: RunState, secrets: Secrets) -> None:
 async def run_engine(
     live: Live, epoch: int, first: First, secrets: Secrets, around: Surroundings, reopened: Reopened
 ) -> RunResult:
-    """Drive a run from its first happening in this process until it ends or pauses."""
+    """Drive a run from its first happening in this process until it ends or pauses.
+
+    Raises InvalidWorkflow, before anything is recorded, where the user's settings can't be read.
+    """
+    refuse_unusable_settings({**live.state.options, **first.options}, around.environment)
     if around.concurrency is not None:
         live.most = min(around.concurrency, live.most)
     if secrets.any:

@@ -219,33 +219,38 @@ class StepRemembered(Event, frozen=True, tag="step_remembered"):
 
 
 class StepWaiting(Event, frozen=True, tag="step_waiting"):
-    """A step waits for a person, a time, a signal, or a scripted reply that is missing (`mock`).
+    """A step waits for a person, a time, a signal, a scripted reply that is missing (`mock`), or for its `turn`.
 
     `until` is in epoch seconds; None waits without end. `prompt` is what a person is asked, or which reply is missing.
+    `line` names the model that a call may ask once its turn comes.
     `times` (epoch s) and `signals` (names) are what a wait is for, by the key that its output tells.
     `approval` is the call that a person is to approve.
     """
 
     step: str
-    kind: Literal["person", "timer", "signal", "mock"]
+    kind: Literal["person", "timer", "signal", "mock", "turn"]
     until: float | None = None
     prompt: str = ""
     choices: tuple[Json, ...] = ()
     schema: dict[str, Json] | None = None
     times: dict[str, float] = {}
     signals: dict[str, str] = {}
+    line: str = ""
     approval: ToApprove | None = None
 
 
 class AttemptStarted(Event, frozen=True, tag="attempt_started"):
     """An attempt begins once this is committed. `again`: the one before was interrupted, and its replies count anew.
 
+    `paced` names the model whose bounds the call counts for, with the `tokens` that it may take.
     A composite begins anew with what it opens with: `memory`, `branches`, `scope` and `due` as in `StepStarted`.
     """
 
     step: str
     attempt: int
     again: bool = False
+    paced: str = ""
+    tokens: int = 0
     memory: dict[str, Json] = {}
     scope: Scope | None = None
     due: float | None = None

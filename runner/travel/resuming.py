@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from runner.engine.given_answers import answered_steps, refuse_late_answers, refuse_unfit_answers
 from runner.engine.given_inputs import Supplied, needed_secrets, nonce_of, secrets_again
 from runner.engine.loading import load_workflow, pinned
+from runner.engine.needs import refuse_unusable_settings
 from runner.engine.run_options import refuse_unknown_models
 from runner.engine.runs import RunResult, into_memory, mark_of, programs_of, run_engine
 from runner.engine.scheduler import Live
@@ -111,6 +112,7 @@ async def resume(
     options: dict[str, Json] = {"models": {**state.options.get("models", {}), **models}} if models else {}
     if script is not None:
         options["mock"] = script.data
+    refuse_unusable_settings({**state.options, **options}, around.environment)
     epoch, reopened = await _taken_over(row, nonce_of(state), around)
     into_memory(reopened.state, supplied.secrets)
     names = (loaded.hash, loaded.workflow.version) if changed else ("", "")

@@ -16,6 +16,7 @@ from runner.workflow.approval import ApprovalRule
 from runner.workflow.branching import Branching
 from runner.workflow.hosts import Host
 from runner.workflow.mcp_servers import McpServer
+from runner.workflow.model_bounds import ModelBounds
 from runner.workflow.permissions import Permissions
 from runner.workflow.policies import CALL_TIMEOUT, IDLE_TIMEOUT, Duration, Limits, OnCrash, Retry, Seconds
 
@@ -236,7 +237,8 @@ class StateKey(msgspec.Struct, frozen=True):
 class Model(msgspec.Struct, frozen=True):
     """A provider's model and how it is asked.
 
-    One call of it may take `timeout`, and pass `idle_timeout` without a byte of an answer.
+    One call of it may take `timeout`, and pass `idle_timeout` without a byte of an answer. `bounds` hold for all calls
+    of it in a run.
     """
 
     name: str
@@ -244,6 +246,7 @@ class Model(msgspec.Struct, frozen=True):
     max_reply_tokens: int = 4096
     timeout: Seconds = CALL_TIMEOUT
     idle_timeout: Seconds = IDLE_TIMEOUT
+    bounds: ModelBounds = ModelBounds()
 
 
 class ContextBound(msgspec.Struct, frozen=True):

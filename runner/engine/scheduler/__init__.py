@@ -23,6 +23,7 @@ from runner.engine.scheduler.happenings import (
     TimeSpent,
 )
 from runner.engine.scheduler.live import Live
+from runner.engine.scheduler.pacing import next_turn
 from runner.engine.scheduler.reopening import call_of
 from runner.engine.scheduler.seals import seal
 from runner.engine.scheduler.settling import settle_again, settle_all, take
@@ -55,6 +56,7 @@ __all__ = [
     "attempt_timeout",
     "call_of",
     "due_time",
+    "next_turn",
     "seal",
     "time_left",
     "time_limit",

@@ -17,6 +17,7 @@ from runner.record.events import AnyEvent
 from runner.record.fold import apply
 from runner.record.run_state import Frame, RunState, Step
 from runner.workflow.model import Agent, Body, Model, Node, Workflow
+from runner.workflow.model_bounds import ModelBounds
 from runner.workflow.permissions import Permissions
 from runner.workflow.step_counts import StepCounts
 from runner.world.calls import AnyCall
@@ -48,6 +49,8 @@ class Live:
         self.calls: dict[str, AnyCall] = {}
         self.time_limits: dict[tuple[str, int], float | None] = {}
         self.notes: dict[str, dict[str, Any]] = {}
+        self.bounds: dict[str, ModelBounds] | None = None
+        self.sizes: dict[str, int] = {}
         self.dues: dict[str, Dues] = {}
         self._step_counts: dict[str, StepCounts] = {}
         self.unsettled: deque[tuple[Step, str]] = deque()
@@ -66,6 +69,7 @@ class Live:
     def forget(self, path: str) -> None:
         """Drop what was kept beside the state for a step that has ended, or begins anew."""
         self.calls.pop(path, None)
+        self.sizes.pop(path, None)
         self.notes.pop(path, None)
         self.dues.pop(path, None)
 

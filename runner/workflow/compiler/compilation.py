@@ -19,6 +19,7 @@ from runner.workflow.compiler.reader import NodeReader, OpenFile, parse_duration
 from runner.workflow.compiler.servers import mcp_server
 from runner.workflow.compiler.shared import Shared
 from runner.workflow.model import CHECK, UNKNOWN, Agent, Body, JsonPath, Model, Tool, Use, Workflow
+from runner.workflow.model_bounds import ModelBounds
 from runner.workflow.policies import Limits
 
 SELF = "self"
@@ -196,4 +197,9 @@ def _model(entry: Json) -> Model:
     if isinstance(entry, str):
         return Model(entry)
     times = {key: seconds for key in ("timeout", "idle_timeout") if (seconds := parse_duration(entry.get(key)))}
-    return Model(entry["model"], entry.get("temperature"), entry.get("max_reply_tokens", 4096), **times)
+    bounds = ModelBounds(**{name: float(entry[key]) for key, name in _BOUNDS.items() if key in entry})
+    return Model(entry["model"], entry.get("temperature"), entry.get("max_reply_tokens", 4096), bounds=bounds, **times)
+
+
+_BOUNDS = {"max_concurrency": "at_once", "rpm": "calls", "tpm": "tokens"}
+"""What bounds the calls of a model, by its key."""

@@ -48,6 +48,13 @@ def test_nothing_of_litellms_proxy_is_loaded(asker: Asker) -> None:
     assert answer["modules"] == []
 
 
+@pytest.mark.fault("L13")
+@pytest.mark.parametrize("model", WAYS)
+@pytest.mark.parametrize("mode", ["ok", "500", "redirect", "reset"])
+def test_nothing_but_the_provider_is_reached_from_the_import_on(asker: Asker, model: str, mode: str) -> None:
+    assert asker.ask(mode, model)["strayed"] == []
+
+
 @pytest.mark.parametrize(("mode", "model"), [("ok", "openai/gpt-4o"), ("anthropic", "anthropic/claude-sonnet-4-5")])
 def test_the_environment_stays_as_it_was(asker: Asker, mode: str, model: str) -> None:
     assert asker.ask(mode, model)["environment"] == []
@@ -178,6 +185,7 @@ def test_a_schema_is_put_into_the_prompt_of_a_model_that_takes_none(asker: Asker
     assert user == messages[1]
 
 
+@pytest.mark.fault("L12", "direct")
 def test_a_model_without_a_list_price_has_none(asker: Asker) -> None:
     usage = asker.ask("ok", "openai/my-own")["usage"]
 
@@ -239,6 +247,7 @@ def test_an_error_that_comes_as_a_success_is_what_its_code_says(asker: Asker, mo
     assert answer["usage"] is None
 
 
+@pytest.mark.fault("L7")
 @pytest.mark.parametrize("model", WAYS)
 @pytest.mark.parametrize("mode", ["null_message", "no_message", "list_message"])
 def test_an_answer_without_a_message_is_told_in_a_sentence(asker: Asker, model: str, mode: str) -> None:
@@ -346,6 +355,7 @@ FAILURES = {
 }
 
 
+@pytest.mark.fault("L3")
 @pytest.mark.parametrize("model", WAYS)
 @pytest.mark.parametrize(("mode", "type_"), FAILURES.items())
 def test_a_failure_is_named_after_one_request_and_tells_no_key(asker: Asker, model: str, mode: str, type_: str) -> None:
@@ -406,12 +416,14 @@ def test_half_a_character_is_replaced(asker: Asker) -> None:
     assert asker.ask("surrogate")["output"]["text"] == "half \ufffd"
 
 
+@pytest.mark.fault("L2")
 @pytest.mark.parametrize("model", WAYS)
 @pytest.mark.parametrize(("mode", "seconds"), [("429", 7), ("later", 3600), ("dated", 90), ("soon", None), ("400", 7)])
 def test_the_delay_that_a_server_asks_for(asker: Asker, model: str, mode: str, seconds: float | None) -> None:
     assert asker.ask(mode, model)["retry_after"] == seconds
 
 
+@pytest.mark.fault("L5")
 @pytest.mark.parametrize("model", WAYS)
 @pytest.mark.parametrize("mode", ["hang", "dribble"])
 def test_a_call_ends_when_it_is_cancelled(asker: Asker, model: str, mode: str) -> None:
@@ -422,6 +434,7 @@ def test_a_call_ends_when_it_is_cancelled(asker: Asker, model: str, mode: str) -
     assert asker.ask("ok")["output"]["text"] == "hello"
 
 
+@pytest.mark.fault("L5", "direct")
 def test_a_server_that_stays_silent_is_a_timeout(asker: Asker) -> None:
     answer = asker.ask("hang", idle_timeout=0.2)
 
@@ -430,6 +443,7 @@ def test_a_server_that_stays_silent_is_a_timeout(asker: Asker) -> None:
     assert answer["failure"]["message"] == f"openai/gpt-4o-mini sent nothing for the time of its idle_timeout {where}"
 
 
+@pytest.mark.fault("L4", "direct")
 def test_nobody_there_is_the_network(asker: Asker) -> None:
     answer = asker.ask(environment={"OPENAI_BASE_URL": "http://127.0.0.1:1/v1"})
 
