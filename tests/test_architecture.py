@@ -26,7 +26,7 @@ FLOORS = {
             rewriting rewinding answers merging frames interruptions fold store projection snapshot history retention
             definitions soundness""",
         "world": "large processes calls program_exits http_answers told_outputs secrets providers tools",
-        "nodes": "contract programs requests tools leaves context conversation composites",
+        "nodes": "agents contract programs requests tools leaves context delegation conversation composites",
         "engine": """loading run_options needs given_answers takeover surroundings given_inputs heartbeat recorder
             scheduler executor stop tasks inbox timers attempts questions loop runs""",
         "travel": "differences given_edits misfits verdicts resuming forks exports imports",
@@ -395,6 +395,7 @@ OTHER_MEANINGS: dict[str, tuple[str, set[str]]] = {
     "agent": (
         "who asks, in a row, an event or a call; a section of a file",
         {
+            "cli/story",
             "engine/scheduler/settling",
             "language/schema/owners",
             "record/projection",

@@ -11,17 +11,12 @@ from runner.ground.errors import RETRYABLE, Failure, WorkflowError
 from runner.ground.json_value import Json
 from runner.language.expression import Expression
 from runner.language.template import Template, ValueTemplate
-from runner.record.events import (
-    Branches,
-    Ending,
-    LeftRunning,
-    Scope,
-    Write,
-)
+from runner.nodes.agents import AgentUse, ResolvedAgent
+from runner.record.events import Branches, Ending, LeftRunning, Scope, Write
 from runner.record.run_state import Child
 from runner.record.usage import Usage
 from runner.workflow.compiler.reader import NodeReader
-from runner.workflow.model import Agent, ContextBound, Model, Node, Tool, Traits, Workflow
+from runner.workflow.model import Node, Tool, Traits, Workflow
 from runner.workflow.policies import Duration
 from runner.world.calls import AnyCall
 
@@ -69,6 +64,19 @@ class SubCall(msgspec.Struct, frozen=True):
     call: AnyCall
     request: Mapping[str, Json] = msgspec.field(default_factory=dict)
     tool: Tool | None = None
+
+
+class SubStep(msgspec.Struct, frozen=True):
+    """A child to open: a step of the composite's own, which is a composite of the same kind, and stands in no frame.
+
+    It begins with this `memory`, which tells it from the composite. `name` is what it is called by, `request` what it
+    was asked, in short.
+    """
+
+    key: str
+    name: str
+    memory: Mapping[str, Json]
+    request: Mapping[str, Json] = msgspec.field(default_factory=dict)
 
 
 class Enter(msgspec.Struct, frozen=True):
@@ -132,7 +140,7 @@ class Spawn(msgspec.Struct, frozen=True):
     `branches` are, as the step opens, those that it may ever have: see `events.Branches`.
     """
 
-    children: tuple[Branch | SubCall | SubAsk, ...] = ()
+    children: tuple[Branch | SubCall | SubStep | SubAsk, ...] = ()
     passed: tuple[Passed, ...] = ()
     memory: Memory | None = None
     branches: Branches | None = None
@@ -179,41 +187,6 @@ class Outputs(msgspec.Struct, frozen=True):
 
     values: dict[str, Json]
     error: dict[str, Json] | None = None
-
-
-class OneOf(msgspec.Struct, frozen=True):
-    """One of several agents: `name` says which, as the step opens."""
-
-    agents: tuple[str, ...]
-    name: Expression
-
-
-class AgentUse(msgspec.Struct, frozen=True):
-    """An agent, by name or written in place, and what a node says itself: that wins over what the agent says."""
-
-    agent: str | Agent | OneOf
-    model: str = ""
-    fallback: tuple[str, ...] | None = None
-    tools: tuple[str, ...] | None = None
-    instructions: Template | None = None
-    output_schema: Mapping[str, Json] | None = None
-    temperature: float | None = None
-    max_reply_tokens: int | None = None
-    max_turns: int | None = None
-    context: ContextBound | None = None
-
-
-class ResolvedAgent(msgspec.Struct, frozen=True):
-    """An agent as a node uses it: with what the node says, its models in the order they are tried, its tools.
-
-    `name` is the one that was chosen, of several; `summary` the model that sums up a long conversation.
-    """
-
-    agent: Agent
-    models: tuple[Model, ...]
-    tools: Mapping[str, Tool]
-    name: str = ""
-    summary: Model | None = None
 
 
 class View(Protocol):
@@ -301,7 +274,8 @@ class View(Protocol):
     def agent(self, use: AgentUse) -> ResolvedAgent:
         """The agent of that name where this workflow stands. What the node itself names is this workflow's.
 
-        Of several it is the one that the step has in its memory, else the one that is now the right one.
+        Of several it is the one that the step has in its memory, else the one that is now the right one. Of a sub-step
+        it is the one that it is called by, to whom the agent around it delegates; the node says nothing of that one.
         """
         ...
 

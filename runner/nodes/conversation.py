@@ -13,8 +13,10 @@ from runner.ground.errors import Failure
 from runner.ground.json_text import NotJson, parse_json
 from runner.ground.json_value import Json
 from runner.language.schema import compile_schema
+from runner.nodes.agents import ResolvedAgent
 from runner.nodes.context import SUMMARY, Message, asking_for_summary, due_summary, sent
-from runner.nodes.contract import Done, Failed, Memory, ResolvedAgent, Spawn, StepFailed, SubCall, View
+from runner.nodes.contract import Done, Failed, Memory, Spawn, StepFailed, SubCall, SubStep, View
+from runner.nodes.delegation import delegate_tools, delegated, ends_the_asker, is_delegation, trouble_with
 from runner.nodes.leaves.tool import tool_call
 from runner.record.address import numbered
 from runner.record.events import CALL, Write
@@ -89,7 +91,7 @@ class Conversation:
             if answer is not None:
                 return answer
 
-    def _spawn(self, *calls: SubCall) -> Spawn:
+    def _spawn(self, *calls: SubCall | SubStep) -> Spawn:
         counted = (self._calls, self._turns, self._fallbacks, self._repairs)
         values: dict[str, Json] = dict(zip(("calls", "turns", "fallbacks", "repairs"), counted, strict=True))
         named = {"chosen": self._resolved.name, "session": self._session, "summing": self._summing}
@@ -133,10 +135,7 @@ class Conversation:
             self._bound,
             agent.temperature if agent.temperature is not None else model.temperature,
             dict(agent.output_schema) if agent.output_schema is not None else None,
-            tuple(
-                {"name": tool.name, "description": tool.description, "schema": dict(tool.inputs)}
-                for tool in self._resolved.tools.values()
-            ),
+            tuple(self._told_tools()),
             model.timeout,
             model.idle_timeout,
         )
@@ -144,6 +143,14 @@ class Conversation:
         if self._instead_of is not None:
             request["instead_of"] = self._instead_of
         return SubCall(_key(self._calls + 1), call, request)
+
+    def _told_tools(self) -> list[dict[str, Json]]:
+        """The tools, as a model is told of them, and the agents that it may delegate to."""
+        tools: list[dict[str, Json]] = [
+            {"name": tool.name, "description": tool.description, "schema": dict(tool.inputs)}
+            for tool in self._resolved.tools.values()
+        ]
+        return [*tools, *delegate_tools(self._resolved)]
 
     def _take_reply(self, child: Child) -> Done | Failed | None:
         """Take in what a model replied; None while the conversation goes on."""
@@ -190,11 +197,14 @@ class Conversation:
         failed = self._resolved.models[self._fallbacks]
         self._fallbacks += 1
         if error["type"] in _OWN_FAULT or self._fallbacks >= len(self._resolved.models):
-            failure = Failure(error["type"], error["message"], error["details"])
-            return Failed(failure, error={**error, "step": self._view.step})
+            return self._failed(error)
         self._instead_of = {"model": failed.name, "type": error["type"], "message": error["message"]}
         self._kept, self._new, self._repairs = [], _asked([*self._kept, *self._new]), 0
         return None
+
+    def _failed(self, error: dict[str, Json]) -> Failed:
+        failure = Failure(error["type"], error["message"], error["details"])
+        return Failed(failure, error={**error, "step": self._view.step})
 
     def _repair(self, reply: Reply, errors: list[str]) -> Failed | None:
         """Ask once more for a reply that does not fit; or after the last time, another model."""
@@ -226,7 +236,7 @@ class Conversation:
         words = f"the agent asks its model more than {self._most} times (max_turns) without coming to an end"
         return Failed(Failure("loop_limit", words))
 
-    def _take_tools(self, wanted: list[ToolCall]) -> Spawn | None:
+    def _take_tools(self, wanted: list[ToolCall]) -> Spawn | Failed | None:
         """The tools that a reply asked for, each a call of its own; their results, once all are there, are taken in."""
         calls, results, pending = self._calls, [], []
         for place, asked in enumerate(wanted):
@@ -235,8 +245,10 @@ class Conversation:
                 calls += 1
                 ended = self._view.children.get(_key(calls))
                 if ended is None:
-                    pending.append(self._tool_call(asked, calls))
+                    pending.append(self._child(asked, calls))
                     continue
+                if is_delegation(asked, self._resolved) and ends_the_asker(ended, self._view.step):
+                    return self._failed(ended.error or {})
                 result = _result_of(ended)
             results.append({"role": "tool", "tool_call_id": asked["id"], "content": result})
         if pending:
@@ -247,16 +259,23 @@ class Conversation:
 
     def _refusal(self, asked: ToolCall) -> str | None:
         """What a model is told of a tool that can't be called like this; None for one that can."""
-        tools = self._resolved.tools
-        if asked["tool"] not in tools:
-            return f"error: there is no tool '{asked['tool']}'; the tools are: {', '.join(tools) or 'none'}"
+        known = [tool["name"] for tool in self._told_tools()]
+        if asked["tool"] not in known:
+            return f"error: there is no tool '{asked['tool']}'; the tools are: {', '.join(known) or 'none'}"
         if not isinstance(asked["with"], dict):
             return f"error: the arguments of tool '{asked['tool']}' are to be a JSON object"
+        if is_delegation(asked, self._resolved):
+            return trouble_with(asked) or None
         try:
             self._tool_call(asked, 0)
         except StepFailed as error:
             return f"error: {error.failure.message}"
         return None
+
+    def _child(self, asked: ToolCall, number: int) -> SubCall | SubStep:
+        if is_delegation(asked, self._resolved):
+            return delegated(asked, _key(number))
+        return self._tool_call(asked, number)
 
     def _tool_call(self, asked: ToolCall, number: int) -> SubCall:
         tool = self._resolved.tools[asked["tool"]]

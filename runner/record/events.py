@@ -25,7 +25,7 @@ RunStatus = Literal["pending", "running", "paused", "completed", "failed", "canc
 
 
 CALL, ASK = "call", "ask"
-"""What stands for a verb where a step is a composite's own: one recorded call of it, or one question of it."""
+"""What stands for a verb where a step is a composite's own call or question; a delegate's step has the agent's verb."""
 
 Branches = tuple[str, ...] | int
 """A composite's branches: their keys in the order of the file, or for how many items of a list there is one."""

@@ -13,6 +13,7 @@ from runner.record.address import ROOT
 from runner.record.cues import next_cue
 from runner.record.edits import adapt
 from runner.record.events import (
+    ASK,
     TIMED_OUT,
     AttemptFailed,
     AttemptStarted,
@@ -208,6 +209,8 @@ def _step_started(run: RunState, event: StepStarted) -> None:
         owner = run.steps[event.owner]
         owner.open[event.key] = event.step
         step.home = owner.home
+        if step.composite and step.verb != ASK:
+            run.count_steps(step, 1)
     run.time(step, event.due)
     if not step.composite:
         _begin(run, step, event.attempt, again=False)

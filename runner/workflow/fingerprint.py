@@ -94,6 +94,7 @@ def _named(node: Node, workflow: Workflow) -> tuple[Json, Json, Json]:
     agents = [one for one in held if isinstance(one, Agent)]
     names = [one for one in held if isinstance(one, str)]
     agents += [workflow.agents[name] for name in names if name in workflow.agents]
+    agents += [agent for agent in workflow.delegates_of(agents) if agent not in agents]
     tools = {name: workflow.tools[name] for name in names if name in workflow.tools}
     tools |= {name: workflow.tools[name] for agent in agents for name in agent.tools if name in workflow.tools}
     models = {name for agent in agents for name in (agent.model, *agent.fallback)} | set(names)

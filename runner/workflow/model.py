@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -89,8 +90,8 @@ class Traits(msgspec.Struct, frozen=True):
 
     `ends`: the workflow ends wherever the node is reached. `asks`: its step asks a person; `asks_within`: steps of its
     own, below it, do. `choices` and `form` are what can be answered, as far as the file says it: `choices` is None
-    where only a run knows them. `agents` are those that it may ask. `model` and `fallback` are those that the node
-    names itself, which win over the agent's. `session` names the conversation that it goes on with.
+    where only a run knows them. `agents` are those that it may ask. `delegates`, `model` and `fallback` are those
+    that the node names itself, which win over the agent's. `session` names the conversation that it goes on with.
     """
 
     ends: bool = False
@@ -99,6 +100,7 @@ class Traits(msgspec.Struct, frozen=True):
     choices: tuple[Json, ...] | None = ()
     form: Mapping[str, Json] | None = None
     agents: tuple[str | Agent, ...] = ()
+    delegates: tuple[str, ...] | None = None
     model: str = ""
     fallback: tuple[str, ...] | None = None
     session: Template | None = None
@@ -251,7 +253,7 @@ class ContextBound(msgspec.Struct, frozen=True):
 
 
 class Agent(msgspec.Struct, frozen=True):
-    """A configured model. `model` and `fallback` name aliases or providers' models."""
+    """A configured model. `model` and `fallback` name aliases or providers' models, `agents` its delegates."""
 
     name: str
     model: str
@@ -260,6 +262,7 @@ class Agent(msgspec.Struct, frozen=True):
     instructions: Template | None = None
     output_schema: Mapping[str, Json] | None = None
     tools: tuple[str, ...] = ()
+    agents: tuple[str, ...] = ()
     temperature: float | None = None
     max_reply_tokens: int | None = None
     max_turns: int | None = None
@@ -349,6 +352,23 @@ class Workflow(msgspec.Struct, frozen=True):
     def granted(self) -> Permissions:
         """What it may reach by itself: what it lists, or nothing."""
         return self.permissions or Permissions(file=self.file)
+
+    def asked_by(self, node: Node) -> list[Agent]:
+        """The agents that a node may ask, as far as there are such."""
+        found = (self.agents.get(one) if isinstance(one, str) else one for one in node.traits.agents)
+        return [agent for agent in found if agent is not None]
+
+    def delegates_of(self, agents: Iterable[Agent], named: Iterable[str] | None = None) -> list[Agent]:
+        """The agents that these may delegate to, or those `named` instead, and whom those may, each once."""
+        first = list(named) if named is not None else [name for agent in agents for name in agent.agents]
+        found: dict[str, Agent] = {}
+        waiting = deque(first)
+        while waiting:
+            name = waiting.popleft()
+            if name not in found and name in self.agents:
+                found[name] = self.agents[name]
+                waiting += self.agents[name].agents
+        return list(found.values())
 
     @property
     def nodes(self) -> Iterator[Node]:

@@ -16,7 +16,8 @@ from runner.ground.errors import ErrorType, ExpressionError, Failure, SecretChan
 from runner.ground.json_value import Json
 from runner.language.expression import Expression
 from runner.language.template import Template, ValueTemplate
-from runner.nodes.contract import AgentUse, OneOf, Outputs, ResolvedAgent, StepFailed
+from runner.nodes.agents import AgentUse, OneOf, ResolvedAgent
+from runner.nodes.contract import Outputs, StepFailed
 from runner.record.address import OUTPUTS, below, children_of
 from runner.record.events import Ending, Scope
 from runner.record.merging import contributions, merge
@@ -41,6 +42,21 @@ class Standpoint(msgspec.Struct, frozen=True):
     node: str = ""
     record: Callable[[], Json] | None = None
     counted: Tally | None = None
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """The agent that a step asks, as it was named, and what its node says beside that.
+
+    Its models and tools are seen from one frame, the agents that it may delegate to from one that may be another. It
+    stands inside so many (`depth`) agents that have delegated to each other.
+    """
+
+    name: str | Agent
+    agent: Agent
+    said: AgentUse
+    seen_from: Frame
+    delegates_from: Frame
+    depth: int = 0
 
 
 class Sight(dict[str, Json]):
@@ -304,21 +320,39 @@ class StepView:
         return replace(failure, details={**failure.details, **where}).as_error(place, 1)
 
     def agent(self, use: AgentUse) -> ResolvedAgent:
-        chosen = self._chosen(use.agent) if isinstance(use.agent, OneOf) else use.agent
-        try:
-            found, home = self._live.agent(self.frame, chosen)
-        except KeyError:
-            raise StepFailed(Failure("agent_not_found", f"there is no agent '{chosen}' here")) from None
-        here = self.workflow
-        first = (here, use.model) if use.model else (home, found.model)
-        rest = [(home, name) for name in found.fallback] if use.fallback is None else [(here, n) for n in use.fallback]
+        asked = self.asked(use)
+        found, said, here = asked.agent, asked.said, self.workflow
+        home = self._live.workflow_of(asked.seen_from)
+        first = (here, said.model) if said.model else (home, found.model)
+        rest = [(home, n) for n in found.fallback] if said.fallback is None else [(here, n) for n in said.fallback]
         models = tuple(self._live.model(workflow, name) for workflow, name in (first, *rest))
-        named = [home.tools[name] for name in found.tools] if use.tools is None else [here.tools[n] for n in use.tools]
-        name = chosen if isinstance(use.agent, OneOf) else ""
-        agent = _as_used(found, use)
-        bound, teller = agent.context, here if use.context is not None else home
+        named = [home.tools[n] for n in found.tools] if said.tools is None else [here.tools[n] for n in said.tools]
+        name = str(asked.name) if isinstance(said.agent, OneOf) else ""
+        agent = _as_used(found, said)
+        bound, teller = agent.context, here if said.context is not None else home
         summary = self._live.model(teller, bound.summary) if bound is not None and bound.summary is not None else None
-        return ResolvedAgent(agent, models, {tool.name: tool for tool in named}, str(name), summary)
+        delegates = {other: self._find(other, asked.delegates_from)[0] for other in agent.agents}
+        return ResolvedAgent(agent, models, {tool.name: tool for tool in named}, name, summary, delegates)
+
+    def asked(self, use: AgentUse) -> Asked:
+        """Who is asked: the node's agent, or, of a sub-step, the one that the agent around it delegated to."""
+        if self._step is None or self._step.frame is not None:
+            name = self._chosen(use.agent) if isinstance(use.agent, OneOf) else use.agent
+            agent, seen_from = self._find(name, self.frame)
+            return Asked(name, agent, use, seen_from, seen_from if use.agents is None else self.frame)
+        around = StepView.of(self._live, self._live.state.steps[self._step.owner]).asked(use)
+        if (limit := self._live.depth_limit(self.frame, around.depth)) is not None:
+            words = f"agents and workflows are nested {limit} deep; limits.max_depth allows no more"
+            raise StepFailed(Failure("depth_limit", words))
+        name = self._step.node
+        agent, seen_from = self._find(name, around.delegates_from)
+        return Asked(name, agent, AgentUse(name), seen_from, seen_from, around.depth + 1)
+
+    def _find(self, agent: str | Agent, frame: Frame) -> tuple[Agent, Frame]:
+        try:
+            return self._live.agent(frame, agent)
+        except KeyError:
+            raise StepFailed(Failure("agent_not_found", f"there is no agent '{agent}' here")) from None
 
     def session(self, name: str) -> list[dict[str, Json]]:
         home = self.frame.home
@@ -357,5 +391,5 @@ def _as_used(agent: Agent, use: AgentUse) -> Agent:
     return msgspec.structs.replace(agent, **{key: value for key, value in said.items() if value is not None})
 
 
-_OWN_WORDS = ("instructions", "output_schema", "temperature", "max_reply_tokens", "max_turns", "context")
+_OWN_WORDS = ("instructions", "agents", "output_schema", "temperature", "max_reply_tokens", "max_turns", "context")
 """What a node may say of an agent itself, beside its models and tools."""

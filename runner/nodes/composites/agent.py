@@ -9,9 +9,11 @@ import msgspec
 
 from runner.ground.errors import RETRYABLE, Failure
 from runner.language.template import Template
+from runner.nodes.agents import AgentUse, OneOf
 from runner.nodes.context import Message
-from runner.nodes.contract import AgentUse, Ended, Kind, OneOf, Opened, Settled, Shape, Stay, StepFailed, View
+from runner.nodes.contract import Ended, Kind, Opened, Settled, Shape, Stay, StepFailed, View
 from runner.nodes.conversation import Conversation
+from runner.nodes.delegation import TASK
 from runner.workflow.compiler import NodeReader
 from runner.workflow.model import Agent, Node, Traits
 
@@ -43,7 +45,8 @@ def _asked(reader: NodeReader) -> str | Agent | OneOf:
 def traits(spec: AgentSpec) -> Traits:
     asked = spec.use.agent
     agents = asked.agents if isinstance(asked, OneOf) else (asked,)
-    return Traits(agents=agents, model=spec.use.model, fallback=spec.use.fallback, session=spec.session)
+    use = spec.use
+    return Traits(agents=agents, delegates=use.agents, model=use.model, fallback=use.fallback, session=spec.session)
 
 
 def open_(node: Node, view: View) -> Opened:
@@ -58,12 +61,14 @@ def _conversation(node: Node, view: View) -> Conversation:
     spec: AgentSpec = node.spec
     resolved = view.agent(spec.use)
 
+    task = view.memory.get(TASK)
+
     def opening() -> list[Message]:
         told = resolved.agent.instructions
         system = [{"role": "system", "content": view.text(told)}] if told is not None else []
-        return [*system, {"role": "user", "content": view.text(spec.prompt)}]
+        return [*system, {"role": "user", "content": view.text(spec.prompt) if task is None else task}]
 
-    return Conversation(resolved, view, opening, _session(spec, view))
+    return Conversation(resolved, view, opening, _session(spec, view) if task is None else "")
 
 
 def _session(spec: AgentSpec, view: View) -> str:

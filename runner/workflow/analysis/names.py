@@ -125,9 +125,10 @@ def _sight_of(node: Node, use: Use, branches: Mapping[JsonPath, str], own: _Sigh
 
 
 def _agent_uses(workflow: Workflow, node: Node) -> tuple[Use, ...]:
-    """What the node's agents read: its instructions are rendered where the node stands."""
-    agents = [workflow.agents.get(one) if isinstance(one, str) else one for one in node.traits.agents]
-    return tuple(use for agent in agents if agent is not None for use in agent.uses)
+    """What the node's agents, and their delegates, read: instructions are rendered where the node stands."""
+    agents = workflow.asked_by(node)
+    agents += workflow.delegates_of(agents, node.traits.delegates)
+    return tuple(use for agent in agents for use in agent.uses)
 
 
 def _branch_sight(node: Node, key: str, sight: _Sight) -> _Sight:

@@ -254,6 +254,7 @@ class NodeReader(msgspec.Struct):
             **dict.fromkeys(("model", "temperature", "max_reply_tokens", "max_turns"), self.get),
             "fallback": lambda key: tuple(self.get(key)),
             "tools": lambda key: tuple(self.tool(key, position) for position in range(len(self.get(key)))),
+            "agents": lambda key: tuple(str(self.agent(key, position)) for position in range(len(self.get(key)))),
             "instructions": self.text,
             "output_schema": self.schema,
             "context": self._context,
