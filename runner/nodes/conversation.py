@@ -54,6 +54,9 @@ _OWN_FAULT = frozenset(
 _USABLE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
+_IDS = "ids"
+
+
 class Conversation:
     """A conversation as its calls have made it.
 
@@ -179,9 +182,7 @@ class Conversation:
 
     def _named_apart(self, wanted: list[ToolCall]) -> list[ToolCall]:
         """The calls, each with an id that no other has in this conversation, and that any provider takes."""
-        before = (*self._earlier, *self._kept, *self._new)
-        earlier = [call["id"] for said in before for call in said.get("tool_calls") or ()]
-        taken, named = set(earlier), []
+        taken, named = self._taken_ids(), []
         for call in wanted:
             identity = call["id"]
             number = len(taken)
@@ -192,6 +193,15 @@ class Conversation:
             named.append(ToolCall({**call, "id": identity}))
         return named
 
+    def _taken_ids(self) -> set[str]:
+        """The ids of all calls in this conversation. They are noted: to look for them each time would be quadratic."""
+        notes = self._view.notes
+        if _IDS not in notes:
+            before = (*self._earlier, *self._kept, *self._new)
+            notes[_IDS] = {call["id"] for said in before for call in said.get("tool_calls") or ()}
+        taken: set[str] = notes[_IDS]
+        return taken
+
     def _fall_back(self, error: dict[str, Json]) -> Failed | None:
         """After a failure the next model begins afresh; None when there is one."""
         failed = self._resolved.models[self._fallbacks]
@@ -199,6 +209,7 @@ class Conversation:
         if error["type"] in _OWN_FAULT or self._fallbacks >= len(self._resolved.models):
             return self._failed(error)
         self._instead_of = {"model": failed.name, "type": error["type"], "message": error["message"]}
+        self._view.notes.pop(_IDS, None)
         self._kept, self._new, self._repairs = [], _asked([*self._kept, *self._new]), 0
         return None
 
