@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from runner.ground.errors import Failure
 from runner.nodes.delegation import ends_the_asker
-from runner.record.events import BranchPassed
+from runner.record.events import BranchPassed, StepStarted
 from runner.record.run_state import Child, Step
+from runner.record.snapshot import same
 from runner.world.calls import AnyCall, CallDone, CallFailed, ModelCall, Outcome
 from tests.acceptance.command_line import wf, write
 from tests.acceptance.test_agents import said
@@ -302,6 +306,13 @@ def test_delegates_must_exist_and_come_to_an_end(tmp_path: Path, names: tuple[st
     assert REFUSED[names] in done.stderr
 
 
+@pytest.mark.parametrize("key", ["delegates", "handoffs", "sub_agents"])
+def test_what_others_call_delegates_is_told_by_our_word(tmp_path: Path, key: str) -> None:
+    write(tmp_path, "flow.yaml", (VALID + NODES).replace("agents: [A]", f"{key}: [b]").replace("[B]", "[]"))
+
+    assert "agents" in wf(tmp_path, "validate", "flow.yaml", code=2).stderr.partition(f"unknown key '{key}'")[2]
+
+
 def test_what_a_delegate_reads_must_be_there_where_the_node_stands(tmp_path: Path) -> None:
     text = VALID.replace("[A]", "[b]").replace("agents: [B]", "instructions: '{{ inputs.n }}'")
     write(tmp_path, "flow.yaml", text + NODES)
@@ -503,3 +514,37 @@ def test_a_delegate_is_told_what_the_node_sees() -> None:
 
     told_first = [call.messages[0]["content"] for call in asked if call.agent == "worker"]
     assert told_first == ["Visit 1, one", "Visit 2, one"]
+
+
+def answering(call: AnyCall, _step: Step) -> Outcome:
+    """Each says what it was asked by, after it has delegated parts of it; so nothing depends on who ends first."""
+    assert isinstance(call, ModelCall)
+    answers, text = told(call), str(call.messages[0]["content"])
+    if not answers and call.tools:
+        name = str(call.tools[0]["name"])
+        return said("", *[(name, {"task": f"{text}{number}"}) for number in range(3)])
+    return said(f"{text}({' '.join(answers)})")
+
+
+TREE = """
+agents:
+  a: {model: openai/o3, agents: [b]}
+  b: {model: openai/o3, agents: [c]}
+  c: {model: openai/o3}
+nodes: {ask: {agent: a, prompt: x}}
+outputs: {said: "{{ nodes.ask.output }}"}
+"""
+LEAVES = [[f"x{first}{second}()" for second in range(3)] for first in range(3)]
+WHOLE = f"x({' '.join(f'x{first}({chr(32).join(leaves)})' for first, leaves in enumerate(LEAVES))})"
+
+
+@given(st.lists(st.integers(0, 8), min_size=1), st.booleans())
+def test_in_whatever_order_delegates_end_the_answer_is_the_same(chosen: list[int], crash: bool) -> None:
+    """Also where every commit is followed by a crash."""
+    draws = itertools.cycle(chosen)
+
+    run = simulate(TREE, reply=answering, order=lambda waiting: waiting[next(draws) % len(waiting)], crash=crash)
+
+    assert run.outcome == {"said": WHOLE}
+    assert same(run.twin, run.state)
+    assert len({event.step for event in run.log if isinstance(event, StepStarted)}) == len(run.ended) == 30
