@@ -26,7 +26,7 @@ FLOORS = {
             rewriting rewinding answers merging frames interruptions fold store projection snapshot history retention
             definitions soundness""",
         "world": "large processes calls program_exits http_answers told_outputs secrets providers tools",
-        "nodes": "agents contract programs requests tools leaves context delegation conversation composites",
+        "nodes": "agent_use contract programs requests tools leaves context delegation conversation composites",
         "engine": """loading run_options needs given_answers takeover surroundings given_inputs heartbeat recorder
             scheduler executor stop tasks inbox timers attempts questions loop runs""",
         "travel": "differences given_edits misfits verdicts resuming forks exports imports",

@@ -11,7 +11,7 @@ from runner.ground.errors import RETRYABLE, Failure, WorkflowError
 from runner.ground.json_value import Json
 from runner.language.expression import Expression
 from runner.language.template import Template, ValueTemplate
-from runner.nodes.agents import AgentUse, ResolvedAgent
+from runner.nodes.agent_use import AgentUse, ResolvedAgent
 from runner.record.events import Branches, Ending, LeftRunning, Scope, Write
 from runner.record.run_state import Child
 from runner.record.usage import Usage

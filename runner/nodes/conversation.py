@@ -13,7 +13,7 @@ from runner.ground.errors import Failure
 from runner.ground.json_text import NotJson, parse_json
 from runner.ground.json_value import Json
 from runner.language.schema import compile_schema
-from runner.nodes.agents import ResolvedAgent
+from runner.nodes.agent_use import ResolvedAgent
 from runner.nodes.context import SUMMARY, Message, asking_for_summary, due_summary, sent
 from runner.nodes.contract import Done, Failed, Memory, Spawn, StepFailed, SubCall, SubStep, View
 from runner.nodes.delegation import delegate_tools, delegated, ends_the_asker, is_delegation, trouble_with

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from runner.ground.json_value import Json
 from runner.language.schema import compile_schema
-from runner.nodes.agents import ResolvedAgent
+from runner.nodes.agent_use import ResolvedAgent
 from runner.nodes.contract import SubStep
 from runner.record.address import is_inside
 from runner.record.run_state import Child

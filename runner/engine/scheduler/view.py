@@ -16,7 +16,7 @@ from runner.ground.errors import ErrorType, ExpressionError, Failure, SecretChan
 from runner.ground.json_value import Json
 from runner.language.expression import Expression
 from runner.language.template import Template, ValueTemplate
-from runner.nodes.agents import AgentUse, OneOf, ResolvedAgent
+from runner.nodes.agent_use import AgentUse, OneOf, ResolvedAgent
 from runner.nodes.contract import Outputs, StepFailed
 from runner.record.address import OUTPUTS, below, children_of
 from runner.record.events import Ending, Scope

@@ -9,7 +9,7 @@ import msgspec
 
 from runner.ground.errors import RETRYABLE, Failure
 from runner.language.template import Template
-from runner.nodes.agents import AgentUse, OneOf
+from runner.nodes.agent_use import AgentUse, OneOf
 from runner.nodes.context import Message
 from runner.nodes.contract import Ended, Kind, Opened, Settled, Shape, Stay, StepFailed, View
 from runner.nodes.conversation import Conversation

@@ -1,4 +1,4 @@
-"""The agent that a step asks: as its node names it, and as it is once it has been looked up."""
+"""How a node uses an agent: which, with what it says itself, and what comes of that."""
 
 from __future__ import annotations
 
