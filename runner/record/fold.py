@@ -13,7 +13,6 @@ from runner.record.address import ROOT
 from runner.record.cues import next_cue
 from runner.record.edits import adapt
 from runner.record.events import (
-    ASK,
     TIMED_OUT,
     AttemptFailed,
     AttemptStarted,
@@ -38,7 +37,7 @@ from runner.record.events import (
     Write,
     branches_of,
 )
-from runner.record.frames import branch_frame, shared_frame
+from runner.record.frames import branch_frame, place_below, shared_frame
 from runner.record.interruptions import checked, interrupted, wait_no_more
 from runner.record.merging import contributions
 from runner.record.node_records import arrived, ended
@@ -206,11 +205,7 @@ def _step_started(run: RunState, event: StepStarted) -> None:
         _arrive(run, frame, event.node, event.visit)
         frame.nodes[event.node] = arrived(frame.nodes, event.node, "running", event.visit)
     else:
-        owner = run.steps[event.owner]
-        owner.open[event.key] = event.step
-        step.home = owner.home
-        if step.composite and step.verb != ASK:
-            run.count_steps(step, 1)
+        place_below(run, run.steps[event.owner], step)
     run.time(step, event.due)
     if not step.composite:
         _begin(run, step, event.attempt, again=False)

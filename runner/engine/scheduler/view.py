@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from runner.engine.scheduler.asked import Asked, find, resolved
 from runner.engine.scheduler.live import Live
 from runner.engine.scheduler.results import Results
 from runner.ground.errors import ErrorType, ExpressionError, Failure, SecretChanged, TemplateError
@@ -26,7 +27,7 @@ from runner.record.reducers import State, session_key
 from runner.record.run_state import PENDING, Child, Frame, Nodes, Step, Tally
 from runner.workflow.compiler import parse_duration
 from runner.workflow.inputs import InputsInvalid, check_inputs
-from runner.workflow.model import Agent, Node, StateKey, Workflow
+from runner.workflow.model import Node, StateKey, Workflow
 from runner.workflow.policies import Duration
 
 
@@ -42,21 +43,6 @@ class Standpoint(msgspec.Struct, frozen=True):
     node: str = ""
     record: Callable[[], Json] | None = None
     counted: Tally | None = None
-
-
-class Asked(msgspec.Struct, frozen=True):
-    """The agent that a step asks, as it was named, and what its node says beside that.
-
-    Its models and tools are seen from one frame, the agents that it may delegate to from one that may be another. It
-    stands inside so many (`depth`) agents that have delegated to each other.
-    """
-
-    name: str | Agent
-    agent: Agent
-    said: AgentUse
-    seen_from: Frame
-    delegates_from: Frame
-    depth: int = 0
 
 
 class Sight(dict[str, Json]):
@@ -320,39 +306,21 @@ class StepView:
         return replace(failure, details={**failure.details, **where}).as_error(place, 1)
 
     def agent(self, use: AgentUse) -> ResolvedAgent:
-        asked = self.asked(use)
-        found, said, here = asked.agent, asked.said, self.workflow
-        home = self._live.workflow_of(asked.seen_from)
-        first = (here, said.model) if said.model else (home, found.model)
-        rest = [(home, n) for n in found.fallback] if said.fallback is None else [(here, n) for n in said.fallback]
-        models = tuple(self._live.model(workflow, name) for workflow, name in (first, *rest))
-        named = [home.tools[n] for n in found.tools] if said.tools is None else [here.tools[n] for n in said.tools]
-        name = str(asked.name) if isinstance(said.agent, OneOf) else ""
-        agent = _as_used(found, said)
-        bound, teller = agent.context, here if said.context is not None else home
-        summary = self._live.model(teller, bound.summary) if bound is not None and bound.summary is not None else None
-        delegates = {other: self._find(other, asked.delegates_from)[0] for other in agent.agents}
-        return ResolvedAgent(agent, models, {tool.name: tool for tool in named}, name, summary, delegates)
+        return resolved(self._live, self.asked(use), self.workflow)
 
     def asked(self, use: AgentUse) -> Asked:
         """Who is asked: the node's agent, or, of a sub-step, the one that the agent around it delegated to."""
         if self._step is None or self._step.frame is not None:
             name = self._chosen(use.agent) if isinstance(use.agent, OneOf) else use.agent
-            agent, seen_from = self._find(name, self.frame)
+            agent, seen_from = find(self._live, name, self.frame)
             return Asked(name, agent, use, seen_from, seen_from if use.agents is None else self.frame)
         around = StepView.of(self._live, self._live.state.steps[self._step.owner]).asked(use)
         if (limit := self._live.depth_limit(self.frame, around.depth)) is not None:
             words = f"agents and workflows are nested {limit} deep; limits.max_depth allows no more"
             raise StepFailed(Failure("depth_limit", words))
         name = self._step.node
-        agent, seen_from = self._find(name, around.delegates_from)
+        agent, seen_from = find(self._live, name, around.delegates_from)
         return Asked(name, agent, AgentUse(name), seen_from, seen_from, around.depth + 1)
-
-    def _find(self, agent: str | Agent, frame: Frame) -> tuple[Agent, Frame]:
-        try:
-            return self._live.agent(frame, agent)
-        except KeyError:
-            raise StepFailed(Failure("agent_not_found", f"there is no agent '{agent}' here")) from None
 
     def session(self, name: str) -> list[dict[str, Json]]:
         home = self.frame.home
@@ -384,12 +352,3 @@ class StepView:
             raise StepFailed(Failure("input_invalid", f"workflow '{callee.name}': {error.message}")) from error
         time_limit(callee, given)
         return Scope(given, {name: key.default for name, key in callee.state.items()}, callee.name)
-
-
-def _as_used(agent: Agent, use: AgentUse) -> Agent:
-    said = {key: getattr(use, key) for key in _OWN_WORDS}
-    return msgspec.structs.replace(agent, **{key: value for key, value in said.items() if value is not None})
-
-
-_OWN_WORDS = ("instructions", "agents", "output_schema", "temperature", "max_reply_tokens", "max_turns", "context")
-"""What a node may say of an agent itself, beside its models and tools."""
