@@ -20,13 +20,15 @@ FLOORS = {
     for floor, words in {
         "ground": "errors clock resources plain plain_file json_value json_text advice",
         "language": "reference secret_text pattern expression template source schema",
-        "workflow": """hosts permissions policies branching model signature step_counts fingerprint inputs programs
-            python_files loader_variables compiler permission_hints analysis""",
-        "record": """usage events event_schema address cues reducers run_state open_states edits node_records
-            rewriting rewinding answers merging frames interruptions fold store projection snapshot history retention
-            definitions soundness""",
-        "world": "large processes calls program_exits http_answers told_outputs secrets providers tools",
-        "nodes": "agent_use contract programs requests tools leaves context delegation conversation composites",
+        "workflow": """hosts permissions policies approval branching model signature step_counts fingerprint inputs
+            programs python_files loader_variables compiler permission_hints analysis""",
+        "record": """usage gates event_parts events event_schema address cues reducers remembered run_state approvals
+            open_states edits node_records rewriting rewinding answers merging frames interruptions
+            fold store projection snapshot history retention definitions soundness""",
+        "world": """large processes calls program_exits http_answers told_outputs wanted_calls secrets providers
+            tools""",
+        "nodes": """agent_use contract programs requests tools leaves approving context delegation conversation
+            composites""",
         "engine": """loading run_options needs given_answers takeover surroundings given_inputs heartbeat recorder
             scheduler executor stop tasks inbox timers attempts questions loop runs""",
         "travel": "differences given_edits misfits verdicts resuming forks exports imports",
@@ -404,10 +406,11 @@ OTHER_MEANINGS: dict[str, tuple[str, set[str]]] = {
         },
     ),
     "command": (
-        "a key of a tool; what to type; the tag of a call",
+        "a key of a tool; what to type; the tag of a call; the kind of a gate",
         {
             "cli/printing",
             "world/calls",
+            "world/tools/commands",
         },
     ),
     "end": (
@@ -420,12 +423,13 @@ OTHER_MEANINGS: dict[str, tuple[str, set[str]]] = {
         },
     ),
     "http": (
-        "a scheme of addresses; the tag of a call; a mistake at the top of a file",
+        "a scheme of addresses; the tag of a call, and of its gate; a mistake at the top of a file",
         {
             "language/schema/foreign",
             "workflow/hosts",
             "world/calls",
             "world/providers/endpoints",
+            "world/tools/addresses",
         },
     ),
     "none": (
@@ -457,6 +461,7 @@ OTHER_MEANINGS: dict[str, tuple[str, set[str]]] = {
             "world/providers/contract",
             "world/providers/scripted",
             "world/providers/wire",
+            "world/wanted_calls",
         },
     ),
     "workflow": (

@@ -40,6 +40,7 @@ COMMANDS = {
     "export": "Write a run to a file.",
     "import": "Take in a run that was exported.",
     "gc": "Remove old runs, and what nothing needs.",
+    "audit": "List what gates have let through and refused, or check that record.",
     "doctor": "Check this machine and the database.",
     "completion": "Print the completion script of a shell.",
 }

@@ -29,7 +29,7 @@ from runner.ground.clock import SystemClock
 from runner.ground.errors import EXIT_CANCELLED, EXIT_COMPLETED, UsageError, did_you_mean
 from runner.ground.json_text import NotJson, parse_json
 from runner.ground.json_value import Json, same_json
-from runner.record.answers import names_step, parse_answer
+from runner.record.answers import names_step, parse_answer, sealed
 from runner.record.events import StepWaiting
 from runner.record.fold import IMPOSSIBLE
 from runner.record.history import load_state
@@ -107,7 +107,7 @@ def wf_answer(run: str, step: str, value: str, db: str | None, **given: Any) -> 
 def _answer(store: Store, row: RunRow, step: str, value: str, given: dict[str, Any]) -> Message:
     """The answer, if the step waits for it, its time has not passed, and it has no other. Raises UsageError."""
     asked = _asked(load_state(store, row.id), row, step)
-    message = Message(row.id, "answer", SystemClock().now(), asked.step, parse_answer(asked, value))
+    message = Message(row.id, "answer", SystemClock().now(), asked.step, sealed(asked, parse_answer(asked, value)))
     if not (_goes_on(row, message, given) and _is_recorded(store, message)):
         command = resume_command(row.id, _secrets_of(store, row))
         refuse_late_answer(asked, answered_steps(store, row.id), message.at, command)
@@ -121,6 +121,7 @@ def _asked(state: RunState, row: RunRow, step: str) -> StepWaiting:
     named = [found for found in waiting if names_step(step, found.step)]
     exact = [found for found in named if found.step == step] or named
     if len(exact) == 1:
+        _refuse_unnamed(exact[0], row, step)
         return exact[0]
     if state.ended:
         raise UsageError(f"run {row.id} has ended: {state.status}")
@@ -130,6 +131,13 @@ def _asked(state: RunState, row: RunRow, step: str) -> StepWaiting:
     known = [found.step for found in waiting]
     hint = f"these wait: {', '.join(known)}" if known else "nothing waits for a person"
     raise UsageError(f"step '{step}' does not wait for an answer{did_you_mean(step, known)}", hint)
+
+
+def _refuse_unnamed(asked: StepWaiting, row: RunRow, step: str) -> None:
+    """Refuse an answer that names a call only in part: it might be meant for another. Raises UsageError."""
+    if asked.approval is not None and step != asked.step:
+        words = f"'{step}' does not say which call is meant: '{asked.step}' waits now"
+        raise UsageError(words, f"name it by its whole path: {command_line('answer', row.id, asked.step, 'approve')}")
 
 
 def _is_recorded(store: Store, message: Message) -> bool:

@@ -142,14 +142,14 @@ def why_unreadable(error: OSError | ValueError) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
-def parse_allowed(pairs: tuple[str, ...]) -> dict[str, list[str]]:
-    """`KIND:VALUE` arguments, by kind. Raises UsageError."""
+def parse_allowed(pairs: tuple[str, ...], option: str = "--allow") -> dict[str, list[str]]:
+    """`KIND:VALUE` arguments of an option, by kind. Raises UsageError."""
     allowed: dict[str, list[str]] = {}
     for pair in pairs:
         kind, sign, value = pair.partition(":")
         if not sign or not value or kind not in KINDS:
             raise UsageError(
-                f"--allow {pair}: not of the form KIND:VALUE", f"kinds are: {', '.join(KINDS)}; e.g. commands:git"
+                f"{option} {pair}: not of the form KIND:VALUE", f"kinds are: {', '.join(KINDS)}; e.g. commands:git"
             )
         allowed.setdefault(kind, []).append(value)
     return allowed

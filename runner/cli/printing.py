@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import msgspec
+from msgspec.structs import replace
 
 from runner.cli.speaking import say, tell
 from runner.engine.runs import RunResult
@@ -73,6 +74,7 @@ def document(result: RunResult) -> dict[str, Json]:
                 "step": waiting.step,
                 "kind": KINDS[waiting.kind],
                 "prompt": waiting.prompt,
+                **_to_approve(waiting),
                 "command": command_for(result, waiting),
                 **({"answered": True} if waiting.step in result.answered else {}),
             }
@@ -82,6 +84,12 @@ def document(result: RunResult) -> dict[str, Json]:
         "tokens": result.tokens,
         **({} if result.takeover is None else {"takeover": msgspec.to_builtins(result.takeover)}),
     }
+
+
+def _to_approve(waiting: StepWaiting) -> dict[str, Json]:
+    """The call that a person is to approve, if that is what is waited for."""
+    approval = waiting.approval
+    return {} if approval is None else {"approval": msgspec.to_builtins(replace(approval, seal="", frees=""))}
 
 
 def say_takeover(takeover: Takeover, *, quiet: bool) -> None:
@@ -138,7 +146,9 @@ def _say_error(error: Mapping[str, Json]) -> None:
 def _say_waiting(result: RunResult) -> None:
     for waiting in result.waiting:
         if waiting.kind == "person":
-            say(f"{waiting.step} waits for a person: {one_line(waiting.prompt, 300)}")
+            whole = waiting.approval is not None  # who approves a call has seen all of it
+            asked = waiting.prompt if whole else one_line(waiting.prompt, 300)
+            say(f"{waiting.step} waits for a person: {asked}")
             if waiting.choices:
                 say(f"  one of: {', '.join(map(as_typed, waiting.choices))}")
             say(f"  {command_for(result, waiting)}")

@@ -71,6 +71,13 @@ Exit codes: 0 completed, 1 failed, 2 usage or invalid file, 3 paused (waiting), 
     metavar="KIND:VALUE",
     help="Add to permissions: commands, read, write, python, network, env.",
 )
+@click.option(
+    "--deny",
+    "denied",
+    multiple=True,
+    metavar="KIND:VALUE",
+    help="Take away from permissions, by the same kinds; it wins over all that allows.",
+)
 @click.option("--mock", metavar="FILE", help="Scripted replies in the place of models.")
 @click.option("--answer", "answers", multiple=True, metavar="STEP=VALUE", help="Answer a person's question beforehand.")
 @waiting_options
@@ -103,10 +110,11 @@ def _prepared(flow: str, given: dict[str, Any], answers: Mapping[str, str]) -> P
         for name, file in parse_pairs(given["agents"], "--agent AGENT=FILE").items()
     }
     allowed = parse_allowed(given["allowed"])
-    loaded = _load(flow, allowed, agents)
+    denied = parse_allowed(given["denied"], "--deny")
+    loaded = _load(flow, allowed, agents, denied)
     script = _script(given["mock"], loaded)
     models = parse_pairs(given["models"], "--model ALIAS=MODEL")
-    choices = RunOptions(models, allowed, script, given["name"], checked_run_id(given["run_id"]), agents)
+    choices = RunOptions(models, allowed, script, given["name"], checked_run_id(given["run_id"]), agents, denied)
     inputs = _inputs(loaded, given["pairs"], given["inputs_file"])
     prepared = prepare(loaded, inputs, choices, os.environ, SystemClock(), answers)
     for warning in prepared.warnings:
@@ -114,9 +122,9 @@ def _prepared(flow: str, given: dict[str, Any], answers: Mapping[str, str]) -> P
     return prepared
 
 
-def _load(flow: str, allowed: dict[str, list[str]], agents: dict[str, str]) -> Loaded:
+def _load(flow: str, allowed: dict[str, list[str]], agents: dict[str, str], denied: dict[str, list[str]]) -> Loaded:
     try:
-        loaded = load_workflow(checked_flow(flow), allowed, agents)
+        loaded = load_workflow(checked_flow(flow), allowed, agents, denied)
     except InvalidWorkflow as error:
         if in_actions():
             annotate(error.problems, err=True)

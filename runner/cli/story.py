@@ -27,6 +27,7 @@ from runner.ground.json_value import Json
 from runner.ground.plain import counted, one_line, plain
 from runner.record.address import places_to
 from runner.record.answers import as_typed
+from runner.record.event_parts import LeftRunning
 from runner.record.events import (
     ASK,
     CALL,
@@ -34,7 +35,6 @@ from runner.record.events import (
     BranchPassed,
     Commit,
     Event,
-    LeftRunning,
     RunEnded,
     RunPaused,
     StepEnded,

@@ -10,13 +10,14 @@ from runner.engine.executor import Executor
 from runner.engine.inbox import Inbox
 from runner.engine.needs import asked_models
 from runner.engine.recorder import Recorder
-from runner.engine.scheduler import Live, attempt_timeout, call_of
+from runner.engine.scheduler import Live, attempt_timeout, call_of, seal
 from runner.engine.scheduler.happenings import AttemptEnded, Happening
 from runner.engine.tasks import Tasks
-from runner.ground.errors import StoreError
-from runner.record.events import AnyEvent, Printed, RunEnded, RunPaused, StepEnded
+from runner.ground.errors import Failure, StoreError
+from runner.record.event_parts import Printed
+from runner.record.events import AnyEvent, AttemptFailed, RunEnded, RunPaused, StepEnded
 from runner.record.run_state import Step, cue_keys_of
-from runner.world.calls import Attempt, Printout
+from runner.world.calls import Attempt, CallFailed, Printout
 from runner.world.program_exits import was_asked_to_end
 from runner.world.tools.child_process import end_left
 
@@ -50,6 +51,10 @@ class Attempts:
         """Begin the attempt that a step is at."""
         live = self._live
         call = call_of(live, step)
+        if step.approved and step.approved != seal(live, step.path, call):
+            failure = Failure("permission_denied", "this is not the call that a person has approved")
+            self._inbox.report(AttemptEnded(step.path, step.attempt, CallFailed(failure)))
+            return
         attempt = Attempt(
             run=live.run,
             step=step.path,
@@ -82,9 +87,10 @@ class Attempts:
     def _told(self, event: AnyEvent) -> AnyEvent:
         match event:
             case StepEnded():
+                return _told_by(self._printouts.pop(event.step, None), event)
+            case AttemptFailed():
                 printout = self._printouts.pop(event.step, None)
-                printed = printout.read() if printout and _is_untold(event) else None
-                return event if printed is None else replace(event, printed=printed)
+                return replace(event, gates=tuple(printout.gates)) if printout and printout.gates else event
             case RunPaused():
                 return replace(event, cut=self._cut(), ends=self._supervisor.left)
             case RunEnded():
@@ -132,6 +138,15 @@ class Attempts:
     def end_all(self) -> set[asyncio.Task[None]]:
         """End all that is in flight; the tasks that are not over yet."""
         return self._tasks.end_all()
+
+
+def _told_by(printout: Printout | None, event: StepEnded) -> StepEnded:
+    """The end of a step with what its attempt has printed, and the gates that it came to."""
+    if printout is None:
+        return event
+    printed = printout.read() if _is_untold(event) else None
+    told = event if printed is None else replace(event, printed=printed)
+    return replace(told, gates=tuple(printout.gates)) if printout.gates else told
 
 
 def _is_untold(event: StepEnded) -> bool:

@@ -9,6 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from runner.ground.errors import Failure
+from runner.record.gates import Gate
 from runner.world.calls import (
     Attempt,
     Call,
@@ -25,6 +26,7 @@ from runner.world.program_exits import cut_short
 from runner.world.providers.contract import Provider
 from runner.world.providers.scripted import Script
 from runner.world.secrets import CutReference, Secrets
+from runner.world.wanted_calls import calls_in_vain
 
 
 class Executor(msgspec.Struct, frozen=True):
@@ -46,18 +48,24 @@ class Executor(msgspec.Struct, frozen=True):
 
         `printout` tells what its program prints.
         """
+        told = printout or Printout()
         try:
             revealed = _revealed(attempt, self.secrets)
-            outcome = await self._in_time(revealed, replace(self.context, printout=printout or Printout()))
+            told.gates += _secrets_in(attempt, self.secrets) if revealed.reveals else ()
+            outcome = await self._in_time(revealed, replace(self.context, printout=told))
         except CutReference:
             words = (
                 "a part of a secret, or a secret that was changed, would be passed on: it can only be passed on whole"
             )
             hint = "use {{ inputs.NAME }} by itself, and let what is given the secret cut or encode it"
             outcome = CallFailed(Failure("input_invalid", f"{words}; {hint}"))
+            told.gates.append(Gate("secret", "", allowed=False, why=words))
         except Exception as error:  # noqa: BLE001 - a mistake of ours must fail the step, not lose the run
             outcome = CallFailed(Failure("unknown", f"{type(error).__name__}: {error}"))
         self.streamed(attempt.step)
+        told.gates += calls_in_vain(attempt.call, outcome)
+        if self.secrets.any:
+            told.gates = [_masked_gate(gate, self.secrets) for gate in told.gates]
         return _masked(outcome, self.secrets)
 
     async def _in_time(self, attempt: Attempt, context: Context) -> Outcome:
@@ -86,6 +94,16 @@ def _revealed(attempt: Attempt, secrets: Secrets) -> Attempt:
     given = {name: getattr(attempt.call, name) for name in attempt.call.__struct_fields__}
     fields = {name: secrets.reveal(value) for name, value in given.items()}
     return replace(attempt, call=replace(attempt.call, **fields), reveals=fields != given)
+
+
+def _secrets_in(attempt: Attempt, secrets: Secrets) -> list[Gate]:
+    """The secrets that a call is given, by name."""
+    text = msgspec.json.encode(attempt.call).decode()
+    return [Gate("secret", name) for name in secrets.names if secrets.stands_in(name, text)]
+
+
+def _masked_gate(gate: Gate, secrets: Secrets) -> Gate:
+    return replace(gate, what=secrets.mask_parts(gate.what), why=secrets.mask_parts(gate.why))
 
 
 def _masked(outcome: Outcome, secrets: Secrets) -> Outcome:

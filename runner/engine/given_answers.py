@@ -7,10 +7,11 @@ from itertools import islice
 
 import msgspec
 
+from runner.ground.advice import command_line
 from runner.ground.clock import moment
 from runner.ground.errors import UsageError, did_you_mean
 from runner.record.answers import names_step, node_of, parse_answer
-from runner.record.events import CALL, StepWaiting
+from runner.record.events import APPROVED, ASK, CALL, StepWaiting
 from runner.record.store.contract import Store
 from runner.workflow.model import CHECK, Body, Node, Workflow
 
@@ -93,6 +94,9 @@ def _refuse_unknown(key: str, places: list[Asking], *, leads_back: bool) -> None
     asking = sorted({node_of(place.path) for place in places})
     if leads_back and node_of(key) in asking:
         return
+    if node_of(key) == ASK:
+        hint = f"look at the call, then: {command_line('answer', 'RUN', 'STEP', APPROVED)}"
+        raise UsageError(f"--answer {key}=…: a call can't be approved before anybody has seen it", hint)
     asks = f"these ask: {', '.join(asking)}" if asking else "nothing here asks a person"
     raise UsageError(f"--answer {key}=…: '{key}' asks nobody{did_you_mean(node_of(key), asking)}", asks)
 

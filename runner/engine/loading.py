@@ -23,17 +23,22 @@ Allowed = Mapping[str, Sequence[str]]
 """What is added to a workflow's permissions, by kind: commands, read, write, python, network, env."""
 
 
+Denied = Allowed
+"""What is taken away from them."""
+
 Agents = Mapping[str, str]
 """Files that hold an agent each, by absolute path, and the names of the agents that they replace."""
 
 
-def load_workflow(path: str, allow: Allowed | None = None, agents: Agents | None = None) -> Loaded:
+def load_workflow(
+    path: str, allow: Allowed | None = None, agents: Agents | None = None, deny: Denied | None = None
+) -> Loaded:
     """Read, check and compile a workflow from a path or `pattern:name`. Raises InvalidWorkflow with every problem."""
     folders = [str(Path(file).parent) for file in (agents or {}).values()]
     files = DiskFiles((*_resolved((allow or {}).get("read", ())), *folders))
     python = with_absolute_paths(allow or {}).get("python", ())
     compiled, problems = compile_file(path, ALL_KINDS, files, agents, python)
-    loaded = _allowed(compiled, allow or {})
+    loaded = _granted(compiled, allow or {}, deny or {})
     problems = in_file_order([*problems, *analyse(loaded)], loaded.sources)
     if any(problem.severity == "error" for problem in problems):
         raise InvalidWorkflow(problems)
@@ -46,14 +51,15 @@ def load_recorded(path: str, files: RecordedFiles, options: Mapping[str, Json]) 
     loaded, problems = compile_file(path, ALL_KINDS, files, options.get("agents"), allow.get("python", ()))
     if any(problem.severity == "error" for problem in problems):
         raise InvalidWorkflow(in_file_order(problems, loaded.sources))
-    return _allowed(loaded, allow)
+    return _granted(loaded, allow, options.get("deny", {}))
 
 
-def _allowed(loaded: Loaded, allow: Allowed) -> Loaded:
-    if not allow:
+def _granted(loaded: Loaded, allow: Allowed, deny: Denied) -> Loaded:
+    if not (allow or deny):
         return loaded
     library: dict[str, Workflow] = dict(loaded.workflow.library)
-    root = replace(loaded.workflow, permissions=widened(loaded.workflow.granted, allow), library=library)
+    permissions = narrowed(widened(loaded.workflow.granted, allow), deny)
+    root = replace(loaded.workflow, permissions=permissions, library=library)
     library.update({key: replace(workflow, library=library) for key, workflow in library.items()})
     library[root.file] = root
     return replace(loaded, workflow=root)
@@ -71,6 +77,14 @@ def widened(own: Permissions, allow: Allowed) -> Permissions:
         (*own.python, *more.get("python", ())),
         own.file,
     )
+
+
+def narrowed(own: Permissions, deny: Denied) -> Permissions:
+    """Permissions without what `deny` names: there is more than entries by that name, as what lies below a folder."""
+    if not deny:
+        return own
+    denied = widened(Permissions(), deny)
+    return replace(own, network=own.network - denied.network, env=own.env - denied.env, denied=denied)
 
 
 def with_absolute_paths(allow: Allowed) -> dict[str, list[str]]:

@@ -13,7 +13,7 @@ from runner.engine.tasks import Tasks
 from runner.ground.errors import UsageError
 from runner.ground.json_value import Json
 from runner.ground.plain import one_line
-from runner.record.answers import answer_for, as_typed, check_answer, parse_answer
+from runner.record.answers import answer_for, as_typed, check_answer, parse_answer, unsealed
 from runner.record.events import StepWaiting
 from runner.record.run_state import RunState
 from runner.world.secrets import Secrets
@@ -36,8 +36,8 @@ class Questions:
         answers: list[Happening] = []
         for asked in self._open():
             given = answer_for(asked.step, self._audience.answers)
-            if given is None:
-                continue
+            if given is None or asked.approval is not None:
+                continue  # who approves a call has seen it
             try:
                 answers.append(self._answered(asked, parse_answer(self._shown(asked), given)))
             except UsageError as error:
@@ -73,7 +73,7 @@ class Questions:
         if asked is None:
             return self._not_taken(step, value, "the step waits for no answer any more")
         try:
-            return [self._answered(asked, check_answer(self._shown(asked), value))]
+            return [self._answered(asked, check_answer(self._shown(asked), unsealed(asked, value)))]
         except UsageError as error:
             return self._not_taken(step, value, str(error))
 

@@ -14,7 +14,8 @@ from runner.world.providers.scripted import Script
 class RunOptions(msgspec.Struct, frozen=True):
     """What a run is started with beside its inputs; recorded, so that a resumption has it too.
 
-    `models` maps aliases to models, `allow` a kind of permission to what is added to it, `agents` agents to the files
+    `models` maps aliases to models, `allow` a kind of permission to what is added to it, `deny` to what is
+    taken away, `agents` agents to the files
     that they were replaced by when the workflow was loaded.
     """
 
@@ -24,6 +25,7 @@ class RunOptions(msgspec.Struct, frozen=True):
     name: str = ""
     run: str = ""
     agents: Mapping[str, str] = msgspec.field(default_factory=dict)
+    deny: Mapping[str, Sequence[str]] = msgspec.field(default_factory=dict)
 
 
 def refuse_unknown_models(root: Workflow, chosen: Mapping[str, str]) -> None:

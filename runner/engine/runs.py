@@ -128,6 +128,7 @@ async def start(prepared: Prepared, around: Surroundings) -> RunResult:
         "folder": folder_of(workflow),
         "models": dict(choices.models),
         "allow": with_absolute_paths(choices.allow),
+        **({"deny": with_absolute_paths(choices.deny)} if choices.deny else {}),
         "agents": dict(choices.agents),
         "mock": prepared.secrets.mask(choices.script.data) if choices.script else None,
         "nonce": prepared.secrets.nonce,

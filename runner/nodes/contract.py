@@ -12,7 +12,9 @@ from runner.ground.json_value import Json
 from runner.language.expression import Expression
 from runner.language.template import Template, ValueTemplate
 from runner.nodes.agent_use import AgentUse, ResolvedAgent
-from runner.record.events import Branches, Ending, LeftRunning, Scope, Write
+from runner.record.event_parts import Branches, LeftRunning, Write
+from runner.record.events import Ending, Scope
+from runner.record.gates import ToApprove
 from runner.record.run_state import Child
 from runner.record.usage import Usage
 from runner.workflow.compiler.reader import NodeReader
@@ -42,7 +44,7 @@ class Branch(msgspec.Struct, frozen=True):
 
     key: str
     body: str
-    variables: Mapping[str, Json] = msgspec.field(default_factory=dict)
+    variables: Mapping[str, Json] = {}
     after: tuple[str, ...] = ()
     follows: str = ""
     shared: bool = False
@@ -58,12 +60,16 @@ class Passed(msgspec.Struct, frozen=True):
 
 
 class SubCall(msgspec.Struct, frozen=True):
-    """A child to open: one recorded call of a composite; of a `tool`, if it is of one."""
+    """A child to open: one recorded call of a composite; of a `tool`, if it is of one.
+
+    `approved` is the seal of the call that a person has approved: this must be that call, or it is not made.
+    """
 
     key: str
     call: AnyCall
     request: Mapping[str, Json] = msgspec.field(default_factory=dict)
     tool: Tool | None = None
+    approved: str = ""
 
 
 class SubStep(msgspec.Struct, frozen=True):
@@ -89,6 +95,7 @@ class Ask(msgspec.Struct, frozen=True):
     """Wait for a person (until an answer, or `until`), for a time, or for a signal. `until` in epoch seconds.
 
     `times` and `signals` are what a wait is for, by name: epoch seconds, and the signals' own names.
+    `approval` is the call that a person is to approve.
     """
 
     kind: Literal["person", "timer", "signal"]
@@ -98,6 +105,7 @@ class Ask(msgspec.Struct, frozen=True):
     schema: Mapping[str, Json] | None = None
     times: Mapping[str, float] = {}
     signals: Mapping[str, str] = {}
+    approval: ToApprove | None = None
 
 
 class SubAsk(msgspec.Struct, frozen=True):
@@ -271,6 +279,14 @@ class View(Protocol):
         """The messages of a conversation that other steps have had. Raises StepFailed if one is having it now."""
         ...
 
+    def seal(self, call: SubCall) -> str:
+        """What tells this very call of the step, in this run and under this definition, from every other."""
+        ...
+
+    def is_freed(self, tool: str) -> bool:
+        """Whether a person has approved a call of a tool (by hash) that asks for the first one alone."""
+        ...
+
     def agent(self, use: AgentUse) -> ResolvedAgent:
         """The agent of that name where this workflow stands. What the node itself names is this workflow's.
 
@@ -303,13 +319,15 @@ class ToolKind(msgspec.Struct, frozen=True, kw_only=True):
     """One kind of tool. `key` is what tells it in YAML. `build` makes a Tool of what is declared.
 
     `call` is the call of a tool with arguments that fit its schema, for a workflow in a folder; rendering raises
-    TemplateError. `fills_defaults`: arguments that are not given are those that its schema says.
+    TemplateError. `fills_defaults`: arguments that are not given are those that its schema says. `shows` gives what a
+    person who is to approve a call has to see of it, beside its arguments.
     """
 
     key: str
     build: Callable[[NodeReader], Tool]
     call: Callable[[Tool, dict[str, Json], str], AnyCall]
     fills_defaults: bool = True
+    shows: Callable[[AnyCall], Json] = lambda _call: None
 
 
 class Shape(msgspec.Struct, frozen=True):

@@ -14,12 +14,14 @@ from runner.ground.json_text import NotJson, parse_json
 from runner.ground.json_value import Json
 from runner.language.schema import compile_schema
 from runner.nodes.agent_use import ResolvedAgent
+from runner.nodes.approving import ApprovalGate
 from runner.nodes.context import SUMMARY, Message, asking_for_summary, due_summary, sent
-from runner.nodes.contract import Done, Failed, Memory, Spawn, StepFailed, SubCall, SubStep, View
+from runner.nodes.contract import Done, Failed, Memory, Spawn, StepFailed, SubAsk, SubCall, SubStep, View
 from runner.nodes.delegation import delegate_tools, delegated, ends_the_asker, is_delegation, trouble_with
 from runner.nodes.leaves.tool import tool_call
 from runner.record.address import numbered
-from runner.record.events import CALL, Write
+from runner.record.event_parts import Write
+from runner.record.events import CALL
 from runner.record.reducers import session_key
 from runner.record.run_state import Child
 from runner.workflow.model import Model
@@ -50,6 +52,9 @@ _OWN_FAULT = frozenset(
     }
 )
 """Failures that no other model would mend: the run was stopped, or the file itself is wrong, and nothing was sent."""
+
+_Made = str | SubCall | SubStep | SubAsk | Failed | None
+"""What a model is told of a call that it wants, what is opened for it, or its failure, if that is the agent's own."""
 
 _USABLE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -94,14 +99,14 @@ class Conversation:
             if answer is not None:
                 return answer
 
-    def _spawn(self, *calls: SubCall | SubStep) -> Spawn:
+    def _spawn(self, *children: SubCall | SubStep | SubAsk) -> Spawn:
         counted = (self._calls, self._turns, self._fallbacks, self._repairs)
         values: dict[str, Json] = dict(zip(("calls", "turns", "fallbacks", "repairs"), counted, strict=True))
         named = {"chosen": self._resolved.name, "session": self._session, "summing": self._summing}
         values |= {key: value for key, value in named.items() if value or key in self._view.memory}
         if self._instead_of is not None:
-            return Spawn(calls, memory=Memory({**values, "messages": self._new}))
-        return Spawn(calls, memory=Memory(values, {"messages": self._new}))
+            return Spawn(children, memory=Memory({**values, "messages": self._new}))
+        return Spawn(children, memory=Memory(values, {"messages": self._new}))
 
     def _all(self) -> tuple[list[Message], list[Message]]:
         """The instructions, and the whole conversation, that of the session included."""
@@ -248,25 +253,40 @@ class Conversation:
         return Failed(Failure("loop_limit", words))
 
     def _take_tools(self, wanted: list[ToolCall]) -> Spawn | Failed | None:
-        """The tools that a reply asked for, each a call of its own; their results, once all are there, are taken in."""
-        calls, results, pending = self._calls, [], []
+        """The tools that a reply asked for, each a call of its own; their results, once all are there, are taken in.
+
+        A call that a person is to approve comes after a question of its own.
+        """
+        calls, results, is_held = self._calls, [], False
+        pending: list[SubCall | SubStep | SubAsk] = []
+        gate = ApprovalGate(self._resolved.agent.name, self._view)
         for place, asked in enumerate(wanted):
-            result = self._refusal(asked) if place < MAX_TOOL_CALLS else _TOO_MANY
+            result: _Made = self._refusal(asked) if place < MAX_TOOL_CALLS else _TOO_MANY
             if result is None:
                 calls += 1
-                ended = self._view.children.get(_key(calls))
-                if ended is None:
-                    pending.append(self._child(asked, calls))
-                    continue
-                if is_delegation(asked, self._resolved) and ends_the_asker(ended, self._view.step):
-                    return self._failed(ended.error or {})
-                result = _result_of(ended)
+                result = self._made(asked, calls, gate)
+            if isinstance(result, Failed):
+                return result
+            if isinstance(result, SubCall | SubStep | SubAsk):
+                pending.append(result)
+            is_held = is_held or result is None
             results.append({"role": "tool", "tool_call_id": asked["id"], "content": result})
-        if pending:
+        if pending or is_held:
             return self._spawn(*pending)
         self._calls = calls
         self._new += results
         return None
+
+    def _made(self, asked: ToolCall, number: int, gate: ApprovalGate) -> _Made:
+        """What a call has given; else what is to be opened for it, if anything is yet."""
+        ended, is_delegated = self._view.children.get(_key(number)), is_delegation(asked, self._resolved)
+        if ended is not None and is_delegated and ends_the_asker(ended, self._view.step):
+            return self._failed(ended.error or {})
+        if ended is not None:
+            return _result_of(ended)
+        if is_delegated:
+            return delegated(asked, _key(number))
+        return gate.passes(self._resolved.tools[asked["tool"]], self._tool_call(asked, number), number)
 
     def _refusal(self, asked: ToolCall) -> str | None:
         """What a model is told of a tool that can't be called like this; None for one that can."""
@@ -282,11 +302,6 @@ class Conversation:
         except StepFailed as error:
             return f"error: {error.failure.message}"
         return None
-
-    def _child(self, asked: ToolCall, number: int) -> SubCall | SubStep:
-        if is_delegation(asked, self._resolved):
-            return delegated(asked, _key(number))
-        return self._tool_call(asked, number)
 
     def _tool_call(self, asked: ToolCall, number: int) -> SubCall:
         tool = self._resolved.tools[asked["tool"]]

@@ -10,7 +10,7 @@ from runner.ground.json_text import NotJson, is_begun_json, parse_json
 from runner.ground.json_value import Json
 from runner.language.schema import compile_schema, example
 from runner.record.address import Segment, segments
-from runner.record.events import StepWaiting
+from runner.record.events import APPROVED, StepWaiting
 
 _FIRST = Segment(name="", visit="1", attempt="1", items="")
 """What is meant where an address does not say which visit or attempt."""
@@ -70,6 +70,21 @@ def check_answer(asked: StepWaiting, value: Json) -> Json:
     return value
 
 
+def sealed(asked: StepWaiting, value: Json) -> Json:
+    """An answer as it is sent: with an approval goes the seal of the call that was shown."""
+    approval = asked.approval
+    return {APPROVED: approval.seal} if approval is not None and value == APPROVED else value
+
+
+def unsealed(asked: StepWaiting, value: Json) -> Json:
+    """The answer that was sent, if it is about the call that is asked about now. Raises UsageError."""
+    if asked.approval is None or (isinstance(value, dict) and APPROVED not in value):
+        return value
+    if not (isinstance(value, dict) and value[APPROVED] == asked.approval.seal):
+        raise UsageError("it approves another call than the one that waits now")
+    return APPROVED
+
+
 def _choice(asked: StepWaiting, value: Json) -> Json:
     for choice in asked.choices:
         if value == choice and type(value) is type(choice):
@@ -87,6 +102,8 @@ def as_typed(value: Json) -> str:
 
 def example_answer(asked: StepWaiting) -> str:
     """An answer that would be taken, as it is typed; VALUE where any text is one."""
+    if asked.approval is not None:
+        return APPROVED
     if asked.choices:
         return as_typed(asked.choices[0])
     if asked.schema is None:

@@ -8,7 +8,7 @@ import msgspec
 
 from runner.ground.json_value import Json, same_json
 from runner.record.address import ROOT
-from runner.record.events import Adapted, Write
+from runner.record.event_parts import Adapted, Write
 from runner.record.open_states import Holder, Nesting, own_states
 from runner.record.reducers import State
 from runner.record.run_state import RunState, Step

@@ -7,6 +7,8 @@ from typing import Literal
 import msgspec
 
 from runner.ground.json_value import Json
+from runner.record.event_parts import Adapted, Branches, LeftRunning, Printed, Write
+from runner.record.gates import Gate, ToApprove
 from runner.record.usage import Usage
 
 FORMAT = 2
@@ -27,31 +29,8 @@ RunStatus = Literal["pending", "running", "paused", "completed", "failed", "canc
 CALL, ASK = "call", "ask"
 """What stands for a verb where a step is a composite's own call or question; a delegate's step has the agent's verb."""
 
-Branches = tuple[str, ...] | int
-"""A composite's branches: their keys in the order of the file, or for how many items of a list there is one."""
-
-
-class Write(msgspec.Struct, frozen=True, array_like=True):
-    """One contribution to a state key. `how` is `set` or the key's reducer."""
-
-    key: str
-    how: str
-    value: Json
-
-
-class Printed(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a program had printed when its attempt was cut off, or a tool's when it ended: the last 64 kB of each."""
-
-    program: str = ""
-    stdout: str = ""
-    stderr: str = ""
-
-
-class LeftRunning(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A process that a completed step has left running: its id, and its program with its arguments."""
-
-    process: int
-    program: str = ""
+APPROVED = "approve"
+"""The answer by which a person approves a call."""
 
 
 class Event(msgspec.Struct, frozen=True, tag_field="type", omit_defaults=True):
@@ -81,18 +60,6 @@ class RunPaused(Event, frozen=True, tag="run_paused"):
     reason: str
     cut: dict[str, Printed] = {}
     ends: tuple[LeftRunning, ...] = ()
-
-
-class Adapted(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a workflow under way gains by another version, inputs and state keys, and those that it loses.
-
-    A number that is held already stands in another form from now on (2 as 2.0).
-    """
-
-    inputs: dict[str, Json] = {}
-    state: dict[str, Json] = {}
-    dropped: tuple[str, ...] = ()
-    dropped_inputs: tuple[str, ...] = ()
 
 
 class RunResumed(Event, frozen=True, tag="run_resumed"):
@@ -216,7 +183,7 @@ class StepStarted(Event, frozen=True, tag="step_started"):
     `request` says in short what was asked (argv, a tool's arguments, a conversation's new messages).
     A `composite` lives by its children, by an answer or by a time, and has no attempt in flight itself. `memory` is
     what it keeps for itself, `branches` are those that it may open. `scope` belongs to a called workflow; `due` is a
-    timeout (epoch s).
+    timeout (epoch s). `approved` is the seal of the call that a person has approved.
     """
 
     step: str
@@ -235,6 +202,7 @@ class StepStarted(Event, frozen=True, tag="step_started"):
     due: float | None = None
     composite: bool | None = None
     branches: Branches | None = None
+    approved: str = ""
 
     @property
     def is_composite(self) -> bool:
@@ -255,6 +223,7 @@ class StepWaiting(Event, frozen=True, tag="step_waiting"):
 
     `until` is in epoch seconds; None waits without end. `prompt` is what a person is asked, or which reply is missing.
     `times` (epoch s) and `signals` (names) are what a wait is for, by the key that its output tells.
+    `approval` is the call that a person is to approve.
     """
 
     step: str
@@ -265,6 +234,7 @@ class StepWaiting(Event, frozen=True, tag="step_waiting"):
     schema: dict[str, Json] | None = None
     times: dict[str, float] = {}
     signals: dict[str, str] = {}
+    approval: ToApprove | None = None
 
 
 class AttemptStarted(Event, frozen=True, tag="attempt_started"):
@@ -283,13 +253,17 @@ class AttemptStarted(Event, frozen=True, tag="attempt_started"):
 
 
 class AttemptFailed(Event, frozen=True, tag="attempt_failed"):
-    """An attempt failed and will be followed by another, at `retry_at` (epoch s; jitter already drawn)."""
+    """An attempt failed and will be followed by another, at `retry_at` (epoch s; jitter already drawn).
+
+    `gates` are as in `StepEnded`.
+    """
 
     step: str
     attempt: int
     error: dict[str, Json]
     retry_at: float
     usage: Usage | None = None
+    gates: tuple[Gate, ...] = ()
 
 
 class StepEnded(Event, frozen=True, tag="step_ended"):
@@ -297,7 +271,8 @@ class StepEnded(Event, frozen=True, tag="step_ended"):
 
     `next` is the node the frame goes to; None leaves its cursor empty. `leave`: children still open become strays.
     `left` are the processes that it left running; `printed` is what its program had printed, where no output tells it.
-    `unanswered`: no person answered in time, and the output is what stands for an answer then.
+    `unanswered`: no person answered in time, and the output is what stands for an answer then. `gates` are those that
+    the attempt came to, or a person's approval.
     """
 
     step: str
@@ -317,6 +292,7 @@ class StepEnded(Event, frozen=True, tag="step_ended"):
     left: tuple[LeftRunning, ...] = ()
     printed: Printed | None = None
     unanswered: bool = False
+    gates: tuple[Gate, ...] = ()
 
 
 class StepInterrupted(Event, frozen=True, tag="step_interrupted"):
@@ -360,15 +336,6 @@ AnyEvent = (
     | StepChecked
     | StepClosed
 )
-
-
-def branches_of(recorded: Branches | None, memory: dict[str, Json]) -> Branches | None:
-    """A composite's branches as they were recorded; an older record has them in the composite's memory."""
-    if recorded is not None:
-        return recorded
-    if "order" in memory:
-        return tuple(memory["order"])
-    return len(memory["items"]) if "items" in memory else None
 
 
 class Commit(msgspec.Struct, frozen=True):

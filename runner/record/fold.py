@@ -10,8 +10,10 @@ import msgspec
 
 from runner.ground.json_value import Json
 from runner.record.address import ROOT
+from runner.record.approvals import answered, go_by
 from runner.record.cues import next_cue
 from runner.record.edits import adapt
+from runner.record.event_parts import Write, branches_of
 from runner.record.events import (
     TIMED_OUT,
     AttemptFailed,
@@ -34,8 +36,6 @@ from runner.record.events import (
     StepRemembered,
     StepStarted,
     StepWaiting,
-    Write,
-    branches_of,
 )
 from runner.record.frames import branch_frame, place_below, shared_frame
 from runner.record.interruptions import checked, interrupted, wait_no_more
@@ -90,7 +90,7 @@ def _run_resumed(run: RunState, event: RunResumed) -> None:
     run.status = "running"
     run.reason = ""
     run.epoch = event.epoch
-    run.definition = event.definition or run.definition
+    go_by(run, event.definition)
     run.overrides = {**run.overrides, **event.options}
     for home, adapted in event.adapted.items():
         adapt(run, home, adapted)
@@ -195,6 +195,7 @@ def _step_started(run: RunState, event: StepStarted) -> None:
         counted=run.counted,
         composite=event.is_composite,
         branches=branches_of(event.branches, event.memory),
+        approved=event.approved,
     )
     run.steps[event.step] = step
     _enter(run, step, event.scope)
@@ -322,7 +323,8 @@ def _step_ended(run: RunState, event: StepEnded) -> None:
         if step is not None and step.owner in run.steps and step.path != ROOT:
             owner = run.steps[step.owner]
             owner.open.pop(step.key, None)
-            _settle_child(run, owner, step.key, Child(event.status, event.output, event.error))
+            child = Child(event.status, event.output, event.error, approves=answered(run, step, event))
+            _settle_child(run, owner, step.key, child)
         return
     _move(run, run.frames[event.frame], step, event)
 

@@ -50,9 +50,11 @@ def branch_frame(run: RunState, owner: Step, event: FrameOpened) -> Frame:
 
 
 def _around(run: RunState, owner: Step) -> Frame:
-    """The frame that a step stands in, or that the composite does whose call it is."""
+    """The frame that a step stands in, or that the composite does whose call it is. KeyError where there is none."""
     while owner.frame is None:
-        owner = run.steps[owner.owner]
+        inner, owner = owner, run.steps[owner.owner]
+        if len(owner.path) >= len(inner.path):  # in a foreign record: the way upwards has no end
+            raise KeyError(inner.path)
     return owner.base or run.frames[owner.frame]
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from runner.record.events import FrameOpened, Write
+from runner.record.event_parts import Write
+from runner.record.events import FrameOpened
 from runner.record.reducers import State, contribute
 from runner.record.run_state import Child, Frame, Step
 
@@ -16,7 +17,8 @@ def starting_state(owner: Step, outer: Frame, event: FrameOpened) -> State:
         assert final is not None, "a sequential branch keeps its final state"
         return final.branch()
     state = outer.state.branch()
-    merge(state, contributions(owner.children[key] for key in event.after))
+    if event.after:
+        merge(state, contributions(owner.children[key] for key in event.after))
     return state
 
 

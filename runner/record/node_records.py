@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from runner.ground.json_value import Json
-from runner.record.events import Branches
+from runner.record.event_parts import Branches
 from runner.record.run_state import PENDING, Nodes, Step, record
 
 

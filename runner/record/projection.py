@@ -10,13 +10,13 @@ import msgspec
 from runner.ground.json_value import Json
 from runner.ground.plain import last_line
 from runner.record.address import ROOT
+from runner.record.event_parts import Printed
 from runner.record.events import (
     CALL,
     AttemptFailed,
     AttemptStarted,
     Commit,
     Event,
-    Printed,
     RunForked,
     RunPaused,
     RunResumed,

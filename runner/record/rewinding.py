@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from runner.ground.json_value import Json
 from runner.record.address import ROOT
+from runner.record.approvals import ask_anew
 from runner.record.edits import adapt, edit
 from runner.record.events import RunForked
 from runner.record.rewriting import hide
@@ -18,6 +19,7 @@ def rewind(run: RunState, event: RunForked) -> None:
         _delay(step, event.shift)
     for path in event.anew:
         _begin_anew(run, run.steps[path])
+    ask_anew(run)
     for home, adapted in event.adapted.items():
         adapt(run, home, adapted)
     hide(run, event.hidden)

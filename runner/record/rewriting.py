@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from runner.ground.json_value import Json
 from runner.record.address import ROOT
-from runner.record.events import StepWaiting, Write
+from runner.record.event_parts import Write
+from runner.record.events import StepWaiting
 from runner.record.run_state import Child, Frame, Invocation, Nodes, RunState, Step
 
 Change = Callable[[Json], Json]

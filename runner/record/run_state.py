@@ -10,15 +10,10 @@ import msgspec
 from runner.ground.json_value import Json
 from runner.record.address import ROOT
 from runner.record.cues import Cue, cue_keys
-from runner.record.events import (
-    Branches,
-    Ending,
-    RunStarted,
-    RunStatus,
-    StepWaiting,
-    Write,
-)
+from runner.record.event_parts import Branches, Write
+from runner.record.events import Ending, RunStarted, RunStatus, StepWaiting
 from runner.record.reducers import State
+from runner.record.remembered import Remembered
 from runner.record.usage import Usage
 
 
@@ -42,7 +37,8 @@ class Nodes(dict[str, Json]):
     def __init__(
         self, records: Iterable[tuple[str, Json]] = (), outer: Nodes | None = None, body: str | None = None
     ) -> None:
-        super().__init__(records)
+        if records:
+            self.update(records)
         self.outer = outer
         self.body = body
 
@@ -50,7 +46,7 @@ class Nodes(dict[str, Json]):
 class Child(msgspec.Struct):
     """A child of a composite that has ended. `final` is the state it left, kept while a sibling may start from it.
 
-    `handled`: it has failed, and `on_error` took that.
+    `handled`: it has failed, and `on_error` took that. `approves` is the seal of the call that a question was about.
     """
 
     status: str
@@ -60,6 +56,7 @@ class Child(msgspec.Struct):
     final: State | None = None
     by: str = ""
     handled: bool = False
+    approves: str = ""
 
     @property
     def counts(self) -> bool:
@@ -115,7 +112,7 @@ class Step(msgspec.Struct):
     """A step that has not ended. Times in epoch seconds; `counted` is what the run had counted as the step began.
 
     `queued_at` is when its first attempt came to wait for room.
-    `composite` and `branches` are as in `StepStarted`; `used` is what the model call's failed attempts have.
+    `composite`, `branches`, `approved` are as in `StepStarted`; `used` is what the model call's failed attempts have.
     Of a composite that may not run for ever, `due` is when its time is up while something in it works: `working` counts
     what does. While nothing does, and while the run is paused, `due` is None, and `time_left` are the seconds that it
     has. `interrupted`: a crash cut off its attempt, and it has not begun again.
@@ -152,6 +149,7 @@ class Step(msgspec.Struct):
     composite: bool = False
     branches: Branches | None = None
     interrupted: bool = False
+    approved: str = ""
 
     @property
     def detached(self) -> bool:
@@ -179,21 +177,14 @@ def cue_keys_of(step: Step) -> tuple[str, ...]:
     return cue_keys(step.path, step.node, step.agent, is_own=step.frame is not None)
 
 
-_MOST_UNANSWERED = 1000
-"""Steps of which it is remembered that no person answered them."""
-
-
-class RunState:
+class RunState(Remembered):
     """A run as its events have made it. `seq` is the number of the last event folded in.
 
-    `final` are the values that the workflow had when the run ended in this process; no snapshot keeps them. `left` are
-    the processes that completed steps have left running, of the newest such steps; `ended` where a pause or the end of
-    the run has ended them. `unanswered` are the newest steps that no person answered in time: their outputs are what
-    stands for an answer then. `keys` are the runs in which steps first began, where a retry has taken them over;
-    `checked` what was found out of attempts that a crash cut off, of the newest such steps.
+    `final` are the values that the workflow had when the run ended in this process; no snapshot keeps them.
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self.seq = 0
         self.at = 0.0
         self.status: RunStatus = "pending"
@@ -220,18 +211,6 @@ class RunState:
         self.cost_usd = 0.0
         self.tokens = self.unpriced = self.uncounted = 0
         self.last_interval = 0.0
-        self.left: dict[str, list[Json]] = {}
-        self.unanswered: dict[str, None] = {}
-        self.keys: dict[str, str] = {}
-        self.checked: dict[str, list[Json]] = {}
-
-    def note_answer(self, step: str, *, by_nobody: bool) -> None:
-        """A step has ended; `by_nobody`: with what stands for the answer of a person."""
-        self.unanswered.pop(step, None)
-        if by_nobody:
-            self.unanswered[step] = None
-            if len(self.unanswered) > _MOST_UNANSWERED:
-                del self.unanswered[next(iter(self.unanswered))]
 
     @property
     def options(self) -> dict[str, Json]:

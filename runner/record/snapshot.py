@@ -12,7 +12,8 @@ from runner.ground.advice import ask_doctor
 from runner.ground.errors import StoreError
 from runner.ground.json_value import Json
 from runner.record.address import ROOT
-from runner.record.events import RunStarted, Write, branches_of
+from runner.record.event_parts import Write, branches_of
+from runner.record.events import RunStarted
 from runner.record.reducers import State
 from runner.record.run_state import Child, Frame, Invocation, Nodes, RunState, Step
 

@@ -23,7 +23,8 @@ from runner.nodes import KINDS
 from runner.nodes.composites.workflow import BODY
 from runner.record.address import ROOT, is_inside
 from runner.record.definitions import definition_of, folder_of
-from runner.record.events import Ending, Event, FrameOpened, RunForked, StepEnded, StepStarted, Write
+from runner.record.event_parts import Write
+from runner.record.events import Ending, Event, FrameOpened, RunForked, StepEnded, StepStarted
 from runner.record.fold import apply
 from runner.record.history import fork_of, load_state
 from runner.record.run_state import RunState, Step
@@ -149,7 +150,9 @@ async def fork(run: str, at: int, changes: Changes, around: Surroundings, retrie
     refuse_foreign(Live(run, before.workflow, state))
     options = _options(state, changes)
     loaded = (
-        load_workflow(changes.workflow, options["allow"], state.options.get("agents")) if changes.workflow else before
+        load_workflow(changes.workflow, options["allow"], state.options.get("agents"), state.options.get("deny"))
+        if changes.workflow
+        else before
     )
     workflow = loaded.workflow
     refuse_unknown_models(workflow, changes.choices.models)

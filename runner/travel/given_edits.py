@@ -17,7 +17,8 @@ from runner.ground.plain import one_line
 from runner.language.schema import compile_schema
 from runner.record.address import ROOT, without_slash
 from runner.record.edits import edit
-from runner.record.events import FrameOpened, Write
+from runner.record.event_parts import Write
+from runner.record.events import FrameOpened
 from runner.record.merging import contributions, merge, starting_state
 from runner.record.node_records import in_order
 from runner.record.open_states import Holder, Nesting, own_states

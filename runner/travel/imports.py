@@ -67,6 +67,7 @@ class _Options(msgspec.Struct):
     folder: str = ""
     models: dict[str, str] = {}
     allow: dict[str, list[str]] = {}
+    deny: dict[str, list[str]] = {}
     agents: dict[str, str] = {}
     mock: _Mock | None = None
     nonce: str = ""

@@ -16,7 +16,7 @@ from runner.ground.errors import UsageError
 from runner.ground.json_value import Json, equality_key, same_json
 from runner.language.schema import compile_schema
 from runner.record.address import ROOT, is_inside
-from runner.record.events import Adapted, Write
+from runner.record.event_parts import Adapted, Write
 from runner.record.fold import IMPOSSIBLE
 from runner.record.open_states import Holder, own_states
 from runner.record.run_state import RunState, Step

@@ -21,7 +21,8 @@ from runner.ground.errors import UsageError
 from runner.ground.json_value import Json
 from runner.record.definitions import definition_of, folder_of
 from runner.record.edits import adapt
-from runner.record.events import Adapted, RunResumed
+from runner.record.event_parts import Adapted
+from runner.record.events import RunResumed
 from runner.record.history import Reopened, load_state, reopen
 from runner.record.rewriting import hide
 from runner.record.run_state import RunState
@@ -60,7 +61,7 @@ def _accepted(
         cancels = any(message.kind == "cancel" for message in around.store.inbox(row.id))
         return Accepted(before, secrets_again(before.workflow, state, given, around, cancels=cancels))
     store = around.store
-    loaded = load_workflow(file, state.options.get("allow", {}), state.options.get("agents"))
+    loaded = load_workflow(file, state.options.get("allow", {}), state.options.get("agents"), state.options.get("deny"))
     visits = compare_steps(store, row.id, loaded.workflow, lambda version: pinned(store, state, version).workflow)
     refuse_changes(visits, row.id, shown_as(loaded.workflow.file))
     secrets = secrets_again(loaded.workflow, state, given, around)

@@ -15,7 +15,7 @@ import msgspec
 from runner.ground.json_value import Json
 from runner.language.expression import Expression
 from runner.language.template import Template, ValueTemplate
-from runner.workflow.model import Agent, Node, Workflow
+from runner.workflow.model import Agent, Node, Tool, Workflow
 
 ELSEWHERE = frozenset(
     {"at", "file", "modules", "uses", "bodies", "check", "traits", "started", "reached", "filled", "target"}
@@ -46,6 +46,11 @@ _GROUPS = frozenset({"program", "joining", "use"})
 def fingerprint(node: Node, workflow: Workflow) -> str:
     """The SHA-256 of a node's own words, and of the agents, models and tools of its workflow that it names."""
     return hashlib.sha256(json.dumps(words_of(node, workflow), sort_keys=True).encode()).hexdigest()
+
+
+def tool_hash(tool: Tool) -> str:
+    """The SHA-256 of what a tool is: all that its entry says, and its code."""
+    return hashlib.sha256(json.dumps(_plain(tool), sort_keys=True).encode()).hexdigest()
 
 
 def words_of(node: Node, workflow: Workflow) -> dict[str, Json]:

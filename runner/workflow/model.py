@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import Any, Literal
 
 import msgspec
@@ -12,6 +13,7 @@ from runner.ground.errors import Problem
 from runner.ground.json_value import Json
 from runner.language.expression import Expression
 from runner.language.template import Template, ValueTemplate
+from runner.workflow.approval import ApprovalRule
 from runner.workflow.branching import Branching
 from runner.workflow.hosts import Host
 from runner.workflow.permissions import Permissions
@@ -174,8 +176,13 @@ class Node(msgspec.Struct, frozen=True):
         """Where it may lead, however it ends; None as for `following`."""
         return (*self.following, *(route.to for route in self.handlers))
 
+    @property
+    def looks(self) -> bool:
+        """Whether what it sets, or where it leads, may depend on what there is in a run."""
+        return any(value.templates for _, value in self.set) or any(route.when for route in self.next or ())
 
-class Body(msgspec.Struct, frozen=True):
+
+class Body(msgspec.Struct, frozen=True, dict=True):
     """A graph: nodes in file order and the one it starts at. `single`: one node stood in the place of a body.
 
     `key` is its place in the file, and its name in the record.
@@ -187,7 +194,7 @@ class Body(msgspec.Struct, frozen=True):
     single: bool = False
     variables: frozenset[str] = frozenset()
 
-    @property
+    @cached_property
     def key(self) -> str:
         return "/".join(map(str, self.at))
 
@@ -303,8 +310,9 @@ class Tool(msgspec.Struct, frozen=True):
     """Something that a node or an agent can call. `spec` belongs to its kind, which its key in YAML names.
 
     `inputs` is the JSON Schema of all its arguments. `started` is what it starts, with the environment that it is
-    given; `code` what it runs of the author's; `reached` the host that it asks, as far as the file says it. `check` is
-    what is asked after a crash, if `on_crash` says so.
+    given; `code` what it runs of the author's; `reached` the host that it asks, as far as the file says it. `approval`
+    says when a person is asked before a model's call is made. `check` is what is asked after a crash, if `on_crash`
+    says so.
     """
 
     name: str
@@ -316,6 +324,7 @@ class Tool(msgspec.Struct, frozen=True):
     started: Started | None = None
     code: Code | None = None
     reached: Reached | None = None
+    approval: ApprovalRule | None = None
     on_crash: OnCrash | None = None
     check: Body | None = None
 

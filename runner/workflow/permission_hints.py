@@ -19,14 +19,18 @@ from runner.workflow.python_files import is_below, may_run
 
 Allows = Callable[[Permissions], bool]
 
-_KINDS = tuple(one.name for one in fields(Permissions) if one.name not in ("file", "made_of"))
+_KINDS = tuple(one.name for one in fields(Permissions) if one.name not in ("file", "made_of", "denied"))
 """The lists of `permissions`, in the order in which they are shown."""
+
+
+_DENIED = "it is denied by --deny"
 
 
 def program_refused(program: str, permissions: Permissions, search: str, cwd: str) -> str:
     """Why a program may not be run, and the line that would allow it."""
-    near = did_you_mean(program, sorted(permissions.commands))
-    line = _to_allow(permissions, "commands", _named(program, cwd), _by_program(program, search, cwd))
+    allows = _by_program(program, search, cwd)
+    near = "" if permissions.deny(allows) else did_you_mean(program, sorted(permissions.commands))
+    line = _to_allow(permissions, "commands", _named(program, cwd), allows)
     return f"program '{program}' is not permitted{near}; {line}"
 
 
@@ -61,6 +65,8 @@ def code_lacking(path: str, granted: Permissions) -> Lacking:
 
 def hint_for(lacking: Lacking, every: Iterable[Lacking], here: str) -> str:
     """What a mistake in the file `here` says to do: the whole lists, with all that the load lacks in them."""
+    if lacking.granted.deny(lacking.allows):
+        return _DENIED
     lists = _lacking(lacking.granted, lacking.allows)
     return f"add it{', and'.join(_in_file(one, every, here) for one in lists)}"
 
@@ -106,6 +112,8 @@ def _lacking(permissions: Permissions, allows: Allows) -> tuple[Permissions, ...
 
 
 def _to_allow(permissions: Permissions, kind: str, name: str, allows: Allows, folder: str = "") -> str:
+    if permissions.deny(allows):
+        return _DENIED
     lists = _lacking(permissions, allows)
     lines = [f"under permissions{_of(one)}: {_line(one, kind, [name], folder)}" for one in lists]
     return f"to allow it, add it {', and '.join(lines)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import PurePath
 
 import msgspec
@@ -13,7 +14,7 @@ class Permissions(msgspec.Struct, frozen=True):
     """What leaves may reach. Paths are absolute and resolved; nothing else is allowed.
 
     `file` is the key of the workflow that lists it. What several workflows allow together has no file, and is `made_of`
-    the lists of each.
+    the lists of each. What `denied` has is not allowed, whatever the lists say.
     """
 
     commands: frozenset[str] = frozenset()
@@ -24,11 +25,20 @@ class Permissions(msgspec.Struct, frozen=True):
     python: tuple[str, ...] = ()
     file: str = ""
     made_of: tuple[Permissions, ...] = ()
+    denied: Permissions | None = None
 
     @property
     def lists(self) -> tuple[Permissions, ...]:
         """The list of each workflow that has a say, the outermost caller's first."""
         return self.made_of or (self,)
+
+    def permit(self, allows: Callable[[Permissions], bool]) -> bool:
+        """Whether something is allowed, and not denied: `allows` says whether lists have it."""
+        return allows(self) and not self.deny(allows)
+
+    def deny(self, allows: Callable[[Permissions], bool]) -> bool:
+        """Whether something was denied as the run began, whatever the files permit."""
+        return self.denied is not None and allows(self.denied)
 
     def shared_with(self, other: Permissions) -> Permissions:
         """What both allow; of two nested roots, the inner one. `other` is the caller's."""
@@ -40,6 +50,7 @@ class Permissions(msgspec.Struct, frozen=True):
             self.env & other.env,
             _common_roots(self.python, other.python),
             made_of=tuple(dict.fromkeys((*other.lists, *self.lists))),
+            denied=other.denied,
         )
 
 

@@ -11,7 +11,8 @@ from runner.ground.clock import Clock
 from runner.ground.errors import Failure
 from runner.ground.json_value import Json
 from runner.record.cues import Cue
-from runner.record.events import LeftRunning, Printed
+from runner.record.event_parts import LeftRunning, Printed
+from runner.record.gates import Gate
 from runner.record.usage import Usage
 from runner.workflow.permissions import Permissions
 from runner.workflow.policies import CALL_TIMEOUT, IDLE_TIMEOUT
@@ -195,7 +196,9 @@ class Protected(msgspec.Struct, frozen=True):
 
 
 class Printout(msgspec.Struct):
-    """What the program of an attempt prints. Whoever runs one says how it is read, at any time; else there is none.
+    """What is told of an attempt beside its outcome: what its program prints, and the gates that it came to.
+
+    Whoever runs a program says how what it prints is read, at any time; else there is none.
 
     What is read is masked, and cut to its bound. `said` is the last line at the moment when it was cut off, as the end
     of a message.
@@ -203,6 +206,7 @@ class Printout(msgspec.Struct):
 
     read: Callable[[], Printed | None] = msgspec.field(default=lambda: None)
     said: str = ""
+    gates: list[Gate] = []
 
 
 class Context(msgspec.Struct, frozen=True):
@@ -226,6 +230,10 @@ class Context(msgspec.Struct, frozen=True):
     supervisor: Supervisor = msgspec.field(default_factory=Supervisor)
     servers: dict[Hashable, Any] = msgspec.field(default_factory=dict)
     printout: Printout = msgspec.field(default_factory=Printout)
+
+    def passed(self, gate: Gate) -> None:
+        """Note what a gate let through, or refused."""
+        self.printout.gates.append(gate)
 
 
 Performer = Callable[[Attempt, Context], Awaitable[Outcome]]

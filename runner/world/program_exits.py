@@ -10,7 +10,7 @@ from typing import Any
 from runner.ground.errors import Failure
 from runner.ground.json_text import MAX_VALUES, NotJson, TooManyValues, parse_json
 from runner.ground.plain import head, last_line
-from runner.record.events import Printed
+from runner.record.event_parts import Printed
 from runner.world.calls import Call, CallDone, CallFailed, CommandCall, Outcome
 
 NOT_FOUND = 127

@@ -225,3 +225,18 @@ outputs: {paid: "{{ nodes.pay.output.status }}", told: "{{ nodes.tell.output.sta
     assert done["outputs"] == {"paid": 200, "told": 200}
     asked = [(asked.path, asked.headers["idempotency-key"]) for asked in server.asked[before:]]
     assert asked == [("/pay", "r/pay"), ("/second", "r/tell"), ("/second", "r/tell")]
+
+
+def test_what_is_denied_is_not_asked_and_what_is_asked_is_in_the_trail(tmp_path: Path, server: WebServer) -> None:
+    """Be it denied by the name that the file has, or by the address that this leads to."""
+    there = f"localhost:{server.host.rpartition(':')[2]}"
+    ask = (
+        f'permissions: {{network: ["{there}", 127.0.0.1]}}\nnodes: {{ask: {{http: {{url: "http://{there}/items/1"}}}}}}'
+    )
+    flow(tmp_path, ask)
+    wf(tmp_path, "run", "flow.yaml", "--no-input", "--run-id", "asked")
+    assert f"allowed http {there}" in wf(tmp_path, "audit", "asked").stdout
+    refused = wf(tmp_path, "run", "flow.yaml", "--no-input", "--deny", f"network:{there}", code=2)
+    assert "it is denied by --deny" in refused.stderr
+    wf(tmp_path, "run", "flow.yaml", "--no-input", "--run-id", "denied", "--deny", "network:127.0.0.1", code=1)
+    assert f"refused http {there}: host" in wf(tmp_path, "audit", "denied").stdout

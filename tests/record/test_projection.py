@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.ground.json_value import Json
+from runner.record.event_parts import Write
 from runner.record.events import (
     AnyEvent,
     AttemptFailed,
@@ -20,7 +21,6 @@ from runner.record.events import (
     StepEnded,
     StepStarted,
     StepWaiting,
-    Write,
 )
 from runner.record.fold import fold
 from runner.record.projection import Projector, project

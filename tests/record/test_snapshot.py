@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from runner.ground.errors import StoreError
 from runner.ground.json_value import Json
+from runner.record.event_parts import branches_of
 from runner.record.events import (
     CALL,
     AnyEvent,
@@ -22,7 +23,6 @@ from runner.record.events import (
     RunStarted,
     StepEnded,
     StepStarted,
-    branches_of,
 )
 from runner.record.fold import fold
 from runner.record.run_state import RunState

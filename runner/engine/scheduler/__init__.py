@@ -24,13 +24,15 @@ from runner.engine.scheduler.happenings import (
 )
 from runner.engine.scheduler.live import Live
 from runner.engine.scheduler.reopening import call_of
+from runner.engine.scheduler.seals import seal
 from runner.engine.scheduler.settling import settle_again, settle_all, take
 from runner.engine.scheduler.starting import pump
 from runner.engine.scheduler.view import StepView, time_limit
 from runner.ground.errors import Failure
 from runner.nodes.composites.workflow import BODY
-from runner.nodes.contract import Done, Failed, Stay, StepFailed, Woke, Woken
+from runner.nodes.contract import Done, Failed, Spawn, Stay, StepFailed, Woke, Woken
 from runner.record.address import ROOT
+from runner.record.approvals import approvals_of
 from runner.record.events import (
     TIMED_OUT,
     AnyEvent,
@@ -53,6 +55,7 @@ __all__ = [
     "attempt_timeout",
     "call_of",
     "due_time",
+    "seal",
     "time_left",
     "time_limit",
 ]
@@ -100,7 +103,9 @@ def _begin(live: Live, started: RunStarted) -> None:
 
 
 def _fork(live: Live, forked: RunForked) -> None:
+    owners = _owners_of_approvals(live)
     live.emit(forked)
+    _open_again(live, owners)
     for path in tuple(live.state.running):
         settle_all(live)
         if (step := live.state.steps.get(path)) is None:
@@ -111,6 +116,24 @@ def _fork(live: Live, forked: RunForked) -> None:
             live.emit(AttemptStarted(path, step.attempt + 1, again=path not in forked.anew))
     _ask_again(live)
     settle_again(live)
+
+
+def _resume(live: Live, resumed: RunResumed) -> None:
+    owners = _owners_of_approvals(live) if resumed.definition not in ("", live.state.definition) else []
+    live.emit(resumed)
+    _open_again(live, owners)
+
+
+def _owners_of_approvals(live: Live) -> list[str]:
+    return list(dict.fromkeys(step.owner for step in approvals_of(live.state)))
+
+
+def _open_again(live: Live, owners: list[str]) -> None:
+    """Let composites whose approvals count no more ask for them anew."""
+    for step in [live.state.steps[path] for path in owners if path in live.state.steps]:
+        opened = live.kind(step).open(live.node(step), StepView.as_begun(live, step))
+        assert isinstance(opened, Spawn), "what waits for approvals opens children"
+        take(live, step, opened)
 
 
 def _ask_again(live: Live) -> None:
@@ -236,7 +259,7 @@ def _take_up(live: Live, _happening: TakenUp) -> None:
 HAPPENS: dict[type, Callable[[Live, Any], None]] = {
     RunStarted: _begin,
     RunForked: _fork,
-    RunResumed: Live.emit,
+    RunResumed: _resume,
     RunPaused: Live.emit,
     AttemptEnded: _attempt_ended,
     Answered: _answered,

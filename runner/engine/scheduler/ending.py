@@ -18,6 +18,7 @@ from runner.ground.errors import Failure
 from runner.ground.json_value import Json
 from runner.nodes.composites.workflow import BODY, FINALLY
 from runner.nodes.contract import Done, End, Failed, StepFailed
+from runner.record.approvals import approval_gates
 from runner.record.events import BranchPassed, EndStatus, FrameEnded, StepEnded
 from runner.record.run_state import Frame, Step
 from runner.workflow.model import Route
@@ -111,6 +112,7 @@ def end_call(live: Live, step: Step, status: EndStatus, done: Done, error: dict[
             error=error,
             usage=done.usage,
             left=done.left,
+            gates=approval_gates(step, done.output),
         )
     )
     live.forget(step.path)

@@ -223,6 +223,7 @@ def _start_call(live: Live, step: Step, child: SubCall) -> None:
             key=child.key,
             agent=agent,
             request=dict(child.request),
+            approved=child.approved,
         )
     )
     live.calls[path] = child.call
@@ -282,4 +283,5 @@ def waiting_for(step: str, ask: Ask) -> StepWaiting:
         schema=None if ask.schema is None else dict(ask.schema),
         times=dict(ask.times),
         signals=dict(ask.signals),
+        approval=ask.approval,
     )

@@ -14,12 +14,14 @@ from runner.workflow.branching import Branching
 from runner.workflow.model import Node
 
 
-def counted_homes(live: Live, place: Frame | Step) -> Iterator[Step]:
+def counted_homes(live: Live, place: Frame | Step) -> list[Step]:
     """The workflows whose steps count. The `finally` of one that was cut off has limits of its own alone."""
+    homes: list[Step] = []
     for home in live.state.homes_of(place):
-        yield home
+        homes.append(home)
         if home.detached:
-            return
+            break
+    return homes
 
 
 def out_of_steps(live: Live, place: Frame | Step) -> tuple[Step, Failure] | None:

@@ -13,12 +13,13 @@ import msgspec
 from runner.engine.scheduler.asked import Asked, find, resolved
 from runner.engine.scheduler.live import Live
 from runner.engine.scheduler.results import Results
+from runner.engine.scheduler.seals import seal
 from runner.ground.errors import ErrorType, ExpressionError, Failure, SecretChanged, TemplateError
 from runner.ground.json_value import Json
 from runner.language.expression import Expression
 from runner.language.template import Template, ValueTemplate
 from runner.nodes.agent_use import AgentUse, OneOf, ResolvedAgent
-from runner.nodes.contract import Outputs, StepFailed
+from runner.nodes.contract import Outputs, StepFailed, SubCall
 from runner.record.address import OUTPUTS, below, children_of
 from runner.record.events import Ending, Scope
 from runner.record.merging import contributions, merge
@@ -174,8 +175,7 @@ class StepView:
     @classmethod
     def of(cls, live: Live, step: Step) -> StepView:
         """The view of a step that is open."""
-        place = Standpoint(live.frame_of(step), step.visit) if step.path else None
-        return cls(live, place, step.path, step)
+        return cls(live, None, step.path, step)
 
     @classmethod
     def as_begun(cls, live: Live, step: Step) -> StepView:
@@ -196,7 +196,10 @@ class StepView:
 
     @property
     def place(self) -> Standpoint:
-        assert self._place is not None, "the run itself renders nothing in a frame"
+        if self._place is None:  # most composites that settle look at their children alone
+            assert self._step is not None, "what is about to open is given its place"
+            assert self._step.path, "the run itself renders nothing in a frame"
+            self._place = Standpoint(self._live.frame_of(self._step), self._step.visit)
         return self._place
 
     @property
@@ -321,6 +324,13 @@ class StepView:
         name = self._step.node
         agent, seen_from = find(self._live, name, around.delegates_from)
         return Asked(name, agent, AgentUse(name), seen_from, seen_from, around.depth + 1)
+
+    def seal(self, call: SubCall) -> str:
+        assert self._step is not None, "only an open step calls"
+        return seal(self._live, below(children_of(self.step, self._step.attempt), call.key), call.call)
+
+    def is_freed(self, tool: str) -> bool:
+        return tool in self._live.state.freed
 
     def session(self, name: str) -> list[dict[str, Json]]:
         home = self.frame.home

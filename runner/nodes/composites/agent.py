@@ -53,8 +53,9 @@ def open_(node: Node, view: View) -> Opened:
     return _conversation(node, view).go_on()
 
 
-def settle(node: Node, view: View, _ended: Ended) -> Settled:
-    return Stay() if view.open else _conversation(node, view).go_on()
+def settle(node: Node, view: View, ended: Ended) -> Settled:
+    """What follows once all calls of a reply have ended; an answer to a question about one is followed at once."""
+    return _conversation(node, view).go_on() if ended.child.approves or not view.open else Stay()
 
 
 def _conversation(node: Node, view: View) -> Conversation:

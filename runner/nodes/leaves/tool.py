@@ -40,8 +40,17 @@ def tool_call(tool: Tool, arguments: Mapping[str, Json], folder: str) -> AnyCall
 
 def tool_arguments(tool: Tool, arguments: Mapping[str, Json]) -> dict[str, Json]:
     """What was given, else the defaults. Raises StepFailed (`input_invalid`)."""
-    kind, schema = TOOL_KINDS[tool.kind], compile_schema(tool.inputs)
-    declared: Mapping[str, Mapping[str, Json]] = tool.inputs["properties"] if kind.fills_defaults else {}
+    return _checked(tool, arguments, fills_defaults=TOOL_KINDS[tool.kind].fills_defaults)
+
+
+def whole_arguments(tool: Tool, arguments: Mapping[str, Json]) -> dict[str, Json]:
+    """The arguments with which a tool is called, those that its schema says where none is given."""
+    return _checked(tool, arguments, fills_defaults=True)
+
+
+def _checked(tool: Tool, arguments: Mapping[str, Json], *, fills_defaults: bool) -> dict[str, Json]:
+    schema = compile_schema(tool.inputs)
+    declared: Mapping[str, Mapping[str, Json]] = tool.inputs["properties"] if fills_defaults else {}
     given = {name: entry["default"] for name, entry in declared.items() if "default" in entry} | dict(arguments)
     given = schema.received(given)
     errors = schema.errors(given)

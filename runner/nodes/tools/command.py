@@ -9,7 +9,7 @@ from runner.nodes.programs import program_call
 from runner.workflow.compiler import NodeReader
 from runner.workflow.compiler.declarations import tool_inputs
 from runner.workflow.model import Tool
-from runner.world.calls import CommandCall
+from runner.world.calls import AnyCall, CommandCall
 
 
 def build(reader: NodeReader) -> Tool:
@@ -26,4 +26,11 @@ def call(tool: Tool, arguments: dict[str, Json], folder: str) -> CommandCall:
     return program_call(tool.spec, tuple(map(text, tool.spec.argv)), folder, text)
 
 
-KIND = ToolKind(key="command", build=build, call=call)
+def shows(called: AnyCall) -> Json:
+    assert isinstance(called, CommandCall), "a command tool calls a command"
+    stdin: dict[str, Json] = {"stdin": called.stdin} if called.stdin else {}
+    env: dict[str, Json] = {"env": dict(called.env)} if called.env else {}
+    return {"argv": list(called.argv), **stdin, **env} if stdin or env else list(called.argv)
+
+
+KIND = ToolKind(key="command", build=build, call=call, shows=shows)

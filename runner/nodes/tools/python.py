@@ -15,7 +15,7 @@ from runner.workflow.compiler import NodeReader
 from runner.workflow.compiler.modules import code_hash, modules_of
 from runner.workflow.model import Code, Started, Tool
 from runner.workflow.signature import signature_schema
-from runner.world.calls import PythonCall
+from runner.world.calls import AnyCall, PythonCall
 
 
 class PythonTool(msgspec.Struct, frozen=True):
@@ -77,4 +77,9 @@ def call(tool: Tool, arguments: dict[str, Json], folder: str) -> PythonCall:
     )
 
 
-KIND = ToolKind(key="python", build=build, call=call, fills_defaults=False)
+def shows(called: AnyCall) -> Json:
+    assert isinstance(called, PythonCall), "a Python tool calls Python"
+    return f"{Path(called.file).name}:{called.function}"
+
+
+KIND = ToolKind(key="python", build=build, call=call, fills_defaults=False, shows=shows)

@@ -163,6 +163,34 @@ class Swept(msgspec.Struct, frozen=True):
     blobs: int
 
 
+class AuditRow(msgspec.Struct, frozen=True):
+    """One row: when (epoch s), in which run, what a gate of which kind did. `hash` covers all of it and `previous`."""
+
+    id: int
+    run: str
+    at: float
+    kind: str
+    detail: dict[str, Json]
+    previous: str
+    hash: str
+
+
+class AuditTrail(Protocol):
+    """The rows of what gates did. A store adds them as it records the commits that tell of it."""
+
+    def rows(self, run: str | None = None) -> Iterator[AuditRow]:
+        """All rows, or those of a run, oldest first. Raises StoreError for what can't be read."""
+
+    def problem(self) -> str:
+        """What is wrong with the chain: a row that was changed, removed, put in or moved; or nothing."""
+
+    def head(self) -> tuple[int, str]:
+        """The number and the hash of the last row; 0 where there is none."""
+
+    def hash_of(self, number: int) -> str:
+        """The hash of a row; empty where there is none."""
+
+
 class Upkeep(Protocol):
     """Removes what is not needed any more, while others go on reading and writing. Raises as `Store` does."""
 
@@ -290,6 +318,10 @@ class Store(Protocol):
     @property
     def file(self) -> str:
         """The path of the file that it keeps open; empty where it keeps none."""
+
+    @property
+    def trail(self) -> AuditTrail:
+        """What the gates of all runs have let through and refused; it outlives the runs."""
 
     @property
     def upkeep(self) -> Upkeep:

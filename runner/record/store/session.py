@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from runner.ground.json_value import Json
-from runner.record.store.connection import immediately
+from runner.record.store.connection import connect, immediately
 from runner.record.store.driver import sqlite3
 from runner.record.store.faults import FAULTS, explain, explained, gone
 from runner.record.store.payload import NOT_WHOLE, damaged
@@ -111,6 +111,13 @@ class Session:
         with explained(self.where):
             self._database.close()
             self._turns.close()
+
+
+def for_a_moment(path: Path) -> Session:
+    """A session that does not wait long for others to write."""
+    session = Session(connect(path, "normal", create=False), path)
+    session.execute("PRAGMA busy_timeout=1000")
+    return session
 
 
 def _device_and_inode(file: Path) -> tuple[int, int] | None:

@@ -46,8 +46,9 @@ from runner.record.store.payload import (
     unpack_value,
     upserts,
 )
-from runner.record.store.session import Session, Values
+from runner.record.store.session import Session, Values, for_a_moment
 from runner.record.store.tables import PROJECTED
+from runner.record.store.trail import Trail, is_on_trail
 from runner.record.store.upkeep import SqliteUpkeep
 
 _LAST = 2**32 - 1
@@ -171,6 +172,7 @@ class SqliteStore(Store):
                 self._adopt(number, commit, standing)
             how = (standing.workflow, standing.version, standing.definition, standing.status, standing.epoch)
             self._session.write(statements.SET_STANDING, (*how, number))
+            self.trail.add(first.run, first.at, "import", {"allowed": True, "what": first.run})
 
     def _adopt(self, number: int, commit: Commit, standing: rules.Standing) -> None:
         packed, apart, _ = pack(commit, self._form)
@@ -197,16 +199,17 @@ class SqliteStore(Store):
     def append(self, commit: Commit, taken: Sequence[int] = ()) -> int:
         packing = self._packed(commit)
         status = rules.status_after(commit)
-        if status is None and not taken and not packing.apart:
+        if status is None and not (taken or packing.apart or is_on_trail(commit)):
             self._append(packing)
             return packing.size
         with self._session.transaction():
             self._append(packing)
             if status is not None:
                 self._session.write(statements.SET_STATUS, (status, packing.values[0]))
-            for resumed in (event for event in commit.events if isinstance(event, RunResumed) and event.definition):
+            for resumed in (event for event in commit.events if type(event) is RunResumed and event.definition):
                 self._session.write(statements.SET_VERSION, (resumed.definition, resumed.version, packing.values[0]))
                 self._session.write(statements.INSERT_RUN_VERSION, (packing.values[0], resumed.definition))
+            self.trail.record(commit)
             if taken:
                 self._take(commit.run, taken)
         return packing.size
@@ -326,7 +329,7 @@ class SqliteStore(Store):
 
     def apart(self) -> Store | None:
         path = self._session.path
-        return None if path is None else _for_a_moment(path, self._form)
+        return None if path is None else SqliteStore(for_a_moment(path), self._form)
 
     def release(self, run: str, epoch: int) -> None:
         self._session.write(statements.RELEASE, (self._number(run), epoch))
@@ -357,6 +360,10 @@ class SqliteStore(Store):
         return str(self._session.path or "")
 
     @property
+    def trail(self) -> Trail:
+        return Trail(self._session)
+
+    @property
     def upkeep(self) -> SqliteUpkeep:
         return SqliteUpkeep(self._session, self._blobs, self.run, self._numbers)
 
@@ -377,13 +384,6 @@ class SqliteStore(Store):
         if run in known:  # the index by which it was looked up says otherwise
             return damaged("the list of runs", self._session.where)
         return rules.unknown(run, known, f"there are no runs in {self._session.where}")
-
-
-def _for_a_moment(path: Path, form: Form) -> Store:
-    """A store that does not wait long for others to write."""
-    session = Session(connect(path, "normal", create=False), path)
-    session.execute("PRAGMA busy_timeout=1000")
-    return SqliteStore(session, form)
 
 
 class _NoStore(SqliteStore):

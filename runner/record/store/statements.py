@@ -253,3 +253,21 @@ def marked(table: Table) -> str:
         f"SELECT {name} FROM {table.name} WHERE run_id = ?1 AND instr({name}, ?2)"  # noqa: S608 - names are constants
         for name in sorted(table.json)
     )
+
+
+AUDIT_HEAD = "SELECT id, hash FROM audit ORDER BY id DESC LIMIT 1"
+"""The last row of the audit trail."""
+
+AUDIT_HASH = "SELECT hash FROM audit WHERE id = ?"
+"""One row of the audit trail."""
+
+AUDIT_COUNT = "SELECT seq FROM sqlite_sequence WHERE name = 'audit'"
+"""How many rows the audit trail has ever had."""
+
+INSERT_AUDIT = "INSERT INTO audit (id, run_id, at, kind, detail, previous, hash) VALUES (?, ?, ?, ?, ?, ?, ?)"
+"""One more row of the audit trail."""
+
+AUDIT = """
+SELECT id, run_id, at, kind, detail, previous, hash FROM audit WHERE ?1 IS NULL OR run_id = ?1 ORDER BY id
+"""
+"""The audit trail, or what it tells of a run."""

@@ -162,7 +162,7 @@ class Asking:
             self._screen.say(plain(asked.prompt).rstrip("\n"), "bold")
             for number, choice in enumerate(asked.choices, 1):
                 self._screen.say(f"  {number}. {plain(as_typed(choice))}")
-            if asked.schema is not None:
+            if asked.schema is not None and asked.approval is None:
                 how = "a text" if is_for_text(asked.schema) else "as JSON"
                 self._screen.say(f"  {how}, fitting {plain(json.dumps(asked.schema, ensure_ascii=False))}", "dim")
             while True:

@@ -86,6 +86,8 @@ def check_names(findings: Findings) -> None:
     for use in workflow.uses:
         if use.role == "tool":
             _tool_names(use, findings)
+        elif use.role == "approval":
+            _argument_names(use, findings)
         elif use.role == "limits":
             _limit_names(use, findings)
         else:
@@ -220,3 +222,16 @@ def _tool_names(use: Use, findings: Findings) -> None:
             shown = ".".join(reference.path[:2])
             hint = f"a tool sees its own inputs: {', '.join(known) or 'it has none'}"
             findings.refer(use, place, reference, (f"'{shown}' is not known to tool '{tool.name}'", hint))
+
+
+def _argument_names(use: Use, findings: Findings) -> None:
+    """`approval.when` of a tool sees the arguments of the call, and nothing else."""
+    tool = findings.workflow.tools[str(use.at[1])]
+    known = list(tool.inputs.get("properties", {}))
+    closed = tool.inputs.get("additionalProperties") is False
+    for place, reference in _references(use):
+        root, *rest = reference.path
+        if root != "args" or (closed and rest and rest[0] not in known):
+            shown = ".".join(reference.path[:2])
+            hint = f"write args.NAME; its arguments are: {', '.join(known) or '-'}"
+            findings.refer(use, place, reference, (f"'{shown}' is not known to the approval of '{tool.name}'", hint))

@@ -22,8 +22,7 @@ from runner.workflow.permission_hints import (
     variable_lacking,
 )
 from runner.workflow.permissions import Permissions
-from runner.workflow.programs import is_permitted
-from runner.workflow.python_files import is_installed, may_run
+from runner.workflow.python_files import is_installed
 
 
 class _Refusal(NamedTuple):
@@ -97,9 +96,11 @@ def _check_program(
     if program is None or (started.cwd is None and "/" in program and not program.startswith("/")):
         return  # what it is, or where it lies, is known only when the step runs
     search, cwd = os.environ.get("PATH", os.defpath), str(Path(folder, started.cwd or ""))
-    if not is_permitted(program, allowed, search, cwd):
-        words = f"program '{program}' is not permitted{did_you_mean(program, sorted(allowed))}"
-        yield _Refusal(findings, words, (*at, *started.at), program_lacking(program, granted, search, cwd))
+    lacking = program_lacking(program, granted, search, cwd)
+    if not granted.permit(lacking.allows):
+        near = "" if granted.deny(lacking.allows) else did_you_mean(program, sorted(allowed))
+        words = f"program '{program}' is not permitted{near}"
+        yield _Refusal(findings, words, (*at, *started.at), lacking)
 
 
 def _check_variables(at: JsonPath, started: Started, granted: Permissions, findings: Findings) -> Iterator[_Refusal]:
@@ -142,7 +143,8 @@ def _variable_refused(at: JsonPath, name: str, said: str, granted: Permissions, 
 def _check_code(tool: Tool, code: Code, granted: Permissions, findings: Findings) -> Iterator[_Refusal]:
     """Each file that a Python tool is made of may be run."""
     for path in code.modules:
-        if may_run(path, granted.python):
+        lacking = code_lacking(path, granted)
+        if granted.permit(lacking.allows):
             continue
         imported = "" if path == code.file else f", which tool '{tool.name}' imports,"
         at = (*tool.at, "python")
@@ -152,4 +154,4 @@ def _check_code(tool: Tool, code: Code, granted: Permissions, findings: Findings
             findings.error(words, at, rule="permission", hint=hint)
         else:
             words = f"Python file '{shown_as(path)}'{imported} is not permitted"
-            yield _Refusal(findings, words, at, code_lacking(path, granted))
+            yield _Refusal(findings, words, at, lacking)

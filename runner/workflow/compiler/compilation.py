@@ -13,7 +13,7 @@ from runner.ground.json_value import Json
 from runner.language.schema import Unknown, check_workflow
 from runner.language.source import Source
 from runner.workflow.compiler.bodies import BodyReader, Kinds
-from runner.workflow.compiler.declarations import inputs, permissions, readable, state
+from runner.workflow.compiler.declarations import approval, inputs, permissions, readable, state
 from runner.workflow.compiler.files import PATTERN, Files
 from runner.workflow.compiler.reader import NodeReader, OpenFile, parse_duration
 from runner.workflow.model import CHECK, UNKNOWN, Agent, Body, JsonPath, Model, Tool, Use, Workflow
@@ -152,8 +152,8 @@ class FileReader:
         reader = self._reader("tools", name)
         if kind is None:
             return Tool(name, "", {}, UNKNOWN, None, reader.at)
-        on_crash = reader.on_crash()
-        return replace(kind.build(reader), on_crash=on_crash, check=reader.bodies.get(CHECK))
+        on_crash, check = reader.on_crash(), reader.bodies.get(CHECK)
+        return replace(kind.build(reader), approval=approval(reader), on_crash=on_crash, check=check)
 
     def _workflow_of(self, reference: str, at: JsonPath) -> str:
         if reference == SELF:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from runner.ground.json_value import Json
 from runner.language.schema import Unknown, compile_schema
-from runner.workflow.compiler.reader import OpenFile
+from runner.workflow.approval import ApprovalRule
+from runner.workflow.compiler.reader import NodeReader, OpenFile, parse_duration
 from runner.workflow.model import Input, JsonPath, StateKey
 from runner.workflow.permissions import Permissions
 from runner.workflow.programs import anchored
@@ -131,3 +132,15 @@ def tool_inputs(file: OpenFile, entry: Content, at: JsonPath) -> Content:
         checked_default(file, schema, declared[name], (*at, "inputs", name))
     required = [name for name, schema in properties.items() if "default" not in schema]
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+
+
+def approval(reader: NodeReader) -> ApprovalRule | None:
+    """`approval:` of a tool; without one, `dangerous` tools are always asked for."""
+    said = reader.get("approval", default="always" if reader.get("dangerous") else "never")
+    if isinstance(said, str):
+        return None if said == "never" else ApprovalRule(once=said == "first")
+    return ApprovalRule(
+        reader.expression("approval", "when", extra=("args",), role="approval"),
+        timeout=parse_duration(said.get("timeout")),
+        otherwise=said.get("otherwise", "deny"),
+    )

@@ -10,7 +10,7 @@ from itertools import count
 import msgspec
 
 from runner.ground.plain import one_line
-from runner.record.events import LeftRunning
+from runner.record.event_parts import LeftRunning
 from runner.world.processes import limit_marks
 from runner.world.processes.guarding import Guardian
 from runner.world.processes.orphans import adopt_orphans

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from threading import Thread
 
 from runner.ground.errors import Failure
+from runner.record.gates import Gate
 from runner.world.calls import Attempt, CallFailed, Context, Outcome
 from runner.world.providers.contract import model_call
 from runner.world.providers.direct import Direct
@@ -38,6 +39,7 @@ class Live:
         endpoint = find_endpoint(model_call(attempt).model, context.environment)
         if isinstance(endpoint, Failure):
             return CallFailed(endpoint)
+        context.passed(Gate("model", endpoint.model, host=endpoint.host))
         return await self._asker(endpoint).ask(attempt, context, endpoint)
 
     async def close(self) -> None:

@@ -44,6 +44,10 @@ class Secrets:
         """What stands for a secret input in memory."""
         return self._references.of(name)
 
+    def stands_in(self, name: str, text: str) -> bool:
+        """Whether a text holds the reference to a secret input, in any of its forms."""
+        return any(found[1] == name and self._references.is_own(found) for found in OWN.finditer(text))
+
     def reveal(self, value: Json) -> Json:
         """Put the secrets in the place of their references, at any depth. Raises CutReference."""
         return value if self._masks is None else mapped(value, self._reveal_text)

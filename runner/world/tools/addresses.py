@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Collection
+from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
+import msgspec
+
+from runner.record.gates import Gate
 from runner.workflow.hosts import Host, is_listed
 from runner.workflow.permission_hints import address_to_allow, host_refused
 from runner.workflow.permissions import Permissions
@@ -21,27 +24,37 @@ _TRANSLATED = IPv6Network("64:ff9b::/96")
 Address = IPv4Address | IPv6Address
 
 
-async def permitted_addresses(host: Host, permissions: Permissions) -> list[str]:
-    """The addresses of a host that may be connected to, in the order in which they are tried. Raises Refusal.
+class NetworkGate(msgspec.Struct, frozen=True):
+    """What lets connections through. `passed` notes each that it has let through."""
 
-    They are looked up here, and connected to as they are: a name that leads elsewhere a moment later gains nothing.
-    """
-    if not is_listed(host, permissions.network):
-        raise Refusal("permission_denied", host_refused(host, permissions), host=host.entry)
-    found = await _looked_up(host)
-    allowed = [address for address in found if may_connect(address, host, permissions.network)]
-    if not allowed:
-        raise _inner(host, found[0], permissions)
-    return allowed
+    permissions: Permissions
+    passed: Callable[[Gate], None]
+
+    async def addresses(self, host: Host) -> list[str]:
+        """The addresses of a host that may be connected to, in the order in which they are tried. Raises Refusal.
+
+        They are looked up here, and connected to as they are: a name that leads elsewhere a moment later gains nothing.
+        """
+        if not self.permissions.permit(lambda one: is_listed(host, one.network)):
+            raise Refusal("permission_denied", host_refused(host, self.permissions), host=host.entry)
+        found = await _looked_up(host)
+        allowed = [address for address in found if may_connect(address, host, self.permissions)]
+        if not allowed:
+            raise _inner(host, found[0], self.permissions)
+        self.passed(Gate("http", host.entry, host=allowed[0]))
+        return allowed
 
 
-def may_connect(address: str, host: Host, listed: Collection[str]) -> bool:
-    """Whether a host may be reached at an address: a public one, or one that is listed itself.
+def may_connect(address: str, host: Host, permissions: Permissions) -> bool:
+    """Whether a host may be reached at an address: a public one, or one that is listed itself; none that is denied.
 
     `localhost` means this machine and nothing else.
     """
     meant = ip_address(address)
-    if is_listed(Host(str(_unwrapped(meant)), host.port), listed):
+    there = Host(str(_unwrapped(meant)), host.port)
+    if permissions.deny(lambda one: is_listed(there, one.network)):
+        return False
+    if is_listed(there, permissions.network):
         return True
     return meant.is_loopback if host.name == LOCALHOST else is_public(meant)
 

@@ -14,7 +14,7 @@ from typing import IO, Protocol
 import msgspec
 from msgspec.structs import replace
 
-from runner.record.events import LeftRunning, Printed
+from runner.record.event_parts import LeftRunning, Printed
 from runner.world.calls import CallDone, Context, Outcome
 from runner.world.large import beside
 from runner.world.processes.process_tree import Process, ProcessTree, alive, signal_all

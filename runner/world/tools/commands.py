@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from runner.record.gates import Gate
 from runner.workflow.permission_hints import program_refused
 from runner.workflow.programs import find_program, is_permitted
 from runner.world.calls import Attempt, CommandCall, Context, Outcome
@@ -39,13 +40,13 @@ def _permitted(call: CommandCall, attempt: Attempt, context: Context) -> Launch:
         check_argument(argument, position)
     environment = child_environment(context, call.env, passed_on, attempt)
     stdin = encoded(call.stdin, "stdin")
+    context.passed(Gate("command", executable, variables=tuple(passed_on)))
     return Launch(f"'{call.argv[0]}'", call.argv, executable, call.cwd, environment, stdin, program=call.argv[0])
 
 
 def _executable(call: CommandCall, attempt: Attempt, search: str) -> str:
     program = call.argv[0] if call.argv else ""
-    allowed = attempt.permissions.commands
-    if not is_permitted(program, allowed, search, call.cwd):
+    if not attempt.permissions.permit(lambda one: is_permitted(program, one.commands, search, call.cwd)):
         message = program_refused(program, attempt.permissions, search, call.cwd)
         raise Refusal("permission_denied", message, program=program)
     found = find_program(program, search, call.cwd)

@@ -16,10 +16,9 @@ import msgspec
 from msgspec.structs import replace
 
 from runner.workflow.hosts import PORTS, Host, plain_name
-from runner.workflow.permissions import Permissions
 from runner.world.http_answers import Answer
 from runner.world.providers.faults import retry_after
-from runner.world.tools.addresses import permitted_addresses
+from runner.world.tools.addresses import NetworkGate
 from runner.world.tools.child_process import MAX_OUTPUT
 from runner.world.tools.refusal import Refusal
 
@@ -55,8 +54,8 @@ class Sending(msgspec.Struct, frozen=True):
 class GatedBackend(httpcore.AsyncNetworkBackend):
     """Connects to what is permitted: each connection, also one after a redirect, is made here."""
 
-    def __init__(self, permissions: Permissions) -> None:
-        self._permissions = permissions
+    def __init__(self, gate: NetworkGate) -> None:
+        self._gate = gate
         self._plain = httpcore.AnyIOBackend()
 
     async def connect_tcp(
@@ -68,7 +67,7 @@ class GatedBackend(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         """Connect to the first address of the host that answers. Raises Refusal, and httpcore's errors."""
-        first, *others = await permitted_addresses(Host(host, port), self._permissions)
+        first, *others = await self._gate.addresses(Host(host, port))
         try:
             return await self._plain.connect_tcp(first, port, timeout, local_address, socket_options)
         except (httpcore.ConnectError, httpcore.ConnectTimeout):
@@ -82,12 +81,12 @@ async def exchange(
     url: str,
     headers: Mapping[str, str],
     content: bytes | None,
-    permissions: Permissions,
+    gate: NetworkGate,
     now: float,
 ) -> Answer:
     """Send a request, follow where it is redirected, and give the answer. Raises Refusal."""
     first = sent = _sending(method, url, headers, content)
-    async with httpcore.AsyncConnectionPool(_trusted(), network_backend=GatedBackend(permissions)) as pool:
+    async with httpcore.AsyncConnectionPool(_trusted(), network_backend=GatedBackend(gate)) as pool:
         for _ in range(MOST_REDIRECTS + 1):
             answer = await _answered(pool, sent, first)
             if answer.status not in _REDIRECTS or "location" not in answer.headers:

@@ -9,6 +9,7 @@ from contextlib import suppress
 
 from runner.ground.json_text import NotJson, parse_json
 from runner.ground.json_value import Json
+from runner.record.gates import Gate
 from runner.workflow.permissions import Permissions
 from runner.world.calls import Attempt, CallDone, Context, Outcome, Protected, ReadCall, WriteCall
 from runner.world.program_exits import MARGIN, begins, lines
@@ -56,10 +57,16 @@ async def perform_read(call: ReadCall, attempt: Attempt, context: Context) -> Ou
     What was parsed stands beside the text; without the content there are size and hash in its place.
     """
     try:
-        return CallDone(await asyncio.to_thread(_read, call, attempt.permissions))
+        output = await asyncio.to_thread(_read, call, attempt.permissions)
     except _Unparsed as error:
         came = begins(context.mask(error.text), "it is empty")
         raise Refusal("output_invalid", f"'{error.name}' is not JSON: {error.why}{came}", path=error.name) from error
+    context.passed(Gate("read", _real(call.pattern or call.path, call.folder)))
+    return CallDone(output)
+
+
+def _real(path: str, folder: str) -> str:
+    return os.path.realpath(os.path.join(folder, path))  # noqa: PTH118 - lexical: pathlib would keep `..`
 
 
 def _read(call: ReadCall, permissions: Permissions) -> Json:
@@ -136,7 +143,9 @@ async def perform_write(call: WriteCall, attempt: Attempt, context: Context) -> 
     """Write a file; the output is `{path}`. Raises Refusal. A cancel waits for a write that has begun: it is short."""
     writing = asyncio.get_running_loop().run_in_executor(None, _write, call, attempt, context.protected)
     try:
-        return CallDone(await asyncio.shield(writing))
+        output = await asyncio.shield(writing)
+        context.passed(Gate("write", _real(call.path, call.folder)))
+        return CallDone(output)
     except asyncio.CancelledError:
         with suppress(Refusal):
             await asyncio.shield(writing)

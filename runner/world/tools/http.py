@@ -13,6 +13,7 @@ from runner.workflow.policies import CALL_TIMEOUT
 from runner.world.calls import Attempt, Context, HttpCall, Outcome
 from runner.world.http_answers import Answer, judged_answer
 from runner.world.large import beside
+from runner.world.tools.addresses import NetworkGate
 from runner.world.tools.refusal import Refusal
 
 KEY = "Idempotency-Key"
@@ -41,7 +42,8 @@ async def _answered(call: HttpCall, attempt: Attempt, context: Context) -> Answe
     content, type_ = _content(call)
     headers = _headers(call.headers, {**type_, KEY: attempt.idempotency_key})
     exchange = await asyncio.to_thread(_exchange)
-    return await exchange(call.method, _address(call), headers, content, attempt.permissions, context.clock.now())
+    gate = NetworkGate(attempt.permissions, context.passed)
+    return await exchange(call.method, _address(call), headers, content, gate, context.clock.now())
 
 
 def _exchange() -> Callable[..., Awaitable[Answer]]:

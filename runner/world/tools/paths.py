@@ -60,9 +60,14 @@ def resolve_to_write(path: str, folder: str, permissions: Permissions, protected
 def _resolved(path: str, folder: str, permissions: Permissions, access: Access) -> str:
     check_text(path)
     real = os.path.realpath(os.path.join(folder, path))  # noqa: PTH118 - as above
-    if not is_below(real, permissions.read if access == "read" else permissions.write):
+
+    def lies_in(one: Permissions) -> bool:
+        return is_below(real, one.read if access == "read" else one.write)
+
+    if not permissions.permit(lies_in):
         name = named(path, folder)
-        outside = f"is outside the folders that may be {'read' if access == 'read' else 'written'}"
+        done = "read" if access == "read" else "written"
+        outside = f"may not be {done}" if permissions.deny(lies_in) else f"is outside the folders that may be {done}"
         message = f"'{name}'{_leads(name, real, folder)} {outside}; {place_to_allow(real, permissions, access, folder)}"
         raise Refusal("permission_denied", message, path=name)
     return real

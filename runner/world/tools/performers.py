@@ -22,7 +22,7 @@ from runner.world.tools.commands import perform_command
 from runner.world.tools.files import perform_read, perform_write
 from runner.world.tools.http import perform_http
 from runner.world.tools.python import perform_python
-from runner.world.tools.refusal import Refusal
+from runner.world.tools.refusal import Refusal, refused_gate
 
 
 def _performer(kind: type[Call], perform: Callable[[Any, Attempt, Context], Awaitable[Outcome]]) -> Performer:
@@ -34,6 +34,8 @@ def _performer(kind: type[Call], perform: Callable[[Any, Attempt, Context], Awai
         try:
             return await perform(attempt.call, attempt, context)
         except Refusal as refusal:
+            if refusal.failure.type == "permission_denied":
+                context.passed(refused_gate(kind.__struct_config__.tag, refusal))
             return CallFailed(refusal.failure)
 
     return performer

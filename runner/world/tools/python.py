@@ -12,7 +12,9 @@ from msgspec.structs import replace
 
 from runner.ground.json_text import NotJson, TooManyValues, parse_json
 from runner.ground.plain import head, tail
-from runner.record.events import Printed
+from runner.record.event_parts import Printed
+from runner.record.gates import Gate
+from runner.workflow.compiler.modules import code_hash
 from runner.workflow.loader_variables import STEP_VARIABLES
 from runner.workflow.permission_hints import code_to_allow
 from runner.workflow.permissions import Permissions
@@ -76,6 +78,8 @@ def _permitted(call: PythonCall, attempt: Attempt, context: Context) -> Launch:
     passed_on = passed(call.pass_env, attempt.permissions, context.environment)
     check_text(call.cwd)
     _check_code(call, attempt.permissions)
+    code = code_hash(call.file, call.modules)
+    context.passed(Gate("python", f"{call.file}:{call.function}", hash=code, variables=tuple(passed_on)))
     return Launch(
         f"tool '{call.tool}'",
         (sys.executable, *OPTIONS, HOST),
@@ -91,11 +95,15 @@ def _check_code(call: PythonCall, permissions: Permissions) -> None:
     """Refuse a tool unless each file that it is made of may be run."""
     check_text(call.file)
     for path in (call.file, *call.modules):
-        if may_run(path, permissions.python):
+        if permissions.permit(partial(_may_run, path)):
             continue
         why = "it belongs to the Python installation" if is_installed(path) else code_to_allow(path, permissions)
         message = f"tool '{call.tool}' may not run '{path}': {why}"
         raise Refusal("permission_denied", message, tool=call.tool, path=path)
+
+
+def _may_run(path: str, permissions: Permissions) -> bool:
+    return may_run(path, permissions.python)
 
 
 def _judged(call: PythonCall, finished: Finished, printed: Printed) -> Outcome:

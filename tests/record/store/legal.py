@@ -7,6 +7,7 @@ from random import Random
 
 from runner.ground.json_value import Json
 from runner.record.address import ROOT
+from runner.record.event_parts import Write
 from runner.record.events import (
     AnyEvent,
     AttemptFailed,
@@ -25,7 +26,6 @@ from runner.record.events import (
     StepEnded,
     StepStarted,
     StepWaiting,
-    Write,
     decode,
     encode,
 )

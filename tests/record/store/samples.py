@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from runner.ground.json_value import Json
-from runner.record.events import AnyEvent, Commit, FrameOpened, RunStarted, StepEnded, Write
+from runner.record.event_parts import Write
+from runner.record.events import AnyEvent, Commit, FrameOpened, RunStarted, StepEnded
 from runner.record.fold import fold
 from runner.record.projection import Projector
 from runner.record.run_state import RunState

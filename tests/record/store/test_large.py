@@ -15,7 +15,8 @@ from msgspec.structs import replace
 from runner.ground.errors import StoreError
 from runner.ground.json_value import Json
 from runner.record.address import ROOT
-from runner.record.events import Commit, RunStarted, StepEnded, StepStarted, Write
+from runner.record.event_parts import Write
+from runner.record.events import Commit, RunStarted, StepEnded, StepStarted
 from runner.record.history import read_table, states
 from runner.record.store import form, large, statements
 from runner.record.store.contract import Rows, Snapshot, Store
