@@ -20,7 +20,7 @@ FLOORS = {
     for floor, words in {
         "ground": "errors clock resources plain plain_file json_value json_text advice",
         "language": "reference secret_text pattern expression template source schema",
-        "workflow": """hosts permissions policies approval mcp_servers branching model_bounds model signature
+        "workflow": """hosts permissions policies reach approval mcp_servers branching model_bounds model signature
             step_counts fingerprint inputs programs python_files loader_variables compiler permission_hints analysis""",
         "record": """usage gates tool_lists event_parts events event_schema address cues reducers remembered paces
             run_state turns approvals open_states edits node_records rewriting rewinding answers
@@ -29,7 +29,8 @@ FLOORS = {
         "world": """large processes calls program_exits http_answers mcp_results checked_outputs kept_outputs
             long_streams told_outputs wanted_calls secrets providers tools""",
         "nodes": """agent_use contract programs requests tools leaves offered_tools requested_input approving context
-            model_files conversation composites""",
+            model_files delegation
+            conversation composites""",
         "engine": """loading run_options needs given_answers takeover surroundings given_inputs heartbeat recorder
             scheduler executor stop tasks inbox timers attempts questions loop runs""",
         "travel": "differences given_edits misfits verdicts resuming forks exports imports",
@@ -400,6 +401,7 @@ OTHER_MEANINGS: dict[str, tuple[str, set[str]]] = {
     "agent": (
         "who asks, in a row, an event or a call; a section of a file; tools of ours",
         {
+            "cli/story",
             "engine/scheduler/settling",
             "language/schema/owners",
             "record/projection",

@@ -19,11 +19,15 @@ _SHORT = 60.0
 
 
 class _Asking(msgspec.Struct, frozen=True):
-    """A node that asks an agent, and the models that are tried for it, in turn."""
+    """A node that asks an agent, and the models that are tried for it, in turn.
+
+    `delegated`: another agent may ask this one, or may not.
+    """
 
     workflow: Workflow
     node: Node
     models: tuple[str, ...]
+    delegated: bool = False
 
 
 def look_for_needs(loaded: Loaded, choices: RunOptions, environment: Mapping[str, str]) -> tuple[Problem, ...]:
@@ -39,7 +43,7 @@ def look_for_needs(loaded: Loaded, choices: RunOptions, environment: Mapping[str
     certain = {node.at for node in _certain(loaded.workflow.body)} if lacking else set()
     errors, warnings = [], []
     for asking, lacks in lacking:
-        is_needed = asking.workflow is loaded.workflow and asking.node.at in certain
+        is_needed = asking.workflow is loaded.workflow and asking.node.at in certain and not asking.delegated
         if is_needed and len(lacks) == len(asking.models):
             errors.append(_problem(loaded, asking, lacks[0], "error"))
         else:
@@ -102,15 +106,15 @@ def _asking(root: Workflow, chosen: Mapping[str, str]) -> Iterator[_Asking]:
             own = node.traits
             names = (own.model or agent.model, *(agent.fallback if own.fallback is None else own.fallback))
             yield _Asking(workflow, node, tuple(_called(name, workflow, chosen) for name in names))
+        for node in workflow.nodes:
+            for agent in workflow.delegates_of(workflow.asked_by(node), node.traits.delegates):
+                models = tuple(_called(name, workflow, chosen) for name in (agent.model, *agent.fallback))
+                yield _Asking(workflow, node, models, delegated=True)
 
 
 def _agents_of(workflow: Workflow) -> Iterator[tuple[Node, Agent]]:
     """The nodes that ask agents, each with every agent that it may ask."""
-    for node in workflow.nodes:
-        for agent in node.traits.agents:
-            found = workflow.agents.get(agent) if isinstance(agent, str) else agent
-            if found is not None:
-                yield node, found
+    return ((node, agent) for node in workflow.nodes for agent in workflow.asked_by(node))
 
 
 def _called(name: str, workflow: Workflow, chosen: Mapping[str, str]) -> str:

@@ -27,6 +27,7 @@ class AgentUse(msgspec.Struct, frozen=True):
     model: str = ""
     fallback: tuple[str, ...] | None = None
     tools: tuple[str, ...] | None = None
+    agents: tuple[str, ...] | None = None
     instructions: Template | None = None
     output_schema: Mapping[str, Json] | None = None
     temperature: float | None = None
@@ -38,8 +39,8 @@ class AgentUse(msgspec.Struct, frozen=True):
 class ResolvedAgent(msgspec.Struct, frozen=True):
     """An agent as a node uses it: with what the node says, its models in the order they are tried, its tools.
 
-    `name` is the one that was chosen, of several; `summary` the model that sums up a long conversation;
-    `wanted` are tools of MCP servers, which the servers describe.
+    `name` is the one that was chosen, of several; `summary` the model that sums up a long conversation; `wanted` are
+    tools of MCP servers, which the servers describe; `delegates` the agents that it may delegate to, by name.
     """
 
     agent: Agent
@@ -48,3 +49,4 @@ class ResolvedAgent(msgspec.Struct, frozen=True):
     name: str = ""
     summary: Model | None = None
     wanted: tuple[WantedTools, ...] = ()
+    delegates: Mapping[str, Agent] = {}

@@ -30,6 +30,8 @@ _INSTRUCTION = (
 
 def sent(told: list[Message], messages: Sequence[Message], prompt: int, bound: ContextBound | None) -> list[Message]:
     """What a model is sent: the instructions `told`, the message at `prompt`, the last group; of the rest what fits."""
+    if bound is None and not prompt:
+        return [*told, *messages]  # there is no summary: what was said in a session may have one, or what has a bound
     covered, head = _covered(messages)
     groups = _groups(messages, covered)
     if bound is not None and bound.summary is None:

@@ -72,6 +72,19 @@ class SubCall(msgspec.Struct, frozen=True):
     approved: str = ""
 
 
+class SubStep(msgspec.Struct, frozen=True):
+    """A child to open: a step of the composite's own, which is a composite of the same kind, and stands in no frame.
+
+    It begins with this `memory`, which tells it from the composite. `name` is what it is called by, `request` what it
+    was asked, in short.
+    """
+
+    key: str
+    name: str
+    memory: Mapping[str, Json]
+    request: Mapping[str, Json] = msgspec.field(default_factory=dict)
+
+
 class Enter(msgspec.Struct, frozen=True):
     """Open a workflow as this step: its inputs and initial state are the scope of its frames."""
 
@@ -135,7 +148,7 @@ class Spawn(msgspec.Struct, frozen=True):
     `branches` are, as the step opens, those that it may ever have: see `events.Branches`.
     """
 
-    children: tuple[Branch | SubCall | SubAsk, ...] = ()
+    children: tuple[Branch | SubCall | SubStep | SubAsk, ...] = ()
     passed: tuple[Passed, ...] = ()
     memory: Memory | None = None
     branches: Branches | None = None
@@ -275,7 +288,8 @@ class View(Protocol):
     def agent(self, use: AgentUse) -> ResolvedAgent:
         """The agent of that name where this workflow stands. What the node itself names is this workflow's.
 
-        Of several it is the one that the step has in its memory, else the one that is now the right one.
+        Of several it is the one that the step has in its memory, else the one that is now the right one. Of a sub-step
+        it is the one that it is called by, to whom the agent around it delegates; the node says nothing of that one.
         """
         ...
 

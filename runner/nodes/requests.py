@@ -16,7 +16,7 @@ from runner.language.template import Template, ValueTemplate, compile_template
 from runner.nodes.contract import StepFailed
 from runner.workflow.compiler import NodeReader
 from runner.workflow.hosts import PORTS, Authority, authority_of, is_of_the_connection
-from runner.workflow.model import Reached
+from runner.workflow.reach import Reached
 from runner.world.calls import HttpCall
 
 KEY = "http"

@@ -27,7 +27,7 @@ RunStatus = Literal["pending", "running", "paused", "completed", "failed", "canc
 
 
 CALL, ASK = "call", "ask"
-"""What stands for a verb where a step is a composite's own: one recorded call of it, or one question of it."""
+"""What stands for a verb where a step is a composite's own call or question; a delegate's step has the agent's verb."""
 
 APPROVED = "approve"
 """The answer by which a person approves a call."""

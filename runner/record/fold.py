@@ -37,7 +37,7 @@ from runner.record.events import (
     StepStarted,
     StepWaiting,
 )
-from runner.record.frames import branch_frame, shared_frame
+from runner.record.frames import branch_frame, place_below, shared_frame
 from runner.record.interruptions import checked, interrupted, wait_no_more
 from runner.record.merging import contributions
 from runner.record.node_records import arrived, ended
@@ -204,9 +204,7 @@ def _step_started(run: RunState, event: StepStarted) -> None:
         _arrive(run, frame, event.node, event.visit)
         frame.nodes[event.node] = arrived(frame.nodes, event.node, "running", event.visit)
     else:
-        owner = run.steps[event.owner]
-        owner.open[event.key] = event.step
-        step.home = owner.home
+        place_below(run, run.steps[event.owner], step)
     run.time(step, event.due)
     if not step.composite:
         _begin(run, step, event.attempt, again=False)

@@ -263,10 +263,10 @@ class RunState(Remembered):
             homes.append(home)
         return homes
 
-    def count_steps(self, frame: Frame, more: int) -> None:
-        """Count steps taken in a frame, for the run and for each workflow that the frame stands in."""
+    def count_steps(self, place: Frame | Step, more: int) -> None:
+        """Count steps taken in a frame or a step, for the run and for each workflow that it stands in."""
         self.total_steps += more
-        for home in self.homes_of(frame):
+        for home in self.homes_of(place):
             if home.invocation is not None:
                 home.invocation.steps += more
 

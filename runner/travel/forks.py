@@ -236,7 +236,7 @@ def _calls_for(state: RunState, steps: tuple[str, ...]) -> tuple[str, ...]:
     for path in steps:
         step = state.steps.get(path)
         if step is not None:
-            found += [path] if _begins_anew_as_whole(step) else step.open.values()
+            found += [path] if _begins_anew_as_whole(step) else _calls_for(state, tuple(step.open.values()))
     return tuple(found)
 
 

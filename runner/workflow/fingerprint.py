@@ -100,6 +100,7 @@ def _named(node: Node, workflow: Workflow) -> tuple[Json, Json, Json]:
     agents = [one for one in held if isinstance(one, Agent)]
     names = [one for one in held if isinstance(one, str)]
     agents += [workflow.agents[name] for name in names if name in workflow.agents]
+    agents += [agent for agent in workflow.delegates_of(agents) if agent not in agents]
     tools: dict[str, Any] = {name: workflow.tools[name] for name in names if name in workflow.tools}
     tools |= {name: workflow.tools[name] for agent in agents for name in agent.tools if name in workflow.tools}
     called = {server_of(name)[0] for name in (*names, *(name for agent in agents for name in agent.tools))}

@@ -16,7 +16,7 @@ from runner.engine.scheduler.live import Live
 from runner.engine.scheduler.pacing import Turn, heads, turn_of, waiting_for_turn
 from runner.engine.scheduler.reopening import call_of
 from runner.engine.scheduler.settling import settle_all, spawn, waiting_for
-from runner.engine.scheduler.steps_due import counted_homes, steps_due
+from runner.engine.scheduler.steps_due import out_of_steps, steps_due
 from runner.engine.scheduler.view import Standpoint, StepView
 from runner.ground.errors import Failure
 from runner.ground.json_value import Json
@@ -144,24 +144,15 @@ def _start(live: Live, frame: Frame, node: Node) -> None:
 
 
 def _over_limits(live: Live, at: Arrival) -> bool:
-    if (home := _out_of_steps(live, at.frame)) is not None:
-        allowed = live.callee(home).limits.max_steps
-        words = f"the workflow took {allowed} steps; limits.max_steps allows no more"
-        end_body(live, home, Failure("step_limit", words).as_error(at.step, 1), "")
+    if (out := out_of_steps(live, at.frame)) is not None:
+        home, failure = out
+        end_body(live, home, failure.as_error(at.step, 1), "")
         return True
     if at.node.max_visits is not None and at.visit > at.node.max_visits:
         words = f"'{at.node.id}' was arrived at {at.visit} times; max_visits is {at.node.max_visits}"
         fail(live, at, Failed(Failure("loop_limit", words)), final=True)
         return True
     return False
-
-
-def _out_of_steps(live: Live, frame: Frame) -> Step | None:
-    """The workflow that may take no more steps."""
-    for home in counted_homes(live, frame):
-        if home.invocation is not None and home.invocation.steps >= live.callee(home).limits.max_steps:
-            return home
-    return None
 
 
 def _open(live: Live, at: Arrival, step: Step | None) -> None:

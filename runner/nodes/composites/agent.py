@@ -15,6 +15,7 @@ from runner.nodes.agent_use import AgentUse, OneOf
 from runner.nodes.context import Message
 from runner.nodes.contract import Ended, Kind, Opened, Settled, Shape, Stay, StepFailed, View
 from runner.nodes.conversation import Conversation
+from runner.nodes.delegation import TASK
 from runner.nodes.model_files import MAX_FILES
 from runner.workflow.compiler import NodeReader
 from runner.workflow.model import Agent, Node, Traits
@@ -49,7 +50,8 @@ def _asked(reader: NodeReader) -> str | Agent | OneOf:
 def traits(spec: AgentSpec) -> Traits:
     asked = spec.use.agent
     agents = asked.agents if isinstance(asked, OneOf) else (asked,)
-    return Traits(agents=agents, model=spec.use.model, fallback=spec.use.fallback, session=spec.session)
+    use = spec.use
+    return Traits(agents=agents, delegates=use.agents, model=use.model, fallback=use.fallback, session=spec.session)
 
 
 def open_(node: Node, view: View) -> Opened:
@@ -65,13 +67,16 @@ def _conversation(node: Node, view: View) -> Conversation:
     spec: AgentSpec = node.spec
     resolved = view.agent(spec.use)
 
+    task = view.memory.get(TASK)
+
     def opening() -> list[Message]:
         told = resolved.agent.instructions
         system = [{"role": "system", "content": view.text(told)}] if told is not None else []
-        asked: Message = {"role": "user", "content": view.text(spec.prompt)}
-        return [*system, {**asked, "files": files} if (files := _files(spec, view)) else asked]
+        asked: Message = {"role": "user", "content": view.text(spec.prompt) if task is None else task}
+        files = _files(spec, view) if task is None else []
+        return [*system, {**asked, "files": files} if files else asked]
 
-    return Conversation(resolved, view, opening, _session(spec, view))
+    return Conversation(resolved, view, opening, _session(spec, view) if task is None else "")
 
 
 def _files(spec: AgentSpec, view: View) -> list[Json]:

@@ -13,7 +13,8 @@ from runner.language.template import Template
 from runner.nodes.contract import ToolKind
 from runner.workflow.compiler import NodeReader
 from runner.workflow.compiler.modules import code_hash, modules_of
-from runner.workflow.model import Code, Started, Tool
+from runner.workflow.model import Tool
+from runner.workflow.reach import Code, Started
 from runner.workflow.signature import signature_schema
 from runner.world.calls import AnyCall, PythonCall
 

@@ -12,7 +12,8 @@ from runner.language.expression import Expression
 from runner.language.reference import Reference
 from runner.language.template import ValueTemplate
 from runner.workflow.analysis.findings import Findings
-from runner.workflow.model import Body, Input, JsonPath, Node, Tool, Use, Workflow
+from runner.workflow.model import Body, Input, Node, Tool, Use, Workflow
+from runner.workflow.reach import JsonPath
 
 ROOTS = ("inputs", "state", "run", "visits", "nodes")
 RUN_KEYS = ("id", "name", "steps", "cost_usd", "cost_known", "tokens", "budget_left_usd")
@@ -127,9 +128,10 @@ def _sight_of(node: Node, use: Use, branches: Mapping[JsonPath, str], own: _Sigh
 
 
 def _agent_uses(workflow: Workflow, node: Node) -> tuple[Use, ...]:
-    """What the node's agents read: its instructions are rendered where the node stands."""
-    agents = [workflow.agents.get(one) if isinstance(one, str) else one for one in node.traits.agents]
-    return tuple(use for agent in agents if agent is not None for use in agent.uses)
+    """What the node's agents, and their delegates, read: instructions are rendered where the node stands."""
+    agents = workflow.asked_by(node)
+    agents += workflow.delegates_of(agents, node.traits.delegates)
+    return tuple(use for agent in agents for use in agent.uses)
 
 
 def _branch_sight(node: Node, key: str, sight: _Sight) -> _Sight:

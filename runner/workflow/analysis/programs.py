@@ -12,7 +12,7 @@ from runner.workflow.analysis.findings import Findings
 from runner.workflow.compiler import shown_as
 from runner.workflow.hosts import authority_of, is_listed
 from runner.workflow.loader_variables import STEP_VARIABLES, is_loader_variable
-from runner.workflow.model import Code, JsonPath, Reached, Started, Tool, Workflow
+from runner.workflow.model import Tool, Workflow
 from runner.workflow.permission_hints import (
     Lacking,
     code_lacking,
@@ -23,6 +23,7 @@ from runner.workflow.permission_hints import (
 )
 from runner.workflow.permissions import Permissions
 from runner.workflow.python_files import is_installed
+from runner.workflow.reach import Code, JsonPath, Reached, Started
 
 
 class _Refusal(NamedTuple):

@@ -13,8 +13,9 @@ from runner.language.expression import RESERVED_WORDS
 from runner.language.schema import VERBS, Unknown
 from runner.workflow.compiler.reader import NodeReader, OpenFile
 from runner.workflow.compiler.retries import read_retry
-from runner.workflow.model import CHECK, NO_VERB, UNKNOWN, Body, JsonPath, Node, Route, Tool, Traits, Use
+from runner.workflow.model import CHECK, NO_VERB, UNKNOWN, Body, Node, Route, Tool, Traits, Use
 from runner.workflow.policies import OnCrash
+from runner.workflow.reach import JsonPath
 
 EXIT = "exit"
 _EXIT_TROUBLE = f"'{EXIT}' is what a route says to leave the body"

@@ -18,9 +18,10 @@ from runner.workflow.compiler.files import PATTERN, Files
 from runner.workflow.compiler.reader import NodeReader, OpenFile, parse_duration
 from runner.workflow.compiler.servers import mcp_server
 from runner.workflow.compiler.shared import Shared
-from runner.workflow.model import CHECK, UNKNOWN, Agent, Body, JsonPath, Model, Tool, Use, Workflow
+from runner.workflow.model import CHECK, UNKNOWN, Agent, Body, Model, Tool, Use, Workflow
 from runner.workflow.model_bounds import ModelBounds
 from runner.workflow.policies import Limits
+from runner.workflow.reach import JsonPath
 
 SELF = "self"
 

@@ -10,9 +10,10 @@ from runner.ground.json_value import Json
 from runner.language.schema import Unknown, compile_schema
 from runner.workflow.approval import ApprovalRule
 from runner.workflow.compiler.reader import NodeReader, OpenFile, parse_duration
-from runner.workflow.model import Input, JsonPath, StateKey
+from runner.workflow.model import Input, StateKey
 from runner.workflow.permissions import Permissions
 from runner.workflow.programs import anchored
+from runner.workflow.reach import JsonPath
 
 Content = Mapping[str, Json]
 

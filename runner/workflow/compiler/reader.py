@@ -19,8 +19,9 @@ from runner.language.template import Template, ValueTemplate, compile_template, 
 from runner.workflow.compiler.files import Files, shown_as
 from runner.workflow.compiler.notes import Notes
 from runner.workflow.mcp_servers import TAKEN, server_of
-from runner.workflow.model import CHECK, Agent, Body, ContextBound, JsonPath, Program, Tool, Use
+from runner.workflow.model import CHECK, Agent, Body, ContextBound, Program, Tool, Use
 from runner.workflow.policies import Duration, OnCrash
+from runner.workflow.reach import JsonPath
 
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[smhd]))+")
@@ -266,6 +267,7 @@ class NodeReader(msgspec.Struct):
             **dict.fromkeys(("model", "temperature", "max_reply_tokens", "max_turns"), self.get),
             "fallback": lambda key: tuple(self.get(key)),
             "tools": self._tools,
+            "agents": lambda key: tuple(str(self.agent(key, position)) for position in range(len(self.get(key)))),
             "instructions": self.text,
             "output_schema": self.schema,
             "context": self._context,

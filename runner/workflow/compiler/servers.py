@@ -10,7 +10,7 @@ from runner.workflow.compiler.declarations import approval
 from runner.workflow.compiler.reader import NodeReader
 from runner.workflow.hosts import PORTS, authority_of, is_of_the_connection
 from runner.workflow.mcp_servers import TAKEN, McpServer
-from runner.workflow.model import JsonPath
+from runner.workflow.reach import JsonPath
 
 _BRACES = re.compile(r"\{[{%#]")
 _INSTEAD = {

@@ -13,7 +13,7 @@ from runner.ground.json_value import Json
 from runner.language.schema import stand_in
 from runner.language.source import Source
 from runner.workflow.compiler.files import Files
-from runner.workflow.model import JsonPath
+from runner.workflow.reach import JsonPath
 
 _SECTIONS = ("schemas", "models", "agents", "tools")
 _FILE = "file"

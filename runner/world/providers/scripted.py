@@ -17,7 +17,9 @@ from runner.language.schema.fault import SchemaFault
 from runner.language.schema.linked import link
 from runner.language.schema.other_forms import yaml
 from runner.language.source import Source, in_file_order, read
+from runner.record.address import owner_of
 from runner.record.cues import Cue
+from runner.record.events import CALL
 from runner.record.usage import Usage
 from runner.world.calls import (
     AnyCall,
@@ -163,7 +165,9 @@ def _is_repeated(entry: Json) -> bool:
 
 
 def _node_of(path: str) -> str:
-    """The node at the end of a step's path: `summarize` of `each[3]/summarize#2`."""
+    """The node at the end of a step's path: `summarize` of `each[3]/summarize#2`, and of its `summarize/call#2`."""
+    while (place := owner_of(path)) and path.startswith(f"{CALL}#", len(place) + 1):
+        path = place
     return path.rpartition("/")[2].partition("#")[0].partition("[")[0]
 
 
