@@ -19,7 +19,7 @@ FLOORS = {
     floor: words.split()
     for floor, words in {
         "ground": "errors clock resources plain plain_file json_value json_text advice",
-        "language": "reference secret_text pattern expression template source schema",
+        "language": "reference secret_text pattern expression template source yaml_writer schema",
         "workflow": """permissions branching model signature step_counts fingerprint inputs programs python_files
             loader_variables compiler permission_hints analysis""",
         "record": """usage events event_schema address cues reducers run_state open_states edits node_records
@@ -28,7 +28,7 @@ FLOORS = {
         "world": "large processes calls program_exits secrets providers tools",
         "nodes": "contract programs tools leaves context conversation composites",
         "engine": """loading run_options needs given_answers takeover surroundings given_inputs heartbeat recorder
-            scheduler executor stop tasks inbox timers attempts questions loop runs""",
+            scheduler executor cassettes stop tasks inbox timers attempts questions loop runs""",
         "travel": "differences given_edits misfits verdicts resuming forks exports imports",
         "seeing": "diagram subscribers",
         "api": "",

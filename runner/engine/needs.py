@@ -29,7 +29,7 @@ def look_for_needs(loaded: Loaded, choices: RunOptions, environment: Mapping[str
 
     Raises InvalidWorkflow with what every way needs.
     """
-    if choices.script is not None:
+    if choices.offline:
         return ()
     certain = {node.at for node in _certain(loaded.workflow.body)}
     errors, warnings = [], []

@@ -18,6 +18,7 @@ _BLOCK = re.compile(r"[^\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udf
 """A text that may stand in a block as it is: what else there is in it is escaped, in quotes."""
 
 _ESCAPED = re.compile(r"[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+_PLAIN = re.compile(r"[^\W\d](?:[\w/.#,;()~+=@%*&!?\[\]-]| (?=[\w/.(]))*")
 _SIMPLE_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
@@ -92,9 +93,10 @@ def _key(key: str) -> str:
 
 
 def _text(text: str) -> str:
-    if "\n" not in text and _BLOCK.fullmatch(text):
-        return scalars.plain_or_quoted(text)
-    return _quoted(text)
+    if "\n" in text or not _BLOCK.fullmatch(text):
+        return _quoted(text)
+    is_plain = _PLAIN.fullmatch(text) and isinstance(scalars.resolve(text), str)
+    return text if is_plain else scalars.quoted(text)
 
 
 def _quoted(text: str) -> str:

@@ -27,6 +27,9 @@ RunStatus = Literal["pending", "running", "paused", "completed", "failed", "canc
 CALL, ASK = "call", "ask"
 """What stands for a verb where a step is a composite's own: one recorded call of it, or one question of it."""
 
+UNANSWERED = frozenset({"mock", "replay"})
+"""The kinds of waiting of a call that was not made: a scripted reply is missing, or a recorded call."""
+
 Branches = tuple[str, ...] | int
 """A composite's branches: their keys in the order of the file, or for how many items of a list there is one."""
 
@@ -250,14 +253,14 @@ class StepRemembered(Event, frozen=True, tag="step_remembered"):
 
 
 class StepWaiting(Event, frozen=True, tag="step_waiting"):
-    """A step waits for a person, a time, a signal, or a scripted reply that is missing (`mock`).
+    """A step waits for a person, a time, a signal, or what its call is to be given: see `UNANSWERED`.
 
-    `until` is in epoch seconds; None waits without end. `prompt` is what a person is asked, or which reply is missing.
+    `until` is in epoch seconds; None waits without end. `prompt` is what a person is asked, or which call has none.
     `times` (epoch s) and `signals` (names) are what a wait is for, by the key that its output tells.
     """
 
     step: str
-    kind: Literal["person", "timer", "signal", "mock"]
+    kind: Literal["person", "timer", "signal", "mock", "replay"]
     until: float | None = None
     prompt: str = ""
     choices: tuple[Json, ...] = ()
@@ -297,6 +300,7 @@ class StepEnded(Event, frozen=True, tag="step_ended"):
     `next` is the node the frame goes to; None leaves its cursor empty. `leave`: children still open become strays.
     `left` are the processes that it left running; `printed` is what its program had printed, where no output tells it.
     `unanswered`: no person answered in time, and the output is what stands for an answer then.
+    `came` is what its call came to, `{output}` or `{error, output}`, where the step failed by what followed that.
     """
 
     step: str
@@ -316,6 +320,7 @@ class StepEnded(Event, frozen=True, tag="step_ended"):
     left: tuple[LeftRunning, ...] = ()
     printed: Printed | None = None
     unanswered: bool = False
+    came: dict[str, Json] | None = None
 
 
 class StepClosed(Event, frozen=True, tag="step_closed"):

@@ -14,6 +14,7 @@ from runner.record.cues import next_cue
 from runner.record.edits import adapt
 from runner.record.events import (
     TIMED_OUT,
+    UNANSWERED,
     AttemptFailed,
     AttemptStarted,
     BranchPassed,
@@ -258,7 +259,7 @@ def _wait_no_more(run: RunState, step: Step) -> None:
 
 def _step_waiting(run: RunState, event: StepWaiting) -> None:
     step = run.steps[event.step]
-    if event.kind == "mock":
+    if event.kind in UNANSWERED:
         run.halt(step)
         if step.cue is not None:  # what was not there was not given
             run.replies[step.cue.key] -= 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Literal
 
 import msgspec
 
@@ -114,9 +115,13 @@ class CallFailed(msgspec.Struct, frozen=True):
 
 
 class NoReply(msgspec.Struct, frozen=True):
-    """Nothing was done: a scripted reply is missing. The message says which, and the run waits for it."""
+    """Nothing was done: a scripted reply, or a recorded call, is missing. The message says which.
+
+    The run waits for it, as for what `kind` says.
+    """
 
     message: str
+    kind: Literal["mock", "replay"] = "mock"
 
 
 Outcome = CallDone | CallFailed | NoReply
@@ -127,6 +132,7 @@ class Attempt(msgspec.Struct, frozen=True):
 
     In a run with scripted replies, `cue_keys` are the keys that it may have one under, `cue` which it is given.
     `reveals` says whether the call holds a secret.
+    `failures` are the attempts before that have failed: others were interrupted.
     `idempotency_key` is the same for every attempt of the step, also after a crash.
     """
 
@@ -141,6 +147,7 @@ class Attempt(msgspec.Struct, frozen=True):
     cue_keys: tuple[str, ...] = ()
     timeout: float | None = None
     reveals: bool = False
+    failures: int = 0
 
     @property
     def idempotency_key(self) -> str:
