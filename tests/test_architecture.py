@@ -399,6 +399,7 @@ OTHER_MEANINGS: dict[str, tuple[str, set[str]]] = {
             "record/projection",
             "record/store/tables",
             "workflow/analysis/calls",
+            "world/providers/cassette",
         },
     ),
     "command": (
@@ -450,7 +451,7 @@ OTHER_MEANINGS: dict[str, tuple[str, set[str]]] = {
     ),
     "workflow": (
         "a field of a document, of a run's row, of what a node says",
-        {"cli/printing", "record/soundness", "workflow/fingerprint"},
+        {"cli/printing", "record/soundness", "workflow/fingerprint", "world/providers/cassette"},
     ),
     "write": (
         "a permission, a kind of access, the tag of a call",
