@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from runner.ground import resources
-from runner.ground.errors import Failure, InvalidWorkflow, Problem, UsageError
+from runner.ground.errors import Failure, InvalidWorkflow, Problem, StoreError, UsageError
 from runner.ground.json_text import NotJson, parse_json
 from runner.ground.json_value import Json
 from runner.language import yaml_writer
@@ -291,8 +291,8 @@ def _problem(source: Source, fault: SchemaFault) -> Problem:
 
 
 def cassette_text(cassette: Cassette) -> str:
-    """What its file holds. Raises UsageError where that is too much."""
+    """What its file holds. Raises StoreError where that is too much."""
     text = yaml_writer.written(cassette.content)
     if len(text.encode()) > LARGEST:
-        raise UsageError(f"the cassette would be larger than {LARGEST >> 20} MiB", "record a shorter run")
+        raise StoreError(f"the cassette would be larger than {LARGEST >> 20} MiB", "give large values by files")
     return text
