@@ -240,7 +240,7 @@ def _whole(before: dict[str, Json], news: dict[str, Json], kept: int | None, num
     earlier = before.get(_MESSAGES, [])
     if kept is not None and kept > len(earlier):
         raise _Misfit(number, f"kept: {kept}, but the call before it of this step has {len(earlier)} messages")
-    if earlier and (kept is not None or _MESSAGES in news):
+    if earlier and (kept is not None or news.get(_MESSAGES) is not None):
         asked[_MESSAGES] = [*earlier[:kept], *(news.get(_MESSAGES) or [])]
     return asked
 
