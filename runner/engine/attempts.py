@@ -67,6 +67,7 @@ class Attempts:
             cue_keys=cue_keys_of(step) if self._executor.script is not None else (),
             timeout=attempt_timeout(live, step, call),
             began_in=live.began_in(step.path),
+            failures=step.failures,
         )
         printout = self._printouts[step.path] = Printout()
         self._tasks.start(step.path, self._perform(attempt, printout))
@@ -107,6 +108,15 @@ class Attempts:
         if not self._supervisor.has_started_any:
             return set()
         return self._tasks.start_ending(end_left(self._supervisor, grace))
+
+    def let_held_go(self, *, cut: bool) -> None:
+        """Let go on, out of turn, what a cassette's order holds back, where nothing else is in flight.
+
+        With `cut` also what was cut off there.
+        """
+        replay = self._executor.replay
+        if replay is not None and replay.held == len(self._tasks.steps):
+            replay.let_next_go(cut=cut)
 
     def tidy(self) -> None:
         """Reap what has ended of that which steps have left running."""

@@ -24,6 +24,7 @@ from runner.world.calls import (
 )
 from runner.world.program_exits import cut_short
 from runner.world.providers.contract import Provider
+from runner.world.providers.replayed import Replay
 from runner.world.providers.scripted import Script
 from runner.world.secrets import CutReference, Secrets
 from runner.world.wanted_calls import calls_in_vain
@@ -42,6 +43,8 @@ class Executor(msgspec.Struct, frozen=True):
     context: Context
     streamed: Callable[[str], None] = lambda _step: None
     """Is told of a step whose attempt has ended: what was held back of its streamed text is shown."""
+    replay: Replay | None = None
+    """The cassette that the run is replayed from."""
 
     async def perform(self, attempt: Attempt, printout: Printout | None = None) -> Outcome:
         """Run one attempt to its end. Never raises but for cancellation; nothing secret is in what it returns.
@@ -50,9 +53,7 @@ class Executor(msgspec.Struct, frozen=True):
         """
         told = printout or Printout()
         try:
-            revealed = _revealed(attempt, self.secrets)
-            told.gates += _secrets_in(attempt, self.secrets) if revealed.reveals else ()
-            outcome = await self._in_time(revealed, replace(self.context, printout=told))
+            outcome = await self._replayed(attempt) or await self._for_real(attempt, told)
         except CutReference:
             words = (
                 "a part of a secret, or a secret that was changed, would be passed on: it can only be passed on whole"
@@ -67,6 +68,20 @@ class Executor(msgspec.Struct, frozen=True):
         if self.secrets.any:
             told.gates = [_masked_gate(gate, self.secrets) for gate in told.gates]
         return _masked(outcome, self.secrets)
+
+    async def _replayed(self, attempt: Attempt) -> Outcome | None:
+        """What a cassette has for a call; None for what is done for real."""
+        if self.replay is None or not self.replay.holds(attempt.call):
+            return None
+        return await self.replay.ask(attempt, self.context)
+
+    async def _for_real(self, attempt: Attempt, printout: Printout) -> Outcome:
+        revealed = _revealed(attempt, self.secrets)
+        printout.gates += _secrets_in(attempt, self.secrets) if revealed.reveals else ()
+        outcome = await self._in_time(revealed, replace(self.context, printout=printout))
+        if self.replay is not None:
+            await self.replay.wait_turn(attempt.step)
+        return outcome
 
     async def _in_time(self, attempt: Attempt, context: Context) -> Outcome:
         if isinstance(attempt.call, ModelCall):
@@ -110,7 +125,7 @@ def _masked(outcome: Outcome, secrets: Secrets) -> Outcome:
     if not secrets.any:
         return outcome
     if isinstance(outcome, NoReply):
-        return NoReply(secrets.mask(outcome.message))
+        return NoReply(secrets.mask(outcome.message), outcome.kind)
     output = secrets.mask(outcome.output)
     usage = outcome.usage and replace(outcome.usage, model=secrets.mask(outcome.usage.model))
     if isinstance(outcome, CallDone):

@@ -29,7 +29,7 @@ def look_for_needs(loaded: Loaded, choices: RunOptions, environment: Mapping[str
 
     Raises InvalidWorkflow with what every way needs.
     """
-    if choices.script is not None:
+    if choices.offline:
         return ()
     found = [(asking, _lacks(asking, environment)) for asking in _asking(loaded.workflow, choices.models)]
     lacking = [(asking, lacks) for asking, lacks in found if lacks]

@@ -120,6 +120,8 @@ def _awaited(event: StepWaiting) -> str:
         return f"a person: {one_line(event.prompt)}"
     if event.kind == "mock":
         return f"a scripted reply: {one_line(event.prompt, 300)}"
+    if event.kind == "replay":
+        return f"a recorded call: {one_line(event.prompt.splitlines()[0], 300)}"
     return f"a signal: {plain(', '.join(event.signals.values()))}"
 
 
