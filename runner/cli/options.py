@@ -57,7 +57,9 @@ waiting_options = together(
 
 reply_options = together(
     click.option("--mock", metavar="FILE", help="Scripted replies in the place of models."),
-    click.option("--record", metavar="FILE", help="Write a cassette: what models and tools are asked, and reply."),
+    click.option(
+        "--record", metavar="FILE", help="Write a cassette: what models, tools and servers are asked, and give."
+    ),
     click.option("--record-commands", is_flag=True, help="What commands and scripts give, too."),
     click.option("--replay", metavar="FILE", help="Replies from a cassette: nobody is asked."),
 )

@@ -13,7 +13,7 @@ from runner.ground.advice import command_line
 from runner.ground.errors import StoreError
 from runner.ground.json_value import Json
 from runner.ground.plain_file import whole_file
-from runner.record.address import is_inside
+from runner.record.address import below, children_of, is_inside
 from runner.record.events import (
     AnyEvent,
     AttemptFailed,
@@ -22,6 +22,7 @@ from runner.record.events import (
     RunForked,
     RunResumed,
     RunStarted,
+    StepChecked,
     StepEnded,
     StepStarted,
     StepWaiting,
@@ -30,6 +31,7 @@ from runner.record.fold import fold
 from runner.record.run_state import RunState
 from runner.record.store.contract import Store
 from runner.record.usage import Usage
+from runner.workflow.model import CHECK
 from runner.world.calls import AnyCall
 from runner.world.providers.cassette import (
     Cassette,
@@ -74,7 +76,11 @@ class _Reading:
         self._live = Live(self._run, pinned(self._store, self._state).workflow, self._state)
         self._open = {step: call for step, call in self._open.items() if step in self._state.steps}
         anew = event.anew if isinstance(event, RunForked) else ()
-        self.calls = [call for call in self.calls if not any(is_inside(call.step, step) for step in anew)]
+        self._leave_out(*anew)
+
+    def _leave_out(self, *steps: str) -> None:
+        """Leave out what no replay asks for: what began anew, and what was asked of a check after a crash."""
+        self.calls = [call for call in self.calls if not any(is_inside(call.step, step) for step in steps)]
 
     def _note_begin(self, event: AnyEvent) -> None:
         if isinstance(event, StepWaiting) and event.step in self._state.waiting:
@@ -86,7 +92,9 @@ class _Reading:
             self._asked.add(event.step)
 
     def _note_end(self, event: AnyEvent) -> None:
-        if isinstance(event, AttemptFailed) and event.step in self._open:
+        if isinstance(event, StepChecked):
+            self._leave_out(below(children_of(event.step, event.attempt), CHECK))
+        elif isinstance(event, AttemptFailed) and event.step in self._open:
             self._add(event.step, failed=event.error, usage=event.usage)
             self._asked.discard(event.step)
         elif isinstance(event, StepEnded) and event.step in self._open:
