@@ -20,14 +20,15 @@ FLOORS = {
     for floor, words in {
         "ground": "errors clock resources plain plain_file json_value json_text advice",
         "language": "reference secret_text pattern expression template source yaml_writer schema",
-        "workflow": """hosts permissions policies approval branching model signature step_counts fingerprint inputs
-            programs python_files loader_variables compiler permission_hints analysis""",
-        "record": """usage gates event_parts events event_schema address cues reducers remembered run_state approvals
-            open_states edits node_records rewriting rewinding answers merging frames interruptions
+        "workflow": """hosts permissions policies approval mcp_servers branching model signature step_counts fingerprint
+            inputs programs python_files loader_variables compiler permission_hints analysis""",
+        "record": """usage gates tool_lists event_parts events event_schema address cues reducers remembered run_state
+            approvals open_states edits node_records rewriting rewinding answers merging frames interruptions
             fold store projection snapshot history retention definitions soundness""",
-        "world": """large processes calls program_exits http_answers told_outputs wanted_calls secrets providers
-            tools""",
-        "nodes": "agent_use contract programs requests tools leaves approving context conversation composites",
+        "world": """large processes calls program_exits http_answers mcp_results checked_outputs kept_outputs
+            long_streams told_outputs wanted_calls secrets providers tools""",
+        "nodes": """agent_use contract programs requests tools leaves offered_tools requested_input approving context
+            model_files conversation composites""",
         "engine": """loading run_options needs given_answers takeover surroundings given_inputs heartbeat recorder
             scheduler executor cassettes stop tasks inbox timers attempts questions loop runs""",
         "travel": "differences given_edits misfits verdicts resuming forks exports imports",
@@ -45,6 +46,7 @@ IMPORTED_LATE = {
     "httpx": "takes a tenth of a second; only a live model call needs it",
     "litellm": "takes seconds; only a live model call needs it",
     "re2": "a C++ library that most files have no use for",
+    "runner.world.tools.mcp_client": "loads the MCP SDK, which takes most of a second",
     "runner.world.tools.connections": "speaks HTTP by httpx, which only a request that is really sent needs",
     "runner.seeing.subscribers.terminal": "draws with rich, which only a terminal needs",
     "zoneinfo": "slow to load; few expressions ask for another time zone than UTC",
@@ -394,7 +396,7 @@ def test_only_tests_look_outside_the_project() -> None:
 
 OTHER_MEANINGS: dict[str, tuple[str, set[str]]] = {
     "agent": (
-        "who asks, in a row, an event or a call; a section of a file",
+        "who asks, in a row, an event or a call; a section of a file; tools of ours",
         {
             "engine/scheduler/settling",
             "language/schema/owners",
@@ -402,14 +404,16 @@ OTHER_MEANINGS: dict[str, tuple[str, set[str]]] = {
             "record/store/tables",
             "workflow/analysis/calls",
             "world/providers/cassette",
+            "workflow/mcp_servers",
         },
     ),
     "command": (
-        "a key of a tool; what to type; the tag of a call; the kind of a gate",
+        "a key of a tool or a server; what to type; the tag of a call; the kind of a gate",
         {
             "cli/printing",
+            "workflow/analysis/programs",
+            "workflow/compiler/servers",
             "world/calls",
-            "world/tools/commands",
         },
     ),
     "end": (
@@ -442,25 +446,29 @@ OTHER_MEANINGS: dict[str, tuple[str, set[str]]] = {
         },
     ),
     "read": (
-        "a permission, a kind of access, the tag of a call",
+        "a permission, a kind of access, the tag of a call, a built-in tool",
         {
             "cli/options",
             "engine/loading",
             "workflow/compiler/declarations",
             "world/calls",
+            "world/tools/file_tools",
             "world/tools/files",
             "world/tools/paths",
         },
     ),
     "tool": (
-        "a section of a file; a field of what a model asks for, and of an error",
+        "a section of a file; a field of what a model asks for, and of an error; what is counted",
         {
+            "cli/mcp_command",
             "language/schema/owners",
             "workflow/analysis/names",
+            "workflow/compiler/reader",
+            "world/mcp_results",
+            "world/wanted_calls",
             "world/providers/contract",
             "world/providers/scripted",
             "world/providers/wire",
-            "world/wanted_calls",
         },
     ),
     "workflow": (

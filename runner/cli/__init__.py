@@ -41,6 +41,7 @@ COMMANDS = {
     "import": "Take in a run that was exported.",
     "gc": "Remove old runs, and what nothing needs.",
     "audit": "List what gates have let through and refused, or check that record.",
+    "mcp": "List the tools of MCP servers, or accept changed ones.",
     "doctor": "Check this machine and the database.",
     "completion": "Print the completion script of a shell.",
 }

@@ -41,6 +41,7 @@ from runner.record.store.rules import taken_id
 from runner.workflow.inputs import InputsInvalid
 from runner.workflow.model import Loaded, Workflow
 from runner.world.calls import Context
+from runner.world.kept_outputs import Kept, kept_beside
 from runner.world.processes.supervisor import Supervisor
 from runner.world.providers.cassette import Cassette, Recording
 from runner.world.providers.live import Live as LiveModels
@@ -280,10 +281,20 @@ def _executor(live: Live, epoch: int, options: Mapping[str, Json], secrets: Secr
         protected=protected(live.workflow, around.store.file, search_path(around.environment)),
         programs=options.get("programs", {}),
         mask=mask,
+        tool_lists=around.store.tool_lists,
         supervisor=Supervisor(mark, epoch, mask, whole=around.whole_process, guarded=True),
+        kept=_kept(live, options, secrets, around),
     )
     scripted = script or (Script("", {}) if options.get("replay") else None)
     return Executor(scripted or LiveModels(), PERFORMERS, script, secrets, context, streams.end)
+
+
+def _kept(live: Live, options: Mapping[str, Json], secrets: Secrets, around: Surroundings) -> Kept | None:
+    """Where the run keeps what is too long: beside a database that has a file."""
+    if not (database := around.store.file):
+        return None
+    root = str(options.get("folder") or live.workflow.folder)
+    return Kept(kept_beside(database), root, lambda text: str(secrets.shown(text)))
 
 
 def not_ours(run: str, why: Exception | str) -> StoreError:

@@ -44,7 +44,7 @@ class Branch(msgspec.Struct, frozen=True):
 
     key: str
     body: str
-    variables: Mapping[str, Json] = msgspec.field(default_factory=dict)
+    variables: Mapping[str, Json] = {}
     after: tuple[str, ...] = ()
     follows: str = ""
     shared: bool = False
@@ -261,12 +261,10 @@ class View(Protocol):
 
     def branch_holds(self, condition: Expression, after: tuple[str, ...]) -> bool:
         """Whether a branch's `if` holds, as the branch itself would see it."""
-        ...
 
     def seconds(self, duration: Duration) -> float: ...
     def results(self) -> Json:
         """`results`, as `complete_when` sees it."""
-        ...
 
     def session(self, name: str) -> list[dict[str, Json]]:
         """The messages of a conversation that other steps have had. Raises StepFailed if one is having it now."""
@@ -307,19 +305,22 @@ class Woken(msgspec.Struct, frozen=True):
     name: str = ""
 
 
-class ToolKind(msgspec.Struct, frozen=True, kw_only=True):
-    """One kind of tool. `key` is what tells it in YAML. `build` makes a Tool of what is declared.
+class Calling(msgspec.Struct, frozen=True, kw_only=True):
+    """How tools of one kind are called: `call` is that with arguments that fit, in a folder; it raises TemplateError.
 
-    `call` is the call of a tool with arguments that fit its schema, for a workflow in a folder; rendering raises
-    TemplateError. `fills_defaults`: arguments that are not given are those that its schema says. `shows` gives what a
-    person who is to approve a call has to see of it, beside its arguments.
+    `fills_defaults`: arguments not given are those that the schema says. `shows`: what else a person has to see of it.
     """
 
     key: str
-    build: Callable[[NodeReader], Tool]
     call: Callable[[Tool, dict[str, Json], str], AnyCall]
     fills_defaults: bool = True
     shows: Callable[[AnyCall], Json] = lambda _call: None
+
+
+class ToolKind(Calling, frozen=True, kw_only=True):
+    """One kind of tool that a file can declare: `key` is what tells it in YAML, `build` makes a Tool of the rest."""
+
+    build: Callable[[NodeReader], Tool]
 
 
 class Shape(msgspec.Struct, frozen=True):

@@ -13,17 +13,20 @@ from runner.ground.errors import Failure
 from runner.ground.json_text import NotJson, parse_json
 from runner.ground.json_value import Json
 from runner.language.schema import compile_schema
+from runner.nodes import model_files
 from runner.nodes.agent_use import ResolvedAgent
 from runner.nodes.approving import ApprovalGate
 from runner.nodes.context import SUMMARY, Message, asking_for_summary, due_summary, sent
 from runner.nodes.contract import Done, Failed, Memory, Spawn, StepFailed, SubAsk, SubCall, View
 from runner.nodes.leaves.tool import tool_call
+from runner.nodes.offered_tools import offered_tools
+from runner.nodes.requested_input import after_input
 from runner.record.address import numbered
 from runner.record.event_parts import Write
 from runner.record.events import CALL
 from runner.record.reducers import session_key
 from runner.record.run_state import Child
-from runner.workflow.model import Model
+from runner.workflow.model import Model, Tool
 from runner.world.calls import ModelCall
 from runner.world.providers.contract import Reply, ToolCall
 
@@ -77,9 +80,15 @@ class Conversation:
         self._session = session
         self._earlier: list[Message] = view.session(session) if session else []
         self._instead_of: dict[str, Json] | None = None
+        self._tools: Mapping[str, Tool] = {}
 
     def go_on(self) -> Spawn | Done | Failed:
         """Take in the calls that have ended, and say what follows them."""
+        if isinstance(tools := offered_tools(self._resolved, self._view), SubCall | Failed):
+            return self._spawn(tools) if isinstance(tools, SubCall) else tools
+        self._tools = tools
+        if (waiting := self._take_files()) is not None:
+            return waiting
         while True:
             last = self._new[-1] if self._new else self._kept[-1]
             if last.get("tool_calls"):
@@ -92,6 +101,16 @@ class Conversation:
             if answer is not None:
                 return answer
 
+    def _take_files(self) -> Spawn | Failed | None:
+        """What the files of the prompt take before the model is asked; None once they are there."""
+        paths = model_files.paths_in((*self._kept, *self._new))
+        if self._calls >= len(paths):
+            return None
+        if not model_files.are_read(paths, self._view.children):
+            return self._spawn(*model_files.readings(paths, self._view.folder))
+        self._calls = len(paths)
+        return model_files.refused(paths, self._view.children)
+
     def _spawn(self, *calls: SubCall | SubAsk) -> Spawn:
         counted = (self._calls, self._turns, self._fallbacks, self._repairs)
         values: dict[str, Json] = dict(zip(("calls", "turns", "fallbacks", "repairs"), counted, strict=True))
@@ -103,7 +122,7 @@ class Conversation:
 
     def _all(self) -> tuple[list[Message], list[Message]]:
         """The instructions, and the whole conversation, that of the session included."""
-        own = [*self._kept, *self._new]
+        own = [model_files.with_files(message, self._view.children) for message in (*self._kept, *self._new)]
         told = own[:1] if own[0]["role"] == "system" else []
         return told, [*self._earlier, *own[len(told) :]]
 
@@ -138,12 +157,13 @@ class Conversation:
             dict(agent.output_schema) if agent.output_schema is not None else None,
             tuple(
                 {"name": tool.name, "description": tool.description, "schema": dict(tool.inputs)}
-                for tool in self._resolved.tools.values()
+                for tool in self._tools.values()
             ),
             model.timeout,
             model.idle_timeout,
         )
-        request: dict[str, Json] = {"model": model.name, "messages": _since_reply(messages)}
+        said: list[Json] = [model_files.with_paths(message) for message in _since_reply(messages)]
+        request: dict[str, Json] = {"model": model.name, "messages": said}
         if self._instead_of is not None:
             request["instead_of"] = self._instead_of
         return SubCall(_key(self._calls + 1), call, request)
@@ -255,13 +275,14 @@ class Conversation:
     def _made(self, asked: ToolCall, number: int, gate: ApprovalGate) -> str | SubCall | SubAsk | None:
         """What a call has given; else what is to be opened for it, if anything is yet."""
         ended = self._view.children.get(_key(number))
-        if ended is not None:
-            return _result_of(ended)
-        return gate.passes(self._resolved.tools[asked["tool"]], self._tool_call(asked, number), number)
+        if ended is None:
+            return gate.passes(self._tools[asked["tool"]], self._tool_call(asked, number), number)
+        followed = after_input(self._tool_call(asked, number), number, self._view.children, ended)
+        return followed if isinstance(followed, SubCall | SubAsk) else _result_of(followed)
 
     def _refusal(self, asked: ToolCall) -> str | None:
         """What a model is told of a tool that can't be called like this; None for one that can."""
-        tools = self._resolved.tools
+        tools = self._tools
         if asked["tool"] not in tools:
             return f"error: there is no tool '{asked['tool']}'; the tools are: {', '.join(tools) or 'none'}"
         if not isinstance(asked["with"], dict):
@@ -273,7 +294,7 @@ class Conversation:
         return None
 
     def _tool_call(self, asked: ToolCall, number: int) -> SubCall:
-        tool = self._resolved.tools[asked["tool"]]
+        tool = self._tools[asked["tool"]]
         call = tool_call(tool, asked["with"], self._view.folder)
         return SubCall(_key(number), call, {"tool": asked["tool"], "with": asked["with"]}, tool)
 

@@ -45,7 +45,8 @@ def segments(address: str) -> list[Segment | None]:
 
 def below(place: str, name: str) -> str:
     """What has a name inside a step or frame."""
-    return "/".join(part for part in (place.rstrip("/"), name) if part)
+    place = place.rstrip("/")
+    return f"{place}/{name}" if place and name else place or name
 
 
 def visited(place: str, node: str, visit: int) -> str:

@@ -17,7 +17,8 @@ def starting_state(owner: Step, outer: Frame, event: FrameOpened) -> State:
         assert final is not None, "a sequential branch keeps its final state"
         return final.branch()
     state = outer.state.branch()
-    merge(state, contributions(owner.children[key] for key in event.after))
+    if event.after:
+        merge(state, contributions(owner.children[key] for key in event.after))
     return state
 
 

@@ -64,17 +64,19 @@ class State(dict[str, Json]):
         self.written -= {key}
 
 
+_WORDS = (
+    (list, "a list"),
+    (dict, "an object"),
+    (str, "a string"),
+    (bool, "a boolean"),  # before the numbers: Python counts it as one
+    (int, "a number"),
+    (float, "a number"),
+)
+
+
 def kind_of(value: Json) -> str:
     """A JSON value's type in words."""
-    if isinstance(value, bool):
-        return "a boolean"
-    for type_, words in (
-        (str, "a string"),
-        (list, "a list"),
-        (dict, "an object"),
-        (int, "a number"),
-        (float, "a number"),
-    ):
+    for type_, words in _WORDS:
         if isinstance(value, type_):
             return words
     return "null"
@@ -87,7 +89,7 @@ def session_key(name: str) -> str:
 
 def is_whole(how: str) -> bool:
     """Whether a contribution is a value such as the key itself holds, and not a part of one."""
-    return how in _WHOLE or how.partition(":")[0] in KEYED
+    return how in _WHOLE or how.startswith(KEYED)
 
 
 def _need(value: Json, expected: str, reducer: str) -> None:
@@ -206,7 +208,9 @@ def contribute(state: State, key: str, how: str, values: list[Json]) -> None:
         return
     if how == "first" and key in state.written:
         return
-    state[key] = _grown(state, key, how, values) if how in _GROWING else reduce(how, state.get(key), values)
+    old = state.get(key)
+    has_many = how in _GROWING and isinstance(old, (list, dict)) and len(old) >= _FEW
+    state[key] = _grown(state, key, how, values) if has_many else reduce(how, old, values)
     if how == "first":
         state.written |= {key}
 
@@ -214,8 +218,6 @@ def contribute(state: State, key: str, how: str, values: list[Json]) -> None:
 def _grown(state: State, key: str, how: str, values: list[Json]) -> Json:
     """As `reduce`, but what was worked out when the value last grew is not worked out again."""
     old = state.get(key)
-    if not isinstance(old, list | dict) or len(old) < _FEW:
-        return reduce(how, old, values)
     last = None if state.growths is None else state.growths.get(key)
     if last is not None and last.is_of(old, values):
         return last.new

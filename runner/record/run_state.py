@@ -37,7 +37,8 @@ class Nodes(dict[str, Json]):
     def __init__(
         self, records: Iterable[tuple[str, Json]] = (), outer: Nodes | None = None, body: str | None = None
     ) -> None:
-        super().__init__(records)
+        if records:
+            self.update(records)
         self.outer = outer
         self.body = body
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any, Literal
 
 import msgspec
@@ -14,6 +15,7 @@ from runner.language.template import Template, ValueTemplate
 from runner.workflow.approval import ApprovalRule
 from runner.workflow.branching import Branching
 from runner.workflow.hosts import Host
+from runner.workflow.mcp_servers import McpServer
 from runner.workflow.permissions import Permissions
 from runner.workflow.policies import CALL_TIMEOUT, IDLE_TIMEOUT, Duration, Limits, OnCrash, Retry, Seconds
 
@@ -173,8 +175,13 @@ class Node(msgspec.Struct, frozen=True):
         """Where it may lead, however it ends; None as for `following`."""
         return (*self.following, *(route.to for route in self.handlers))
 
+    @property
+    def looks(self) -> bool:
+        """Whether what it sets, or where it leads, may depend on what there is in a run."""
+        return any(value.templates for _, value in self.set) or any(route.when for route in self.next or ())
 
-class Body(msgspec.Struct, frozen=True):
+
+class Body(msgspec.Struct, frozen=True, dict=True):
     """A graph: nodes in file order and the one it starts at. `single`: one node stood in the place of a body.
 
     `key` is its place in the file, and its name in the record.
@@ -186,7 +193,7 @@ class Body(msgspec.Struct, frozen=True):
     single: bool = False
     variables: frozenset[str] = frozenset()
 
-    @property
+    @cached_property
     def key(self) -> str:
         return "/".join(map(str, self.at))
 
@@ -269,7 +276,10 @@ class Agent(msgspec.Struct, frozen=True):
 
 
 class Program(msgspec.Struct, frozen=True):
-    """A program and its surroundings. `env` sets variables by template; `pass_env` passes wf's own on."""
+    """A program and its surroundings. `env` sets variables by template; `pass_env` passes wf's own on.
+
+    What it prints is parsed by `parse`, and must fit `output_schema` then.
+    """
 
     argv: tuple[Template, ...]
     env: Mapping[str, Template]
@@ -278,6 +288,7 @@ class Program(msgspec.Struct, frozen=True):
     cwd: Template
     ok_exit: tuple[int, ...]
     parse: str
+    output_schema: Mapping[str, Json] | None = None
 
     def started(self, *at: str | int, by: str = "") -> Started:
         """The start of the program, named at a path below the node; `by` is the program that runs a text."""
@@ -335,6 +346,7 @@ class Workflow(msgspec.Struct, frozen=True):
     models: Mapping[str, Model] = msgspec.field(default_factory=dict)
     agents: Mapping[str, Agent] = msgspec.field(default_factory=dict)
     tools: Mapping[str, Tool] = msgspec.field(default_factory=dict)
+    mcp_servers: Mapping[str, McpServer] = msgspec.field(default_factory=dict)
     schemas: Mapping[str, Json] = msgspec.field(default_factory=dict)
     limits: Limits = Limits()
     permissions: Permissions | None = None

@@ -39,7 +39,7 @@ nodes:
 """
 SETTINGS = {"TOKEN": "s3cret-w0rd", "OPENAI_API_KEY": ""}
 
-NEEDS_MORE = {"pause": "a run that is alive", "retry": "a model"}
+NEEDS_MORE = {"pause": "a run that is alive", "retry": "a model", "mcp": "a server that was used"}
 """Commands whose examples need what is not at hand here; that they can be read is tested all the same."""
 
 

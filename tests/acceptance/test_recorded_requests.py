@@ -13,6 +13,8 @@ from tests.acceptance.test_approvals import answer, paid, project
 from tests.acceptance.test_approvals import pay as paying
 from tests.acceptance.test_cassettes import OTHER, TOKEN, replay, tape, told
 from tests.acceptance.test_effects import effects, killed
+from tests.acceptance.test_mcp import flow as served
+from tests.acceptance.test_mcp import starts
 from tests.world.web import WebServer, serving
 
 FLOW = """
@@ -119,3 +121,52 @@ def test_a_call_that_its_check_ended_is_replayed_as_one_call(tmp_path: Path) -> 
 
     assert "paid: checked" in wf(tmp_path, "run", "flow.yaml", "--replay", "tape.yaml").stdout
     assert effects(tmp_path) == ["r/pay"]
+
+
+def test_calls_of_a_server_are_replayed_without_it_however_it_was_reached(tmp_path: Path) -> None:
+    text = "nodes: {a: {tool: s/echo, with: {text: hi}}}\noutputs: {out: '{{ nodes.a.output }}'}"
+    served(tmp_path, text)
+    done = wf(tmp_path, "run", "flow.yaml", "--json", "--record", "tape.yaml")
+    begun = starts(tmp_path)
+    assert [call["call"] for call in tape(tmp_path)["calls"]] == ["mcp"]
+
+    served(tmp_path, text, "--of-another-kind")
+    replayed = wf(tmp_path, "run", "flow.yaml", "--json", "--replay", "tape.yaml")
+    assert told(replayed) == told(done)
+    assert starts(tmp_path) == begun
+
+
+AGENT = """
+wf: 1
+name: shop
+permissions: {python: [long.py]}
+tools: {long: {python: "long.py:long"}}
+agents: {clerk: {model: openai/gpt-4o-mini, tools: [long]}}
+nodes: {go: {agent: clerk, prompt: Read.}}
+outputs: {said: "{{ nodes.go.output }}"}
+"""
+LONG = 'def long() -> str:\n    """Is long."""\n    return "a line\\n" * 20000\n'
+
+
+def test_a_long_output_is_replayed_as_a_model_was_told_it(tmp_path: Path) -> None:
+    write(tmp_path, "flow.yaml", AGENT)
+    write(tmp_path, "long.py", LONG)
+    write(tmp_path, "mock.yaml", "clerk: [{tool_calls: [{tool: long, with: {}}]}, done]")
+    wf(tmp_path, "run", "flow.yaml", "--mock", "mock.yaml", "--run-id", "r")
+    wf(tmp_path, "export", "r", "--cassette", "-o", "tape.yaml")
+    kept = [file.name for file in (tmp_path / ".wf" / "kept").iterdir()]
+
+    assert "said: done" in wf(tmp_path, "run", "flow.yaml", "--replay", "tape.yaml").stdout
+    assert [file.name for file in (tmp_path / ".wf" / "kept").iterdir()] == kept
+
+
+def test_the_list_of_a_servers_tools_is_replayed_too(tmp_path: Path) -> None:
+    served(tmp_path, "agents: {b: {model: openai/gpt-4o-mini, tools: ['s/*']}}\nnodes: {a: {agent: b, prompt: Say.}}")
+    write(tmp_path, "mock.yaml", "b: [{tool_calls: [{tool: s/echo, with: {text: hi}}]}, done]")
+    wf(tmp_path, "run", "flow.yaml", "--mock", "mock.yaml", "--run-id", "r")
+    wf(tmp_path, "export", "r", "--cassette", "-o", "tape.yaml")
+    begun = starts(tmp_path)
+    assert {call["call"] for call in tape(tmp_path)["calls"]} == {"model", "list_tools", "mcp"}
+
+    wf(tmp_path, "run", "flow.yaml", "--replay", "tape.yaml")
+    assert starts(tmp_path) == begun

@@ -61,16 +61,13 @@ def aftermath(live: Live, at: Arrival, done: Done, *, routed: bool = True) -> Af
         return Aftermath(writes=done.writes)
     declared = live.workflow_of(at.frame).state
     state = _merged(live, at, done, declared) if done.merge else at.frame.state
-    names = scope_after(live, at, "completed", done.output)
-    names["state"] = shown(state, declared)
-    if not (node.set or node.reset):
-        return Aftermath(writes=done.writes, next=route(node, names) if routed else None)
     reset = tuple([(key, declared[key].default) for key in node.reset])
-    changed = _reset(state, reset)
-    names["state"] = shown(changed if reset else state, declared)
+    state = _reset(state, reset) if reset else state
+    names = scope_after(live, at, "completed", done.output) if node.looks else {}
+    names["state"] = shown(state, declared)
     writes = tuple([_write(declared[key], _given(declared[key], value, names)) for key, value in node.set])
-    _apply(changed, writes, declared)
-    names["state"] = shown(changed, declared)
+    if writes:
+        names["state"] = shown(_applied(state, writes, declared), declared)
     return Aftermath(reset, (*done.writes, *writes), route(node, names) if routed else None)
 
 
@@ -94,7 +91,9 @@ def _reset(state: State, reset: tuple[tuple[str, Json], ...]) -> State:
     return changed
 
 
-def _apply(changed: State, writes: tuple[Write, ...], declared: Mapping[str, StateKey]) -> None:
+def _applied(state: State, writes: tuple[Write, ...], declared: Mapping[str, StateKey]) -> State:
+    """A copy of the state with the writes in it, checked."""
+    changed = state.branch()
     for write in writes:
         try:
             contribute(changed, write.key, write.how, [write.value])
@@ -103,6 +102,7 @@ def _apply(changed: State, writes: tuple[Write, ...], declared: Mapping[str, Sta
     for write in writes:
         if not is_whole(write.how) and not _has_grown_well(declared[write.key], write, changed[write.key]):
             _check(declared[write.key], changed[write.key])
+    return changed
 
 
 def _has_grown_well(entry: StateKey, write: Write, value: Json) -> bool:

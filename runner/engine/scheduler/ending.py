@@ -44,8 +44,8 @@ def _prints(live: Live, at: Arrival) -> bool:
     """Whether a step runs a program: what that printed is there, however the step ends."""
     called = at.node.traits.called
     if called is not None and called.tool:
-        started = live.workflow_of(at.frame).tools[called.tool].started
-        return started is not None and bool(started.argv)
+        tool = live.workflow_of(at.frame).tools.get(called.tool)
+        return tool is not None and tool.started is not None and bool(tool.started.argv)
     return bool(at.node.traits.programs)
 
 

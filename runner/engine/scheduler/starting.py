@@ -154,10 +154,10 @@ def _open(live: Live, at: Arrival, step: Step | None) -> None:
     except StepFailed as error:
         fail(live, at, Failed(error.failure, error.output), final=True)
         return
-    if (home := _too_small_for(live, at, opened, step)) is not None:
-        end_body(live, home[0], home[1].as_error(at.step, 1), "")
-        return
     if not isinstance(opened, _AT_ONCE):
+        if (home := _too_small_for(live, at, opened, step)) is not None:
+            end_body(live, home[0], home[1].as_error(at.step, 1), "")
+            return
         live.emit(_started(live, at, opened, due) if step is None else _started_anew(step, opened, due))
     _take_opened(live, at, opened)
 

@@ -13,12 +13,14 @@ from runner.workflow.branching import Branching
 from runner.workflow.model import Node
 
 
-def counted_homes(live: Live, frame: Frame) -> Iterator[Step]:
+def counted_homes(live: Live, frame: Frame) -> list[Step]:
     """The workflows whose steps count. The `finally` of one that was cut off has limits of its own alone."""
+    homes: list[Step] = []
     for home in live.state.homes_of(frame):
-        yield home
+        homes.append(home)
         if home.detached:
-            return
+            break
+    return homes
 
 
 def steps_due(live: Live, at: Arrival, items: int, own: int) -> Iterator[tuple[Step, int]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from os.path import relpath
 from typing import Any
@@ -19,6 +19,7 @@ from runner.language.expression import Expression
 from runner.language.template import Template, ValueTemplate
 from runner.nodes.agent_use import AgentUse, OneOf, ResolvedAgent
 from runner.nodes.contract import Outputs, StepFailed, SubCall
+from runner.nodes.tools.served import headers_of
 from runner.record.address import OUTPUTS, below, children_of
 from runner.record.events import Ending, Scope
 from runner.record.merging import contributions, merge
@@ -27,6 +28,7 @@ from runner.record.reducers import State, session_key
 from runner.record.run_state import PENDING, Child, Frame, Nodes, Step, Tally
 from runner.workflow.compiler import parse_duration
 from runner.workflow.inputs import InputsInvalid, check_inputs
+from runner.workflow.mcp_servers import WantedTools, server_of
 from runner.workflow.model import Agent, Node, StateKey, Workflow
 from runner.workflow.policies import Duration
 
@@ -174,8 +176,7 @@ class StepView:
     @classmethod
     def of(cls, live: Live, step: Step) -> StepView:
         """The view of a step that is open."""
-        place = Standpoint(live.frame_of(step), step.visit) if step.path else None
-        return cls(live, place, step.path, step)
+        return cls(live, None, step.path, step)
 
     @classmethod
     def as_begun(cls, live: Live, step: Step) -> StepView:
@@ -196,7 +197,10 @@ class StepView:
 
     @property
     def place(self) -> Standpoint:
-        assert self._place is not None, "the run itself renders nothing in a frame"
+        if self._place is None:  # most composites that settle look at their children alone
+            assert self._step is not None, "what is about to open is given its place"
+            assert self._step.path, "the run itself renders nothing in a frame"
+            self._place = Standpoint(self._live.frame_of(self._step), self._step.visit)
         return self._place
 
     @property
@@ -315,12 +319,34 @@ class StepView:
         first = (here, use.model) if use.model else (home, found.model)
         rest = [(home, name) for name in found.fallback] if use.fallback is None else [(here, n) for n in use.fallback]
         models = tuple(self._live.model(workflow, name) for workflow, name in (first, *rest))
-        named = [home.tools[name] for name in found.tools] if use.tools is None else [here.tools[n] for n in use.tools]
+        declaring, names = (home, found.tools) if use.tools is None else (here, use.tools)
+        named = [declaring.tools[name] for name in names if not server_of(name)[0]]
         name = chosen if isinstance(use.agent, OneOf) else ""
         agent = _as_used(found, use)
         bound, teller = agent.context, here if use.context is not None else home
         summary = self._live.model(teller, bound.summary) if bound is not None and bound.summary is not None else None
-        return ResolvedAgent(agent, models, {tool.name: tool for tool in named}, str(name), summary)
+        return ResolvedAgent(
+            agent, models, {tool.name: tool for tool in named}, str(name), summary, self._wanted(declaring, names)
+        )
+
+    def _wanted(self, declaring: Workflow, names: Sequence[str]) -> tuple[WantedTools, ...]:
+        """The tools of servers among the names. Headers are of the inputs of the workflow that declares the server."""
+        wanted: dict[str, list[str]] = {}
+        for server, tool in map(server_of, names):
+            if server:
+                wanted.setdefault(server, []).append(tool)
+        homes = self._live.state.homes_of(self.frame) if wanted else []
+        home = next((step.invocation for step in homes if self._live.callee(step) is declaring), None)
+        inputs = {} if home is None else home.inputs
+
+        def render(template: Template) -> str:
+            return text(template, {"inputs": inputs})
+
+        servers = {server: declaring.mcp_servers[server] for server in wanted}
+        return tuple(
+            WantedTools(servers[server], tuple(tools), headers_of(servers[server], render))
+            for server, tools in wanted.items()
+        )
 
     def seal(self, call: SubCall) -> str:
         assert self._step is not None, "only an open step calls"

@@ -56,13 +56,17 @@ class _Compiler:
     def whole(self, schema: Linked) -> Check:
         """A check that pays for itself."""
         if id(schema) not in self._whole:
-            check, price = self.check(schema), weight(schema)
-            self._whole[id(schema)] = lambda value: self._paid(check, price, value)
+            self._whole[id(schema)] = self._paid(self.check(schema), weight(schema))
         return self._whole[id(schema)]
 
-    def _paid(self, check: Check, price: int, value: Json) -> bool:
-        self.budget.spend(price)
-        return check(value)
+    def _paid(self, check: Check, price: int) -> Check:
+        spend = self.budget.spend
+
+        def fits(value: Json) -> bool:
+            spend(price)
+            return check(value)
+
+        return fits
 
     def check(self, schema: Linked) -> Check:
         if isinstance(schema, bool):

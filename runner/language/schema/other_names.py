@@ -44,6 +44,7 @@ _KEYS: Mapping[str, str] = {
     "ok_status": "ok_statuses ok_codes expected_status allowed_status status_codes",
     "commands": "programs run exec executables",
     "network": "hosts net http domains",
+    "read_only": "readonly readOnly readOnlyHint safe",
     "default": "initial value init",
     "reducer": "merge reduce aggregate",
 }

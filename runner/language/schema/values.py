@@ -48,11 +48,15 @@ class UnusableSchema(WorkflowError):
 
 
 class CompiledSchema(msgspec.Struct, frozen=True):
-    """A schema ready for use."""
+    """A schema ready for use.
+
+    `_items` is what each item of a list must be; None if more is asked of a list than that and its length.
+    """
 
     _link: Link
     _checker: Checker
     _frame: Checker
+    _items: Linked | None
     _has_doubles: bool
     _has_whole_numbers: bool
     _forms: dict[int, Checker] = msgspec.field(default_factory=dict)
@@ -63,12 +67,11 @@ class CompiledSchema(msgspec.Struct, frozen=True):
 
     def fits_grown(self, value: list[Json], added: int) -> bool:
         """Whether a list fits of which all but the last `added` items are a list that does."""
-        form = self._link.schema
-        if isinstance(form, bool) or not form.keys() <= _BY_ITEM:
+        if self._items is None:
             return self.fits(value)
-        items = form.get("items", True)
-        new = value[len(value) - added :]
-        return self._frame.fits(value) and (items is True or all(self._form(items).fits(item) for item in new))
+        if not self._frame.fits(value):
+            return False
+        return self._items is True or all(map(self._form(self._items).fits, value[len(value) - added :]))
 
     def errors(self, value: Json, *, secret: bool = False) -> list[SchemaError]:
         """All that is wrong with the value, up to a bound; of a secret one, without showing it."""
@@ -145,7 +148,8 @@ def _compiled(schema: Json) -> CompiledSchema:
     if ready.problems:
         raise UnusableSchema(ready.problems)
     whole = speaks_of_whole_numbers(ready.schema)
-    return CompiledSchema(ready, checker(ready), _frame(ready), speaks_of_doubles(ready.schema), whole)
+    doubles = speaks_of_doubles(ready.schema)
+    return CompiledSchema(ready, checker(ready), _frame(ready), _items(ready.schema), doubles, whole)
 
 
 def _frame(ready: Link) -> Checker:
@@ -153,6 +157,13 @@ def _frame(ready: Link) -> Checker:
     if isinstance(ready.schema, bool) or "items" not in ready.schema:
         return checker(ready)
     return checker(ready, {keyword: said for keyword, said in ready.schema.items() if keyword != "items"})
+
+
+def _items(schema: Linked) -> Linked | None:
+    if isinstance(schema, bool) or not schema.keys() <= _BY_ITEM:
+        return None
+    items: Linked = schema.get("items", True)
+    return items
 
 
 def example(schema: Mapping[str, Json]) -> Json:

@@ -27,13 +27,17 @@ _WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff", b"\0")
 
 
 class Source(msgspec.Struct, frozen=True):
-    """A YAML file: its plain data, and where in it each value stands. `file` is its name as the user knows it."""
+    """A YAML file: its plain data, and where in it each value stands. `file` is its name as the user knows it.
+
+    A part of it may be the content of another file: what stands there has its place in that one.
+    """
 
     file: str
     text: str
     data: Any
     _text: Text
     _root: YamlNode
+    _parts: tuple[tuple[tuple[str | int, ...], Source], ...] = ()
 
     def place(
         self, path: tuple[str | int, ...], *, key: bool = False, offset: int | None = None, width: int = 1
@@ -43,6 +47,8 @@ class Source(msgspec.Struct, frozen=True):
         `width` is the caret's length where an offset is given. Of a path that is not there, the place of as much of
         it as is.
         """
+        if (part := self._part(path)) is not self:
+            return part.place(path, key=key, offset=offset, width=width)
         node, span, is_known = self._root, None, True
         for step in path:
             is_known = step in node.children
@@ -59,7 +65,7 @@ class Source(msgspec.Struct, frozen=True):
 
     def listed(self, path: tuple[str | int, ...]) -> list[Any]:
         """The items of the list at `path`; none where there is no list."""
-        node = self._root
+        node = self._part(path)._root
         for step in path:
             if step not in node.children:
                 return []
@@ -73,9 +79,19 @@ class Source(msgspec.Struct, frozen=True):
             data, root = {step: data}, YamlNode(None, root.start, root.end, children={step: root})
         return msgspec.structs.replace(self, data=data, _root=root)
 
+    def with_part(self, section: str, name: str, other: Source) -> Source:
+        """The same file with all of another in the place of `section.name`."""
+        part = other.below(section, name)
+        data = {**self.data, section: {**self.data[section], name: other.data}}
+        return msgspec.structs.replace(self, data=data, _parts=(*self._parts, ((section, name), part)))
+
+    def _part(self, path: tuple[str | int, ...]) -> Source:
+        """The file in which the value at `path` stands."""
+        return next((part for at, part in self._parts if path[: len(at)] == at), self)
+
     def alias(self, path: tuple[str | int, ...], key: str, name: str) -> None:
         """Let the value under `key` of the mapping at `path` be found under `name` as well."""
-        node = self._root
+        node = self._part(path)._root
         for step in path:
             node = node.children[step]
         node.children[name] = node.children[key]

@@ -9,7 +9,7 @@ from runner.ground.errors import Failure
 from runner.ground.json_value import Json
 from runner.language.expression import Expression
 from runner.language.template import ValueTemplate
-from runner.nodes.composites.joining import Joining, build_joining, finished, joined
+from runner.nodes.composites.joining import Joining, all_begun, build_joining, finished, joined
 from runner.nodes.contract import (
     Branch,
     Done,
@@ -78,18 +78,20 @@ def settle(node: Node, view: View, ended: Ended) -> Settled:
     spec: ForEachSpec = node.spec
     items: list[Json] = view.memory["items"]
     verdict = joined(spec.joining, view, len(items), ended)
-    if isinstance(verdict, Failed):
+    if not isinstance(verdict, str):
         return verdict
     if verdict == "met":
         keys = tuple(str(index) for index in range(len(items)))
         return finished(spec.joining, view, _output(keys, view), keys)
-    return _next(spec, view, items)
+    return Stay() if all_begun(view, len(items)) else _next(spec, view, items)
 
 
 def detached(node: Node, view: View, _ended: Ended) -> Left:
     """With `join: none` the items still to come open as before, though the node has ended."""
     spec: ForEachSpec = node.spec
-    return _next(spec, view, view.memory["items"]) if spec.joining.join == "none" else Stay()
+    items: list[Json] = view.memory["items"]
+    is_over = spec.joining.join != "none" or all_begun(view, len(items))
+    return Stay() if is_over else _next(spec, view, items)
 
 
 def _output(keys: tuple[str, ...], view: View) -> list[Json]:

@@ -41,7 +41,7 @@ class Joining(msgspec.Struct, frozen=True):
 
     def tolerated(self, total: int) -> int | Fraction:
         """How many branches may fail."""
-        return self.tolerate * total if isinstance(self.tolerate, Fraction) else self.tolerate
+        return self.tolerate if isinstance(self.tolerate, int) else self.tolerate * total
 
 
 def build_joining(reader: NodeReader, total: int | None) -> Joining:
@@ -68,13 +68,12 @@ def joined(joining: Joining, view: View, total: int, ended: Ended | None) -> Lit
         and view.holds(joining.complete_when, results=view.results())
     ):
         return "met"
-    over = sum(view.tally.values()) >= total
-    needed = joining.needed
+    tally, needed = view.tally, joining.needed
     if needed is not None:
         return _counted(view, total, needed)
-    if view.tally.get("failed", 0) > joining.tolerated(total):
+    if tally.get("failed", 0) > joining.tolerated(total):
         return _failure_of(view, "too many branches failed", handled=False)
-    return "met" if over else "open"
+    return "met" if sum(tally.values()) >= total else "open"
 
 
 def _counted(view: View, total: int, needed: int) -> Literal["met", "open"] | Failed:
@@ -98,6 +97,11 @@ def _failure_of(view: View, words: str, *, handled: bool) -> Failed:
         return Failed(Failure("workflow_failed", words))
     error = errors[-1]
     return Failed(Failure(error["type"], error["message"], error["details"]), error=error)
+
+
+def all_begun(view: View, total: int) -> bool:
+    """Whether no branch is left to open."""
+    return len(view.children) + len(view.open) == total
 
 
 def counting(joining: Joining, view: View) -> frozenset[str]:

@@ -11,13 +11,12 @@ from msgspec.structs import replace
 from runner.ground.errors import did_you_mean
 from runner.ground.json_value import Json
 from runner.language.expression import Expression
-from runner.nodes.composites.joining import Joining, build_joining, finished, joined
+from runner.nodes.composites.joining import Joining, all_begun, build_joining, finished, joined
 from runner.nodes.composites.needs import all_before, circle, merge_order
 from runner.nodes.contract import (
     Branch,
     Done,
     Ended,
-    Failed,
     Kind,
     Left,
     Opened,
@@ -28,6 +27,7 @@ from runner.nodes.contract import (
     StepFailed,
     View,
 )
+from runner.record.run_state import Child
 from runner.workflow.branching import Branching
 from runner.workflow.compiler import NodeReader
 from runner.workflow.model import Node, Traits
@@ -104,17 +104,18 @@ def open_(node: Node, view: View) -> Opened:
 def settle(node: Node, view: View, ended: Ended) -> Settled:
     spec: ParallelSpec = node.spec
     verdict = joined(spec.joining, view, len(spec.needs), ended)
-    if isinstance(verdict, Failed):
+    if not isinstance(verdict, str):
         return verdict
     if verdict == "met":
         return finished(spec.joining, view, _output(spec, view), spec.order)
-    return _next(spec, view, ended)
+    return Stay() if all_begun(view, len(spec.needs)) else _next(spec, view, ended)
 
 
 def detached(node: Node, view: View, ended: Ended) -> Left:
     """With `join: none` the branches still to come open as before, though the node has ended."""
     spec: ParallelSpec = node.spec
-    return _next(spec, view, ended) if spec.joining.join == "none" else Stay()
+    is_over = spec.joining.join != "none" or all_begun(view, len(spec.needs))
+    return Stay() if is_over else _next(spec, view, ended)
 
 
 def _output(spec: ParallelSpec, view: View) -> dict[str, Json]:
@@ -124,8 +125,6 @@ def _output(spec: ParallelSpec, view: View) -> dict[str, Json]:
 
 def _next(spec: ParallelSpec, view: View, ended: Ended | None) -> Spawn:
     """What opens now that `ended` has, or as the step opens: in file order, as far as there is room."""
-    if len(view.children) + len(view.open) == len(spec.needs):
-        return Spawn()
     ready, passed = _ready(spec, view, ended)
     room = (spec.joining.max_concurrency or len(spec.needs)) - len(view.open)
     opened: list[Branch] = []
@@ -168,7 +167,9 @@ def _may_begin(spec: ParallelSpec, view: View, name: str) -> bool:
     if _has_begun(view, name):
         return False
     needs = spec.needs[name]
-    ended: dict[str, int] = view.notes.setdefault("ended", {}) if needs else {}
+    if not needs:
+        return True
+    ended: dict[str, int] = view.notes.setdefault("ended", {})
     count = ended.get(name, 0)
     while count < len(needs) and needs[count] in view.children:
         count += 1
@@ -176,10 +177,14 @@ def _may_begin(spec: ParallelSpec, view: View, name: str) -> bool:
     return count == len(needs)
 
 
+def _suffices(needed: Child) -> bool:
+    """Whether a branch that needs this one may begin."""
+    return needed.counts or needed.status == "skipped"
+
+
 def _passing(spec: ParallelSpec, view: View, name: str) -> Passed | None:
     """Why a branch never opens; None when it may."""
-    needed = [view.children[other] for other in spec.needs[name]]
-    if not all(child.counts or child.status == "skipped" for child in needed):
+    if spec.needs[name] and not all(_suffices(view.children[other]) for other in spec.needs[name]):
         return Passed(name, "omitted")
     if name not in spec.conditions:
         return None

@@ -57,13 +57,13 @@ Written = tuple[int, bytes, Mapping[str, Any], int]
 
 _NONE: Mapping[str, Any] = {}
 
-HEAVY = 256 * 1024
-"""Bytes from which on a value is not first written in one piece, to learn its size."""
 
+def write(value: Any, form: Form, *, may_be_large: bool = True) -> Written:
+    """A value in a form. Raises what UNRECORDABLE lists, and StoreError when it is too large to be read again.
 
-def write(value: Any, form: Form, *, may_be_heavy: bool = True) -> Written:
-    """A value in a form. Raises what UNRECORDABLE lists, and StoreError when it is too large to be read again."""
-    if may_be_heavy and outweighs(value, HEAVY):
+    One that is large at a first look is not written in one piece to learn its size.
+    """
+    if may_be_large and outweighs(value, LARGE):
         return _write_large(value, form)
     format_, data = (JSON, encode(value)) if form.codec == "json" else _messagepack(value)
     size = len(data)

@@ -28,8 +28,9 @@ _SMALL = frozenset({int, float, bool, type(None)})
 _FEW = 16
 """Parts of a value that are looked at before it is written to learn how large it is, where it has more of them."""
 
-_TOGETHER = 128
-"""Parts of a value that are looked at in one piece: a million small ones would take seconds one by one."""
+_TOGETHER = (128, 16)
+"""Parts of a value that are looked at in one piece, the more first: a million small ones would take seconds one by one.
+"""
 
 _REFERENCE = re.compile(MARK + rb"([0-9a-f]{64})")
 
@@ -96,11 +97,12 @@ def take_apart(value: Any, apart: dict[str, Any], deepest: int = DEEPEST) -> Any
 
 def _all_lightened(values: Sequence[Any], apart: dict[str, Any], deepest: int) -> list[Any]:
     """Each as `lightened`; of a great many, several that are small together are so each, and are looked at as one."""
-    if len(values) <= _TOGETHER:
+    size = next((size for size in _TOGETHER if size < len(values)), None)
+    if size is None:
         return [inner if type(inner) in _SMALL else lightened(inner, apart, deepest) for inner in values]
     light: list[Any] = []
-    for start in range(0, len(values), _TOGETHER):
-        several = values[start : start + _TOGETHER]
+    for start in range(0, len(values), size):
+        several = values[start : start + size]
         is_small = not outweighs(several, LARGE, _FEW) and len(encode(several)) < LARGE
         light += several if is_small else _all_lightened(several, apart, deepest)
     return light
@@ -139,12 +141,14 @@ def outweighs(value: Any, bound: int, looks: int = 1000) -> bool:
         inner = pending.pop()
         weight += 1
         looks -= 1
+        if type(inner) in _SMALL:
+            continue
         if isinstance(inner, str):
             weight += len(inner)
         elif isinstance(inner, dict):
             weight += 4 * len(inner)  # quotes, colon and comma
             pending.extend(islice(inner.values(), looks))
-        elif isinstance(inner, list | tuple):
+        elif isinstance(inner, (list, tuple)):
             weight += len(inner)  # commas
             pending.extend(islice(inner, looks))
         elif isinstance(inner, msgspec.Struct):

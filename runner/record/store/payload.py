@@ -51,8 +51,8 @@ def pack(commit: Commit, form: Form) -> Packing:
     first, events, at, epoch = commit.first, commit.events, commit.at, commit.epoch
     last = first + len(events) - 1
     try:
-        may_be_heavy = len(events) > FEW or any(map(_gathers, events))
-        format_, payload, apart, size = write(events, form, may_be_heavy=may_be_heavy)
+        may_be_large = len(events) > FEW or any(map(_gathers, events))
+        format_, payload, apart, size = write(events, form, may_be_large=may_be_large)
     except UNRECORDABLE as error:
         raise unrecordable(f"the events of run '{commit.run}'", error) from error
     checksum = crc32(payload, crc32(_position(first, last, epoch, format_, at)))
@@ -107,15 +107,16 @@ def upserts(
 
     A statement names the columns that its rows give, and no other: a parameter that is NULL takes as long as ten.
     """
-    found: dict[str, list[list[Json]]] = {}
+    found: dict[tuple[str, ...], list[list[Json]]] = {}
+    emptied = table.emptied
     for row in rows:
-        given = [name for name, value in row.items() if value is not None or name in table.emptied]
+        given = [name for name, value in row.items() if value is not None or name in emptied]
         values = [
             _pack_column(row[name], f"a row of {table.name}", apart) if name in table.json else row[name]
             for name in given
         ]
-        found.setdefault(statements.upsert(table.name, table.key, tuple(given)), []).append([run, *values])
-    return found
+        found.setdefault(tuple(given), []).append([run, *values])
+    return {statements.upsert(table.name, table.key, columns): values for columns, values in found.items()}
 
 
 def projected_row(table: Table, values: Sequence[Json], fetch: Fetch) -> dict[str, Json]:
@@ -132,6 +133,8 @@ def projected_row(table: Table, values: Sequence[Json], fetch: Fetch) -> dict[st
 
 def _pack_column(value: Json, what: str, apart: dict[str, Any]) -> str:
     """A value as text that SQL can read; large values in it, or it itself, go to `apart`. Raises StoreError."""
+    if value is None:
+        return "null"
     try:
         text = None if has_too_much(value) else encode(value)
         return (encode(lightened(value, apart)) if text is None or len(text) >= LARGE else text).decode()

@@ -88,7 +88,7 @@ def check_names(findings: Findings) -> None:
             _tool_names(use, findings)
         elif use.role == "approval":
             _argument_names(use, findings)
-        elif use.role == "limits":
+        elif use.role in ("limits", "server"):
             _limit_names(use, findings)
         else:
             _use(use, at_end, findings)
@@ -208,7 +208,7 @@ def _limit_names(use: Use, findings: Findings) -> None:
     for place, reference in _references(use):
         trouble = _trouble(findings.workflow, use, reference, _Sight({}))
         if reference.path[0] != "inputs":
-            trouble = f"'{reference.path[0]}' is not known here", "a limit may depend on inputs alone"
+            trouble = f"'{reference.path[0]}' is not known here", f"{_OF_INPUTS[use.role]} may depend on inputs alone"
         if trouble is not None:
             findings.refer(use, place, reference, trouble)
 
@@ -223,14 +223,23 @@ def _tool_names(use: Use, findings: Findings) -> None:
             findings.refer(use, place, reference, (f"'{shown}' is not known to tool '{tool.name}'", hint))
 
 
+def _approved(use: Use, workflow: Workflow) -> Tool:
+    """The tool whose calls are approved. What one of a server takes is known only when the server is asked."""
+    section, name = str(use.at[0]), str(use.at[1])
+    return workflow.tools[name] if section == "tools" else Tool(f"{name}/{use.at[3]}", "", {}, "", None)
+
+
+_OF_INPUTS = {"limits": "a limit", "server": "a header of a server"}
+
+
 def _argument_names(use: Use, findings: Findings) -> None:
     """`approval.when` of a tool sees the arguments of the call, and nothing else."""
-    tool = findings.workflow.tools[str(use.at[1])]
+    tool = _approved(use, findings.workflow)
     known = list(tool.inputs.get("properties", {}))
     closed = tool.inputs.get("additionalProperties") is False
     for place, reference in _references(use):
         root, *rest = reference.path
         if root != "args" or (closed and rest and rest[0] not in known):
             shown = ".".join(reference.path[:2])
-            hint = f"write args.NAME; its arguments are: {', '.join(known) or '-'}"
+            hint = f"write args.NAME; its arguments are: {', '.join(known)}" if known else "write args.NAME"
             findings.refer(use, place, reference, (f"'{shown}' is not known to the approval of '{tool.name}'", hint))

@@ -86,10 +86,11 @@ class ToolKind(Protocol):
 
 
 class Kinds(msgspec.Struct, frozen=True):
-    """Every node kind by its verb, and every tool kind by its key."""
+    """Every node kind by its verb, every tool kind by its key, and the tools that need no declaration by their name."""
 
     nodes: Mapping[str, NodeKind]
     tools: Mapping[str, ToolKind]
+    built_in: Mapping[str, Tool] = {}
 
 
 _Entry = tuple[str, Json, JsonPath, str | None]

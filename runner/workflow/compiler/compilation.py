@@ -16,6 +16,8 @@ from runner.workflow.compiler.bodies import BodyReader, Kinds
 from runner.workflow.compiler.declarations import approval, inputs, permissions, readable, state
 from runner.workflow.compiler.files import PATTERN, Files
 from runner.workflow.compiler.reader import NodeReader, OpenFile, parse_duration
+from runner.workflow.compiler.servers import mcp_server
+from runner.workflow.compiler.shared import Shared
 from runner.workflow.model import CHECK, UNKNOWN, Agent, Body, JsonPath, Model, Tool, Use, Workflow
 from runner.workflow.policies import Limits
 
@@ -50,13 +52,31 @@ class Compilation(msgspec.Struct):
         source = self.files.source(key)
         self.sources[key] = source
         problems, content = check_workflow(source)
-        self.problems.extend(problems)
         if content is None:
+            self.problems.extend(problems)
             return
         if len(self.sources) == 1:
             self.files.confine(readable(folder_of_file(key), content))
+        shared = Shared(self.files, folder_of_file(key))
+        self.sources[key] = source = shared.taken_in(source, content)
+        if shared.folders:
+            others, content = check_workflow(source)
+            problems = [*problems, *(one for one in others if one not in problems)]
+        self.problems.extend(problems + shared.problems)
+        if content is None:
+            return
         python = self.python if key == self.root else ()
-        file = OpenFile(source, self.problems, content, self.files, folder_of_file(key), python=python)
+        folder = folder_of_file(key)
+        file = OpenFile(
+            source,
+            self.problems,
+            content,
+            self.files,
+            folder,
+            python=python,
+            folders=shared.folders,
+            built_in=dict(self.kinds.built_in),
+        )
         self.library[key] = FileReader(self, key, file).workflow()
 
 
@@ -94,7 +114,8 @@ class FileReader:
             state=state(file),
             models={alias: _model(entry) for alias, entry in file.section("models").items()},
             agents=self._agents(),
-            tools={name: self._tool(name, entry) for name, entry in file.section("tools").items()},
+            tools={name: self._tool(name, entry) for name, entry in file.section("tools").items()} | file.built_in,
+            mcp_servers={name: mcp_server(self._reader("mcp_servers", name)) for name in file.section("mcp_servers")},
             schemas=file.schemas,
             limits=Limits(**{**limits.content, "timeout": limits.duration("timeout", role="limits")}),
             permissions=permissions(file.folder, content["permissions"], self._key)
@@ -138,7 +159,7 @@ class FileReader:
         if problems:
             self._file.problems.extend(problems)
             return Agent(name, "")
-        alone = replace(self._file, source=source, folder=str(Path(file).parent))
+        alone = replace(self._file, source=source, folder=str(Path(file).parent), folders={})
         content = source.data["agents"][name]
         return replace(self._reader("agents", name), file=alone, content=content, uses=[]).whole_agent()
 

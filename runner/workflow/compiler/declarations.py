@@ -134,13 +134,13 @@ def tool_inputs(file: OpenFile, entry: Content, at: JsonPath) -> Content:
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
 
-def approval(reader: NodeReader) -> ApprovalRule | None:
-    """`approval:` of a tool; without one, `dangerous` tools are always asked for."""
-    said = reader.get("approval", default="always" if reader.get("dangerous") else "never")
+def approval(reader: NodeReader, *at: str, usual: str = "never") -> ApprovalRule | None:
+    """`approval:` at a path of a tool's entry; without one, `dangerous` tools are always asked for."""
+    said = reader.get(*at, "approval", default="always" if reader.get(*at, "dangerous") else usual)
     if isinstance(said, str):
         return None if said == "never" else ApprovalRule(once=said == "first")
     return ApprovalRule(
-        reader.expression("approval", "when", extra=("args",), role="approval"),
+        reader.expression(*at, "approval", "when", extra=("args",), role="approval"),
         timeout=parse_duration(said.get("timeout")),
         otherwise=said.get("otherwise", "deny"),
     )

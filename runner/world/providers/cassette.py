@@ -23,7 +23,18 @@ from runner.language.source import Source, in_file_order, read
 from runner.record.address import owner_of, segments
 from runner.record.events import CALL
 from runner.record.usage import Usage
-from runner.world.calls import Call, CallDone, CallFailed, CommandCall, Outcome, ReadCall, WriteCall
+from runner.world.calls import (
+    Call,
+    CallDone,
+    CallFailed,
+    CommandCall,
+    FileCall,
+    FilesCall,
+    Outcome,
+    ReadCall,
+    ServerCall,
+    WriteCall,
+)
 
 FORMAT = 1
 """The version of the form of cassettes."""
@@ -33,6 +44,11 @@ LARGEST = 16 * 1024 * 1024
 
 _WHERE = frozenset({"agent", "cwd", "file", "folder", "function", "modules", "pass_env", "timeout", "idle_timeout"})
 """Fields of calls that say where and how something is done, not what is asked: they may differ in a replay."""
+
+_HOW_REACHED = frozenset(ServerCall.__struct_fields__) - {"server"}
+"""The same of calls of MCP servers: how a server is reached."""
+
+_OF_FILES = ReadCall | WriteCall | FileCall | FilesCall
 
 _MODEL = "model"
 _MESSAGES, _KEPT = "messages", "kept"
@@ -105,7 +121,7 @@ class Cassette(msgspec.Struct, frozen=True):
 
 def is_recorded(call: Call, *, commands: bool) -> bool:
     """Whether a call is recorded and replayed: not one of a file, and one of a command only if that is wanted."""
-    return commands if isinstance(call, CommandCall) else not isinstance(call, ReadCall | WriteCall)
+    return commands if isinstance(call, CommandCall) else not isinstance(call, _OF_FILES)
 
 
 def kind_of(call: Call) -> str:
@@ -116,7 +132,8 @@ def kind_of(call: Call) -> str:
 def asked_of(call: Call) -> dict[str, Json]:
     """What a call asks, as cassettes hold it: its fields, but for those that are empty or as they are by default."""
     usual = dict(zip(reversed(call.__struct_fields__), reversed(call.__struct_defaults__), strict=False))
-    given = {name: getattr(call, name) for name in call.__struct_fields__ if name not in _WHERE}
+    left_out = _WHERE | _HOW_REACHED if isinstance(call, ServerCall) else _WHERE
+    given = {name: getattr(call, name) for name in call.__struct_fields__ if name not in left_out}
     unusual = {name: value for name, value in given.items() if value not in (None, "", (), {})}
     return {name: _listed(value) for name, value in unusual.items() if value != usual.get(name, msgspec.UNSET)}
 

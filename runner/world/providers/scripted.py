@@ -26,6 +26,7 @@ from runner.world.calls import (
     CallFailed,
     CommandCall,
     Context,
+    FileCall,
     HttpCall,
     ModelCall,
     NoReply,
@@ -105,7 +106,7 @@ class Script(msgspec.Struct, frozen=True):
 
     def reply(self, attempt: Attempt) -> Outcome | None:
         """What the script has for a call. None for a command or tool that it does not name, and for files: all real."""
-        if isinstance(attempt.call, ReadCall | WriteCall):
+        if isinstance(attempt.call, ReadCall | WriteCall | FileCall):
             return None
         return self._next(attempt) if attempt.cue is not None or isinstance(attempt.call, ModelCall) else None
 

@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from runner.ground.errors import StoreError
-from runner.world.calls import CommandCall, ModelCall, PythonCall
+from runner.world.calls import CommandCall, FileCall, FilesCall, ModelCall, PythonCall, ReadCall, WriteCall
 from runner.world.providers import cassette as module
-from runner.world.providers.cassette import Cassette, Recorded, asked_of, cassette_text, read_cassette
+from runner.world.providers.cassette import Cassette, Recorded, asked_of, cassette_text, is_recorded, read_cassette
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 VALUES = st.recursive(
@@ -72,6 +72,11 @@ def test_where_a_call_is_made_is_not_what_it_asks() -> None:
     assert asked_of(command) == {"argv": ["ls", "-l"], "env": {"A": "b"}, "parse": "lines"}
     model = ModelCall("judge", "m", ({"role": "user", "content": "x"},), temperature=0.0, timeout=5.0)
     assert asked_of(model) == {"model": "m", "messages": [{"role": "user", "content": "x"}], "temperature": 0.0}
+
+
+def test_what_is_done_with_files_is_not_recorded() -> None:
+    files = (ReadCall("a", "/"), WriteCall("a", "", "/"), FileCall("a", "/"), FilesCall("search", "a", "/"))
+    assert [is_recorded(call, commands=True) for call in files] == [False] * 4
 
 
 def test_a_cassette_that_would_be_too_large_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:

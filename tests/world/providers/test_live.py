@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from runner.ground.json_value import Json
 from tests.world.providers.conftest import KEY, ROOT, Asker
 from tests.world.providers.server import INSIDE, ODD_USAGES
 
@@ -88,6 +89,34 @@ def test_a_conversation_with_tools_is_sent_as_the_protocol_has_it(asker: Asker) 
         {"role": "assistant", "content": None, "tool_calls": [{"id": "c1", "type": "function", "function": function}]},
         told,
     ]
+
+
+FILES = [
+    {"path": "a.png", "type": "image/png", "size": 1, "sha256": "", "data": "AA=="},
+    {"path": "b.pdf", "type": "application/pdf", "size": 1, "sha256": "", "data": "BBBB"},
+]
+SHOWN: dict[str, Json] = {
+    "ok": [
+        {"type": "text", "text": "Look"},
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}},
+        {"type": "file", "file": {"filename": "b.pdf", "file_data": "data:application/pdf;base64,BBBB"}},
+    ],
+    "anthropic": [
+        {"type": "text", "text": "Look"},
+        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AA=="}},
+        {"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": "BBBB"}},
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("mode", "model"), [("ok", WAYS[0]), ("ok", WAYS[1]), ("anthropic", "anthropic/claude-sonnet-4-5")]
+)
+def test_files_reach_a_model_in_its_own_form(asker: Asker, mode: str, model: str) -> None:
+    asker.ask(mode, model, messages=[{"role": "user", "content": "Look", "files": FILES}])
+
+    (request,) = asker.requests()
+    assert request.body["messages"][0]["content"] == SHOWN[mode]
 
 
 def test_a_schema_goes_to_a_model_that_takes_one(asker: Asker) -> None:
