@@ -19,7 +19,7 @@ FLOORS = {
     floor: words.split()
     for floor, words in {
         "ground": "errors clock resources plain plain_file json_value json_text advice",
-        "language": "reference secret_text pattern expression template source schema",
+        "language": "reference secret_text pattern expression template source yaml_writer schema",
         "workflow": """hosts permissions policies reach approval mcp_servers branching model_bounds model signature
             step_counts fingerprint inputs programs python_files loader_variables compiler permission_hints analysis""",
         "record": """usage gates tool_lists event_parts events event_schema address cues reducers remembered paces
@@ -32,7 +32,7 @@ FLOORS = {
             model_files delegation
             conversation composites""",
         "engine": """loading run_options needs given_answers takeover surroundings given_inputs heartbeat recorder
-            scheduler executor stop tasks inbox timers attempts questions loop runs""",
+            scheduler executor cassettes stop tasks inbox timers attempts questions loop runs""",
         "travel": "differences given_edits misfits verdicts resuming forks exports imports",
         "seeing": "diagram subscribers",
         "api": "",
@@ -407,6 +407,7 @@ OTHER_MEANINGS: dict[str, tuple[str, set[str]]] = {
             "record/projection",
             "record/store/tables",
             "workflow/analysis/calls",
+            "world/providers/cassette",
             "workflow/mcp_servers",
         },
     ),
@@ -476,7 +477,7 @@ OTHER_MEANINGS: dict[str, tuple[str, set[str]]] = {
     ),
     "workflow": (
         "a field of a document, of a run's row, of what a node says",
-        {"cli/printing", "record/soundness", "workflow/fingerprint"},
+        {"cli/printing", "record/soundness", "workflow/fingerprint", "world/providers/cassette"},
     ),
     "write": (
         "a permission, a kind of access, the tag of a call",

@@ -69,6 +69,7 @@ class Attempts:
             timeout=attempt_timeout(live, step, call),
             is_told=step.frame is None and not step.agent,
             began_in=live.began_in(step.path),
+            failures=step.failures,
         )
         printout = self._printouts[step.path] = Printout()
         self._tasks.start(step.path, self._perform(attempt, printout))
@@ -115,6 +116,15 @@ class Attempts:
             await close_servers(self._executor.context)
         finally:
             await end_left(self._supervisor, grace)
+
+    def let_held_go(self, *, cut: bool) -> None:
+        """Let go on, out of turn, what a cassette's order holds back, where nothing else is in flight.
+
+        With `cut` also what was cut off there.
+        """
+        replay = self._executor.replay
+        if replay is not None and replay.held == len(self._tasks.steps):
+            replay.let_next_go(cut=cut)
 
     def tidy(self) -> None:
         """Reap what has ended of that which steps have left running."""

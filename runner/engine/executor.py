@@ -27,6 +27,7 @@ from runner.world.checked_outputs import checked
 from runner.world.kept_outputs import told
 from runner.world.program_exits import cut_short
 from runner.world.providers.contract import Provider
+from runner.world.providers.replayed import Replay
 from runner.world.providers.scripted import Script
 from runner.world.secrets import CutReference, Secrets
 from runner.world.tools.mcp import load_sdk
@@ -46,6 +47,8 @@ class Executor(msgspec.Struct, frozen=True):
     context: Context
     streamed: Callable[[str], None] = lambda _step: None
     """Is told of a step whose attempt has ended: what was held back of its streamed text is shown."""
+    replay: Replay | None = None
+    """The cassette that the run is replayed from."""
 
     async def perform(self, attempt: Attempt, printout: Printout | None = None) -> Outcome:
         """Run one attempt to its end. Never raises but for cancellation; nothing secret is in what it returns.
@@ -54,9 +57,7 @@ class Executor(msgspec.Struct, frozen=True):
         """
         noted = printout or Printout()
         try:
-            revealed = _revealed(attempt, self.secrets)
-            noted.gates += _secrets_in(attempt, self.secrets) if revealed.reveals else ()
-            outcome = await self._in_time(revealed, replace(self.context, printout=noted))
+            outcome = await self._replayed(attempt) or await self._for_real(attempt, noted)
         except CutReference:
             words = (
                 "a part of a secret, or a secret that was changed, would be passed on: it can only be passed on whole"
@@ -71,7 +72,26 @@ class Executor(msgspec.Struct, frozen=True):
         if self.secrets.any:
             noted.gates = [_masked_gate(gate, self.secrets) for gate in noted.gates]
         outcome = _masked(outcome, self.secrets)
-        return await asyncio.to_thread(told, attempt.call, outcome, self.context.kept) if attempt.is_told else outcome
+        if not attempt.is_told or self._is_replayed(attempt):  # a cassette holds what was told
+            return outcome
+        return await asyncio.to_thread(told, attempt.call, outcome, self.context.kept)
+
+    def _is_replayed(self, attempt: Attempt) -> bool:
+        return self.replay is not None and self.replay.holds(attempt.call)
+
+    async def _replayed(self, attempt: Attempt) -> Outcome | None:
+        """What a cassette has for a call; None for what is done for real."""
+        if self.replay is None or not self._is_replayed(attempt):
+            return None
+        return await self.replay.ask(attempt, self.context)
+
+    async def _for_real(self, attempt: Attempt, printout: Printout) -> Outcome:
+        revealed = _revealed(attempt, self.secrets)
+        printout.gates += _secrets_in(attempt, self.secrets) if revealed.reveals else ()
+        outcome = await self._in_time(revealed, replace(self.context, printout=printout))
+        if self.replay is not None:
+            await self.replay.wait_turn(attempt.step)
+        return outcome
 
     async def _in_time(self, attempt: Attempt, context: Context) -> Outcome:
         if isinstance(attempt.call, ModelCall):
@@ -118,7 +138,7 @@ def _masked(outcome: Outcome, secrets: Secrets) -> Outcome:
     if not secrets.any:
         return outcome
     if isinstance(outcome, NoReply):
-        return NoReply(secrets.mask(outcome.message))
+        return NoReply(secrets.mask(outcome.message), outcome.kind)
     output = secrets.mask(outcome.output)
     usage = outcome.usage and replace(outcome.usage, model=secrets.mask(outcome.usage.model))
     if isinstance(outcome, CallDone):

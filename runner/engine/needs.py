@@ -35,7 +35,7 @@ def look_for_needs(loaded: Loaded, choices: RunOptions, environment: Mapping[str
 
     Raises InvalidWorkflow with what every way needs, or with what is wrong in the user's settings.
     """
-    if choices.script is not None:
+    if choices.offline:
         return ()
     own = own_providers(environment)
     found = [(asking, _lacks(asking, environment, own)) for asking in _asking(loaded.workflow, choices.models)]
@@ -70,7 +70,7 @@ def unknown_providers(loaded: Loaded, environment: Mapping[str, str]) -> tuple[P
 
 def refuse_unusable_settings(options: Mapping[str, Json], environment: Mapping[str, str]) -> None:
     """Refuse to go on with a run that asks models, if the user's settings can't be read. Raises InvalidWorkflow."""
-    if not options.get("mock"):
+    if not (options.get("mock") or options.get("replay")):
         own_providers(environment)
 
 

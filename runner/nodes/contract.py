@@ -131,6 +131,7 @@ class Done(msgspec.Struct, frozen=True):
 
     `left` are the processes that it left running; `writes` what it adds to the state beside its node's `set`.
     `unanswered`: the output stands for the answer of a person, which did not come in time.
+    `came` is what a call came to, where the step has failed by what followed that: see `StepEnded`.
     """
 
     output: Json = None
@@ -140,6 +141,7 @@ class Done(msgspec.Struct, frozen=True):
     left: tuple[LeftRunning, ...] = ()
     writes: tuple[Write, ...] = ()
     unanswered: bool = False
+    came: dict[str, Json] | None = None
 
 
 class Spawn(msgspec.Struct, frozen=True):
@@ -156,12 +158,16 @@ class Spawn(msgspec.Struct, frozen=True):
 
 
 class Failed(msgspec.Struct, frozen=True):
-    """The step has failed. `error`, if given, stands as it is, in the place of one made from `failure`."""
+    """The step has failed. `error`, if given, stands as it is, in the place of one made from `failure`.
+
+    `came` is as in `Done`.
+    """
 
     failure: Failure
     output: Json = None
     error: dict[str, Json] | None = None
     usage: Usage | None = None
+    came: dict[str, Json] | None = None
 
 
 class End(msgspec.Struct, frozen=True):

@@ -32,6 +32,9 @@ CALL, ASK = "call", "ask"
 APPROVED = "approve"
 """The answer by which a person approves a call."""
 
+UNANSWERED = frozenset({"mock", "replay"})
+"""The kinds of waiting of a call that was not made: a scripted reply is missing, or a recorded call."""
+
 
 class Event(msgspec.Struct, frozen=True, tag_field="type", omit_defaults=True):
     """What all events share: nothing but the tag; order and time belong to the commit that carries them."""
@@ -219,16 +222,16 @@ class StepRemembered(Event, frozen=True, tag="step_remembered"):
 
 
 class StepWaiting(Event, frozen=True, tag="step_waiting"):
-    """A step waits for a person, a time, a signal, a scripted reply that is missing (`mock`), or for its `turn`.
+    """A step waits for a person, a time, a signal, its model's `turn`, or what its call is to be given: `UNANSWERED`.
 
-    `until` is in epoch seconds; None waits without end. `prompt` is what a person is asked, or which reply is missing.
+    `until` is in epoch seconds; None waits without end. `prompt` is what a person is asked, or which call has none.
     `line` names the model that a call may ask once its turn comes.
     `times` (epoch s) and `signals` (names) are what a wait is for, by the key that its output tells.
     `approval` is the call that a person is to approve.
     """
 
     step: str
-    kind: Literal["person", "timer", "signal", "mock", "turn"]
+    kind: Literal["person", "timer", "signal", "mock", "replay", "turn"]
     until: float | None = None
     prompt: str = ""
     choices: tuple[Json, ...] = ()
@@ -278,6 +281,7 @@ class StepEnded(Event, frozen=True, tag="step_ended"):
     `left` are the processes that it left running; `printed` is what its program had printed, where no output tells it.
     `unanswered`: no person answered in time, and the output is what stands for an answer then. `gates` are those that
     the attempt came to, or a person's approval.
+    `came` is what its call came to, `{output}` or `{error, output}`, where the step failed by what followed that.
     """
 
     step: str
@@ -298,6 +302,7 @@ class StepEnded(Event, frozen=True, tag="step_ended"):
     printed: Printed | None = None
     unanswered: bool = False
     gates: tuple[Gate, ...] = ()
+    came: dict[str, Json] | None = None
 
 
 class StepInterrupted(Event, frozen=True, tag="step_interrupted"):

@@ -16,6 +16,7 @@ from runner.record.edits import adapt
 from runner.record.event_parts import Write, branches_of
 from runner.record.events import (
     TIMED_OUT,
+    UNANSWERED,
     AttemptFailed,
     AttemptStarted,
     BranchPassed,
@@ -254,7 +255,7 @@ def _begin(run: RunState, step: Step, attempt: int, *, again: bool) -> None:
 
 def _step_waiting(run: RunState, event: StepWaiting) -> None:
     step = run.steps[event.step]
-    if event.kind == "mock":
+    if event.kind in UNANSWERED:
         run.halt(step)
         if step.cue is not None:  # what was not there was not given
             run.replies[step.cue.key] -= 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Hashable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -212,9 +212,13 @@ class CallFailed(msgspec.Struct, frozen=True):
 
 
 class NoReply(msgspec.Struct, frozen=True):
-    """Nothing was done: a scripted reply is missing. The message says which, and the run waits for it."""
+    """Nothing was done: a scripted reply, or a recorded call, is missing. The message says which.
+
+    The run waits for it, as for what `kind` says.
+    """
 
     message: str
+    kind: Literal["mock", "replay"] = "mock"
 
 
 Outcome = CallDone | CallFailed | NoReply
@@ -230,9 +234,9 @@ class Attempt(msgspec.Struct, frozen=True):
 
     In a run with scripted replies, `cue_keys` are the keys that it may have one under, `cue` which it is given.
     `reveals` says whether the call holds a secret.
-    `is_told`: a model is told what it gives.
-    `began_in` is the run in which the step first began, where that is another. The `idempotency_key` is the same for
-    every attempt of the step, also after a crash, and in a retry of the run.
+    `is_told`: a model is told what it gives. `failures` are the attempts before that have failed: others were
+    interrupted. `began_in` is the run in which the step first began, where that is another. The `idempotency_key` is
+    the same for every attempt of the step, also after a crash, and in a retry of the run.
     """
 
     run: str
@@ -248,6 +252,7 @@ class Attempt(msgspec.Struct, frozen=True):
     reveals: bool = False
     is_told: bool = False
     began_in: str = ""
+    failures: int = 0
 
     @property
     def idempotency_key(self) -> str:

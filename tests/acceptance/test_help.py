@@ -71,6 +71,8 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write(
         folder, "used.yaml", 'wf: 1\nname: used\npermissions: {commands: ["true"]}\nnodes: {a: {command: ["true"]}}\n'
     )
+    wf(folder, "run", "flow.yaml", "-i", "topic=tea", "--mock", "flow.mock.yaml", "--quiet")
+    wf(folder, "export", "last", "--cassette", "-o", "tape.yaml")
     wf(folder, "run", "used.yaml")  # leaves a row in the audit trail
     for run in ("0mwt7", "0mwsi", "0zzzz"):
         flow = "changed.yaml" if run == "0mwt7" else "approval.yaml"

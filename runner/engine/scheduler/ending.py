@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from runner.engine.scheduler.aftermath import (
     Aftermath,
     Arrival,
@@ -32,7 +34,8 @@ def complete(live: Live, at: Arrival, done: Done) -> None:
     try:
         after = aftermath(live, at, done)
     except StepFailed as error:
-        fail(live, at, Failed(error.failure, done.output if _prints(live, at) else None), final=True)
+        came = {"output": done.output} if step is not None and not step.composite else None
+        fail(live, at, Failed(error.failure, done.output if _prints(live, at) else None, came=came), final=True)
         return
     _end_step(live, at, "completed", done, after)
 
@@ -71,7 +74,10 @@ def fail(live: Live, at: Arrival, failed: Failed, *, final: bool = False) -> Non
         taken, handled = None, error
         error = mistake.failure.as_error(at.step, max(1, attempt))
         error["details"]["error"] = handled
-    _emit_ended(live, at, "failed", Done(failed.output), Aftermath(next=taken.to if taken else None), error)
+        if step is not None and not step.composite and failed.came is None:
+            failed = msgspec.structs.replace(failed, came={"error": handled, "output": failed.output})
+    done = Done(failed.output, came=failed.came)
+    _emit_ended(live, at, "failed", done, Aftermath(next=taken.to if taken else None), error)
     if taken is None:
         end_frame(live, at.frame, "failed", error)
     elif taken.to is None:
@@ -146,6 +152,7 @@ def _emit_ended(
             done.leave,
             done.left,
             unanswered=done.unanswered,
+            came=done.came,
         )
     )
     live.forget(at.step)

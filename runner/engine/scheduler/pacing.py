@@ -93,11 +93,12 @@ def _wait(pace: Pace, bounds: ModelBounds, tokens: int, now: float) -> str:
 def _bounds(live: Live) -> Mapping[str, ModelBounds]:
     """The bounds of each model that has any, by the provider's name: the tightest of all that its aliases say.
 
-    There are none where replies are scripted: nobody is asked then.
+    There are none where replies are scripted or recorded: nobody is asked then.
     """
     if live.bounds is None:
         live.bounds = {}
-        workflows = () if live.options.get("mock") else live.workflow.library.values()
+        is_asked = not (live.options.get("mock") or live.options.get("replay"))
+        workflows = live.workflow.library.values() if is_asked else ()
         for workflow in workflows:
             for alias in workflow.models:
                 _tighten(live.bounds, live.model(workflow, alias))

@@ -122,6 +122,8 @@ def _awaited(event: StepWaiting) -> str:
         return f"a scripted reply: {one_line(event.prompt, 300)}"
     if event.kind == "turn":
         return f"its turn: {one_line(event.prompt)}"
+    if event.kind == "replay":
+        return f"a recorded call: {one_line(event.prompt.splitlines()[0], 300)}"
     return f"a signal: {plain(', '.join(event.signals.values()))}"
 
 
