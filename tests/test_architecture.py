@@ -19,17 +19,20 @@ FLOORS = {
     floor: words.split()
     for floor, words in {
         "ground": "errors clock resources plain plain_file json_value json_text advice",
-        "language": "reference secret_text pattern expression template source schema",
-        "workflow": """hosts permissions policies approval branching model signature step_counts fingerprint inputs
-            programs python_files loader_variables compiler permission_hints analysis""",
-        "record": """usage gates event_parts events event_schema address cues reducers remembered run_state approvals
-            open_states edits node_records rewriting rewinding answers merging frames interruptions
-            fold store projection snapshot history retention definitions soundness""",
-        "world": """large processes calls program_exits http_answers told_outputs wanted_calls secrets providers
-            tools""",
-        "nodes": "agent_use contract programs requests tools leaves approving context conversation composites",
+        "language": "reference secret_text pattern expression template source yaml_writer schema",
+        "workflow": """hosts permissions policies reach approval mcp_servers branching model_bounds model signature
+            step_counts fingerprint inputs programs python_files loader_variables compiler permission_hints analysis""",
+        "record": """usage gates tool_lists event_parts events event_schema address cues reducers remembered paces
+            run_state turns approvals open_states edits node_records rewriting rewinding answers
+            merging frames interruptions fold store projection snapshot history retention
+            definitions soundness""",
+        "world": """large processes calls program_exits http_answers mcp_results checked_outputs kept_outputs
+            long_streams told_outputs wanted_calls secrets providers tools""",
+        "nodes": """agent_use contract programs requests tools leaves offered_tools requested_input approving context
+            model_files delegation
+            conversation composites""",
         "engine": """loading run_options needs given_answers takeover surroundings given_inputs heartbeat recorder
-            scheduler executor stop tasks inbox timers attempts questions loop runs""",
+            scheduler executor cassettes stop tasks inbox timers attempts questions loop runs""",
         "travel": "differences given_edits misfits verdicts resuming forks exports imports",
         "seeing": "diagram subscribers",
         "api": "",
@@ -45,8 +48,10 @@ IMPORTED_LATE = {
     "httpx": "takes a tenth of a second; only a live model call needs it",
     "litellm": "takes seconds; only a live model call needs it",
     "re2": "a C++ library that most files have no use for",
+    "runner.world.tools.mcp_client": "loads the MCP SDK, which takes most of a second",
     "runner.world.tools.connections": "speaks HTTP by httpx, which only a request that is really sent needs",
     "runner.seeing.subscribers.terminal": "draws with rich, which only a terminal needs",
+    "xllamacpp": "a library of 100 MB; only a local model's call needs it",
     "zoneinfo": "slow to load; few expressions ask for another time zone than UTC",
 }
 """What may be imported inside a function, and why."""
@@ -77,7 +82,7 @@ OUTSIDE = "../sha~red"
 """Words to look for, each with a `~` in it, so that this file is not what is found."""
 
 CACHES = {".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache", "__pycache__"}
-LOCKS = {"requirements.lock", "requirements-dev.lock", "requirements-bench.lock"}
+LOCKS = {"requirements.lock", "requirements-dev.lock", "requirements-bench.lock", "requirements-local.lock"}
 NOT_OURS = {".git", ".venv", ".venv-bench", ".wf", "build", "dist", "out"} | CACHES | LOCKS
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -394,21 +399,25 @@ def test_only_tests_look_outside_the_project() -> None:
 
 OTHER_MEANINGS: dict[str, tuple[str, set[str]]] = {
     "agent": (
-        "who asks, in a row, an event or a call; a section of a file",
+        "who asks, in a row, an event or a call; a section of a file; tools of ours",
         {
+            "cli/story",
             "engine/scheduler/settling",
             "language/schema/owners",
             "record/projection",
             "record/store/tables",
             "workflow/analysis/calls",
+            "world/providers/cassette",
+            "workflow/mcp_servers",
         },
     ),
     "command": (
-        "a key of a tool; what to type; the tag of a call; the kind of a gate",
+        "a key of a tool or a server; what to type; the tag of a call; the kind of a gate",
         {
             "cli/printing",
+            "workflow/analysis/programs",
+            "workflow/compiler/servers",
             "world/calls",
-            "world/tools/commands",
         },
     ),
     "end": (
@@ -441,30 +450,34 @@ OTHER_MEANINGS: dict[str, tuple[str, set[str]]] = {
         },
     ),
     "read": (
-        "a permission, a kind of access, the tag of a call",
+        "a permission, a kind of access, the tag of a call, a built-in tool",
         {
             "cli/options",
             "engine/loading",
             "workflow/compiler/declarations",
             "world/calls",
+            "world/tools/file_tools",
             "world/tools/files",
             "world/tools/paths",
         },
     ),
     "tool": (
-        "a section of a file; a field of what a model asks for, and of an error",
+        "a section of a file; a field of what a model asks for, and of an error; what is counted",
         {
+            "cli/mcp_command",
             "language/schema/owners",
             "workflow/analysis/names",
+            "workflow/compiler/reader",
+            "world/mcp_results",
+            "world/wanted_calls",
             "world/providers/contract",
             "world/providers/scripted",
             "world/providers/wire",
-            "world/wanted_calls",
         },
     ),
     "workflow": (
         "a field of a document, of a run's row, of what a node says",
-        {"cli/printing", "record/soundness", "workflow/fingerprint"},
+        {"cli/printing", "record/soundness", "workflow/fingerprint", "world/providers/cassette"},
     ),
     "write": (
         "a permission, a kind of access, the tag of a call",

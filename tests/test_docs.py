@@ -139,7 +139,7 @@ def perform(command: str, folder: Path) -> tuple[str, int]:
     ended = subprocess.run(
         ["sh", "-c", command],
         cwd=folder,
-        env={**os.environ, "PATH": path},
+        env={**os.environ, "PATH": path, "HOME": str(folder), "XDG_CONFIG_HOME": ""},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

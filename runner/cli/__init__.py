@@ -40,7 +40,8 @@ COMMANDS = {
     "export": "Write a run to a file.",
     "import": "Take in a run that was exported.",
     "gc": "Remove old runs, and what nothing needs.",
-    "audit": "List what gates have let through and refused, or check that record.",
+    "audit": "List what gates have let through and refused.",
+    "mcp": "List the tools of MCP servers, or accept changed ones.",
     "doctor": "Check this machine and the database.",
     "completion": "Print the completion script of a shell.",
 }

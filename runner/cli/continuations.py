@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
 
 from runner.cli.driving import Manner, drive
-from runner.cli.options import driving_options, parse_allowed, parse_inputs, parse_pairs, together, waiting_options
+from runner.cli.options import (
+    driving_options,
+    given_replies,
+    parse_allowed,
+    parse_inputs,
+    parse_pairs,
+    reply_options,
+    together,
+    waiting_options,
+)
 from runner.cli.settings import durability
 from runner.cli.stored import find_checkpoint, find_run, run_argument, writing
 from runner.engine.run_options import RunOptions
@@ -22,7 +30,6 @@ from runner.ground.json_value import Json
 from runner.record.address import ROOT
 from runner.travel.forks import Changes, fork, retry
 from runner.travel.resuming import resume
-from runner.world.providers.scripted import Script, read_script
 
 RESUME = """\b
 Examples:
@@ -30,6 +37,7 @@ Examples:
   wf resume 0mwsi --no-input --json
   wf resume last --model fast=ollama/llama3.2
   wf resume last --mock more.yaml             # a scripted reply was missing
+  wf resume last --record tape.yaml           # a replay did not hold a call: ask from here on
   wf resume last -i token=@token.txt          # a secret input is needed again
   wf resume last --workflow changed.yaml      # what has not begun yet may be different there
 """
@@ -59,7 +67,7 @@ _changing_options = together(
         "--workflow", "changed", metavar="FILE", help="Go on with this file in the place of the recorded one."
     ),
     click.option("--model", "models", multiple=True, metavar="ALIAS=MODEL", help="Another model for an alias."),
-    click.option("--mock", metavar="FILE", help="Scripted replies in the place of models."),
+    reply_options,
     click.option("--allow", "allowed", multiple=True, metavar="KIND:VALUE", help="As `wf run --allow`."),
     click.option("--answer", "answers", multiple=True, metavar="STEP=VALUE", help="Answer a question beforehand."),
     click.option("--run-id", metavar="ID", help="The new run's id; fresh by default."),
@@ -76,17 +84,18 @@ _changing_options = together(
     "--workflow", "changed", metavar="FILE", help="Go on with this file, if all that has begun is the same there."
 )
 @click.option("--model", "models", multiple=True, metavar="ALIAS=MODEL", help="Another model from now on.")
-@click.option("--mock", metavar="FILE", help="Scripted replies from now on: of each key those after the used ones.")
+@reply_options
 @click.option("--answer", "answers", multiple=True, metavar="STEP=VALUE", help="Answer a person's question beforehand.")
 @waiting_options
 @driving_options
 def wf_resume(run: str, changed: str | None, db: str | None, **given: Any) -> int:
     """Go on with RUN (its id, the beginning of it, or `last`) from its last recorded event."""
     manner = msgspec.convert(given, Manner)
-    secrets, models, script = _secrets(given), _models(given), _script(given)
+    secrets, models = _secrets(given), _models(given)
+    script, tape = given_replies(given)
     with writing(db, durability(given["durable"])) as store:
         row = find_run(store, run)
-        work = partial(resume, row.id, secrets, changed=changed or "", models=models, script=script)
+        work = partial(resume, row.id, secrets, changed=changed or "", models=models, script=script, tape=tape)
         return drive(store, work, manner)
 
 
@@ -132,16 +141,12 @@ def _models(given: dict[str, Any]) -> dict[str, str]:
     return parse_pairs(given["models"], "--model ALIAS=MODEL")
 
 
-def _script(given: dict[str, Any]) -> Script | None:
-    return read_script(Path(given["mock"]), given["mock"]) if given["mock"] else None
-
-
 def _changes(given: dict[str, Any], edits: tuple[str, ...] = ()) -> Changes:
     """What the options change. Raises UsageError."""
     states, inputs = _edits(edits)
-    script = _script(given)
+    script, tape = given_replies(given)
     run = checked_run_id(given["run_id"])
-    choices = RunOptions(_models(given), parse_allowed(given["allowed"]), script, run=run)
+    choices = RunOptions(_models(given), parse_allowed(given["allowed"]), script, run=run, tape=tape)
     return Changes(states, inputs, given["changed"] or "", choices, _secrets(given))
 
 

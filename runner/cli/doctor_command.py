@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import shutil
 import sys
@@ -17,11 +18,13 @@ from runner.cli.settings import database, in_use
 from runner.cli.speaking import tell, tell_json
 from runner.cli.stored import SHORT, was_left
 from runner.ground.advice import ask_doctor, command_line, resume_command
-from runner.ground.errors import EXIT_COMPLETED, EXIT_STORE, StoreError, UsageError
+from runner.ground.errors import EXIT_COMPLETED, EXIT_STORE, InvalidWorkflow, Problem, StoreError, UsageError
 from runner.record.soundness import run_faults, version_faults
 from runner.record.store.contract import Store
 from runner.record.store.health import Finding, Inside, around, sound_sqlite, wrong
 from runner.record.store.sqlite import is_missing
+from runner.world.providers.endpoints import Known
+from runner.world.providers.own import own_providers
 
 BANNED = ("1.82.7", "1.82.8")
 """Releases of litellm that carried malware (March 2026)."""
@@ -78,6 +81,7 @@ def _machine() -> Iterator[Finding]:
         "litellm": _litellm,
         "programs": _programs,
         "settings": lambda: ", ".join(in_use()) or "none are made: each has its default",
+        "providers": _providers,
         "terminal": lambda: "yes" if sys.stdout.isatty() else "no: plain lines are printed",
     }
     for name, check in checks.items():
@@ -85,6 +89,8 @@ def _machine() -> Iterator[Finding]:
             yield Finding(name, check())
         except (StoreError, UsageError) as error:
             yield wrong(name, error)
+        except InvalidWorkflow as error:
+            yield from (Finding(name, _words_of(problem), problem.hint, ok=False) for problem in error.problems)
 
 
 def _litellm() -> str:
@@ -97,6 +103,22 @@ def _litellm() -> str:
             f"litellm {version} is a compromised release", "remove it, change every key it could read, install another"
         )
     return version
+
+
+def _providers() -> str:
+    """The user's own providers."""
+    own = own_providers(os.environ)
+    return ", ".join(_provider(name, known) for name, known in own.items()) or "no own ones"
+
+
+def _provider(name: str, known: Known) -> str:
+    variable = next(iter(known.keys), "")
+    key = f", {variable} is {'set' if os.environ.get(variable) else 'not set'}" if variable else ""
+    return f"{name} at {known.address}{key}"
+
+
+def _words_of(problem: Problem) -> str:
+    return f"{problem.place}: {problem.message}" if problem.place else problem.message
 
 
 def _programs() -> str:

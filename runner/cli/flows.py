@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import click
@@ -56,7 +57,7 @@ def _problems(flow: str, allowed: tuple[str, ...], mock: str | None) -> tuple[Pr
     try:
         loaded = load_workflow(checked_flow(flow), parse_allowed(allowed))
         if mock is None:
-            return (*loaded.warnings, *unknown_providers(loaded))
+            return (*loaded.warnings, *unknown_providers(loaded, os.environ))
         return (*loaded.warnings, *unused_replies(loaded.workflow, read_script(Path(mock), mock)))
     except InvalidWorkflow as error:
         return error.problems

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from math import log
+from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
+from msgspec.structs import replace
 
 from runner.cli.options import Whole, database_option
 from runner.cli.settings import database, retention
@@ -16,9 +18,10 @@ from runner.ground.advice import resume_command
 from runner.ground.clock import SystemClock, moment
 from runner.ground.errors import UsageError
 from runner.record.retention import Collected, Rule, collect, plan
-from runner.record.store.contract import RunRow, VersionRow
+from runner.record.store.contract import RunRow, Store, VersionRow
 from runner.record.store.rules import ENDED
 from runner.workflow.compiler.reader import parse_duration
+from runner.world.kept_outputs import kept_before
 
 THOUSAND = 1000
 
@@ -104,13 +107,25 @@ def wf_gc(dry_run: bool, as_document: bool, db: str | None, **given: Any) -> Non
     if dry_run:
         with reading(db) as store:
             found = plan(store, rule, now)
+            outputs = _needless_outputs(store, found, now)
     else:
         with writing(db) as store:
             found = collect(store, rule, now)
+            outputs = _needless_outputs(store, found, now)
+        for path in outputs:
+            path.unlink(missing_ok=True)
+    found = replace(found, outputs=len(outputs))
     if as_document:
         tell_json({"dry_run": dry_run, **msgspec.to_builtins(found)})
     else:
         _tell(found, rule, str(database(db)), dry_run=dry_run)
+
+
+def _needless_outputs(store: Store, found: Collected, now: float) -> list[Path]:
+    """The long outputs kept beside the database that no run knows which stays: each was kept before all of them."""
+    going = {row.id for row in found.runs}
+    began = [row.created_at for row in store.runs(limit=-1) if row.id not in going]
+    return kept_before(store.file, min([now, *began]))
 
 
 def _rule(older_than: str | None, keep: int | None, statuses: tuple[str, ...]) -> Rule:
@@ -127,7 +142,11 @@ def _tell(found: Collected, rule: Rule, path: str, *, dry_run: bool) -> None:
         tell(f"{verb} {_line(row, row.updated_at)}")
     tell(f"{verb} runs: {len(found.runs)}, about {size(found.weight)}")
     others = (("needless snapshots", found.snapshots), ("unused versions", found.swept.versions))
-    for what, number in (*others, ("unused files and large values", found.swept.blobs)):
+    for what, number in (
+        *others,
+        ("unused files and large values", found.swept.blobs),
+        ("long outputs", found.outputs),
+    ):
         if number:
             tell(f"{verb} {what}: {number}")
     if found.held:

@@ -11,10 +11,13 @@ import click
 from click.shell_completion import CompletionItem
 
 from runner.cli.settings import database_words
+from runner.engine.run_options import Tape
 from runner.ground.advice import advising
 from runner.ground.errors import UsageError
 from runner.ground.plain_file import bounded, read_plain
 from runner.ground.resources import data
+from runner.world.providers.cassette import read_cassette, recording_to
+from runner.world.providers.scripted import Script, read_script
 
 KINDS = ("commands", "read", "write", "python", "network", "env")
 
@@ -52,6 +55,16 @@ waiting_options = together(
 )
 """How long a command that drives a run stays for people and for time."""
 
+reply_options = together(
+    click.option("--mock", metavar="FILE", help="Scripted replies in the place of models."),
+    click.option(
+        "--record", metavar="FILE", help="Write a cassette: what models, tools and servers are asked, and give."
+    ),
+    click.option("--record-commands", is_flag=True, help="What commands and scripts give, too."),
+    click.option("--replay", metavar="FILE", help="Replies from a cassette: nobody is asked."),
+)
+"""Who replies in a run, from now on, and what becomes of that."""
+
 driving_options = together(
     click.option("--json", "as_document", is_flag=True, help="One JSON document on stdout, and nothing else."),
     click.option("--events", is_flag=True, help="Every event as a line of JSON on stdout."),
@@ -83,6 +96,28 @@ class Whole(click.IntRange):
         except click.BadParameter:
             upto = "on" if self.max is None else f"to {self.max}"
             self.fail(f"'{value}' is no whole number from {self.min} {upto}", param, ctx)
+
+
+def given_replies(given: dict[str, Any]) -> tuple[Script | None, Tape | None]:
+    """What `reply_options` say: scripted replies, or a cassette. Raises UsageError, InvalidWorkflow."""
+    named = [name for name in ("mock", "record", "replay") if given[name]]
+    if len(named) > 1:
+        words = f"--{named[0]} and --{named[1]} exclude each other"
+        raise UsageError(words, _WHY_NOT_BOTH[named[0], named[1]])
+    if given["record_commands"] and not given["record"]:
+        raise UsageError("--record-commands is for --record", "add --record FILE")
+    if given["mock"]:
+        return read_script(Path(given["mock"]), given["mock"]), None
+    if given["replay"]:
+        return None, read_cassette(Path(given["replay"]), given["replay"])
+    return None, recording_to(given["record"], commands=given["record_commands"]) if given["record"] else None
+
+
+_WHY_NOT_BOTH = {
+    ("mock", "record"): "a cassette holds what models and tools really said: leave one of them away",
+    ("mock", "replay"): "each of them says what calls are given: leave one of them away",
+    ("record", "replay"): "what is replayed is recorded already: leave one of them away",
+}
 
 
 def offer_flows(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -19,18 +19,26 @@ from runner.ground.errors import (
     EXIT_PAUSED,
 )
 from runner.ground.json_value import Json
-from runner.ground.plain import counted, one_line
+from runner.ground.plain import counted, one_line, plain
 from runner.nodes.composites import human, wait
 from runner.record.answers import as_typed, example_answer
-from runner.record.events import StepWaiting
+from runner.record.events import UNANSWERED, StepWaiting
 from runner.seeing.subscribers.lines import spent
 from runner.travel.given_edits import in_brief
 from runner.travel.verdicts import table
 
 EXITS = {"completed": EXIT_COMPLETED, "failed": EXIT_FAILED, "paused": EXIT_PAUSED, "cancelled": EXIT_CANCELLED}
 
-KINDS = {"person": human.KIND.verb, "timer": wait.KIND.verb, "signal": "signal", "mock": "mock"}
-"""What a step waits for: a person (`human`), a time (`wait`), a signal, a scripted reply (`mock`)."""
+KINDS = {
+    "person": human.KIND.verb,
+    "timer": wait.KIND.verb,
+    **{kind: kind for kind in ("signal", "mock", "replay", "turn")},
+}
+"""What a step waits for: a person, a time, a signal, a scripted reply (`mock`), a recorded one (`replay`), a `turn`."""
+
+
+_LONGEST_DIFF = 100
+_ASKS = "   # asks from here on, and records it"
 
 
 def command_for(result: RunResult, waiting: StepWaiting) -> str:
@@ -41,8 +49,8 @@ def command_for(result: RunResult, waiting: StepWaiting) -> str:
         return resume_command(run, secrets)
     if waiting.signals:
         return signal_command(run, next(iter(waiting.signals.values())), secrets)
-    if waiting.kind == "mock":
-        return mock_command(run, secrets)
+    if waiting.kind in UNANSWERED:
+        return reply_command(run, waiting.kind, secrets)
     if waiting.kind != "person":
         return resume_command(run, secrets)
     value, options = example_answer(waiting), ["--resume", *secret_words(secrets)]
@@ -56,9 +64,10 @@ def signal_command(run: str, name: str, secrets: Sequence[str] = ()) -> str:
     return command_line("signal", run, name, "--resume", *secret_words(secrets))
 
 
-def mock_command(run: str, secrets: Sequence[str] = ()) -> str:
-    """The command that goes on with a run once there are more scripted replies."""
-    return command_line("resume", run, "--mock", "FILE", *secret_words(secrets))
+def reply_command(run: str, kind: str, secrets: Sequence[str] = ()) -> str:
+    """The command that goes on with a run: with more scripted replies, or by asking, where a cassette ends."""
+    option = "--mock" if kind == "mock" else "--record"
+    return command_line("resume", run, option, "FILE", *secret_words(secrets))
 
 
 def document(result: RunResult) -> dict[str, Json]:
@@ -143,6 +152,13 @@ def _say_error(error: Mapping[str, Json]) -> None:
             say("\n".join(f"  {line}" for line in str(text).rstrip().splitlines()[-12:]))
 
 
+def _say_turns(turns: Sequence[StepWaiting]) -> bool:
+    """Say how many calls wait for their turn to ask a model, and why the first does; whether any does."""
+    if turns:
+        say(f"{counted(len(turns), 'call')} waiting for a turn, first {turns[0].step}: {one_line(turns[0].prompt)}")
+    return bool(turns)
+
+
 def _say_waiting(result: RunResult) -> None:
     for waiting in result.waiting:
         if waiting.kind == "person":
@@ -152,17 +168,31 @@ def _say_waiting(result: RunResult) -> None:
             if waiting.choices:
                 say(f"  one of: {', '.join(map(as_typed, waiting.choices))}")
             say(f"  {command_for(result, waiting)}")
-        if waiting.kind == "mock":
-            say(f"{waiting.step} waits for a scripted reply: {one_line(waiting.prompt, 300)}")
+        if waiting.kind in UNANSWERED:
+            _say_unanswered(waiting)
         for name in waiting.signals.values():
             say(f"{waiting.step} waits for the signal '{name}'")
             say(f"  {signal_command(result.run, name, result.secrets)}")
         if waiting.until is not None:
             say(f"{waiting.step}: its time comes at {moment(waiting.until)}, but while the run is paused that does")
             say(f"  nothing by itself; from then on: {resume_command(result.run, result.secrets)}")
-    if any(waiting.kind == "mock" for waiting in result.waiting):
-        say(f"  {mock_command(result.run, result.secrets)}")
-    if not result.waiting:
+    for kind in dict.fromkeys(waiting.kind for waiting in result.waiting if waiting.kind in UNANSWERED):
+        say(f"  {reply_command(result.run, kind, result.secrets)}{_ASKS if kind == 'replay' else ''}")
+    has_turns = _say_turns([waiting for waiting in result.waiting if waiting.kind == "turn"])
+    if has_turns or not result.waiting:
         say(f"  {resume_command(result.run, result.secrets)}")
     if result.variables:
         say(f"  ({' and '.join(result.variables)} must be set)")
+
+
+def _say_unanswered(waiting: StepWaiting) -> None:
+    """Which call has no scripted reply, or no recorded one: then how the nearest that is there differs."""
+    first, *diff = waiting.prompt.splitlines() or [""]
+    if waiting.kind == "mock":
+        say(f"{waiting.step} waits for a scripted reply: {one_line(waiting.prompt, 300)}")
+        return
+    say(f"error: {one_line(first, 300)}")
+    for line in diff[:_LONGEST_DIFF]:
+        say(f"  {plain(line)}")
+    if len(diff) > _LONGEST_DIFF:
+        say(f"  … {counted(len(diff) - _LONGEST_DIFF, 'line')} more")

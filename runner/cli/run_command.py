@@ -6,7 +6,6 @@ import os
 import shlex
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import click
@@ -17,11 +16,13 @@ from runner.cli.flow_files import checked_flow
 from runner.cli.object_files import read_object
 from runner.cli.options import (
     driving_options,
+    given_replies,
     offer_flows,
     parse_allowed,
     parse_answers,
     parse_inputs,
     parse_pairs,
+    reply_options,
     waiting_options,
 )
 from runner.cli.settings import durability, refuse_unusable
@@ -35,12 +36,13 @@ from runner.ground.errors import InvalidWorkflow, UsageError
 from runner.ground.json_value import Json
 from runner.workflow.inputs import parse_input
 from runner.workflow.model import Loaded
-from runner.world.providers.scripted import Script, read_script
 
 EPILOG = """\b
 Examples:
   wf run flow.yaml -i topic=tea -i longest=9
   wf run flow.yaml --inputs inputs.json --mock flow.mock.yaml
+  wf run flow.yaml -i topic=tea --record tape.yaml   # asks, and writes down what came of it
+  wf run flow.yaml -i topic=tea --replay tape.yaml   # the same run again: offline, no key
   wf run approval.yaml --no-input --json      # in CI: never asks, one JSON document
   wf run approval.yaml --answer approve=yes   # answers a person's question beforehand
   wf run approval.yaml --answer approve=no --answer 'approve#2=yes'
@@ -78,7 +80,7 @@ Exit codes: 0 completed, 1 failed, 2 usage or invalid file, 3 paused (waiting), 
     metavar="KIND:VALUE",
     help="Take away from permissions, by the same kinds; it wins over all that allows.",
 )
-@click.option("--mock", metavar="FILE", help="Scripted replies in the place of models.")
+@reply_options
 @click.option("--answer", "answers", multiple=True, metavar="STEP=VALUE", help="Answer a person's question beforehand.")
 @waiting_options
 @click.option("--run-id", metavar="ID", help="The run's id; fresh by default.")
@@ -112,9 +114,12 @@ def _prepared(flow: str, given: dict[str, Any], answers: Mapping[str, str]) -> P
     allowed = parse_allowed(given["allowed"])
     denied = parse_allowed(given["denied"], "--deny")
     loaded = _load(flow, allowed, agents, denied)
-    script = _script(given["mock"], loaded)
+    script, tape = given_replies(given)
+    for warning in unused_replies(loaded.workflow, script) if script is not None else ():
+        say(str(warning))
     models = parse_pairs(given["models"], "--model ALIAS=MODEL")
-    choices = RunOptions(models, allowed, script, given["name"], checked_run_id(given["run_id"]), agents, denied)
+    name, run = given["name"], checked_run_id(given["run_id"])
+    choices = RunOptions(models, allowed, script, name, run, agents, denied, tape)
     inputs = _inputs(loaded, given["pairs"], given["inputs_file"])
     prepared = prepare(loaded, inputs, choices, os.environ, SystemClock(), answers)
     for warning in prepared.warnings:
@@ -138,12 +143,3 @@ def _inputs(loaded: Loaded, pairs: tuple[str, ...], file: str | None) -> dict[st
     given = read_object(file) if file else {}
     typed = parse_inputs(pairs)
     return given | {name: parse_input(loaded.workflow.inputs, name, text) for name, text in typed.items()}
-
-
-def _script(mock: str | None, loaded: Loaded) -> Script | None:
-    if mock is None:
-        return None
-    script = read_script(Path(mock), mock)
-    for warning in unused_replies(loaded.workflow, script):
-        say(str(warning))
-    return script

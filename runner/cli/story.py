@@ -29,6 +29,7 @@ from runner.record.address import places_to
 from runner.record.answers import as_typed
 from runner.record.event_parts import LeftRunning
 from runner.record.events import (
+    ASK,
     CALL,
     AttemptStarted,
     BranchPassed,
@@ -194,7 +195,7 @@ def _in_order(steps: Sequence[Row]) -> list[Row]:
 def _step(step: Row, seconds: float | None, call: Row | None) -> str:
     words = [MARKS.get(step["status"], "…"), plain(step["step"])]
     if step["verb"] not in (NO_VERB, CALL):
-        words.append(f"[{step['verb']}]")
+        words.append(f"[{_kind(step['verb'], step['agent'])}]")
     words.append(step["status"])
     if (step["attempt"] or 0) > 1:
         words.append(f"attempt {step['attempt']}")
@@ -205,6 +206,11 @@ def _step(step: Row, seconds: float | None, call: Row | None) -> str:
     if step["route"]:
         words.append(f"→ {step['route']}")
     return " ".join(words)
+
+
+def _kind(verb: str, agent: str | None) -> str:
+    """What a step is; of one that an agent has delegated, also to whom."""
+    return f"{verb} {plain(agent)}" if agent else verb
 
 
 def _seconds_of(step: Row, tries: Sequence[Row]) -> float | None:
@@ -335,8 +341,8 @@ def _more(event: Event) -> str:
             words = f"run paused ({event.reason}){_ends(event.ends)}"
         case RunEnded():
             words = f"run {event.status}{_ends(event.ends)}"
-        case StepStarted() if event.attempt and event.frame is not None:
-            words = f"▸ {event.step} [{event.verb}]"
+        case StepStarted() if event.attempt and event.verb not in (CALL, ASK):
+            words = f"▸ {event.step} [{_kind(event.verb, event.agent)}]"
         case StepWaiting() if event.until is not None:
             until = f"until {moment(event.until)}"
             words = f" ({until})" if event.kind == "person" else f"… {event.step} {until}"

@@ -20,6 +20,7 @@ from runner.record.run_state import Step, cue_keys_of
 from runner.world.calls import Attempt, CallFailed, Printout
 from runner.world.program_exits import was_asked_to_end
 from runner.world.tools.child_process import end_left
+from runner.world.tools.mcp import close_servers, uses_servers
 
 
 class Attempts:
@@ -66,7 +67,9 @@ class Attempts:
             cue=step.cue,
             cue_keys=cue_keys_of(step) if self._executor.script is not None else (),
             timeout=attempt_timeout(live, step, call),
+            is_told=step.frame is None and not step.agent,
             began_in=live.began_in(step.path),
+            failures=step.failures,
         )
         printout = self._printouts[step.path] = Printout()
         self._tasks.start(step.path, self._perform(attempt, printout))
@@ -104,9 +107,24 @@ class Attempts:
 
     def end_left(self, grace: float) -> set[asyncio.Task[None]]:
         """End what completed steps have left running; the task that does, if there is anything to end."""
-        if not self._supervisor.has_started_any:
+        if not self._supervisor.has_started_any and not uses_servers(self._executor.context):
             return set()
-        return self._tasks.start_ending(end_left(self._supervisor, grace))
+        return self._tasks.start_ending(self._end_left(grace))
+
+    async def _end_left(self, grace: float) -> None:
+        try:
+            await close_servers(self._executor.context)
+        finally:
+            await end_left(self._supervisor, grace)
+
+    def let_held_go(self, *, cut: bool) -> None:
+        """Let go on, out of turn, what a cassette's order holds back, where nothing else is in flight.
+
+        With `cut` also what was cut off there.
+        """
+        replay = self._executor.replay
+        if replay is not None and replay.held == len(self._tasks.steps):
+            replay.let_next_go(cut=cut)
 
     def tidy(self) -> None:
         """Reap what has ended of that which steps have left running."""

@@ -21,11 +21,16 @@ from runner.world.calls import (
     Outcome,
     Performer,
     Printout,
+    ServerCall,
 )
+from runner.world.checked_outputs import checked
+from runner.world.kept_outputs import told
 from runner.world.program_exits import cut_short
 from runner.world.providers.contract import Provider
+from runner.world.providers.replayed import Replay
 from runner.world.providers.scripted import Script
 from runner.world.secrets import CutReference, Secrets
+from runner.world.tools.mcp import load_sdk
 from runner.world.wanted_calls import calls_in_vain
 
 
@@ -42,35 +47,57 @@ class Executor(msgspec.Struct, frozen=True):
     context: Context
     streamed: Callable[[str], None] = lambda _step: None
     """Is told of a step whose attempt has ended: what was held back of its streamed text is shown."""
+    replay: Replay | None = None
+    """The cassette that the run is replayed from."""
 
     async def perform(self, attempt: Attempt, printout: Printout | None = None) -> Outcome:
         """Run one attempt to its end. Never raises but for cancellation; nothing secret is in what it returns.
 
         `printout` tells what its program prints.
         """
-        told = printout or Printout()
+        noted = printout or Printout()
         try:
-            revealed = _revealed(attempt, self.secrets)
-            told.gates += _secrets_in(attempt, self.secrets) if revealed.reveals else ()
-            outcome = await self._in_time(revealed, replace(self.context, printout=told))
+            outcome = await self._replayed(attempt) or await self._for_real(attempt, noted)
         except CutReference:
             words = (
                 "a part of a secret, or a secret that was changed, would be passed on: it can only be passed on whole"
             )
             hint = "use {{ inputs.NAME }} by itself, and let what is given the secret cut or encode it"
             outcome = CallFailed(Failure("input_invalid", f"{words}; {hint}"))
-            told.gates.append(Gate("secret", "", allowed=False, why=words))
+            noted.gates.append(Gate("secret", "", allowed=False, why=words))
         except Exception as error:  # noqa: BLE001 - a mistake of ours must fail the step, not lose the run
             outcome = CallFailed(Failure("unknown", f"{type(error).__name__}: {error}"))
         self.streamed(attempt.step)
-        told.gates += calls_in_vain(attempt.call, outcome)
+        noted.gates += calls_in_vain(attempt.call, outcome)
         if self.secrets.any:
-            told.gates = [_masked_gate(gate, self.secrets) for gate in told.gates]
-        return _masked(outcome, self.secrets)
+            noted.gates = [_masked_gate(gate, self.secrets) for gate in noted.gates]
+        outcome = _masked(outcome, self.secrets)
+        if not attempt.is_told or self._is_replayed(attempt):  # a cassette holds what was told
+            return outcome
+        return await asyncio.to_thread(told, attempt.call, outcome, self.context.kept)
+
+    def _is_replayed(self, attempt: Attempt) -> bool:
+        return self.replay is not None and self.replay.holds(attempt.call)
+
+    async def _replayed(self, attempt: Attempt) -> Outcome | None:
+        """What a cassette has for a call; None for what is done for real."""
+        if self.replay is None or not self._is_replayed(attempt):
+            return None
+        return await self.replay.ask(attempt, self.context)
+
+    async def _for_real(self, attempt: Attempt, printout: Printout) -> Outcome:
+        revealed = _revealed(attempt, self.secrets)
+        printout.gates += _secrets_in(attempt, self.secrets) if revealed.reveals else ()
+        outcome = await self._in_time(revealed, replace(self.context, printout=printout))
+        if self.replay is not None:
+            await self.replay.wait_turn(attempt.step)
+        return outcome
 
     async def _in_time(self, attempt: Attempt, context: Context) -> Outcome:
         if isinstance(attempt.call, ModelCall):
             await self.provider.prepare(attempt.call.model, context)
+        elif isinstance(attempt.call, ServerCall) and attempt.cue is None:
+            await load_sdk()
         try:
             async with asyncio.timeout(attempt.timeout):
                 return await self._ask(attempt, context)
@@ -82,9 +109,10 @@ class Executor(msgspec.Struct, frozen=True):
         if isinstance(attempt.call, ModelCall):
             return await self.provider.ask(attempt, context)
         scripted = self.script.reply(attempt) if self.script is not None else None
-        if scripted is not None:
-            return scripted
-        return await self.performers[type(attempt.call)](attempt, context)
+        given = scripted if scripted is not None else await self.performers[type(attempt.call)](attempt, context)
+        if getattr(attempt.call, "output_schema", None) is None:
+            return given
+        return await asyncio.to_thread(checked, attempt.call, given)
 
 
 def _revealed(attempt: Attempt, secrets: Secrets) -> Attempt:
@@ -110,7 +138,7 @@ def _masked(outcome: Outcome, secrets: Secrets) -> Outcome:
     if not secrets.any:
         return outcome
     if isinstance(outcome, NoReply):
-        return NoReply(secrets.mask(outcome.message))
+        return NoReply(secrets.mask(outcome.message), outcome.kind)
     output = secrets.mask(outcome.output)
     usage = outcome.usage and replace(outcome.usage, model=secrets.mask(outcome.usage.model))
     if isinstance(outcome, CallDone):

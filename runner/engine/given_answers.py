@@ -158,7 +158,9 @@ class _Places:
         if tool is not None and tool.check is not None and node.on_crash is None:
             yield from self._in_body(workflow, tool.check, _below(path, CHECK), line)
         if node.traits.agents and any(tool.check is not None for tool in workflow.tools.values()):
-            yield Asking(_below(path, CALL), node, checked=True)
+            for _ in (node, *workflow.delegates_of(workflow.asked_by(node), node.traits.delegates)):
+                path = _below(path, CALL)  # a call, or a call of a delegate, who may delegate in turn
+                yield Asking(path, node, checked=True)
 
     def _called_by(self, node: Node, path: str, line: tuple[str, ...]) -> Iterator[Asking]:
         called = node.traits.called.workflow if node.traits.called is not None else ""

@@ -222,6 +222,8 @@ class Engine:
             self._questions.put_next()
         if not self._is_worth_waiting():
             return [RunPaused(self._stop.why or "waiting")]
+        if not (self._stop.asked or self._comes_by_itself()):
+            self._attempts.let_held_go(cut=self._timers.until_due() is None)
         await self._inbox.wait(min(POLL, self._stop.seconds_left(), self._timers.until_next()))
         return self._happened() or ()
 
@@ -229,7 +231,11 @@ class Engine:
         """Whether the run may go on soon without anybody's doing, or a person at the terminal is being asked."""
         if self._stop.asked:
             return self._attempts.in_flight and self._stop.seconds_left() > 0
-        if self._live.state.running or self._questions.is_asking:
+        return bool(self._live.state.running) or self._comes_by_itself()
+
+    def _comes_by_itself(self) -> bool:
+        """Whether something may come soon, whatever the attempts in flight do: an answer, or a time."""
+        if self._questions.is_asking:
             return True
         due = self._timers.until_due()
         return due is not None and due <= self._around.wait_limit

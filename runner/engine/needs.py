@@ -9,34 +9,41 @@ import msgspec
 
 from runner.engine.run_options import RunOptions
 from runner.ground.errors import Failure, InvalidWorkflow, Problem, Severity
+from runner.ground.json_value import Json
 from runner.workflow.model import Agent, Body, Loaded, Node, Workflow
-from runner.world.providers.endpoints import find_endpoint, unknown_provider
+from runner.world.providers.endpoints import Known, find_endpoint, unknown_provider
+from runner.world.providers.own import own_providers
 
 _SHORT = 60.0
 """Seconds: of a longer timeout, loading what asks a model takes little."""
 
 
 class _Asking(msgspec.Struct, frozen=True):
-    """A node that asks an agent, and the models that are tried for it, in turn."""
+    """A node that asks an agent, and the models that are tried for it, in turn.
+
+    `delegated`: another agent may ask this one, or may not.
+    """
 
     workflow: Workflow
     node: Node
     models: tuple[str, ...]
+    delegated: bool = False
 
 
 def look_for_needs(loaded: Loaded, choices: RunOptions, environment: Mapping[str, str]) -> tuple[Problem, ...]:
     """Look for what the models of a run need; what only some ways of it need is given as warnings.
 
-    Raises InvalidWorkflow with what every way needs.
+    Raises InvalidWorkflow with what every way needs, or with what is wrong in the user's settings.
     """
-    if choices.script is not None:
+    if choices.offline:
         return ()
-    found = [(asking, _lacks(asking, environment)) for asking in _asking(loaded.workflow, choices.models)]
+    own = own_providers(environment)
+    found = [(asking, _lacks(asking, environment, own)) for asking in _asking(loaded.workflow, choices.models)]
     lacking = [(asking, lacks) for asking, lacks in found if lacks]
     certain = {node.at for node in _certain(loaded.workflow.body)} if lacking else set()
     errors, warnings = [], []
     for asking, lacks in lacking:
-        is_needed = asking.workflow is loaded.workflow and asking.node.at in certain
+        is_needed = asking.workflow is loaded.workflow and asking.node.at in certain and not asking.delegated
         if is_needed and len(lacks) == len(asking.models):
             errors.append(_problem(loaded, asking, lacks[0], "error"))
         else:
@@ -46,15 +53,25 @@ def look_for_needs(loaded: Loaded, choices: RunOptions, environment: Mapping[str
     return tuple({problem.message: problem for problem in warnings}.values())
 
 
-def unknown_providers(loaded: Loaded) -> tuple[Problem, ...]:
-    """A warning for each model of a provider that there is not: whatever the environment holds, a call of it fails."""
+def unknown_providers(loaded: Loaded, environment: Mapping[str, str]) -> tuple[Problem, ...]:
+    """A warning for each model of a provider that there is not: whatever key there may be, a call of it fails.
+
+    Raises InvalidWorkflow with what is wrong in the user's settings.
+    """
+    own = own_providers(environment)
     found = [
         _problem(loaded, asking, Failure("provider_unavailable", words), "warning")
         for asking in _asking(loaded.workflow, {})
         for model in asking.models
-        if (words := unknown_provider(model))
+        if (words := unknown_provider(model, own))
     ]
     return tuple({problem.message: problem for problem in found}.values())
+
+
+def refuse_unusable_settings(options: Mapping[str, Json], environment: Mapping[str, str]) -> None:
+    """Refuse to go on with a run that asks models, if the user's settings can't be read. Raises InvalidWorkflow."""
+    if not (options.get("mock") or options.get("replay")):
+        own_providers(environment)
 
 
 def asked_models(root: Workflow, chosen: Mapping[str, str]) -> dict[str, bool]:
@@ -70,9 +87,9 @@ def asked_models(root: Workflow, chosen: Mapping[str, str]) -> dict[str, bool]:
     return found
 
 
-def _lacks(asking: _Asking, environment: Mapping[str, str]) -> list[Failure]:
+def _lacks(asking: _Asking, environment: Mapping[str, str], own: Mapping[str, Known]) -> list[Failure]:
     """What is lacking for the models that a node asks, for each that can't be."""
-    found = (find_endpoint(model, environment) for model in asking.models)
+    found = (find_endpoint(model, environment, own) for model in asking.models)
     return [lack for lack in found if isinstance(lack, Failure)]
 
 
@@ -89,15 +106,15 @@ def _asking(root: Workflow, chosen: Mapping[str, str]) -> Iterator[_Asking]:
             own = node.traits
             names = (own.model or agent.model, *(agent.fallback if own.fallback is None else own.fallback))
             yield _Asking(workflow, node, tuple(_called(name, workflow, chosen) for name in names))
+        for node in workflow.nodes:
+            for agent in workflow.delegates_of(workflow.asked_by(node), node.traits.delegates):
+                models = tuple(_called(name, workflow, chosen) for name in (agent.model, *agent.fallback))
+                yield _Asking(workflow, node, models, delegated=True)
 
 
 def _agents_of(workflow: Workflow) -> Iterator[tuple[Node, Agent]]:
     """The nodes that ask agents, each with every agent that it may ask."""
-    for node in workflow.nodes:
-        for agent in node.traits.agents:
-            found = workflow.agents.get(agent) if isinstance(agent, str) else agent
-            if found is not None:
-                yield node, found
+    return ((node, agent) for node in workflow.nodes for agent in workflow.asked_by(node))
 
 
 def _called(name: str, workflow: Workflow, chosen: Mapping[str, str]) -> str:

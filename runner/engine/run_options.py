@@ -7,15 +7,20 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 
 from runner.ground.errors import Problem, UsageError, did_you_mean
+from runner.ground.json_value import Json
 from runner.workflow.model import Agent, Node, Workflow
+from runner.world.providers.cassette import Cassette, Recording
 from runner.world.providers.scripted import Script
+
+Tape = Cassette | Recording
+"""What has to do with a cassette: a run is replayed from one, or recorded to one."""
 
 
 class RunOptions(msgspec.Struct, frozen=True):
     """What a run is started with beside its inputs; recorded, so that a resumption has it too.
 
     `models` maps aliases to models, `allow` a kind of permission to what is added to it, `deny` to what is
-    taken away, `agents` agents to the files
+    taken away, `tape` is the cassette that it is replayed from, or recorded to. `agents` maps agents to the files
     that they were replaced by when the workflow was loaded.
     """
 
@@ -26,6 +31,23 @@ class RunOptions(msgspec.Struct, frozen=True):
     run: str = ""
     agents: Mapping[str, str] = msgspec.field(default_factory=dict)
     deny: Mapping[str, Sequence[str]] = msgspec.field(default_factory=dict)
+    tape: Tape | None = None
+
+    @property
+    def offline(self) -> bool:
+        """Whether nobody is asked: there are scripted replies, or recorded ones."""
+        return self.script is not None or isinstance(self.tape, Cassette)
+
+
+def reply_options(script: Script | None, tape: Tape | None) -> dict[str, Json]:
+    """The options of a run that say who replies from now on; none where nothing is said."""
+    if script is not None:
+        return {"mock": script.data, "replay": None, "record": None}
+    if isinstance(tape, Cassette):
+        return {"mock": None, "replay": tape.data, "record": None}
+    if tape is not None:
+        return {"mock": None, "replay": None, "record": msgspec.to_builtins(tape)}
+    return {}
 
 
 def refuse_unknown_models(root: Workflow, chosen: Mapping[str, str]) -> None:

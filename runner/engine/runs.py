@@ -9,14 +9,15 @@ from collections.abc import Mapping
 import msgspec
 from msgspec.structs import replace
 
+from runner.engine.cassettes import write_cassette
 from runner.engine.executor import Executor
 from runner.engine.given_answers import refuse_unfit_answers
 from runner.engine.given_inputs import not_in, resolve_inputs
 from runner.engine.loading import with_absolute_paths
 from runner.engine.loop import Engine
-from runner.engine.needs import look_for_needs
+from runner.engine.needs import look_for_needs, refuse_unusable_settings
 from runner.engine.recorder import Recorder
-from runner.engine.run_options import RunOptions, refuse_unknown_models
+from runner.engine.run_options import RunOptions, refuse_unknown_models, reply_options
 from runner.engine.scheduler import Live, time_limit
 from runner.engine.scheduler.happenings import First
 from runner.engine.surroundings import Surroundings
@@ -28,22 +29,25 @@ from runner.ground.json_value import Json, same_json
 from runner.ground.plain import one_line
 from runner.nodes.contract import StepFailed
 from runner.record.definitions import definition_of, folder_of
-from runner.record.events import FORMAT, RunStarted, StepWaiting
+from runner.record.events import FORMAT, RunForked, RunResumed, RunStarted, StepWaiting
 from runner.record.fold import IMPOSSIBLE
 from runner.record.history import Reopened, load_state
 from runner.record.projection import Projector
 from runner.record.rewriting import change_texts
 from runner.record.run_state import RunState, Step
-from runner.record.store.contract import RunUnknown
+from runner.record.store.contract import RunUnknown, Store
 from runner.record.store.lease import current_owner
 from runner.record.store.rules import taken_id
 from runner.workflow.inputs import InputsInvalid
 from runner.workflow.model import Loaded, Workflow
 from runner.world.calls import Context
+from runner.world.kept_outputs import Kept, kept_beside
 from runner.world.processes.supervisor import Supervisor
+from runner.world.providers.cassette import Cassette, Recording
 from runner.world.providers.live import Live as LiveModels
+from runner.world.providers.replayed import Replay
 from runner.world.providers.scripted import Script
-from runner.world.secrets import Secrets
+from runner.world.secrets import Secrets, without_nonce
 from runner.world.secrets.streams import Streams
 from runner.world.tools.environment import search_path
 from runner.world.tools.performers import PERFORMERS
@@ -130,7 +134,8 @@ async def start(prepared: Prepared, around: Surroundings) -> RunResult:
         "allow": with_absolute_paths(choices.allow),
         **({"deny": with_absolute_paths(choices.deny)} if choices.deny else {}),
         "agents": dict(choices.agents),
-        "mock": prepared.secrets.mask(choices.script.data) if choices.script else None,
+        "mock": None,
+        **prepared.secrets.mask(reply_options(choices.script, choices.tape)),
         "nonce": prepared.secrets.nonce,
         **programs_of(workflow, around),
     }
@@ -196,7 +201,11 @@ def into_memory(state: RunState, secrets: Secrets) -> None:
 async def run_engine(
     live: Live, epoch: int, first: First, secrets: Secrets, around: Surroundings, reopened: Reopened
 ) -> RunResult:
-    """Drive a run from its first happening in this process until it ends or pauses."""
+    """Drive a run from its first happening in this process until it ends or pauses.
+
+    Raises InvalidWorkflow, before anything is recorded, where the user's settings can't be read.
+    """
+    refuse_unusable_settings({**live.state.options, **first.options}, around.environment)
     if around.concurrency is not None:
         live.most = min(around.concurrency, live.most)
     if secrets.any:
@@ -205,7 +214,11 @@ async def run_engine(
         reopened.projector.follow(live.state, secrets.to_paper)
     recorder = Recorder(around.store, live.run, current_owner(lease=around.lease), epoch, around.clock, reopened)
     options = {**live.state.options, **first.options}
-    engine = Engine(live, recorder, _executor(live, epoch, options, secrets, around), around)
+    replay = _replay(live.run, options, secrets, around.store, first)
+    if replay is not None:
+        around = replace(around, audience=replace(around.audience, listeners=(replay, *around.audience.listeners)))
+    executor = replace(_executor(live, epoch, options, secrets, around), replay=replay)
+    engine = Engine(live, recorder, executor, around)
     around.audience.engaged(engine.stop)
     try:
         with recorder.heartbeat():
@@ -214,6 +227,8 @@ async def run_engine(
         if isinstance(first, RunStarted):
             raise  # a mistake of ours: nothing that was recorded elsewhere is the reason
         raise not_ours(live.run, str(secrets.to_paper(f"{type(error).__name__}: {error}"))) from error
+    if recording := live.state.options.get("record"):
+        write_cassette(around.store, live.run, msgspec.convert(recording, Recording), secrets)
     refused = "" if engine.refused is None else str(engine.refused)
     needed = not_in(around.environment, live.workflow, secrets.names)
     entries = (live.workflow.inputs[name] for name in secrets.names if name not in needed)
@@ -229,6 +244,22 @@ def _on_paper(result: RunResult, secrets: Secrets) -> RunResult:
     waiting = msgspec.convert(secrets.to_paper(msgspec.to_builtins(result.waiting)), tuple[StepWaiting, ...])
     outputs, error, refused = secrets.to_paper([dict(result.outputs), result.error, secrets.mask(result.refused)])
     return replace(result, waiting=waiting, outputs=outputs, error=error, refused=refused)
+
+
+def _replay(run: str, options: Mapping[str, Json], secrets: Secrets, store: Store, first: First) -> Replay | None:
+    """What a run is replayed from, if it is; it knows of what had ended before."""
+    if not options.get("replay"):
+        return None
+
+    def paper(value: Json) -> Json:
+        return without_nonce(secrets.to_paper(value), secrets.nonce)
+
+    replay = Replay(Cassette.from_data(paper(options["replay"])), paper)
+    if isinstance(first, RunForked):
+        replay.note_past(store.commits(first.parent, upto=first.at))
+    elif isinstance(first, RunResumed):
+        replay.note_past(store.commits(run))
+    return replay
 
 
 def programs_of(workflow: Workflow, around: Surroundings) -> dict[str, Json]:
@@ -254,9 +285,20 @@ def _executor(live: Live, epoch: int, options: Mapping[str, Json], secrets: Secr
         protected=protected(live.workflow, around.store.file, search_path(around.environment)),
         programs=options.get("programs", {}),
         mask=mask,
+        tool_lists=around.store.tool_lists,
         supervisor=Supervisor(mark, epoch, mask, whole=around.whole_process, guarded=True),
+        kept=_kept(live, options, secrets, around),
     )
-    return Executor(script or LiveModels(), PERFORMERS, script, secrets, context, streams.end)
+    scripted = script or (Script("", {}) if options.get("replay") else None)
+    return Executor(scripted or LiveModels(), PERFORMERS, script, secrets, context, streams.end)
+
+
+def _kept(live: Live, options: Mapping[str, Json], secrets: Secrets, around: Surroundings) -> Kept | None:
+    """Where the run keeps what is too long: beside a database that has a file."""
+    if not (database := around.store.file):
+        return None
+    root = str(options.get("folder") or live.workflow.folder)
+    return Kept(kept_beside(database), root, lambda text: str(secrets.shown(text)))
 
 
 def not_ours(run: str, why: Exception | str) -> StoreError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from math import inf
 
-from runner.engine.scheduler import Live, due_time, time_left
+from runner.engine.scheduler import Live, due_time, next_turn, time_left
 from runner.engine.scheduler.happenings import Happening, TimeReached, TimeSpent
 from runner.ground.clock import Clock
 from runner.record.run_state import Step
@@ -24,6 +24,7 @@ class Timers:
         self._live = live
         self._clock = clock
         self._times: list[tuple[float, str]] = []
+        self._turn_seen = 0.0
 
     def set(self, step: Step) -> None:
         """Remember when a step is due, if it is at a time, and those around whose time runs while it works."""
@@ -42,7 +43,8 @@ class Timers:
 
     def first_reached(self, now: float) -> float | None:
         """The earliest of the times that have come by `now`; None when none has."""
-        if not (self._times or self._live.state.running):
+        state = self._live.state
+        if not (self._times or state.running or state.lines):
             return None
         due = self._next_due()
         reached = [now + left for _, left in time_left(self._live, now) if left <= 0]
@@ -54,7 +56,10 @@ class Timers:
         due: dict[str, None] = {}
         while self._times and self._times[0][0] <= until:
             due[heapq.heappop(self._times)[1]] = None
-        reached: list[Happening] = [TimeReached(tuple(due))] if due else []
+        has_turn = self._next_turn() <= until
+        if has_turn:
+            self._turn_seen = until
+        reached: list[Happening] = [TimeReached(tuple(due))] if due or has_turn else []
         now = self._clock.now()
         spent = (home for home, left in time_left(self._live, now) if left <= 0 and now + left <= until + _ROUNDED)
         return reached + [TimeSpent(home) for home in spent]
@@ -64,8 +69,16 @@ class Timers:
         due = self._next_due()
         return None if due is None else max(0.0, due - self._clock.now())
 
+    def _next_turn(self) -> float:
+        """When a call's turn comes; infinite where none does, or it was tried at its time: then it waits for room."""
+        return next_turn(self._live, self._turn_seen) if self._live.state.lines else inf
+
     def _next_due(self) -> float | None:
-        """When the first step is due."""
+        """When the first step is due, or a call's turn comes."""
+        due, turn = self._next_time(), self._next_turn()
+        return min(turn, inf if due is None else due) if due is not None or turn < inf else None
+
+    def _next_time(self) -> float | None:
         while self._times:
             due, path = self._times[0]
             step = self._live.state.steps.get(path)

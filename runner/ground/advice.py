@@ -39,3 +39,9 @@ def secret_words(secrets: Sequence[str]) -> list[str]:
 def ask_doctor() -> str:
     """What to do about a database that is damaged."""
     return f"`{command_line('doctor')}` shows what is whole"
+
+
+def accepting_tools(server: str) -> str:
+    """What to do about an MCP server whose tools have changed."""
+    shown, accepted = command_line("mcp", server), command_line("mcp", server, "--accept")
+    return f"`{shown}` shows the difference, and `{accepted}` takes them as they are now"

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import select
 import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -68,6 +71,20 @@ def open_to_append(path: Path) -> IO[str]:
         return os.fdopen(descriptor, "a", encoding="utf-8")
     os.close(descriptor)
     raise OSError(f"{path} is not a regular file")
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[IO[bytes]]:
+    """A file that takes its name once it is whole, readable for its owner alone. Raises OSError."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        try:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            Path(file.name).replace(path)
+        except BaseException:
+            Path(file.name).unlink()
+            raise
 
 
 def bounded(content: bytes, longest: int) -> bytes:

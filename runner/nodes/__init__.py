@@ -5,7 +5,7 @@ from __future__ import annotations
 from runner.nodes.composites import agent, for_each, human, parallel, wait, workflow
 from runner.nodes.contract import Kind
 from runner.nodes.leaves import command, end, http, nothing, read, script, tool, write
-from runner.nodes.tools import TOOL_KINDS
+from runner.nodes.tools import BUILT_IN, TOOL_KINDS
 from runner.workflow.compiler import Kinds
 
 KINDS: dict[str, Kind] = {
@@ -25,5 +25,5 @@ KINDS: dict[str, Kind] = {
     "end": end.KIND,
 }
 
-ALL_KINDS = Kinds(KINDS, TOOL_KINDS)
+ALL_KINDS = Kinds(KINDS, TOOL_KINDS, BUILT_IN)
 """What a workflow file may hold."""

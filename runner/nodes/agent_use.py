@@ -9,6 +9,7 @@ import msgspec
 from runner.ground.json_value import Json
 from runner.language.expression import Expression
 from runner.language.template import Template
+from runner.workflow.mcp_servers import WantedTools
 from runner.workflow.model import Agent, ContextBound, Model, Tool
 
 
@@ -26,6 +27,7 @@ class AgentUse(msgspec.Struct, frozen=True):
     model: str = ""
     fallback: tuple[str, ...] | None = None
     tools: tuple[str, ...] | None = None
+    agents: tuple[str, ...] | None = None
     instructions: Template | None = None
     output_schema: Mapping[str, Json] | None = None
     temperature: float | None = None
@@ -37,7 +39,8 @@ class AgentUse(msgspec.Struct, frozen=True):
 class ResolvedAgent(msgspec.Struct, frozen=True):
     """An agent as a node uses it: with what the node says, its models in the order they are tried, its tools.
 
-    `name` is the one that was chosen, of several; `summary` the model that sums up a long conversation.
+    `name` is the one that was chosen, of several; `summary` the model that sums up a long conversation; `wanted` are
+    tools of MCP servers, which the servers describe; `delegates` the agents that it may delegate to, by name.
     """
 
     agent: Agent
@@ -45,3 +48,5 @@ class ResolvedAgent(msgspec.Struct, frozen=True):
     tools: Mapping[str, Tool]
     name: str = ""
     summary: Model | None = None
+    wanted: tuple[WantedTools, ...] = ()
+    delegates: Mapping[str, Agent] = {}

@@ -13,7 +13,7 @@ from runner.ground.json_value import Json
 from runner.ground.plain import harmless_json
 from runner.nodes.contract import Ask, StepFailed, SubAsk, SubCall, View
 from runner.nodes.leaves.tool import whole_arguments
-from runner.nodes.tools import TOOL_KINDS
+from runner.nodes.tools import ALL_TOOL_KINDS
 from runner.record.address import numbered
 from runner.record.events import APPROVED, ASK
 from runner.record.gates import ToApprove
@@ -109,7 +109,7 @@ def _refused(answered: Child, rule: ApprovalRule) -> str:
 def _prompt(agent: str, tool: Tool, call: SubCall, arguments: Mapping[str, Json]) -> str:
     """The very call, with whatever can't be seen made visible."""
     who = f"agent '{agent}'" if agent else "an agent"
-    shown = TOOL_KINDS[tool.kind].shows(call.call)
+    shown = ALL_TOOL_KINDS[tool.kind].shows(call.call)
     lines = [f"{who} wants to call tool '{tool.name}' with {visible(dict(arguments))}"]
     lines += [f"which runs {visible(shown)}"] if shown else []
     return "\n".join((*lines, 'Answer approve, or {"deny": "the reason"}.'))

@@ -18,6 +18,9 @@ SUMMARY = "summary"
 """The role of what stands for all messages up to the one that it `covers`: no model is sent it as it is."""
 
 _BYTES_A_TOKEN = 4
+_TOKENS_OF_PICTURE = 1000
+"""About how many tokens a file takes that is not sent as text."""
+
 _LONGEST_PART = 20_000
 _INSTRUCTION = (
     "Sum up this conversation for whoever goes on with it: what was asked, found, decided and is still open, with all "
@@ -27,6 +30,8 @@ _INSTRUCTION = (
 
 def sent(told: list[Message], messages: Sequence[Message], prompt: int, bound: ContextBound | None) -> list[Message]:
     """What a model is sent: the instructions `told`, the message at `prompt`, the last group; of the rest what fits."""
+    if bound is None and not prompt:
+        return [*told, *messages]  # there is no summary: what was said in a session may have one, or what has a bound
     covered, head = _covered(messages)
     groups = _groups(messages, covered)
     if bound is not None and bound.summary is None:
@@ -93,9 +98,14 @@ def _last(
 
 def _tokens(message: Message) -> int:
     """About how many tokens a message has: a provider's own count is known only afterwards."""
-    return -(-len(_shown(message).encode("utf-8", "replace")) // _BYTES_A_TOKEN)
+    pictures = sum("text" not in file for file in message.get("files", ()))
+    return -(-len(_shown(message).encode("utf-8", "replace")) // _BYTES_A_TOKEN) + _TOKENS_OF_PICTURE * pictures
 
 
 def _shown(message: Message) -> str:
+    """A message as text: of a file that is none, its name."""
     calls = message.get("tool_calls")
-    return f"{message['content']} {json.dumps(calls, ensure_ascii=False)}" if calls else str(message["content"])
+    if calls:
+        return f"{message['content']} {json.dumps(calls, ensure_ascii=False)}"
+    files = (f"[file {file['path']}] {file.get('text', '')}".rstrip() for file in message.get("files", ()))
+    return "\n".join((str(message["content"]), *files))

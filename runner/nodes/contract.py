@@ -72,6 +72,19 @@ class SubCall(msgspec.Struct, frozen=True):
     approved: str = ""
 
 
+class SubStep(msgspec.Struct, frozen=True):
+    """A child to open: a step of the composite's own, which is a composite of the same kind, and stands in no frame.
+
+    It begins with this `memory`, which tells it from the composite. `name` is what it is called by, `request` what it
+    was asked, in short.
+    """
+
+    key: str
+    name: str
+    memory: Mapping[str, Json]
+    request: Mapping[str, Json] = msgspec.field(default_factory=dict)
+
+
 class Enter(msgspec.Struct, frozen=True):
     """Open a workflow as this step: its inputs and initial state are the scope of its frames."""
 
@@ -118,6 +131,7 @@ class Done(msgspec.Struct, frozen=True):
 
     `left` are the processes that it left running; `writes` what it adds to the state beside its node's `set`.
     `unanswered`: the output stands for the answer of a person, which did not come in time.
+    `came` is what a call came to, where the step has failed by what followed that: see `StepEnded`.
     """
 
     output: Json = None
@@ -127,6 +141,7 @@ class Done(msgspec.Struct, frozen=True):
     left: tuple[LeftRunning, ...] = ()
     writes: tuple[Write, ...] = ()
     unanswered: bool = False
+    came: dict[str, Json] | None = None
 
 
 class Spawn(msgspec.Struct, frozen=True):
@@ -135,7 +150,7 @@ class Spawn(msgspec.Struct, frozen=True):
     `branches` are, as the step opens, those that it may ever have: see `events.Branches`.
     """
 
-    children: tuple[Branch | SubCall | SubAsk, ...] = ()
+    children: tuple[Branch | SubCall | SubStep | SubAsk, ...] = ()
     passed: tuple[Passed, ...] = ()
     memory: Memory | None = None
     branches: Branches | None = None
@@ -143,12 +158,16 @@ class Spawn(msgspec.Struct, frozen=True):
 
 
 class Failed(msgspec.Struct, frozen=True):
-    """The step has failed. `error`, if given, stands as it is, in the place of one made from `failure`."""
+    """The step has failed. `error`, if given, stands as it is, in the place of one made from `failure`.
+
+    `came` is as in `Done`.
+    """
 
     failure: Failure
     output: Json = None
     error: dict[str, Json] | None = None
     usage: Usage | None = None
+    came: dict[str, Json] | None = None
 
 
 class End(msgspec.Struct, frozen=True):
@@ -255,12 +274,10 @@ class View(Protocol):
 
     def branch_holds(self, condition: Expression, after: tuple[str, ...]) -> bool:
         """Whether a branch's `if` holds, as the branch itself would see it."""
-        ...
 
     def seconds(self, duration: Duration) -> float: ...
     def results(self) -> Json:
         """`results`, as `complete_when` sees it."""
-        ...
 
     def session(self, name: str) -> list[dict[str, Json]]:
         """The messages of a conversation that other steps have had. Raises StepFailed if one is having it now."""
@@ -277,7 +294,8 @@ class View(Protocol):
     def agent(self, use: AgentUse) -> ResolvedAgent:
         """The agent of that name where this workflow stands. What the node itself names is this workflow's.
 
-        Of several it is the one that the step has in its memory, else the one that is now the right one.
+        Of several it is the one that the step has in its memory, else the one that is now the right one. Of a sub-step
+        it is the one that it is called by, to whom the agent around it delegates; the node says nothing of that one.
         """
         ...
 
@@ -301,19 +319,22 @@ class Woken(msgspec.Struct, frozen=True):
     name: str = ""
 
 
-class ToolKind(msgspec.Struct, frozen=True, kw_only=True):
-    """One kind of tool. `key` is what tells it in YAML. `build` makes a Tool of what is declared.
+class Calling(msgspec.Struct, frozen=True, kw_only=True):
+    """How tools of one kind are called: `call` is that with arguments that fit, in a folder; it raises TemplateError.
 
-    `call` is the call of a tool with arguments that fit its schema, for a workflow in a folder; rendering raises
-    TemplateError. `fills_defaults`: arguments that are not given are those that its schema says. `shows` gives what a
-    person who is to approve a call has to see of it, beside its arguments.
+    `fills_defaults`: arguments not given are those that the schema says. `shows`: what else a person has to see of it.
     """
 
     key: str
-    build: Callable[[NodeReader], Tool]
     call: Callable[[Tool, dict[str, Json], str], AnyCall]
     fills_defaults: bool = True
     shows: Callable[[AnyCall], Json] = lambda _call: None
+
+
+class ToolKind(Calling, frozen=True, kw_only=True):
+    """One kind of tool that a file can declare: `key` is what tells it in YAML, `build` makes a Tool of the rest."""
+
+    build: Callable[[NodeReader], Tool]
 
 
 class Shape(msgspec.Struct, frozen=True):

@@ -13,17 +13,21 @@ from runner.ground.errors import Failure
 from runner.ground.json_text import NotJson, parse_json
 from runner.ground.json_value import Json
 from runner.language.schema import compile_schema
+from runner.nodes import model_files
 from runner.nodes.agent_use import ResolvedAgent
 from runner.nodes.approving import ApprovalGate
 from runner.nodes.context import SUMMARY, Message, asking_for_summary, due_summary, sent
-from runner.nodes.contract import Done, Failed, Memory, Spawn, StepFailed, SubAsk, SubCall, View
+from runner.nodes.contract import Done, Failed, Memory, Spawn, StepFailed, SubAsk, SubCall, SubStep, View
+from runner.nodes.delegation import delegate_tools, delegated, ends_the_asker, is_delegation, trouble_with
 from runner.nodes.leaves.tool import tool_call
+from runner.nodes.offered_tools import offered_tools
+from runner.nodes.requested_input import after_input
 from runner.record.address import numbered
 from runner.record.event_parts import Write
 from runner.record.events import CALL
 from runner.record.reducers import session_key
 from runner.record.run_state import Child
-from runner.workflow.model import Model
+from runner.workflow.model import Model, Tool
 from runner.world.calls import ModelCall
 from runner.world.providers.contract import Reply, ToolCall
 
@@ -52,7 +56,13 @@ _OWN_FAULT = frozenset(
 )
 """Failures that no other model would mend: the run was stopped, or the file itself is wrong, and nothing was sent."""
 
+_Made = str | SubCall | SubStep | SubAsk | Failed | None
+"""What a model is told of a call that it wants, what is opened for it, or its failure, if that is the agent's own."""
+
 _USABLE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+_IDS = "ids"
 
 
 class Conversation:
@@ -77,9 +87,15 @@ class Conversation:
         self._session = session
         self._earlier: list[Message] = view.session(session) if session else []
         self._instead_of: dict[str, Json] | None = None
+        self._tools: Mapping[str, Tool] = {}
 
     def go_on(self) -> Spawn | Done | Failed:
         """Take in the calls that have ended, and say what follows them."""
+        if isinstance(tools := offered_tools(self._resolved, self._view), SubCall | Failed):
+            return self._spawn(tools) if isinstance(tools, SubCall) else tools
+        self._tools = tools
+        if (waiting := self._take_files()) is not None:
+            return waiting
         while True:
             last = self._new[-1] if self._new else self._kept[-1]
             if last.get("tool_calls"):
@@ -92,18 +108,30 @@ class Conversation:
             if answer is not None:
                 return answer
 
-    def _spawn(self, *calls: SubCall | SubAsk) -> Spawn:
+    def _take_files(self) -> Spawn | Failed | None:
+        """What the files of the prompt take before the model is asked; None once they are there."""
+        paths = model_files.paths_in((*self._kept, *self._new)) if not self._turns else ()
+        if self._calls >= len(paths):
+            return None
+        if not model_files.are_read(paths, self._view.children):
+            return self._spawn(*model_files.readings(paths, self._view.folder))
+        self._calls = len(paths)
+        return model_files.refused(paths, self._view.children)
+
+    def _spawn(self, *children: SubCall | SubStep | SubAsk) -> Spawn:
         counted = (self._calls, self._turns, self._fallbacks, self._repairs)
         values: dict[str, Json] = dict(zip(("calls", "turns", "fallbacks", "repairs"), counted, strict=True))
         named = {"chosen": self._resolved.name, "session": self._session, "summing": self._summing}
         values |= {key: value for key, value in named.items() if value or key in self._view.memory}
         if self._instead_of is not None:
-            return Spawn(calls, memory=Memory({**values, "messages": self._new}))
-        return Spawn(calls, memory=Memory(values, {"messages": self._new}))
+            return Spawn(children, memory=Memory({**values, "messages": self._new}))
+        return Spawn(children, memory=Memory(values, {"messages": self._new}))
 
     def _all(self) -> tuple[list[Message], list[Message]]:
         """The instructions, and the whole conversation, that of the session included."""
         own = [*self._kept, *self._new]
+        begun = [model_files.with_files(message, self._view.children) for message in _asked(own)]
+        own[: len(begun)] = begun
         told = own[:1] if own[0]["role"] == "system" else []
         return told, [*self._earlier, *own[len(told) :]]
 
@@ -136,17 +164,23 @@ class Conversation:
             self._bound,
             agent.temperature if agent.temperature is not None else model.temperature,
             dict(agent.output_schema) if agent.output_schema is not None else None,
-            tuple(
-                {"name": tool.name, "description": tool.description, "schema": dict(tool.inputs)}
-                for tool in self._resolved.tools.values()
-            ),
+            tuple(self._told_tools()),
             model.timeout,
             model.idle_timeout,
         )
-        request: dict[str, Json] = {"model": model.name, "messages": _since_reply(messages)}
+        said: list[Json] = [model_files.with_paths(message) for message in _since_reply(messages)]
+        request: dict[str, Json] = {"model": model.name, "messages": said}
         if self._instead_of is not None:
             request["instead_of"] = self._instead_of
         return SubCall(_key(self._calls + 1), call, request)
+
+    def _told_tools(self) -> list[dict[str, Json]]:
+        """The tools, as a model is told of them, and the agents that it may delegate to."""
+        tools: list[dict[str, Json]] = [
+            {"name": tool.name, "description": tool.description, "schema": dict(tool.inputs)}
+            for tool in self._tools.values()
+        ]
+        return [*tools, *delegate_tools(self._resolved)]
 
     def _take_reply(self, child: Child) -> Done | Failed | None:
         """Take in what a model replied; None while the conversation goes on."""
@@ -175,9 +209,7 @@ class Conversation:
 
     def _named_apart(self, wanted: list[ToolCall]) -> list[ToolCall]:
         """The calls, each with an id that no other has in this conversation, and that any provider takes."""
-        before = (*self._earlier, *self._kept, *self._new)
-        earlier = [call["id"] for said in before for call in said.get("tool_calls") or ()]
-        taken, named = set(earlier), []
+        taken, named = self._taken_ids(), []
         for call in wanted:
             identity = call["id"]
             number = len(taken)
@@ -188,16 +220,29 @@ class Conversation:
             named.append(ToolCall({**call, "id": identity}))
         return named
 
+    def _taken_ids(self) -> set[str]:
+        """The ids of all calls in this conversation. They are noted: to look for them each time would be quadratic."""
+        notes = self._view.notes
+        if _IDS not in notes:
+            before = (*self._earlier, *self._kept, *self._new)
+            notes[_IDS] = {call["id"] for said in before for call in said.get("tool_calls") or ()}
+        taken: set[str] = notes[_IDS]
+        return taken
+
     def _fall_back(self, error: dict[str, Json]) -> Failed | None:
         """After a failure the next model begins afresh; None when there is one."""
         failed = self._resolved.models[self._fallbacks]
         self._fallbacks += 1
         if error["type"] in _OWN_FAULT or self._fallbacks >= len(self._resolved.models):
-            failure = Failure(error["type"], error["message"], error["details"])
-            return Failed(failure, error={**error, "step": self._view.step})
+            return self._failed(error)
         self._instead_of = {"model": failed.name, "type": error["type"], "message": error["message"]}
+        self._view.notes.pop(_IDS, None)
         self._kept, self._new, self._repairs = [], _asked([*self._kept, *self._new]), 0
         return None
+
+    def _failed(self, error: dict[str, Json]) -> Failed:
+        failure = Failure(error["type"], error["message"], error["details"])
+        return Failed(failure, error={**error, "step": self._view.step})
 
     def _repair(self, reply: Reply, errors: list[str]) -> Failed | None:
         """Ask once more for a reply that does not fit; or after the last time, another model."""
@@ -229,20 +274,22 @@ class Conversation:
         words = f"the agent asks its model more than {self._most} times (max_turns) without coming to an end"
         return Failed(Failure("loop_limit", words))
 
-    def _take_tools(self, wanted: list[ToolCall]) -> Spawn | None:
+    def _take_tools(self, wanted: list[ToolCall]) -> Spawn | Failed | None:
         """The tools that a reply asked for, each a call of its own; their results, once all are there, are taken in.
 
         A call that a person is to approve comes after a question of its own.
         """
         calls, results, is_held = self._calls, [], False
-        pending: list[SubCall | SubAsk] = []
+        pending: list[SubCall | SubStep | SubAsk] = []
         gate = ApprovalGate(self._resolved.agent.name, self._view)
         for place, asked in enumerate(wanted):
-            result: str | SubCall | SubAsk | None = self._refusal(asked) if place < MAX_TOOL_CALLS else _TOO_MANY
+            result: _Made = self._refusal(asked) if place < MAX_TOOL_CALLS else _TOO_MANY
             if result is None:
                 calls += 1
                 result = self._made(asked, calls, gate)
-            if isinstance(result, SubCall | SubAsk):
+            if isinstance(result, Failed):
+                return result
+            if isinstance(result, SubCall | SubStep | SubAsk):
                 pending.append(result)
             is_held = is_held or result is None
             results.append({"role": "tool", "tool_call_id": asked["id"], "content": result})
@@ -252,20 +299,28 @@ class Conversation:
         self._new += results
         return None
 
-    def _made(self, asked: ToolCall, number: int, gate: ApprovalGate) -> str | SubCall | SubAsk | None:
+    def _made(self, asked: ToolCall, number: int, gate: ApprovalGate) -> _Made:
         """What a call has given; else what is to be opened for it, if anything is yet."""
-        ended = self._view.children.get(_key(number))
-        if ended is not None:
-            return _result_of(ended)
-        return gate.passes(self._resolved.tools[asked["tool"]], self._tool_call(asked, number), number)
+        ended, is_delegated = self._view.children.get(_key(number)), is_delegation(asked, self._resolved)
+        if ended is not None and is_delegated:
+            is_final = ends_the_asker(ended, self._view.step)
+            return self._failed(ended.error or {}) if is_final else _result_of(ended)
+        if is_delegated:
+            return delegated(asked, _key(number))
+        if ended is None:
+            return gate.passes(self._tools[asked["tool"]], self._tool_call(asked, number), number)
+        followed = after_input(self._tool_call(asked, number), number, self._view.children, ended)
+        return followed if isinstance(followed, SubCall | SubAsk) else _result_of(followed)
 
     def _refusal(self, asked: ToolCall) -> str | None:
         """What a model is told of a tool that can't be called like this; None for one that can."""
-        tools = self._resolved.tools
-        if asked["tool"] not in tools:
-            return f"error: there is no tool '{asked['tool']}'; the tools are: {', '.join(tools) or 'none'}"
+        known = [tool["name"] for tool in self._told_tools()]
+        if asked["tool"] not in known:
+            return f"error: there is no tool '{asked['tool']}'; the tools are: {', '.join(known) or 'none'}"
         if not isinstance(asked["with"], dict):
             return f"error: the arguments of tool '{asked['tool']}' are to be a JSON object"
+        if is_delegation(asked, self._resolved):
+            return trouble_with(asked) or None
         try:
             self._tool_call(asked, 0)
         except StepFailed as error:
@@ -273,7 +328,7 @@ class Conversation:
         return None
 
     def _tool_call(self, asked: ToolCall, number: int) -> SubCall:
-        tool = self._resolved.tools[asked["tool"]]
+        tool = self._tools[asked["tool"]]
         call = tool_call(tool, asked["with"], self._view.folder)
         return SubCall(_key(number), call, {"tool": asked["tool"], "with": asked["with"]}, tool)
 

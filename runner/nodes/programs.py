@@ -20,4 +20,5 @@ def program_call(program: Program, argv: tuple[str, ...], folder: str, text: Cal
         text(program.stdin),
         program.ok_exit,
         program.parse,
+        None if program.output_schema is None else dict(program.output_schema),
     )

@@ -15,17 +15,12 @@ from runner.language.secret_text import OWN
 from runner.language.template import Template, ValueTemplate, compile_template
 from runner.nodes.contract import StepFailed
 from runner.workflow.compiler import NodeReader
-from runner.workflow.hosts import PORTS, Authority, authority_of
-from runner.workflow.model import Reached
+from runner.workflow.hosts import PORTS, Authority, authority_of, is_of_the_connection
+from runner.workflow.reach import Reached
 from runner.world.calls import HttpCall
 
 KEY = "http"
 """What a request stands under, at a node and at a tool."""
-
-OF_THE_CONNECTION = frozenset(
-    {"host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer", "expect"}
-)
-"""Headers that say how a request is sent, which is not for a file to say."""
 
 _SIGNS = "/?#&=%+;,:@!$'()*[]~"
 _MARKS = {ord(sign): chr(0xD800 + number) for number, sign in enumerate(_SIGNS)}
@@ -114,7 +109,7 @@ def _marked(url: Template) -> Template:
 
 def _check_headers(reader: NodeReader) -> None:
     for name in reader.get(KEY, "headers", default={}):
-        if name.lower() in OF_THE_CONNECTION or name.lower().startswith("proxy-"):
+        if is_of_the_connection(name):
             words = f"header '{name}' says how a request is sent, and is wf's own"
             reader.error(words, KEY, "headers", name, key=True, hint="remove it", rule="header")
 

@@ -27,10 +27,13 @@ RunStatus = Literal["pending", "running", "paused", "completed", "failed", "canc
 
 
 CALL, ASK = "call", "ask"
-"""What stands for a verb where a step is a composite's own: one recorded call of it, or one question of it."""
+"""What stands for a verb where a step is a composite's own call or question; a delegate's step has the agent's verb."""
 
 APPROVED = "approve"
 """The answer by which a person approves a call."""
+
+UNANSWERED = frozenset({"mock", "replay"})
+"""The kinds of waiting of a call that was not made: a scripted reply is missing, or a recorded call."""
 
 
 class Event(msgspec.Struct, frozen=True, tag_field="type", omit_defaults=True):
@@ -219,33 +222,38 @@ class StepRemembered(Event, frozen=True, tag="step_remembered"):
 
 
 class StepWaiting(Event, frozen=True, tag="step_waiting"):
-    """A step waits for a person, a time, a signal, or a scripted reply that is missing (`mock`).
+    """A step waits for a person, a time, a signal, its model's `turn`, or what its call is to be given: `UNANSWERED`.
 
-    `until` is in epoch seconds; None waits without end. `prompt` is what a person is asked, or which reply is missing.
+    `until` is in epoch seconds; None waits without end. `prompt` is what a person is asked, or which call has none.
+    `line` names the model that a call may ask once its turn comes.
     `times` (epoch s) and `signals` (names) are what a wait is for, by the key that its output tells.
     `approval` is the call that a person is to approve.
     """
 
     step: str
-    kind: Literal["person", "timer", "signal", "mock"]
+    kind: Literal["person", "timer", "signal", "mock", "replay", "turn"]
     until: float | None = None
     prompt: str = ""
     choices: tuple[Json, ...] = ()
     schema: dict[str, Json] | None = None
     times: dict[str, float] = {}
     signals: dict[str, str] = {}
+    line: str = ""
     approval: ToApprove | None = None
 
 
 class AttemptStarted(Event, frozen=True, tag="attempt_started"):
     """An attempt begins once this is committed. `again`: the one before was interrupted, and its replies count anew.
 
+    `paced` names the model whose bounds the call counts for, with the `tokens` that it may take.
     A composite begins anew with what it opens with: `memory`, `branches`, `scope` and `due` as in `StepStarted`.
     """
 
     step: str
     attempt: int
     again: bool = False
+    paced: str = ""
+    tokens: int = 0
     memory: dict[str, Json] = {}
     scope: Scope | None = None
     due: float | None = None
@@ -273,6 +281,7 @@ class StepEnded(Event, frozen=True, tag="step_ended"):
     `left` are the processes that it left running; `printed` is what its program had printed, where no output tells it.
     `unanswered`: no person answered in time, and the output is what stands for an answer then. `gates` are those that
     the attempt came to, or a person's approval.
+    `came` is what its call came to, `{output}` or `{error, output}`, where the step failed by what followed that.
     """
 
     step: str
@@ -293,6 +302,7 @@ class StepEnded(Event, frozen=True, tag="step_ended"):
     printed: Printed | None = None
     unanswered: bool = False
     gates: tuple[Gate, ...] = ()
+    came: dict[str, Json] | None = None
 
 
 class StepInterrupted(Event, frozen=True, tag="step_interrupted"):

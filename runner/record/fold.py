@@ -16,6 +16,7 @@ from runner.record.edits import adapt
 from runner.record.event_parts import Write, branches_of
 from runner.record.events import (
     TIMED_OUT,
+    UNANSWERED,
     AttemptFailed,
     AttemptStarted,
     BranchPassed,
@@ -37,7 +38,7 @@ from runner.record.events import (
     StepStarted,
     StepWaiting,
 )
-from runner.record.frames import branch_frame, shared_frame
+from runner.record.frames import branch_frame, place_below, shared_frame
 from runner.record.interruptions import checked, interrupted, wait_no_more
 from runner.record.merging import contributions
 from runner.record.node_records import arrived, ended
@@ -45,6 +46,7 @@ from runner.record.reducers import ReducerError, State, contribute
 from runner.record.rewinding import rewind
 from runner.record.rewriting import hide
 from runner.record.run_state import Child, Frame, Invocation, Nodes, RunState, Step, cue_keys_of
+from runner.record.turns import begin_call, join_line, settle_pace
 from runner.record.usage import Usage
 
 IMPOSSIBLE = (LookupError, AssertionError, TypeError, AttributeError, ValueError, ReducerError, RecursionError)
@@ -52,9 +54,6 @@ IMPOSSIBLE = (LookupError, AssertionError, TypeError, AttributeError, ValueError
 
 HANDLED = "handled"
 """What a branch whose failure was handled counts as: it has ended, and has neither completed nor failed."""
-
-_MOST_LEFT = 100
-"""Steps of which it is remembered what they left running."""
 
 
 def apply(run: RunState, event: Event) -> None:
@@ -139,7 +138,7 @@ def _run_ended(run: RunState, event: RunEnded) -> None:
     run.final = None if root is None or root.invocation is None else root.invocation.state
     run.steps.clear()
     run.frames.clear()
-    for places in (run.ready, run.queued, run.running, run.retrying, run.waiting, run.homes, run.timed):
+    for places in (run.ready, run.queued, run.lines, run.running, run.retrying, run.waiting, run.homes, run.timed):
         places.clear()
 
 
@@ -206,9 +205,7 @@ def _step_started(run: RunState, event: StepStarted) -> None:
         _arrive(run, frame, event.node, event.visit)
         frame.nodes[event.node] = arrived(frame.nodes, event.node, "running", event.visit)
     else:
-        owner = run.steps[event.owner]
-        owner.open[event.key] = event.step
-        step.home = owner.home
+        place_below(run, run.steps[event.owner], step)
     run.time(step, event.due)
     if not step.composite:
         _begin(run, step, event.attempt, again=False)
@@ -258,10 +255,12 @@ def _begin(run: RunState, step: Step, attempt: int, *, again: bool) -> None:
 
 def _step_waiting(run: RunState, event: StepWaiting) -> None:
     step = run.steps[event.step]
-    if event.kind == "mock":
+    if event.kind in UNANSWERED:
         run.halt(step)
         if step.cue is not None:  # what was not there was not given
             run.replies[step.cue.key] -= 1
+    if event.kind == "turn":
+        join_line(run, step, event.line)
     step.waiting = event
     run.waiting[event.step] = None
     if step.frame is not None:
@@ -280,10 +279,13 @@ def _attempt_started(run: RunState, event: AttemptStarted) -> None:
         return
     _begin(run, step, event.attempt, again=event.again)
     run.begin_anew(step)
+    if event.paced or step.paced:  # what a crash cut off is asked again at once, and counts once more
+        begin_call(run, step, event.paced or step.paced, event.tokens)
 
 
 def _attempt_failed(run: RunState, event: AttemptFailed) -> None:
     step = run.steps[event.step]
+    settle_pace(run, step, event.usage, is_known=True)
     if event.usage is not None:
         _charge(run, event.usage)
         step.used = event.usage.after(step.used)
@@ -311,6 +313,7 @@ def _charge(run: RunState, usage: Usage) -> None:
 def _step_ended(run: RunState, event: StepEnded) -> None:
     step = run.steps.get(event.step)
     if step is not None:
+        settle_pace(run, step, event.usage, is_known=event.status == "failed")
         run.halt(step)
         if not event.leave:
             run.hold(step)
@@ -320,7 +323,7 @@ def _step_ended(run: RunState, event: StepEnded) -> None:
     if event.usage is not None:
         _charge(run, event.usage)
     if event.left:
-        _note_left(run, event)
+        run.note_left(event.step, msgspec.to_builtins(event.left))
     if event.frame is None:
         if step is not None and step.owner in run.steps and step.path != ROOT:
             owner = run.steps[step.owner]
@@ -329,12 +332,6 @@ def _step_ended(run: RunState, event: StepEnded) -> None:
             _settle_child(run, owner, step.key, child)
         return
     _move(run, run.frames[event.frame], step, event)
-
-
-def _note_left(run: RunState, event: StepEnded) -> None:
-    run.left[event.step] = msgspec.to_builtins(event.left)
-    for oldest in list(run.left)[:-_MOST_LEFT]:
-        del run.left[oldest]
 
 
 def _move(run: RunState, frame: Frame, step: Step | None, event: StepEnded) -> None:

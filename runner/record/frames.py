@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runner.record.events import FrameOpened
+from runner.record.events import ASK, FrameOpened
 from runner.record.merging import starting_state
 from runner.record.node_records import nodes_around
 from runner.record.run_state import Frame, Nodes, RunState, Step
@@ -66,3 +66,11 @@ def _frame_apart(run: RunState, owner: Step, event: FrameOpened, home: str) -> F
     return Frame(
         event.frame, owner.path, event.key, event.body, home, state, nodes, variables=event.variables, writes={}
     )
+
+
+def place_below(run: RunState, owner: Step, step: Step) -> None:
+    """Put a composite's own call, question or step below it; a step of its own counts as one."""
+    owner.open[step.key] = step.path
+    step.home = owner.home
+    if step.composite and step.verb != ASK:
+        run.count_steps(step, 1)

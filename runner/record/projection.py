@@ -13,6 +13,7 @@ from runner.record.address import ROOT
 from runner.record.event_parts import Printed
 from runner.record.events import (
     CALL,
+    UNANSWERED,
     AttemptFailed,
     AttemptStarted,
     Commit,
@@ -158,7 +159,7 @@ class Projector:
     def step_waiting(self, event: StepWaiting, _moment: _Moment) -> None:
         """A step that waits; for a scripted reply its attempt does, which goes on once there is one."""
         self._put("steps", event.step, {"step": event.step, "status": "waiting"})
-        if event.kind == "mock":
+        if event.kind in UNANSWERED:
             attempt = self._open[event.step].attempt
             self._put("attempts", (event.step, attempt), {"step": event.step, "attempt": attempt, "status": "waiting"})
 

@@ -8,6 +8,10 @@ _MOST_UNANSWERED = 1000
 """Steps of which it is remembered that no person answered them."""
 
 
+_MOST_LEFT = 100
+"""Steps of which it is remembered what they left running."""
+
+
 class Remembered:
     """What a run remembers of its steps, by their paths.
 
@@ -24,6 +28,12 @@ class Remembered:
         self.keys: dict[str, str] = {}
         self.checked: dict[str, list[Json]] = {}
         self.freed: dict[str, None] = {}
+
+    def note_left(self, step: str, left: list[Json]) -> None:
+        """A completed step has left these processes running."""
+        self.left[step] = left
+        for oldest in list(self.left)[:-_MOST_LEFT]:
+            del self.left[oldest]
 
     def note_answer(self, step: str, *, by_nobody: bool) -> None:
         """A step has ended; `by_nobody`: with what stands for the answer of a person."""

@@ -41,7 +41,7 @@ class Collected(msgspec.Struct, frozen=True):
     """What was removed, or would be: runs, snapshots of others, and what nothing needs then.
 
     `weight` is about how many bytes the runs take, `held` how many more could go but for their forks. `kept_size` says
-    why the store was not made smaller.
+    why the store was not made smaller. `outputs` are files beside it that no run knows which is left.
     """
 
     runs: tuple[RunRow, ...]
@@ -52,6 +52,7 @@ class Collected(msgspec.Struct, frozen=True):
     after: Space
     kept_size: str = ""
     held: int = 0
+    outputs: int = 0
 
 
 def removable(rows: Sequence[RunRow], rule: Rule, now: float) -> list[RunRow]:

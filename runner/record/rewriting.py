@@ -22,10 +22,10 @@ def change_texts(run: RunState, change: Change) -> None:
     rewriter = _Rewriter(change)
     run.outputs = change(run.outputs)
     run.error = change(run.error)
-    run.overrides = _with_mock(run.overrides, change)
+    run.overrides = _with_replies(run.overrides, change)
     if run.started is not None:
         started = run.started
-        run.started = replace(started, inputs=change(started.inputs), options=_with_mock(started.options, change))
+        run.started = replace(started, inputs=change(started.inputs), options=_with_replies(started.options, change))
     for step in run.steps.values():
         rewriter.step(step)
     for frame in run.frames.values():
@@ -55,8 +55,8 @@ def _replaced(old: str, new: str, value: Json) -> Json:
     return value
 
 
-def _with_mock(options: dict[str, Json], change: Change) -> dict[str, Json]:
-    return {**options, "mock": change(options["mock"])} if options.get("mock") else options
+def _with_replies(options: dict[str, Json], change: Change) -> dict[str, Json]:
+    return options | {name: change(options[name]) for name in ("mock", "replay") if options.get(name)}
 
 
 class _Rewriter:

@@ -12,6 +12,7 @@ from runner.record.address import ROOT
 from runner.record.cues import Cue, cue_keys
 from runner.record.event_parts import Branches, Write
 from runner.record.events import Ending, RunStarted, RunStatus, StepWaiting
+from runner.record.paces import NO_PACE, Pace
 from runner.record.reducers import State
 from runner.record.remembered import Remembered
 from runner.record.usage import Usage
@@ -147,6 +148,7 @@ class Step(msgspec.Struct):
     counted: Tally | None = None
     used: Usage | None = None
     composite: bool = False
+    paced: str = ""
     branches: Branches | None = None
     interrupted: bool = False
     approved: str = ""
@@ -186,7 +188,7 @@ class RunState(Remembered):
     def __init__(self) -> None:
         super().__init__()
         self.seq = 0
-        self.at = 0.0
+        self.at = self.active = self.last_interval = 0.0
         self.status: RunStatus = "pending"
         self.reason = ""
         self.started: RunStarted | None = None
@@ -200,6 +202,8 @@ class RunState(Remembered):
         self.frames: dict[str, Frame] = {}
         self.ready: dict[str, None] = {}
         self.queued: dict[str, None] = {}
+        self.lines: dict[str, dict[str, None]] = {}
+        self.paces: dict[str, Pace] = {}
         self.running: dict[str, None] = {}
         self.retrying: dict[str, None] = {}
         self.waiting: dict[str, None] = {}
@@ -207,10 +211,8 @@ class RunState(Remembered):
         self.timed: dict[str, None] = {}
         self.replies: dict[str, int] = {}
         self.total_steps = 0
-        self.active = 0.0
         self.cost_usd = 0.0
         self.tokens = self.unpriced = self.uncounted = 0
-        self.last_interval = 0.0
 
     @property
     def options(self) -> dict[str, Json]:
@@ -261,10 +263,10 @@ class RunState(Remembered):
             homes.append(home)
         return homes
 
-    def count_steps(self, frame: Frame, more: int) -> None:
-        """Count steps taken in a frame, for the run and for each workflow that the frame stands in."""
+    def count_steps(self, place: Frame | Step, more: int) -> None:
+        """Count steps taken in a frame or a step, for the run and for each workflow that it stands in."""
         self.total_steps += more
-        for home in self.homes_of(frame):
+        for home in self.homes_of(place):
             if home.invocation is not None:
                 home.invocation.steps += more
 
@@ -281,6 +283,7 @@ class RunState(Remembered):
             self.queued[step.path] = None
         else:
             self.queued.pop(step.path, None)
+            self.leave_line(step)
             if step.path not in self.running:
                 self.running[step.path] = None
                 self.count_running(step, 1)
@@ -306,7 +309,18 @@ class RunState(Remembered):
             self.count_running(step, -1)
         for places in (self.queued, self.retrying, self.waiting):
             places.pop(step.path, None)
+        if step.paced:
+            self.leave_line(step)
+            self.paces.get(step.paced, NO_PACE)["running"].pop(step.path, None)
         self._count_work(step, -was)
+
+    def leave_line(self, step: Step) -> None:
+        """A step does not wait for its turn any more."""
+        line = self.lines.get(step.paced, {})
+        if step.path in line:
+            del line[step.path]
+            if not line:
+                del self.lines[step.paced]
 
     def _is_at_work(self, path: str) -> bool:
         return path in self.running or path in self.queued or path in self.retrying

@@ -7,9 +7,14 @@ from typing import Annotated
 
 import msgspec
 
+from runner.engine.cassettes import recorded_cassette
+from runner.engine.runs import not_ours
 from runner.ground.plain import harmless_json
+from runner.nodes.contract import StepFailed
 from runner.record.events import AnyEvent, Commit, RunForked, RunResumed, RunStarted
+from runner.record.fold import IMPOSSIBLE
 from runner.record.store.contract import Store
+from runner.world.providers.cassette import cassette_text
 
 FORMAT = 1
 """The version of this format; a newer one is refused."""
@@ -69,6 +74,16 @@ def exported(store: Store, run: str) -> Iterator[bytes]:
             known.update(new)
             yield _line(Recorded(commit.first, commit.at, commit.epoch, commit.events))
         yield _line(LastLine(row.events))
+
+
+def exported_cassette(store: Store, run: str, *, commands: bool) -> Iterator[bytes]:
+    """The cassette of a run, as of one moment. Raises RunUnknown, StoreError."""
+    with store.moment():
+        try:
+            cassette = recorded_cassette(store, run, commands=commands)
+        except (*IMPOSSIBLE, StepFailed) as error:
+            raise not_ours(run, error) from error
+        yield cassette_text(cassette).encode()
 
 
 def versions_named(commit: Commit | Recorded) -> Iterator[str]:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from runner.engine.given_answers import refuse_unfit_answers
 from runner.engine.given_inputs import Supplied, secrets_again
 from runner.engine.loading import load_workflow, pinned, with_absolute_paths
-from runner.engine.run_options import RunOptions, refuse_unknown_models
+from runner.engine.run_options import RunOptions, refuse_unknown_models, reply_options
 from runner.engine.runs import RunResult, into_memory, programs_of, run_engine
 from runner.engine.scheduler import Live
 from runner.engine.surroundings import Surroundings
@@ -236,7 +236,7 @@ def _calls_for(state: RunState, steps: tuple[str, ...]) -> tuple[str, ...]:
     for path in steps:
         step = state.steps.get(path)
         if step is not None:
-            found += [path] if _begins_anew_as_whole(step) else step.open.values()
+            found += [path] if _begins_anew_as_whole(step) else _calls_for(state, tuple(step.open.values()))
     return tuple(found)
 
 
@@ -253,9 +253,9 @@ def _options(state: RunState, changes: Changes) -> dict[str, Json]:
         options["models"] = {**state.options.get("models", {}), **choices.models}
     for kind, values in with_absolute_paths(choices.allow).items():
         options["allow"] = {**options["allow"], kind: [*options["allow"].get(kind, ()), *values]}
-    if choices.script is not None:
-        options["mock"] = choices.script.data
-    return options
+    if state.options.get("record"):
+        options["record"] = None  # the file is that of the run that is forked
+    return options | reply_options(choices.script, choices.tape)
 
 
 def openings(store: Store, run: str, at: int) -> dict[str, FrameOpened]:

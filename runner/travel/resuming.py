@@ -11,7 +11,8 @@ from msgspec.structs import replace
 from runner.engine.given_answers import answered_steps, refuse_late_answers, refuse_unfit_answers
 from runner.engine.given_inputs import Supplied, needed_secrets, nonce_of, secrets_again
 from runner.engine.loading import load_workflow, pinned
-from runner.engine.run_options import refuse_unknown_models
+from runner.engine.needs import refuse_unusable_settings
+from runner.engine.run_options import Tape, refuse_unknown_models, reply_options
 from runner.engine.runs import RunResult, into_memory, mark_of, programs_of, run_engine
 from runner.engine.scheduler import Live
 from runner.engine.surroundings import Surroundings
@@ -80,17 +81,19 @@ def _accepted(
     return Accepted(loaded, secrets, changes, Takeover(tuple(visits), added, warnings=warnings))
 
 
-async def resume(
+async def resume(  # noqa: PLR0913 - what a command line may say, each by its name
     run: str,
     given: Mapping[str, Json],
     around: Surroundings,
     changed: str = "",
+    *,
     models: Mapping[str, str] | None = None,
     script: Script | None = None,
+    tape: Tape | None = None,
 ) -> RunResult:
     """Take up a paused or killed run, under the definition in the file `changed` if one is named.
 
-    `models` are others from now on, by alias; so are the replies of `script`.
+    `models` are others from now on, by alias; so are the replies of `script`, or of `tape`, or it is recorded to that.
 
     Raises InvalidWorkflow, RunBusy, StoreError; UsageError when the run has ended, what it has begun is not the same in
     that file, or it has no such models or answers.
@@ -109,8 +112,8 @@ async def resume(
     refuse_unfit_answers(loaded.workflow, around.audience.answers)
     _refuse_late(run, state, around)
     options: dict[str, Json] = {"models": {**state.options.get("models", {}), **models}} if models else {}
-    if script is not None:
-        options["mock"] = script.data
+    options |= supplied.secrets.mask(reply_options(script, tape))
+    refuse_unusable_settings({**state.options, **options}, around.environment)
     epoch, reopened = await _taken_over(row, nonce_of(state), around)
     into_memory(reopened.state, supplied.secrets)
     names = (loaded.hash, loaded.workflow.version) if changed else ("", "")

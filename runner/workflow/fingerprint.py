@@ -15,6 +15,7 @@ import msgspec
 from runner.ground.json_value import Json
 from runner.language.expression import Expression
 from runner.language.template import Template, ValueTemplate
+from runner.workflow.mcp_servers import server_of
 from runner.workflow.model import Agent, Node, Tool, Workflow
 
 ELSEWHERE = frozenset(
@@ -99,8 +100,11 @@ def _named(node: Node, workflow: Workflow) -> tuple[Json, Json, Json]:
     agents = [one for one in held if isinstance(one, Agent)]
     names = [one for one in held if isinstance(one, str)]
     agents += [workflow.agents[name] for name in names if name in workflow.agents]
-    tools = {name: workflow.tools[name] for name in names if name in workflow.tools}
+    agents += [agent for agent in workflow.delegates_of(agents) if agent not in agents]
+    tools: dict[str, Any] = {name: workflow.tools[name] for name in names if name in workflow.tools}
     tools |= {name: workflow.tools[name] for agent in agents for name in agent.tools if name in workflow.tools}
+    called = {server_of(name)[0] for name in (*names, *(name for agent in agents for name in agent.tools))}
+    tools |= {name: workflow.mcp_servers[name] for name in called if name in workflow.mcp_servers}
     models = {name for agent in agents for name in (agent.model, *agent.fallback)} | set(names)
     used = {name: workflow.models[name] for name in models if name in workflow.models}
     return _plain(agents), _plain(tools), _plain(used)

@@ -14,6 +14,10 @@ PORTS = {"http": 80, "https": 443}
 ANY_BELOW = "*."
 """Begins an entry that stands for all hosts of a domain, not for that domain itself."""
 
+_OF_THE_CONNECTION = frozenset(
+    {"host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer", "expect"}
+)
+
 _AUTHORITY = re.compile(r"([a-z][a-z0-9+.-]*)://([^/?#\\]*)", re.IGNORECASE)
 _PORT = re.compile(r"(.*?)(?::(\d{1,5}))?", re.DOTALL)
 
@@ -101,3 +105,8 @@ def authority_of(text: str, *, goes_on: bool = False) -> Authority | None:
     if found is None or (goes_on and found.end() == len(text)):
         return None
     return Authority(found[1].lower(), found[2])
+
+
+def is_of_the_connection(header: str) -> bool:
+    """Whether a header says how a request is sent, which is not for a file to say."""
+    return header.lower() in _OF_THE_CONNECTION or header.lower().startswith("proxy-")

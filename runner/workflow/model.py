@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any, Literal
 
@@ -14,12 +15,11 @@ from runner.language.expression import Expression
 from runner.language.template import Template, ValueTemplate
 from runner.workflow.approval import ApprovalRule
 from runner.workflow.branching import Branching
-from runner.workflow.hosts import Host
+from runner.workflow.mcp_servers import McpServer
+from runner.workflow.model_bounds import ModelBounds
 from runner.workflow.permissions import Permissions
 from runner.workflow.policies import CALL_TIMEOUT, IDLE_TIMEOUT, Duration, Limits, OnCrash, Retry, Seconds
-
-JsonPath = tuple[str | int, ...]
-"""Keys and indices from a file's root to a value in it."""
+from runner.workflow.reach import Code, JsonPath, Reached, Started
 
 UNKNOWN = "unknown"
 """The verb of what stands for a node that can't be read."""
@@ -64,35 +64,13 @@ class Called(msgspec.Struct, frozen=True):
     agents: Mapping[str, str | Agent] = msgspec.field(default_factory=dict)
 
 
-class Started(msgspec.Struct, frozen=True):
-    """A program that a node or a tool starts, and at which path below it the program is named.
-
-    `program` and `cwd` are None where a template says them. `pass_env` are variables passed on from wf's own, `env`
-    those that are set. `argv` stands item by item where the program, its first, is named.
-    """
-
-    at: JsonPath
-    program: str | None
-    cwd: str | None
-    pass_env: tuple[str, ...]
-    env: tuple[str, ...] = ()
-    argv: tuple[Template, ...] = ()
-
-
-class Reached(msgspec.Struct, frozen=True):
-    """A host that a node or a tool asks, and at which path below it the host is named."""
-
-    at: JsonPath
-    host: Host
-
-
 class Traits(msgspec.Struct, frozen=True):
     """What a node does, as far as the checks of a workflow and its pictures have to know. Its kind tells it.
 
     `ends`: the workflow ends wherever the node is reached. `asks`: its step asks a person; `asks_within`: steps of its
     own, below it, do. `choices` and `form` are what can be answered, as far as the file says it: `choices` is None
-    where only a run knows them. `agents` are those that it may ask. `model` and `fallback` are those that the node
-    names itself, which win over the agent's. `session` names the conversation that it goes on with.
+    where only a run knows them. `agents` are those that it may ask. `delegates`, `model` and `fallback` are those
+    that the node names itself, which win over the agent's. `session` names the conversation that it goes on with.
     """
 
     ends: bool = False
@@ -101,6 +79,7 @@ class Traits(msgspec.Struct, frozen=True):
     choices: tuple[Json, ...] | None = ()
     form: Mapping[str, Json] | None = None
     agents: tuple[str | Agent, ...] = ()
+    delegates: tuple[str, ...] | None = None
     model: str = ""
     fallback: tuple[str, ...] | None = None
     session: Template | None = None
@@ -235,7 +214,8 @@ class StateKey(msgspec.Struct, frozen=True):
 class Model(msgspec.Struct, frozen=True):
     """A provider's model and how it is asked.
 
-    One call of it may take `timeout`, and pass `idle_timeout` without a byte of an answer.
+    One call of it may take `timeout`, and pass `idle_timeout` without a byte of an answer. `bounds` hold for all calls
+    of it in a run.
     """
 
     name: str
@@ -243,6 +223,7 @@ class Model(msgspec.Struct, frozen=True):
     max_reply_tokens: int = 4096
     timeout: Seconds = CALL_TIMEOUT
     idle_timeout: Seconds = IDLE_TIMEOUT
+    bounds: ModelBounds = ModelBounds()
 
 
 class ContextBound(msgspec.Struct, frozen=True):
@@ -258,7 +239,7 @@ class ContextBound(msgspec.Struct, frozen=True):
 
 
 class Agent(msgspec.Struct, frozen=True):
-    """A configured model. `model` and `fallback` name aliases or providers' models."""
+    """A configured model. `model` and `fallback` name aliases or providers' models, `agents` its delegates."""
 
     name: str
     model: str
@@ -267,6 +248,7 @@ class Agent(msgspec.Struct, frozen=True):
     instructions: Template | None = None
     output_schema: Mapping[str, Json] | None = None
     tools: tuple[str, ...] = ()
+    agents: tuple[str, ...] = ()
     temperature: float | None = None
     max_reply_tokens: int | None = None
     max_turns: int | None = None
@@ -275,7 +257,10 @@ class Agent(msgspec.Struct, frozen=True):
 
 
 class Program(msgspec.Struct, frozen=True):
-    """A program and its surroundings. `env` sets variables by template; `pass_env` passes wf's own on."""
+    """A program and its surroundings. `env` sets variables by template; `pass_env` passes wf's own on.
+
+    What it prints is parsed by `parse`, and must fit `output_schema` then.
+    """
 
     argv: tuple[Template, ...]
     env: Mapping[str, Template]
@@ -284,23 +269,13 @@ class Program(msgspec.Struct, frozen=True):
     cwd: Template
     ok_exit: tuple[int, ...]
     parse: str
+    output_schema: Mapping[str, Json] | None = None
 
     def started(self, *at: str | int, by: str = "") -> Started:
         """The start of the program, named at a path below the node; `by` is the program that runs a text."""
         named = self.argv[0].source if self.argv and self.argv[0].literal else by
         cwd = self.cwd.source if self.cwd.literal else None
         return Started(at, named or None, cwd, self.pass_env, tuple(self.env), self.argv)
-
-
-class Code(msgspec.Struct, frozen=True):
-    """What a Python tool is made of: the texts, by absolute path, of its `file` and of all that it imports from beside.
-
-    `hash` is theirs.
-    """
-
-    file: str
-    modules: Mapping[str, str] = msgspec.field(default_factory=dict)
-    hash: str = ""
 
 
 class Tool(msgspec.Struct, frozen=True):
@@ -341,6 +316,7 @@ class Workflow(msgspec.Struct, frozen=True):
     models: Mapping[str, Model] = msgspec.field(default_factory=dict)
     agents: Mapping[str, Agent] = msgspec.field(default_factory=dict)
     tools: Mapping[str, Tool] = msgspec.field(default_factory=dict)
+    mcp_servers: Mapping[str, McpServer] = msgspec.field(default_factory=dict)
     schemas: Mapping[str, Json] = msgspec.field(default_factory=dict)
     limits: Limits = Limits()
     permissions: Permissions | None = None
@@ -358,6 +334,23 @@ class Workflow(msgspec.Struct, frozen=True):
     def granted(self) -> Permissions:
         """What it may reach by itself: what it lists, or nothing."""
         return self.permissions or Permissions(file=self.file)
+
+    def asked_by(self, node: Node) -> list[Agent]:
+        """The agents that a node may ask, as far as there are such."""
+        found = (self.agents.get(one) if isinstance(one, str) else one for one in node.traits.agents)
+        return [agent for agent in found if agent is not None]
+
+    def delegates_of(self, agents: Iterable[Agent], named: Iterable[str] | None = None) -> list[Agent]:
+        """The agents that these may delegate to, or those `named` instead, and whom those may, each once."""
+        first = list(named) if named is not None else [name for agent in agents for name in agent.agents]
+        found: dict[str, Agent] = {}
+        waiting = deque(first)
+        while waiting:
+            name = waiting.popleft()
+            if name not in found and name in self.agents:
+                found[name] = self.agents[name]
+                waiting += self.agents[name].agents
+        return list(found.values())
 
     @property
     def nodes(self) -> Iterator[Node]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Hashable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -13,6 +13,7 @@ from runner.ground.json_value import Json
 from runner.record.cues import Cue
 from runner.record.event_parts import LeftRunning, Printed
 from runner.record.gates import Gate
+from runner.record.tool_lists import ListsInMemory, ToolLists
 from runner.record.usage import Usage
 from runner.workflow.permissions import Permissions
 from runner.workflow.policies import CALL_TIMEOUT, IDLE_TIMEOUT
@@ -22,9 +23,14 @@ from runner.world.processes.supervisor import Supervisor
 class Call(msgspec.Struct, frozen=True, tag_field="call"):
     """What all calls share: the tag. Every field is plain data, already rendered."""
 
+    @property
+    def gate(self) -> str:
+        """The kind of the gate that it has to pass."""
+        return str(self.__struct_config__.tag)
+
 
 class ModelCall(Call, frozen=True, tag="model"):
-    """Ask a model. `messages` are `{role, content}` (and `tool_calls`, `tool_call_id`); `tools` their JSON Schemas.
+    """Ask a model. `messages` are as in providers/contract.py; `tools` their JSON Schemas.
 
     `timeout` bounds the call, `idle_timeout` the time without a byte of an answer, both in seconds.
     """
@@ -43,7 +49,8 @@ class ModelCall(Call, frozen=True, tag="model"):
 class CommandCall(Call, frozen=True, tag="command"):
     """Run a program: argv, never a shell. `cwd` is absolute; `env` is set, `pass_env` is passed on from wf's own.
 
-    An exit code outside `ok_exit` is `tool_failed`. `parse` is `json`, `lines` or nothing.
+    An exit code outside `ok_exit` is `tool_failed`. `parse` is `json`, `lines` or nothing; what was parsed must fit
+    `output_schema`.
     """
 
     argv: tuple[str, ...]
@@ -53,6 +60,7 @@ class CommandCall(Call, frozen=True, tag="command"):
     stdin: str = ""
     ok_exit: tuple[int, ...] = (0,)
     parse: str = ""
+    output_schema: dict[str, Json] | None = None
 
 
 class PythonCall(Call, frozen=True, tag="python"):
@@ -69,6 +77,7 @@ class PythonCall(Call, frozen=True, tag="python"):
     env: dict[str, str] = {}
     pass_env: tuple[str, ...] = ()
     modules: dict[str, str] = {}
+    output_schema: dict[str, Json] | None = None
 
 
 class ReadCall(Call, frozen=True, tag="read"):
@@ -93,6 +102,35 @@ class WriteCall(Call, frozen=True, tag="write"):
     folder: str
 
 
+class FileCall(Call, frozen=True, tag="file"):
+    """Read a file inside the permitted roots for a model: its text, or what it is and its bytes in Base64."""
+
+    path: str
+    folder: str
+
+    @property
+    def gate(self) -> str:
+        """It reads."""
+        return "read"
+
+
+class FilesCall(Call, frozen=True, tag="files"):
+    """Use one of the built-in tools inside the permitted roots: `read`, `list`, `search` or `edit`.
+
+    `arguments` are the tool's, but for the path.
+    """
+
+    tool: str
+    path: str
+    folder: str
+    arguments: dict[str, Json] = {}
+
+    @property
+    def gate(self) -> str:
+        """It reads, but for an edit."""
+        return "write" if self.tool == "edit" else "read"
+
+
 class HttpCall(Call, frozen=True, tag="http"):
     """Send one HTTP request, with `body` as it is, or `json` written as JSON (a list of that one value), or neither.
 
@@ -110,7 +148,48 @@ class HttpCall(Call, frozen=True, tag="http"):
     output_schema: dict[str, Json] | None = None
 
 
-AnyCall = ModelCall | CommandCall | PythonCall | ReadCall | WriteCall | HttpCall
+class ServerCall(Call, frozen=True):
+    """What calls of an MCP server share: its name, and how it is reached, by a program or by an address."""
+
+    server: str
+    argv: tuple[str, ...] = ()
+    cwd: str = ""
+    env: dict[str, str] = {}
+    pass_env: tuple[str, ...] = ()
+    url: str = ""
+    headers: dict[str, str] = {}
+
+
+class ListToolsCall(ServerCall, frozen=True, tag="list_tools"):
+    """Ask an MCP server for its tools. The output is `{hash, tools: [{name, description, schema}]}`."""
+
+
+class McpCall(ServerCall, frozen=True, tag="mcp"):
+    """Call a tool of an MCP server. `hash` is that of the tool as it was listed; nothing where none was asked for.
+
+    `responses` are what people have answered to what the server asked, with the `state` that it gave along.
+    """
+
+    tool: str = ""
+    arguments: dict[str, Json] = {}
+    hash: str = ""
+    responses: dict[str, Json] = {}
+    state: str = ""
+    output_schema: dict[str, Json] | None = None
+
+
+AnyCall = (
+    ModelCall
+    | CommandCall
+    | PythonCall
+    | ReadCall
+    | WriteCall
+    | FileCall
+    | FilesCall
+    | HttpCall
+    | ListToolsCall
+    | McpCall
+)
 
 
 class CallDone(msgspec.Struct, frozen=True):
@@ -133,9 +212,13 @@ class CallFailed(msgspec.Struct, frozen=True):
 
 
 class NoReply(msgspec.Struct, frozen=True):
-    """Nothing was done: a scripted reply is missing. The message says which, and the run waits for it."""
+    """Nothing was done: a scripted reply, or a recorded call, is missing. The message says which.
+
+    The run waits for it, as for what `kind` says.
+    """
 
     message: str
+    kind: Literal["mock", "replay"] = "mock"
 
 
 Outcome = CallDone | CallFailed | NoReply
@@ -151,8 +234,9 @@ class Attempt(msgspec.Struct, frozen=True):
 
     In a run with scripted replies, `cue_keys` are the keys that it may have one under, `cue` which it is given.
     `reveals` says whether the call holds a secret.
-    `began_in` is the run in which the step first began, where that is another. The `idempotency_key` is the same for
-    every attempt of the step, also after a crash, and in a retry of the run.
+    `is_told`: a model is told what it gives. `failures` are the attempts before that have failed: others were
+    interrupted. `began_in` is the run in which the step first began, where that is another. The `idempotency_key` is
+    the same for every attempt of the step, also after a crash, and in a retry of the run.
     """
 
     run: str
@@ -166,7 +250,9 @@ class Attempt(msgspec.Struct, frozen=True):
     cue_keys: tuple[str, ...] = ()
     timeout: float | None = None
     reveals: bool = False
+    is_told: bool = False
     began_in: str = ""
+    failures: int = 0
 
     @property
     def idempotency_key(self) -> str:
@@ -215,8 +301,9 @@ class Context(msgspec.Struct, frozen=True):
     `mark` tells this run's processes from those of a run that bears the same id in another database; the `supervisor`
     knows them. `servers`, see `ForkServers`, make the processes of tools that are called often. `programs` are the
     hashes of programs as the run began, by their entry in `permissions.commands`.
+    `tool_lists` are the tools of MCP servers, as they were when they were first used.
     `mask` puts references in the place of secrets: foreign text is given to it before it is cut, since a part of a
-    secret can't be found any more.
+    secret can't be found any more. `kept`, a Kept, is where what is too long is kept; None: nowhere.
     """
 
     clock: Clock
@@ -227,9 +314,11 @@ class Context(msgspec.Struct, frozen=True):
     protected: Protected = Protected()
     programs: Mapping[str, str] = {}
     mask: Callable[[str], str] = _as_it_is
+    tool_lists: ToolLists = msgspec.field(default_factory=ListsInMemory)
     supervisor: Supervisor = msgspec.field(default_factory=Supervisor)
     servers: dict[Hashable, Any] = msgspec.field(default_factory=dict)
     printout: Printout = msgspec.field(default_factory=Printout)
+    kept: Any = None
 
     def passed(self, gate: Gate) -> None:
         """Note what a gate let through, or refused."""

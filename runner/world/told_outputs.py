@@ -10,6 +10,7 @@ from runner.ground.errors import Failure
 from runner.ground.json_value import Json
 from runner.language.schema import compile_schema
 from runner.world.calls import AnyCall, CallDone, CallFailed, CommandCall, HttpCall, Outcome, ReadCall, WriteCall
+from runner.world.checked_outputs import checked
 from runner.world.http_answers import Answer, judged_answer
 from runner.world.program_exits import judged
 
@@ -34,8 +35,8 @@ def told_output(call: AnyCall, output: Json) -> Outcome:
         return CallFailed(Failure("output_invalid", errors[0].message))
     output = form.normalise(output)
     if isinstance(call, CommandCall):
-        return _printed(call, output)
-    return _answered(call, output) if isinstance(call, HttpCall) else CallDone(output)
+        return checked(call, _printed(call, output))
+    return _answered(call, output) if isinstance(call, HttpCall) else checked(call, CallDone(output))
 
 
 def _printed(call: CommandCall, told: dict[str, Any]) -> Outcome:

@@ -65,6 +65,7 @@ def test_what_a_node_says_wins_over_what_its_agent_says() -> None:
     ]
 
 
+@pytest.mark.fault("L9")
 def test_tool_calls_that_make_no_sense_are_answered_not_made() -> None:
     calls = [("add", "{bad"), ("add", {"a": "x"}), ("subtract", {}), ("add", {"a": 1})]
     run, asked = asking(TOOLS, said("", *calls), said("three"))
@@ -77,6 +78,7 @@ def test_tool_calls_that_make_no_sense_are_answered_not_made() -> None:
     ]
 
 
+@pytest.mark.fault("L9")
 @pytest.mark.parametrize(
     ("node", "agent", "turns"), [("", "", 50), ("", "max_turns: 3", 3), ("max_turns: 2", "max_turns: 3", 2)]
 )
@@ -92,6 +94,7 @@ def test_an_agent_does_not_call_tools_without_end(node: str, agent: str, turns: 
     assert (run.outcome, len(asked)) == ({"said": "done"}, turns)
 
 
+@pytest.mark.fault("L9")
 def test_of_one_reply_a_hundred_calls_are_made() -> None:
     run, asked = asking(TOOLS, said("", *[("add", {"a": 1})] * 1000), said("done"))
 
@@ -109,6 +112,7 @@ outputs: {said: "{{ nodes.ask.output }}"}
 """
 
 
+@pytest.mark.fault("L8")
 def test_a_reply_that_does_not_fit_is_asked_for_again_twice_at_most() -> None:
     run, asked = asking(FORM, *[said("no JSON")] * 60)
     assert (run.outcome, len(asked)) == ("output_invalid", 3)
@@ -208,6 +212,7 @@ def test_the_next_model_begins_afresh() -> None:
     assert (run.outcome, len(asked)) == ("request_refused", 3)
 
 
+@pytest.mark.fault("L8")
 def test_a_model_whose_replies_never_fit_gives_way_to_the_next() -> None:
     text = FORM.replace("openai/gpt-4o-mini", "openai/a, fallback: [openai/b]")
     run, asked = asking(text, said("no"), said("no"), said("no"), said("no"), cut("no"), said("{}"))

@@ -54,7 +54,7 @@ wf: 1
 name: shop
 permissions: {commands: [sh], python: [bank.py]}
 models: {m: {model: openai/gpt-4o-mini}}
-agents: {clerk: {model: m, tools: [charge]}}
+agents: {clerk: {model: m, tools: [charge]}, chief: {model: m, agents: [clerk]}}
 tools:
   find: {python: bank.py:find}
   nothing: {python: bank.py:nothing}
@@ -63,7 +63,10 @@ nodes:
   pay: {NODE}
 outputs: {effect: "{{ nodes.pay.status }}"}
 """
-MOCK = "pay: [{tool_calls: [{tool: charge, with: {amount: 7}}]}, paid]\n"
+MOCK = """
+clerk: [{tool_calls: [{tool: charge, with: {amount: 7}}]}, paid]
+chief: [{tool_calls: [{tool: agent/clerk, with: {task: Pay}}]}, paid]
+"""
 
 KINDS = {
     "command": ("{command: [sh, -c, 'PAY']CRASH}", "", PRINTED, "pay"),
@@ -76,6 +79,12 @@ KINDS = {
         "pay",
     ),
     "tool of an agent": ("{agent: clerk, prompt: Pay}", "{python: bank.py:chargeCRASH}", RETURNED, "pay/call#2"),
+    "tool of a delegate": (
+        "{agent: chief, prompt: Pay}",
+        "{python: bank.py:chargeCRASH}",
+        RETURNED,
+        "pay/call#2/call#2",
+    ),
 }
 
 
@@ -131,7 +140,7 @@ def test_what_is_to_fail_is_done_once_and_runs_again_only_by_a_retry_under_the_s
     tmp_path: Path, kind: str
 ) -> None:
     killed(tmp_path, flow(kind, "fail"))
-    is_told = kind == "tool of an agent"  # the model is told so, and says what it says
+    is_told = kind in ("tool of an agent", "tool of a delegate")  # the model is told so, and says what it says
     wf(tmp_path, "resume", "r", code=0 if is_told else 1)
     step = KINDS[kind][3]
     assert effects(tmp_path) == [f"r/{step}"]
@@ -195,7 +204,15 @@ def test_an_answer_that_is_none_is_refused_and_the_run_still_waits(tmp_path: Pat
     assert effects(tmp_path) == ["r/pay"]
 
 
-@pytest.mark.parametrize(("kind", "key"), [("command", "pay"), ("tool of an agent", "call#2"), ("command tool", "pay")])
+@pytest.mark.parametrize(
+    ("kind", "key"),
+    [
+        ("command", "pay"),
+        ("tool of an agent", "call#2"),
+        ("tool of a delegate", "pay/call#2/call#2"),
+        ("command tool", "pay"),
+    ],
+)
 def test_an_answer_beforehand_names_the_step_that_may_be_asked_about(tmp_path: Path, kind: str, key: str) -> None:
     killed(tmp_path, flow(kind, UNKNOWN))
     wf(tmp_path, "resume", "r", "--answer", f"{key}=again")

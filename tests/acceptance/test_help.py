@@ -39,7 +39,7 @@ nodes:
 """
 SETTINGS = {"TOKEN": "s3cret-w0rd", "OPENAI_API_KEY": ""}
 
-NEEDS_MORE = {"pause": "a run that is alive", "retry": "a model"}
+NEEDS_MORE = {"pause": "a run that is alive", "retry": "a model", "mcp": "a server that was used"}
 """Commands whose examples need what is not at hand here; that they can be read is tested all the same."""
 
 
@@ -68,6 +68,12 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write(folder, "poet.yaml", "model: fast\ninstructions: Rhyme.\n")
     write(folder, "approval.yaml", APPROVAL)
     write(folder, "changed.yaml", APPROVAL.replace("prompt: x", "prompt: y"))
+    write(
+        folder, "used.yaml", 'wf: 1\nname: used\npermissions: {commands: ["true"]}\nnodes: {a: {command: ["true"]}}\n'
+    )
+    wf(folder, "run", "flow.yaml", "-i", "topic=tea", "--mock", "flow.mock.yaml", "--quiet")
+    wf(folder, "export", "last", "--cassette", "-o", "tape.yaml")
+    wf(folder, "run", "used.yaml")  # leaves a row in the audit trail
     for run in ("0mwt7", "0mwsi", "0zzzz"):
         flow = "changed.yaml" if run == "0mwt7" else "approval.yaml"
         wf(
@@ -99,9 +105,11 @@ def fitted(words: list[str], folder: Path) -> list[str]:
     """The words with checkpoints and versions that are there, and with the files that a pattern stands for."""
     checkpoints = wf(folder, "checkpoints", "last", "--json").document
     versions = [row["hash"] for row in wf(folder, "workflows", "--json").document]
+    head = wf(folder, "audit", "verify", "--json").document["head"]
     fitting = []
     for word in words:
-        at_checkpoint = re.sub(r"@(42|57)$", f"@{checkpoints[-1]['seq']}", word)
+        noted = head if word == "42:9f86d081" else word
+        at_checkpoint = re.sub(r"@(42|57)$", f"@{checkpoints[-1]['seq']}", noted)
         fit = re.sub(r"@(1f3a|9c04)$", lambda found: f"@{versions[found.group(1) == '1f3a']}", at_checkpoint)
         fitting += [str(path) for path in folder.glob(fit)] if "/*" in fit else [fit]
     return fitting

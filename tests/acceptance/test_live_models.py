@@ -19,8 +19,10 @@ from tests.world.providers.server import Handler, Request, StubServer, completio
 
 pytestmark = pytest.mark.xdist_group("litellm")
 
-Answer = tuple[int, Json]
+Answer = tuple[int, Json] | str
+"""A status and a body, or how the server misbehaves: a mode of `StubServer`."""
 
+KEY = "sk-of-a-test-only"
 HELLO = completion({"content": "a green one"})
 UNCOUNTED = completion({"content": "a green one"}, usage=None)
 
@@ -34,8 +36,11 @@ class Sequel(StubServer):
         if not self.answers:
             handler.hang()
             return
-        status, body = self.answers.pop(0)
-        handler.send(status, body)
+        answer = self.answers.pop(0)
+        if isinstance(answer, str):
+            handler.behave(answer)
+        else:
+            handler.send(*answer)
 
 
 class Line:
@@ -58,8 +63,9 @@ class Line:
 
     def wf(self, folder: Path, *words: str, answers: Sequence[Json | Answer] = ()) -> Done:
         self.server.heard.take()
-        self.server.answers = [answer if isinstance(answer, tuple) else (200, answer) for answer in answers]
-        environment = {"OPENAI_API_KEY": "sk-of-a-test-only", "OPENAI_BASE_URL": self.server.base("v1")}
+        self.server.answers = [answer if isinstance(answer, tuple | str) else (200, answer) for answer in answers]
+        environment = dict.fromkeys(("OPENAI_API_KEY", "MISTRAL_API_KEY"), KEY)
+        environment |= dict.fromkeys(("OPENAI_BASE_URL", "MISTRAL_API_BASE"), self.server.base("v1"))
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None
         assert stdout is not None

@@ -82,7 +82,8 @@ from __future__ import annotations
 
 from runner.nodes.contract import Kind, Opened, Perform, Shape, View
 from runner.workflow.compiler import NodeReader
-from runner.workflow.model import Node, Started, Traits
+from runner.workflow.model import Node, Traits
+from runner.workflow.reach import Started
 from runner.world.calls import CommandCall
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -21,6 +22,7 @@ from runner.engine.surroundings import Audience, Surroundings
 from runner.record.events import Commit
 from runner.record.run_state import RunState
 from runner.record.store.sqlite import memory_store
+from tests.acceptance.test_agents import asking, said
 
 OURS = str(Path(runner.__file__).parent)
 FEW, MANY = 100, 500
@@ -58,6 +60,11 @@ FLOWS: Mapping[str, Callable[[int], str]] = {**RUNS, "fan-in": _fan_in, "failing
 
 def _lines(flow: str) -> int:
     """How many lines of ours a run executes, from the reading of its file on."""
+    return _executed(partial(flows.cpu_seconds, flow))
+
+
+def _executed(work: Callable[[], object]) -> int:
+    """How many lines of ours are executed."""
     count = 0
 
     def trace(frame: FrameType, event: str, _arg: Any) -> Any:
@@ -70,7 +77,7 @@ def _lines(flow: str) -> int:
     before = sys.gettrace()
     sys.settrace(trace)
     try:
-        flows.cpu_seconds(flow)
+        work()
     finally:
         sys.settrace(before)
     return count
@@ -85,6 +92,23 @@ def test_five_times_the_work_costs_five_times_as_much(what: str) -> None:
     while min(many) >= few * MANY / FEW * 1.12 and len(many) < TRIES:
         many.append(_lines(flow(MANY)))
     assert min(many) < few * MANY / FEW * 1.12, f"{min(many) / few:.1f} times as many lines"
+
+
+TALK = """
+tools: {add: {command: [x]}}
+agents: {worker: {model: openai/gpt-4o-mini, tools: [add], max_turns: 1000}}
+nodes: {ask: {agent: worker, prompt: Hello}}
+"""
+
+
+def test_a_turn_of_a_long_conversation_costs_what_one_of_a_short_one_does() -> None:
+    def talk(turns: int) -> None:
+        run, asked = asking(TALK, *[said("", ("add", {}))] * (turns - 1), said("done"))
+        assert (run.outcome, len(asked)) == ({}, turns)
+
+    talk(2)  # what is made once in a process is made now
+    few, many = (_executed(partial(talk, turns)) for turns in (FEW, MANY))
+    assert many < few * MANY / FEW * 1.12, f"{many / few:.1f} times as many lines"
 
 
 def test_of_sequential_items_only_the_last_keeps_its_state(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ agents:
   c: {model: fast, fallback: [deep]}
   d: {model: odd}
   e: {model: own}
+  f: {model: own, agents: [a]}
 state: {n: {type: integer, default: 0}}
 nodes:
 """
@@ -78,6 +79,8 @@ def test_what_every_way_needs_is_refused_before_the_run(tmp_path: Path, nodes: s
 
 
 POSSIBLE = {
+    "whom an agent may delegate to": "ask: {agent: e, agents: [a], prompt: Hi}",
+    "whom a delegate may delegate to": "ask: {agent: {model: own, agents: [f]}, prompt: Hi}",
     "behind a condition": "one: {next: [{when: state.n > 3, to: ask}, {to: exit}]}\nask: {agent: a, prompt: Hi}",
     "with a condition of its own": "ask: {if: state.n > 3, agent: a, prompt: Hi}",
     "after a failure": "one: {set: {n: 1}, on_error: ask, next: exit}\nask: {agent: a, prompt: Hi}",

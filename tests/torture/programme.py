@@ -158,6 +158,13 @@ ROWS = {
             "then at as late a write of the resumption",
             "the same, and no effect twice",
         ),
+        Row(
+            "R30",
+            "`SIGKILL` as an agent of twelve turns, or one whose delegates delegate and sum up, asks a model or a "
+            "tool: at any one of these requests; at every one of them, in resumption after resumption",
+            "no request that was answered is made again, the prompts are those of an undisturbed run, each answer is "
+            "paid once",
+        ),
     )
 }
 

@@ -127,6 +127,9 @@ class Handler(BaseHTTPRequestHandler):
     def be_large(self, _asked: Asked, rest: list[str]) -> None:
         self.send(200, b"x" * (int(rest[0]) * MEGABYTE))
 
+    def be_large_json(self, _asked: Asked, rest: list[str]) -> None:
+        self.send_json("x" * (int(rest[0]) * MEGABYTE))
+
     def be_packed(self, _asked: Asked, _rest: list[str]) -> None:
         self.send(200, gzip.compress(b"unpacked"), Content_Encoding="gzip")
 

@@ -23,6 +23,7 @@ from runner.engine.scheduler.happenings import (
     TimeSpent,
 )
 from runner.engine.scheduler.live import Live
+from runner.engine.scheduler.pacing import next_turn
 from runner.engine.scheduler.reopening import call_of
 from runner.engine.scheduler.seals import seal
 from runner.engine.scheduler.settling import settle_again, settle_all, take
@@ -35,6 +36,7 @@ from runner.record.address import ROOT
 from runner.record.approvals import approvals_of
 from runner.record.events import (
     TIMED_OUT,
+    UNANSWERED,
     AnyEvent,
     AttemptStarted,
     FrameOpened,
@@ -55,6 +57,7 @@ __all__ = [
     "attempt_timeout",
     "call_of",
     "due_time",
+    "next_turn",
     "seal",
     "time_left",
     "time_limit",
@@ -137,9 +140,9 @@ def _open_again(live: Live, owners: list[str]) -> None:
 
 
 def _ask_again(live: Live) -> None:
-    """Start what had no scripted reply, as the same attempt, which has used none up: there may be one now."""
+    """Start what had no scripted or recorded reply as the same attempt, which used none up: there may be one now."""
     for step in [live.state.steps[path] for path in live.state.waiting]:
-        if step.waiting is not None and step.waiting.kind == "mock":
+        if step.waiting is not None and step.waiting.kind in UNANSWERED:
             live.emit(AttemptStarted(step.path, step.attempt))
 
 
@@ -149,7 +152,7 @@ def _attempt_ended(live: Live, happening: AttemptEnded) -> None:
         return
     outcome = happening.outcome
     if isinstance(outcome, NoReply):
-        live.emit(StepWaiting(step.path, "mock", prompt=outcome.message))
+        live.emit(StepWaiting(step.path, outcome.kind, prompt=outcome.message))
         return
     if not isinstance(outcome, CallDone):
         _fail_attempt(live, step, Failed(outcome.failure, outcome.output, usage=outcome.usage))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from runner.engine.scheduler.aftermath import (
     Aftermath,
     Arrival,
@@ -32,7 +34,8 @@ def complete(live: Live, at: Arrival, done: Done) -> None:
     try:
         after = aftermath(live, at, done)
     except StepFailed as error:
-        fail(live, at, Failed(error.failure, done.output if _prints(live, at) else None), final=True)
+        came = {"output": done.output} if step is not None and not step.composite else None
+        fail(live, at, Failed(error.failure, done.output if _prints(live, at) else None, came=came), final=True)
         return
     _end_step(live, at, "completed", done, after)
 
@@ -41,8 +44,8 @@ def _prints(live: Live, at: Arrival) -> bool:
     """Whether a step runs a program: what that printed is there, however the step ends."""
     called = at.node.traits.called
     if called is not None and called.tool:
-        started = live.workflow_of(at.frame).tools[called.tool].started
-        return started is not None and bool(started.argv)
+        tool = live.workflow_of(at.frame).tools.get(called.tool)
+        return tool is not None and tool.started is not None and bool(tool.started.argv)
     return bool(at.node.traits.programs)
 
 
@@ -71,7 +74,10 @@ def fail(live: Live, at: Arrival, failed: Failed, *, final: bool = False) -> Non
         taken, handled = None, error
         error = mistake.failure.as_error(at.step, max(1, attempt))
         error["details"]["error"] = handled
-    _emit_ended(live, at, "failed", Done(failed.output), Aftermath(next=taken.to if taken else None), error)
+        if step is not None and not step.composite and failed.came is None:
+            failed = msgspec.structs.replace(failed, came={"error": handled, "output": failed.output})
+    done = Done(failed.output, came=failed.came)
+    _emit_ended(live, at, "failed", done, Aftermath(next=taken.to if taken else None), error)
     if taken is None:
         end_frame(live, at.frame, "failed", error)
     elif taken.to is None:
@@ -146,6 +152,7 @@ def _emit_ended(
             done.leave,
             done.left,
             unanswered=done.unanswered,
+            came=done.came,
         )
     )
     live.forget(at.step)

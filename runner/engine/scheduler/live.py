@@ -17,6 +17,7 @@ from runner.record.events import AnyEvent
 from runner.record.fold import apply
 from runner.record.run_state import Frame, RunState, Step
 from runner.workflow.model import Agent, Body, Model, Node, Workflow
+from runner.workflow.model_bounds import ModelBounds
 from runner.workflow.permissions import Permissions
 from runner.workflow.step_counts import StepCounts
 from runner.world.calls import AnyCall
@@ -48,6 +49,8 @@ class Live:
         self.calls: dict[str, AnyCall] = {}
         self.time_limits: dict[tuple[str, int], float | None] = {}
         self.notes: dict[str, dict[str, Any]] = {}
+        self.bounds: dict[str, ModelBounds] | None = None
+        self.sizes: dict[str, int] = {}
         self.dues: dict[str, Dues] = {}
         self._step_counts: dict[str, StepCounts] = {}
         self.unsettled: deque[tuple[Step, str]] = deque()
@@ -66,6 +69,7 @@ class Live:
     def forget(self, path: str) -> None:
         """Drop what was kept beside the state for a step that has ended, or begins anew."""
         self.calls.pop(path, None)
+        self.sizes.pop(path, None)
         self.notes.pop(path, None)
         self.dues.pop(path, None)
 
@@ -144,22 +148,25 @@ class Live:
         callers = self.permissions(self.frame_of(home))
         return callers if callee.permissions is None else callee.permissions.shared_with(callers)
 
-    def depth_limit(self, frame: Frame) -> int | None:
-        """The limit that one more workflow inside a frame would pass; None when it may be opened."""
+    def depth_limit(self, frame: Frame, delegated: int = 0) -> int | None:
+        """The limit that one more workflow inside a frame, or inside so many agents there, would pass; None if none."""
         limits = (self.callee(home).limits.max_depth for home in self.state.homes_of(frame))
-        return next((limit for depth, limit in enumerate(limits, 1) if depth >= limit), None)
+        return next((limit for depth, limit in enumerate(limits, 1 + delegated) if depth >= limit), None)
 
-    def agent(self, frame: Frame, agent: str | Agent) -> tuple[Agent, Workflow]:
-        """An agent as seen from a frame, and the workflow whose models and tools it uses. Raises KeyError."""
+    def agent(self, frame: Frame, agent: str | Agent) -> tuple[Agent, Frame]:
+        """An agent as seen from a frame, and a frame of the workflow whose models, tools and agents it uses.
+
+        Raises KeyError.
+        """
         home = self.state.steps[frame.home]
         here = self.callee(home)
         if isinstance(agent, Agent):
-            return agent, here
+            return agent, frame
         if home.path != ROOT:
             called = self.node(home).traits.called
             if called is not None and agent in called.agents:
                 return self.agent(self.frame_of(home), called.agents[agent])
-        return here.agents[agent], here
+        return here.agents[agent], frame
 
     def model(self, workflow: Workflow, name: str) -> Model:
         """The model that an alias stands for, after the command line's `--model`."""

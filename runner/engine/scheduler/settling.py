@@ -7,8 +7,10 @@ from typing import assert_never
 
 from runner.engine.scheduler.aftermath import arrival_of
 from runner.engine.scheduler.crashes import take_finding
-from runner.engine.scheduler.ending import complete, fail
+from runner.engine.scheduler.cutting import cut_children
+from runner.engine.scheduler.ending import complete, end_body, end_call, fail
 from runner.engine.scheduler.live import Live
+from runner.engine.scheduler.steps_due import out_of_steps
 from runner.engine.scheduler.view import StepView
 from runner.nodes.composites.workflow import BODY, FINALLY, RESCUE
 from runner.nodes.contract import (
@@ -19,12 +21,14 @@ from runner.nodes.contract import (
     Failed,
     Left,
     Memory,
+    Opened,
     Settled,
     Spawn,
     Stay,
     StepFailed,
     SubAsk,
     SubCall,
+    SubStep,
 )
 from runner.record.address import ROOT, below, children_of, item_of, own_frame
 from runner.record.events import (
@@ -104,10 +108,22 @@ def _remember(live: Live, step: Step, memory: Memory | None) -> None:
 def _finish(live: Live, step: Step, answer: Done | Failed) -> None:
     if step.path == ROOT:
         _end_run(live, answer)
+    elif step.frame is None:
+        _end_sub_step(live, step, answer)
     elif isinstance(answer, Done):
         complete(live, arrival_of(live, step), answer)
     else:
         fail(live, arrival_of(live, step), answer)
+
+
+def _end_sub_step(live: Live, step: Step, answer: Done | Failed) -> None:
+    """A composite's own step has ended: its composite settles. What its calls are tried again for, it is not."""
+    cut_children(live, step)
+    if isinstance(answer, Done):
+        end_call(live, step, "completed", answer, None)
+    else:
+        error = answer.error or answer.failure.as_error(step.path, max(1, step.attempt))
+        end_call(live, step, "failed", Done(answer.output), error)
 
 
 def _end_run(live: Live, answer: Done | Failed) -> None:
@@ -134,6 +150,8 @@ def _settle_detached(live: Live, step: Step, answer: Left) -> None:
 def spawn(live: Live, step: Step, spawned: Spawn) -> None:
     """Open a composite's children."""
     for child in spawned.children:
+        if live.state.steps.get(step.path) is not step:
+            return  # a child could not be opened any more, and that has ended the workflow
         if child.key in step.open or child.key in step.children:
             continue
         match child:
@@ -141,6 +159,8 @@ def spawn(live: Live, step: Step, spawned: Spawn) -> None:
                 live.emit(frame_opened(live, step, child))
             case SubCall():
                 _start_call(live, step, child)
+            case SubStep():
+                _start_sub_step(live, step, child)
             case SubAsk():
                 _start_question(live, step, child)
             case _:
@@ -207,6 +227,41 @@ def _start_call(live: Live, step: Step, child: SubCall) -> None:
         )
     )
     live.calls[path] = child.call
+
+
+def _start_sub_step(live: Live, step: Step, child: SubStep) -> None:
+    """Open a step of the composite's own; it counts as a step of the workflow."""
+    path = below(children_of(step.path, step.attempt), child.key)
+    if (out := out_of_steps(live, step)) is not None:
+        home, failure = out
+        end_body(live, home, failure.as_error(path, 1), "")
+        return
+    live.emit(
+        StepStarted(
+            step=path,
+            node=child.name,
+            verb=live.node(step).verb,
+            owner=step.path,
+            key=child.key,
+            visit=step.visit,
+            attempt=1,
+            agent=child.name,
+            request=dict(child.request),
+            memory=dict(child.memory),
+            composite=True,
+        )
+    )
+    _open_sub_step(live, live.state.steps[path])
+
+
+def _open_sub_step(live: Live, step: Step) -> None:
+    answer: Opened
+    try:
+        answer = live.kind(step).open(live.node(step), StepView.of(live, step))
+    except StepFailed as error:
+        answer = Failed(error.failure, error.output)
+    assert isinstance(answer, Spawn | Done | Failed), "what opens children of its own kind is made of calls"
+    take(live, step, answer)
 
 
 def _start_question(live: Live, step: Step, child: SubAsk) -> None:

@@ -13,8 +13,10 @@ import msgspec
 from runner.engine.scheduler.aftermath import Arrival, arrival_of
 from runner.engine.scheduler.ending import complete, end_body, end_workflow, fail, skip
 from runner.engine.scheduler.live import Live
+from runner.engine.scheduler.pacing import Turn, heads, turn_of, waiting_for_turn
+from runner.engine.scheduler.reopening import call_of
 from runner.engine.scheduler.settling import settle_all, spawn, waiting_for
-from runner.engine.scheduler.steps_due import counted_homes, steps_due
+from runner.engine.scheduler.steps_due import out_of_steps, steps_due
 from runner.engine.scheduler.view import Standpoint, StepView
 from runner.ground.errors import Failure
 from runner.ground.json_value import Json
@@ -79,19 +81,37 @@ def _open_due(live: Live) -> None:
 def _start_waiting(live: Live) -> None:
     """Start attempts that wait for room, first ones and others, in the order in which they came to wait."""
     state = live.state
-    if not state.queued and not state.retrying:
+    if not (state.queued or state.retrying or state.lines):
         return
     due = [step for path in state.retrying if not (step := state.steps[path]).composite and _is_due(live, step)]
     again = sorted(due, key=lambda step: step.retry_at or 0.0)
     while len(state.running) < live.most:
         first = next((state.steps[path] for path in state.queued if _has_room(live, state.steps[path])), None)
         other = next((step for step in again if _has_room(live, step)), None)
-        if other is not None and (first is None or (other.retry_at or 0.0) < first.queued_at):
-            again.remove(other)
-            first = other
-        if first is None:
+        able = [step for step in (first, other, _first_in_turn(live)) if step is not None]
+        if not able:
             return
-        live.emit(AttemptStarted(first.path, first.attempt + 1, again=first.interrupted))
+        step = min(able, key=lambda step: step.retry_at or step.queued_at)
+        if step is other:
+            again.remove(step)
+        _start_attempt(live, step)
+
+
+def _first_in_turn(live: Live) -> Step | None:
+    """Of the calls that waited for their turn, the first whose turn it is and that has room."""
+    able = [step for step in heads(live) if _has_room(live, step) and not turn_of(live, step, call_of(live, step)).wait]
+    return min(able, key=lambda step: step.queued_at, default=None)
+
+
+def _start_attempt(live: Live, step: Step) -> None:
+    """Start an attempt that has room; a call whose model may not be asked now waits for its turn."""
+    turn = turn_of(live, step, call_of(live, step)) if step.agent else Turn()
+    if turn.wait:
+        live.emit(waiting_for_turn(step, turn))
+    else:
+        live.emit(
+            AttemptStarted(step.path, step.attempt + 1, again=step.interrupted, paced=turn.model, tokens=turn.tokens)
+        )
 
 
 def _is_due(live: Live, step: Step) -> bool:
@@ -124,24 +144,15 @@ def _start(live: Live, frame: Frame, node: Node) -> None:
 
 
 def _over_limits(live: Live, at: Arrival) -> bool:
-    if (home := _out_of_steps(live, at.frame)) is not None:
-        allowed = live.callee(home).limits.max_steps
-        words = f"the workflow took {allowed} steps; limits.max_steps allows no more"
-        end_body(live, home, Failure("step_limit", words).as_error(at.step, 1), "")
+    if (out := out_of_steps(live, at.frame)) is not None:
+        home, failure = out
+        end_body(live, home, failure.as_error(at.step, 1), "")
         return True
     if at.node.max_visits is not None and at.visit > at.node.max_visits:
         words = f"'{at.node.id}' was arrived at {at.visit} times; max_visits is {at.node.max_visits}"
         fail(live, at, Failed(Failure("loop_limit", words)), final=True)
         return True
     return False
-
-
-def _out_of_steps(live: Live, frame: Frame) -> Step | None:
-    """The workflow that may take no more steps."""
-    for home in counted_homes(live, frame):
-        if home.invocation is not None and home.invocation.steps >= live.callee(home).limits.max_steps:
-            return home
-    return None
 
 
 def _open(live: Live, at: Arrival, step: Step | None) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from runner.engine.scheduler.aftermath import Arrival
 from runner.engine.scheduler.live import Dues, Live
+from runner.ground.errors import Failure
 from runner.nodes.composites.workflow import BODY
 from runner.record.address import ROOT
 from runner.record.run_state import Frame, Step
@@ -13,14 +14,23 @@ from runner.workflow.branching import Branching
 from runner.workflow.model import Node
 
 
-def counted_homes(live: Live, frame: Frame) -> list[Step]:
+def counted_homes(live: Live, place: Frame | Step) -> list[Step]:
     """The workflows whose steps count. The `finally` of one that was cut off has limits of its own alone."""
     homes: list[Step] = []
-    for home in live.state.homes_of(frame):
+    for home in live.state.homes_of(place):
         homes.append(home)
         if home.detached:
             break
     return homes
+
+
+def out_of_steps(live: Live, place: Frame | Step) -> tuple[Step, Failure] | None:
+    """The workflow around a place that may take no more steps, and the failure that this is."""
+    for home in counted_homes(live, place):
+        allowed = live.callee(home).limits.max_steps
+        if home.invocation is not None and home.invocation.steps >= allowed:
+            return home, Failure("step_limit", f"the workflow took {allowed} steps; limits.max_steps allows no more")
+    return None
 
 
 def steps_due(live: Live, at: Arrival, items: int, own: int) -> Iterator[tuple[Step, int]]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from runner.engine.scheduler.asked import Asked, find, resolved
 from runner.engine.scheduler.live import Live
 from runner.engine.scheduler.results import Results
 from runner.engine.scheduler.seals import seal
@@ -19,6 +20,7 @@ from runner.language.expression import Expression
 from runner.language.template import Template, ValueTemplate
 from runner.nodes.agent_use import AgentUse, OneOf, ResolvedAgent
 from runner.nodes.contract import Outputs, StepFailed, SubCall
+from runner.nodes.tools.served import headers_of
 from runner.record.address import OUTPUTS, below, children_of
 from runner.record.events import Ending, Scope
 from runner.record.merging import contributions, merge
@@ -27,7 +29,8 @@ from runner.record.reducers import State, session_key
 from runner.record.run_state import PENDING, Child, Frame, Nodes, Step, Tally
 from runner.workflow.compiler import parse_duration
 from runner.workflow.inputs import InputsInvalid, check_inputs
-from runner.workflow.model import Agent, Node, StateKey, Workflow
+from runner.workflow.mcp_servers import WantedTools, server_of
+from runner.workflow.model import Node, StateKey, Workflow
 from runner.workflow.policies import Duration
 
 
@@ -308,21 +311,46 @@ class StepView:
         return replace(failure, details={**failure.details, **where}).as_error(place, 1)
 
     def agent(self, use: AgentUse) -> ResolvedAgent:
-        chosen = self._chosen(use.agent) if isinstance(use.agent, OneOf) else use.agent
-        try:
-            found, home = self._live.agent(self.frame, chosen)
-        except KeyError:
-            raise StepFailed(Failure("agent_not_found", f"there is no agent '{chosen}' here")) from None
-        here = self.workflow
-        first = (here, use.model) if use.model else (home, found.model)
-        rest = [(home, name) for name in found.fallback] if use.fallback is None else [(here, n) for n in use.fallback]
-        models = tuple(self._live.model(workflow, name) for workflow, name in (first, *rest))
-        named = [home.tools[name] for name in found.tools] if use.tools is None else [here.tools[n] for n in use.tools]
-        name = chosen if isinstance(use.agent, OneOf) else ""
-        agent = _as_used(found, use)
-        bound, teller = agent.context, here if use.context is not None else home
-        summary = self._live.model(teller, bound.summary) if bound is not None and bound.summary is not None else None
-        return ResolvedAgent(agent, models, {tool.name: tool for tool in named}, str(name), summary)
+        asked = self.asked(use)
+        found = resolved(self._live, asked, self.frame)
+        wanted = self._wanted(*asked.tools_from(self.frame))
+        return msgspec.structs.replace(found, wanted=wanted) if wanted else found
+
+    def _wanted(self, frame: Frame, names: tuple[str, ...]) -> tuple[WantedTools, ...]:
+        """The tools of servers among the names. Headers are of the inputs of the workflow that declares the server."""
+        wanted: dict[str, list[str]] = {}
+        for server, tool in map(server_of, names):
+            if server:
+                wanted.setdefault(server, []).append(tool)
+        if not wanted:
+            return ()
+        declaring = self._live.workflow_of(frame)
+        homes = (step for step in self._live.state.homes_of(frame) if self._live.callee(step) is declaring)
+        invocation = next((step.invocation for step in homes), None)
+        inputs = {} if invocation is None else invocation.inputs
+
+        def render(template: Template) -> str:
+            return text(template, {"inputs": inputs})
+
+        servers = {server: declaring.mcp_servers[server] for server in wanted}
+        return tuple(
+            WantedTools(servers[server], tuple(tools), headers_of(servers[server], render))
+            for server, tools in wanted.items()
+        )
+
+    def asked(self, use: AgentUse) -> Asked:
+        """Who is asked: the node's agent, or, of a sub-step, the one that the agent around it delegated to."""
+        if self._step is None or self._step.frame is not None:
+            name = self._chosen(use.agent) if isinstance(use.agent, OneOf) else use.agent
+            agent, seen_from = find(self._live, name, self.frame)
+            return Asked(name, agent, use, seen_from, seen_from if use.agents is None else self.frame)
+        around = StepView.of(self._live, self._live.state.steps[self._step.owner]).asked(use)
+        if (limit := self._live.depth_limit(self.frame, around.depth)) is not None:
+            words = f"agents and workflows are nested {limit} deep; limits.max_depth allows no more"
+            raise StepFailed(Failure("depth_limit", words))
+        name = self._step.node
+        agent, seen_from = find(self._live, name, around.delegates_from)
+        return Asked(name, agent, AgentUse(name), seen_from, seen_from, around.depth + 1)
 
     def seal(self, call: SubCall) -> str:
         assert self._step is not None, "only an open step calls"
@@ -361,12 +389,3 @@ class StepView:
             raise StepFailed(Failure("input_invalid", f"workflow '{callee.name}': {error.message}")) from error
         time_limit(callee, given)
         return Scope(given, {name: key.default for name, key in callee.state.items()}, callee.name)
-
-
-def _as_used(agent: Agent, use: AgentUse) -> Agent:
-    said = {key: getattr(use, key) for key in _OWN_WORDS}
-    return msgspec.structs.replace(agent, **{key: value for key, value in said.items() if value is not None})
-
-
-_OWN_WORDS = ("instructions", "output_schema", "temperature", "max_reply_tokens", "max_turns", "context")
-"""What a node may say of an agent itself, beside its models and tools."""

@@ -1,6 +1,6 @@
 """Checks data against JSON Schemas, the shipped and the users' own, and says in words what is wrong and where."""
 
-from runner.language.schema.mending import Unknown
+from runner.language.schema.mending import Unknown, stand_in
 from runner.language.schema.shipped import VERBS, bundle
 from runner.language.schema.values import (
     CompiledSchema,
@@ -23,4 +23,5 @@ __all__ = [
     "check_workflow",
     "compile_schema",
     "example",
+    "stand_in",
 ]

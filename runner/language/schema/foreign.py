@@ -61,7 +61,7 @@ ON_NODES: Mapping[str, str] = {
     "output": "a node's output is there by itself: `nodes.ID.output`; `set:` writes it to the state",
     "outputs": "a node's output is there by itself: `nodes.ID.output`; `outputs:` belongs to the workflow",
     "python": "a function is called by `tool: NAME`; it is declared by `tools: {NAME: {python: FILE.py:FUNCTION}}`",
-    "mcp": "tools of a server are not called here; a program that calls it is, by `command:`",
+    "mcp": "a tool of a server is called by `tool: SERVER/TOOL`; the server stands under `mcp_servers:` at the top",
     "schedule": "wf starts nothing by itself: let cron, or the schedule of a CI, call `wf run`",
     "cache": "nothing is cached; what completed is not repeated when a run is resumed",
     "secrets": "a secret is an input: `inputs: {TOKEN: {secret: true, env: TOKEN}}`",
@@ -72,7 +72,7 @@ AT_THE_TOP: Mapping[str, str] = {
     **dict.fromkeys(("jobs", "tasks", "stages", "flow", "graph"), "nodes stand under `nodes:` or `steps:`"),
     **dict.fromkeys(("on", "schedule", "triggers", "trigger", "cron"), ON_NODES["schedule"]),
     **dict.fromkeys(("matrix", "strategy"), _LIST),
-    **dict.fromkeys(("mcp", "mcpServers"), ON_NODES["mcp"]),
+    **dict.fromkeys(("mcp", "mcpServers"), "servers stand under `mcp_servers:`, each by its `command` or its `url`"),
     **dict.fromkeys(("params", "parameters", "args", "arguments", "vars"), "what a run is given: `inputs:`"),
     **dict.fromkeys(("variables", "context", "memory"), "what nodes write: `state:`, each key with a `default`"),
     **dict.fromkeys(

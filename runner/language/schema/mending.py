@@ -45,6 +45,11 @@ class Unknown(dict[str, Json]):
     """Stands for a node, or for something declared, that can't be read: it is there, and nothing is concluded of it."""
 
 
+def stand_in(section: str) -> Unknown:
+    """What stands for an entry of a section that can't be read."""
+    return Unknown(_SHAPES.get(section, {}))
+
+
 def mended(source: Source, faults: list[SchemaFault]) -> Json:
     """A file's data with what is faulty set right, taken out, or `Unknown`; None when too little would be left.
 
@@ -124,7 +129,7 @@ def _set_unknown(data: Json, path: Path, wrong: str | int = "") -> None:
     """Put Unknown in the place of what is at a path, with the keys of it that are right and that others rely on."""
     found = at(data, path)
     keys = [key for key in _KEPT if key in found and key != wrong] if isinstance(found, dict) else []
-    kept = {key: found[key] for key in keys} if is_node(path, data) else _SHAPES.get(str(path[0]), {})
+    kept = {key: found[key] for key in keys} if is_node(path, data) else stand_in(str(path[0]))
     at(data, path[:-1])[path[-1]] = Unknown(kept)
 
 

@@ -18,6 +18,7 @@ _KEYS: Mapping[str, str] = {
     "otherwise": "default fallback default_answer",
     "model": "name model_name model_id modelName",
     "instructions": "system system_prompt systemPrompt prompt role persona goal backstory",
+    "agents": "delegates delegate_to handoffs subagents team members crew",
     "max_reply_tokens": "max_tokens maxTokens max_output_tokens max_completion_tokens",
     "output_schema": "response_format output_type response_schema structured_output json_schema",
     "max_attempts": "max attempts times count limit retries tries max_retries maxAttempts maximum_attempts max_tries",
@@ -44,6 +45,7 @@ _KEYS: Mapping[str, str] = {
     "ok_status": "ok_statuses ok_codes expected_status allowed_status status_codes",
     "commands": "programs run exec executables",
     "network": "hosts net http domains",
+    "read_only": "readonly readOnly readOnlyHint safe",
     "default": "initial value init",
     "reducer": "merge reduce aggregate",
 }

@@ -16,7 +16,7 @@ from runner.ground.plain_file import LARGEST_TEXT, read_plain
 from runner.language.source import scalars, syntax
 from runner.language.source.events import Events
 from runner.language.source.text import RULE, Text, showable
-from runner.language.source.tree import Unreadable, YamlNode, YamlTree
+from runner.language.source.tree import MOST_VALUES, Unreadable, YamlNode, YamlTree
 
 LARGEST_FILE = LARGEST_TEXT
 MOST_NEIGHBOURS = 1000
@@ -27,13 +27,17 @@ _WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff", b"\0")
 
 
 class Source(msgspec.Struct, frozen=True):
-    """A YAML file: its plain data, and where in it each value stands. `file` is its name as the user knows it."""
+    """A YAML file: its plain data, and where in it each value stands. `file` is its name as the user knows it.
+
+    A part of it may be the content of another file: what stands there has its place in that one.
+    """
 
     file: str
     text: str
     data: Any
     _text: Text
     _root: YamlNode
+    _parts: tuple[tuple[tuple[str | int, ...], Source], ...] = ()
 
     def place(
         self, path: tuple[str | int, ...], *, key: bool = False, offset: int | None = None, width: int = 1
@@ -43,6 +47,8 @@ class Source(msgspec.Struct, frozen=True):
         `width` is the caret's length where an offset is given. Of a path that is not there, the place of as much of
         it as is.
         """
+        if (part := self._part(path)) is not self:
+            return part.place(path, key=key, offset=offset, width=width)
         node, span, is_known = self._root, None, True
         for step in path:
             is_known = step in node.children
@@ -59,7 +65,7 @@ class Source(msgspec.Struct, frozen=True):
 
     def listed(self, path: tuple[str | int, ...]) -> list[Any]:
         """The items of the list at `path`; none where there is no list."""
-        node = self._root
+        node = self._part(path)._root
         for step in path:
             if step not in node.children:
                 return []
@@ -73,9 +79,19 @@ class Source(msgspec.Struct, frozen=True):
             data, root = {step: data}, YamlNode(None, root.start, root.end, children={step: root})
         return msgspec.structs.replace(self, data=data, _root=root)
 
+    def with_part(self, section: str, name: str, other: Source) -> Source:
+        """The same file with all of another in the place of `section.name`."""
+        part = other.below(section, name)
+        data = {**self.data, section: {**self.data[section], name: other.data}}
+        return msgspec.structs.replace(self, data=data, _parts=(*self._parts, ((section, name), part)))
+
+    def _part(self, path: tuple[str | int, ...]) -> Source:
+        """The file in which the value at `path` stands."""
+        return next((part for at, part in self._parts if path[: len(at)] == at), self)
+
     def alias(self, path: tuple[str | int, ...], key: str, name: str) -> None:
         """Let the value under `key` of the mapping at `path` be found under `name` as well."""
-        node = self._root
+        node = self._part(path)._root
         for step in path:
             node = node.children[step]
         node.children[name] = node.children[key]
@@ -92,11 +108,11 @@ class Source(msgspec.Struct, frozen=True):
         return node.start + scalars.locate(self.text[node.start : node.end], node.style, node.value, offset)
 
 
-def read(path: Path, shown: str | None = None) -> Source:
-    """The YAML file at `path`, called `shown` in messages. Raises InvalidWorkflow."""
+def read(path: Path, shown: str | None = None, longest: int = LARGEST_FILE) -> Source:
+    """The YAML file at `path`, called `shown` in messages, of at most so many bytes. Raises InvalidWorkflow."""
     name = shown or str(path)
     try:
-        content = read_plain(path)
+        content = read_plain(path, longest)
     except FileNotFoundError:
         reason = f"there is no such file{near_name(path)}"
     except OSError as error:
@@ -104,7 +120,7 @@ def read(path: Path, shown: str | None = None) -> Source:
     except ValueError as error:
         reason = str(error)
     else:
-        return parse(content, name)
+        return parse(content, name, longest)
     raise InvalidWorkflow([Problem(f"can't read {showable(name)}: {reason}", rule=RULE)])
 
 
@@ -122,15 +138,15 @@ def near_name(path: Path) -> str:
     return did_you_mean(path.name, neighbours)
 
 
-def parse(text: str | bytes, file: str) -> Source:
+def parse(text: str | bytes, file: str, longest: int = LARGEST_FILE) -> Source:
     """YAML text, called `file` in messages, as data with places. Raises InvalidWorkflow with all that is wrong."""
     decoded = _decoded(text, file) if isinstance(text, bytes) else text
     content = Text(file, decoded.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n"))
-    if len(content.text) > LARGEST_FILE:
-        raise InvalidWorkflow([content.problem("the file is larger than 1 MiB", 0)])
+    if len(content.text) > longest:
+        raise InvalidWorkflow([content.problem(f"the file is larger than {longest >> 20} MiB", 0)])
     if match := _unprintable_in(content.text):
         raise InvalidWorkflow([_not_allowed(content, match)])
-    root, problems = _tree(content)
+    root, problems = _tree(content, max(1, longest // LARGEST_FILE))
     if root is None and not problems:
         problems = [content.problem("the file is empty", 0)]
     if root is None or problems:
@@ -168,10 +184,13 @@ def _not_allowed(text: Text, match: re.Match[str]) -> Problem:
     )
 
 
-def _tree(text: Text) -> tuple[YamlNode | None, list[Problem]]:
-    """The root node, or None where the text can't be read to its end; and all problems on the way, in file order."""
+def _tree(text: Text, size: int) -> tuple[YamlNode | None, list[Problem]]:
+    """The root node, or None where the text can't be read to its end; and all problems on the way, in file order.
+
+    `size` says how many times larger than a workflow's file it may be.
+    """
     events = Events(text.text)
-    tree = YamlTree(text, iter(events))
+    tree = YamlTree(text, iter(events), size * MOST_VALUES)
     root = None
     try:
         root = tree.read()

@@ -62,13 +62,14 @@ class Unreadable(Exception):
 class YamlTree:
     """Builds the nodes of one document; `problems` collects what is wrong with it."""
 
-    def __init__(self, text: Text, events: Iterator[Any]) -> None:
+    def __init__(self, text: Text, events: Iterator[Any], most_values: int = MOST_VALUES) -> None:
         self.text = text
         self.problems: list[Problem] = []
         self._events = events
         self._anchors: dict[str, YamlNode | None] = {}
         self._aliases = 0
         self._values = 0
+        self._most_values = most_values
 
     def read(self) -> YamlNode | None:
         """The document's root, or None when there is none; raises Unreadable, or what the events raise."""
@@ -233,8 +234,8 @@ class YamlTree:
 
     def _count(self, values: int, event: Event) -> None:
         self._values += values
-        if self._values > MOST_VALUES:
-            self._stop(f"more than {MOST_VALUES:,} values, with aliases written out", event)
+        if self._values > self._most_values:
+            self._stop(f"more than {self._most_values:,} values, with aliases written out", event)
 
     def _say(self, message: str, event: Event, hint: str = "") -> None:
         self._add(message, event.start_mark.index, event.end_mark.index, hint)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from runner.ground.json_value import Json
 from runner.language.template import Template, ValueTemplate
 from runner.nodes.contract import ToolKind
@@ -9,7 +11,7 @@ from runner.nodes.requests import KEY, request, request_call
 from runner.workflow.compiler import NodeReader
 from runner.workflow.compiler.declarations import tool_inputs
 from runner.workflow.model import Tool
-from runner.world.calls import HttpCall
+from runner.world.calls import AnyCall, HttpCall
 
 
 def build(reader: NodeReader) -> Tool:
@@ -38,4 +40,11 @@ def call(tool: Tool, arguments: dict[str, Json], _folder: str) -> HttpCall:
     return request_call(tool.spec, text, value)
 
 
-KIND = ToolKind(key=KEY, build=build, call=call)
+def shows(called: AnyCall) -> Json:
+    assert isinstance(called, HttpCall), "a request's tool sends a request"
+    return {name: value for name, value in msgspec.to_builtins(called).items() if value and name in _SHOWN}
+
+
+_SHOWN = frozenset({"method", "url", "query", "headers", "body", "json"})
+
+KIND = ToolKind(key=KEY, build=build, call=call, shows=shows)

@@ -13,35 +13,40 @@ from runner.language.template import Template
 from runner.nodes.contract import ToolKind
 from runner.workflow.compiler import NodeReader
 from runner.workflow.compiler.modules import code_hash, modules_of
-from runner.workflow.model import Code, Started, Tool
+from runner.workflow.model import Tool
+from runner.workflow.reach import Code, Started
 from runner.workflow.signature import signature_schema
 from runner.world.calls import AnyCall, PythonCall
 
 
 class PythonTool(msgspec.Struct, frozen=True):
-    """A function of `code`, and the environment that it is given: `env` is set, `pass_env` passed on from wf's own."""
+    """A function of `code`, and the environment that it is given: `env` is set, `pass_env` passed on from wf's own.
+
+    What it returns must fit `output_schema`.
+    """
 
     code: Code
     function: str
     env: Mapping[str, Template]
     pass_env: tuple[str, ...]
+    output_schema: Mapping[str, Json] | None = None
 
 
 def build(reader: NodeReader) -> Tool:
     named, _, function = reader.get("python").rpartition(":")
-    file = str(Path(reader.file.folder, named).resolve())
+    file = str(Path(reader.file.folder_at(reader.at), named).resolve())
     schema = _schema(file, function, reader)
     modules = _modules(file, reader) if schema else {}
-    program = reader.program((), role="tool")
+    env, pass_env = reader.environment("tool")
     code = Code(file, modules, code_hash(file, modules) if modules else "")
     return Tool(
         reader.id,
         reader.get("description", default=schema.get("description", "")),
         schema,
         KIND.key,
-        PythonTool(code, function, program.env, program.pass_env),
+        PythonTool(code, function, env, pass_env, reader.schema("output_schema")),
         reader.at,
-        Started((KIND.key,), None, None, program.pass_env, tuple(program.env)),
+        Started((KIND.key,), None, None, pass_env, tuple(env)),
         code,
     )
 
@@ -73,7 +78,15 @@ def call(tool: Tool, arguments: dict[str, Json], folder: str) -> PythonCall:
     spec: PythonTool = tool.spec
     env = {name: template.text({"inputs": arguments}) for name, template in spec.env.items()}
     return PythonCall(
-        tool.name, spec.code.file, spec.function, arguments, folder, env, spec.pass_env, dict(spec.code.modules)
+        tool.name,
+        spec.code.file,
+        spec.function,
+        arguments,
+        folder,
+        env,
+        spec.pass_env,
+        dict(spec.code.modules),
+        None if spec.output_schema is None else dict(spec.output_schema),
     )
 
 

@@ -11,6 +11,7 @@ import msgspec
 from runner.ground.errors import EXIT_USAGE, StoreError
 from runner.ground.json_value import Json
 from runner.record.events import Commit
+from runner.record.tool_lists import ToolLists
 
 
 class Fenced(StoreError):
@@ -230,6 +231,9 @@ class Store(Protocol):
 
     Every method raises StoreError (with a hint) on a disk or database fault, and nothing is then half written.
     """
+
+    tool_lists: ToolLists
+    """The tools of MCP servers, as they were when they were first used, or were last accepted."""
 
     def save_definition(self, definition: Definition) -> None:
         """Keep a definition; the same hash again changes nothing."""

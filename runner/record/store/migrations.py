@@ -234,5 +234,20 @@ OWN_LEASES = (
     "ALTER TABLE runs ADD COLUMN owner_lease REAL",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (CREATE_TABLES, FORKS, LARGE_VALUES, OWN_LEASES)
+TOOL_LISTS = (
+    # The tools of MCP servers as people know them, by how a server is reached, for all runs. `offered` are those
+    # that it had later and nobody has accepted.
+    """
+    CREATE TABLE tool_lists (
+        server TEXT PRIMARY KEY,
+        name TEXT NOT NULL,
+        at REAL NOT NULL,
+        hash TEXT NOT NULL,
+        tools TEXT NOT NULL,
+        offered TEXT
+    ) STRICT, WITHOUT ROWID
+    """,
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (CREATE_TABLES, FORKS, LARGE_VALUES, OWN_LEASES, TOOL_LISTS)
 """Step n, a row of statements, brings a database from version n to n + 1; `user_version` counts those it has had."""

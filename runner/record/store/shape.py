@@ -15,6 +15,7 @@ SHAPES = (
     "a146adcb7b911578934ca9605be25f25c66b69eab2a9525b1b4ca661c2b7036b",
     "34c6f3ad5cf5544d2505f4cec9c606de98a44d6329c453c2430f512cb7a50943",
     "2649638d79d80b68143f58f071fb1127eaeea875f46eb35bab6ce9662ce1f63b",
+    "904c96f7c7b3eedc4210b1ff3d5e7fc855d606bf7517b6a3b86f1675ba72348d",
 )
 """The hash of each version's shape, from version 1 on: to make one, for comparing, takes longer."""
 

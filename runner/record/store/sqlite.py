@@ -31,6 +31,7 @@ from runner.record.store.contract import (
     VersionRow,
 )
 from runner.record.store.form import Form
+from runner.record.store.kept_lists import KeptLists
 from runner.record.store.payload import (
     Packed,
     bound,
@@ -93,6 +94,7 @@ class SqliteStore(Store):
         self._form = form
         self._blobs = Blobs(session, form)
         self._numbers: dict[str, int] = {}
+        self.tool_lists = KeptLists(session)
 
     def save_definition(self, definition: Definition) -> None:
         texts = {path: text.encode() for path, text in definition.files.items()}
@@ -318,8 +320,7 @@ class SqliteStore(Store):
             return [run_row(row) for row in rows]
 
     def claim(self, run: str, owner: Owner, at: float, expected_epoch: int) -> int:
-        values = (*astuple(owner), at, self._number(run), expected_epoch)
-        if not self._session.write(statements.CLAIM, values):
+        if not self._session.write(statements.CLAIM, (*astuple(owner), at, self._number(run), expected_epoch)):
             raise rules.busy(self.run(run))
         return expected_epoch + 1
 
@@ -371,13 +372,12 @@ class SqliteStore(Store):
         self._session.close()
 
     def _number(self, run: str) -> int:
-        number = self._numbers.get(run)
-        if number is None:
+        if run not in self._numbers:
             rows = self._session.read(statements.RUN_NUMBER, (run,))
             if not rows:
                 raise self._unknown(run)
-            number = self._numbers[run] = rows[0][0]
-        return number
+            self._numbers[run] = rows[0][0]
+        return self._numbers[run]
 
     def _unknown(self, run: str) -> StoreError:
         known = [id_ for (id_,) in self._session.read(statements.RUN_IDS, ())]

@@ -271,3 +271,11 @@ AUDIT = """
 SELECT id, run_id, at, kind, detail, previous, hash FROM audit WHERE ?1 IS NULL OR run_id = ?1 ORDER BY id
 """
 """The audit trail, or what it tells of a run."""
+
+TOOL_LISTS = (
+    "SELECT server, name, at, tools, offered FROM tool_lists WHERE ?1 IS NULL OR server = ?1 ORDER BY name, server"
+)
+"""The tools that an MCP server is known to have, or those of all."""
+
+KEEP_TOOL_LIST = "INSERT OR REPLACE INTO tool_lists (server, name, at, hash, tools, offered) VALUES (?, ?, ?, ?, ?, ?)"
+"""The tools that an MCP server has from now on."""

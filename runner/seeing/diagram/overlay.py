@@ -9,6 +9,7 @@ import msgspec
 
 from runner.ground.json_value import Json
 from runner.record.address import owner_of, segments
+from runner.record.events import CALL
 from runner.workflow.model import Body, Node, Workflow
 
 Row = Mapping[str, Json]
@@ -54,7 +55,7 @@ def overlay_of(workflow: Workflow, words: str, steps: Iterable[Row], calls: Iter
         if found := find_node(workflow, str(row["step"])):
             _visit(overlay, *found, row)
     for call in calls:
-        if found := find_node(workflow, owner_of(str(call["step"]))):
+        if found := _asking(workflow, str(call["step"])):
             place = found[1].key
             counts = (call["prompt_tokens"], call["reply_tokens"])
             overlay.tokens[place] += sum(count or 0 for count in counts)
@@ -63,6 +64,16 @@ def overlay_of(workflow: Workflow, words: str, steps: Iterable[Row], calls: Iter
             before, now = overlay.cost.get(place, 0.0), call["cost_usd"]
             overlay.cost[place] = None if before is None or now is None else before + now
     return overlay
+
+
+def _asking(workflow: Workflow, call: str) -> tuple[Body, Node] | None:
+    """The node whose call it is; of a call in a call, which a delegate makes, the node whose that is."""
+    place = owner_of(call)
+    found = find_node(workflow, place)
+    while found is None and (last := segments(place)[-1]) is not None and last.name == CALL:
+        place = owner_of(place)
+        found = find_node(workflow, place)
+    return found
 
 
 def _visit(overlay: Overlay, body: Body, node: Node, row: Row) -> None:

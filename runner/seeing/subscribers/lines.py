@@ -87,7 +87,7 @@ class Teller:
                 return plain(f"run {commit.run}: {event.workflow} {event.version}".rstrip())
             case RunResumed():
                 return f"run {commit.run}: resumed"
-            case StepEnded() if event.frame is not None or event.verb in (CALL, ASK):
+            case StepEnded():
                 seconds = max(0.0, commit.at - self.began.pop(event.step, commit.at))
                 return _ended(event, seconds, _last_words(event, commit))
             case StepWaiting() if event.kind != "timer":
@@ -121,6 +121,10 @@ def _awaited(event: StepWaiting) -> str:
         return f"a person: {one_line(event.prompt)}"
     if event.kind == "mock":
         return f"a scripted reply: {one_line(event.prompt, 300)}"
+    if event.kind == "turn":
+        return f"its turn: {one_line(event.prompt)}"
+    if event.kind == "replay":
+        return f"a recorded call: {one_line(event.prompt.splitlines()[0], 300)}"
     return f"a signal: {plain(', '.join(event.signals.values()))}"
 
 
@@ -133,7 +137,8 @@ def _last_words(event: StepEnded, commit: Commit) -> str:
 
 
 def _ended(event: StepEnded, seconds: float, said: str) -> str:
-    words = f"{MARKS[event.status]} {plain(event.step)}{said}"
+    who = f" [{plain(event.node)}]" if event.frame is None and event.verb not in (CALL, ASK) else ""
+    words = f"{MARKS[event.status]} {plain(event.step)}{who}{said}"
     if event.status != "completed":
         words += f" {event.status}"
     if event.error is not None:

@@ -8,6 +8,7 @@ from runner.ground.errors import Problem, TooManyProblems
 from runner.workflow.analysis.calls import check_calls
 from runner.workflow.analysis.checks import check_checks
 from runner.workflow.analysis.constants import check_constants
+from runner.workflow.analysis.delegation import check_delegation
 from runner.workflow.analysis.findings import Findings
 from runner.workflow.analysis.flow import check_flow
 from runner.workflow.analysis.limits import check_limits
@@ -32,6 +33,7 @@ def analyse(loaded: Loaded) -> list[Problem]:
             check_constants(of_one)
             check_numbers(of_one)
             check_calls(of_one)
+            check_delegation(of_one)
             check_flow(of_one)
             check_checks(of_one)
             check_races(of_one)

@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterable
 
 from runner.ground.errors import did_you_mean, nearest
 from runner.workflow.analysis.findings import Findings
-from runner.workflow.model import Called, JsonPath, Node, Tool, Workflow
+from runner.workflow.model import Called, Node, Tool, Workflow
+from runner.workflow.reach import JsonPath
 
 
 def check_calls(findings: Findings) -> None:

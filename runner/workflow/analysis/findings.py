@@ -9,7 +9,8 @@ from runner.language.reference import Reference
 from runner.language.source import place_in_text
 from runner.language.template import ValueTemplate
 from runner.workflow.compiler import Notes, shown_as
-from runner.workflow.model import JsonPath, Use, Workflow
+from runner.workflow.model import Use, Workflow
+from runner.workflow.reach import JsonPath
 
 
 class Findings(Notes):

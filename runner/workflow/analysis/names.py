@@ -12,7 +12,8 @@ from runner.language.expression import Expression
 from runner.language.reference import Reference
 from runner.language.template import ValueTemplate
 from runner.workflow.analysis.findings import Findings
-from runner.workflow.model import Body, Input, JsonPath, Node, Tool, Use, Workflow
+from runner.workflow.model import Body, Input, Node, Tool, Use, Workflow
+from runner.workflow.reach import JsonPath
 
 ROOTS = ("inputs", "state", "run", "visits", "nodes")
 RUN_KEYS = ("id", "name", "steps", "cost_usd", "cost_known", "tokens", "budget_left_usd")
@@ -88,7 +89,7 @@ def check_names(findings: Findings) -> None:
             _tool_names(use, findings)
         elif use.role == "approval":
             _argument_names(use, findings)
-        elif use.role == "limits":
+        elif use.role in ("limits", "server"):
             _limit_names(use, findings)
         else:
             _use(use, at_end, findings)
@@ -127,9 +128,10 @@ def _sight_of(node: Node, use: Use, branches: Mapping[JsonPath, str], own: _Sigh
 
 
 def _agent_uses(workflow: Workflow, node: Node) -> tuple[Use, ...]:
-    """What the node's agents read: its instructions are rendered where the node stands."""
-    agents = [workflow.agents.get(one) if isinstance(one, str) else one for one in node.traits.agents]
-    return tuple(use for agent in agents if agent is not None for use in agent.uses)
+    """What the node's agents, and their delegates, read: instructions are rendered where the node stands."""
+    agents = workflow.asked_by(node)
+    agents += workflow.delegates_of(agents, node.traits.delegates)
+    return tuple(use for agent in agents for use in agent.uses)
 
 
 def _branch_sight(node: Node, key: str, sight: _Sight) -> _Sight:
@@ -208,7 +210,7 @@ def _limit_names(use: Use, findings: Findings) -> None:
     for place, reference in _references(use):
         trouble = _trouble(findings.workflow, use, reference, _Sight({}))
         if reference.path[0] != "inputs":
-            trouble = f"'{reference.path[0]}' is not known here", "a limit may depend on inputs alone"
+            trouble = f"'{reference.path[0]}' is not known here", f"{_OF_INPUTS[use.role]} may depend on inputs alone"
         if trouble is not None:
             findings.refer(use, place, reference, trouble)
 
@@ -223,14 +225,23 @@ def _tool_names(use: Use, findings: Findings) -> None:
             findings.refer(use, place, reference, (f"'{shown}' is not known to tool '{tool.name}'", hint))
 
 
+def _approved(use: Use, workflow: Workflow) -> Tool:
+    """The tool whose calls are approved. What one of a server takes is known only when the server is asked."""
+    section, name = str(use.at[0]), str(use.at[1])
+    return workflow.tools[name] if section == "tools" else Tool(f"{name}/{use.at[3]}", "", {}, "", None)
+
+
+_OF_INPUTS = {"limits": "a limit", "server": "a header of a server"}
+
+
 def _argument_names(use: Use, findings: Findings) -> None:
     """`approval.when` of a tool sees the arguments of the call, and nothing else."""
-    tool = findings.workflow.tools[str(use.at[1])]
+    tool = _approved(use, findings.workflow)
     known = list(tool.inputs.get("properties", {}))
     closed = tool.inputs.get("additionalProperties") is False
     for place, reference in _references(use):
         root, *rest = reference.path
         if root != "args" or (closed and rest and rest[0] not in known):
             shown = ".".join(reference.path[:2])
-            hint = f"write args.NAME; its arguments are: {', '.join(known) or '-'}"
+            hint = f"write args.NAME; its arguments are: {', '.join(known)}" if known else "write args.NAME"
             findings.refer(use, place, reference, (f"'{shown}' is not known to the approval of '{tool.name}'", hint))

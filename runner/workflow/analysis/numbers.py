@@ -11,7 +11,8 @@ from typing import Any
 from runner.ground.json_value import Json, is_number
 from runner.language.template import ValueTemplate
 from runner.workflow.analysis.findings import Findings
-from runner.workflow.model import JsonPath, Use
+from runner.workflow.model import Use
+from runner.workflow.reach import JsonPath
 
 _DECIMAL = re.compile(r"[-+]?[0-9]+\.?[0-9]*")
 """A number as a person counts: not one in another base, with an exponent, or without a digit before its point."""

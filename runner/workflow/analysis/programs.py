@@ -10,9 +10,9 @@ from typing import NamedTuple
 from runner.ground.errors import did_you_mean
 from runner.workflow.analysis.findings import Findings
 from runner.workflow.compiler import shown_as
-from runner.workflow.hosts import is_listed
+from runner.workflow.hosts import authority_of, is_listed
 from runner.workflow.loader_variables import STEP_VARIABLES, is_loader_variable
-from runner.workflow.model import Code, JsonPath, Reached, Started, Tool, Workflow
+from runner.workflow.model import Tool, Workflow
 from runner.workflow.permission_hints import (
     Lacking,
     code_lacking,
@@ -23,6 +23,7 @@ from runner.workflow.permission_hints import (
 )
 from runner.workflow.permissions import Permissions
 from runner.workflow.python_files import is_installed
+from runner.workflow.reach import Code, JsonPath, Reached, Started
 
 
 class _Refusal(NamedTuple):
@@ -48,7 +49,8 @@ def check_programs(root: Workflow, findings: Mapping[str, Findings]) -> None:
                 refused += _check_code(tool, tool.code, granted, findings[workflow.file])
     every = [refusal.lacking for refusal in refused]
     for found, words, at, lacking in refused:
-        hint = hint_for(lacking, every, found.workflow.file)
+        own = found.workflow.file
+        hint = hint_for(lacking, every, own if found.source.place(at).file == shown_as(own) else "")
         found.error(words, at, key=at[-1] == lacking.entry, rule="permission", hint=hint)
 
 
@@ -73,6 +75,9 @@ def _started(workflow: Workflow) -> Iterator[tuple[JsonPath, Started]]:
     for node in workflow.nodes:
         yield from ((node.at, started) for started in node.traits.programs)
     yield from ((tool.at, tool.started) for tool in workflow.tools.values() if tool.started is not None)
+    for server in workflow.mcp_servers.values():
+        if server.argv:
+            yield server.at, Started(("command", 0), server.argv[0], "", server.pass_env, tuple(server.env))
 
 
 def _reached(workflow: Workflow) -> Iterator[tuple[JsonPath, Reached]]:
@@ -80,6 +85,9 @@ def _reached(workflow: Workflow) -> Iterator[tuple[JsonPath, Reached]]:
     for node in workflow.nodes:
         yield from ((node.at, reached) for reached in node.traits.hosts)
     yield from ((tool.at, tool.reached) for tool in workflow.tools.values() if tool.reached is not None)
+    for server in workflow.mcp_servers.values():
+        if (authority := authority_of(server.url)) is not None:
+            yield server.at, Reached(("url",), authority.host)
 
 
 def _check_inputs(root: Workflow, findings: Findings) -> Iterator[_Refusal]:

@@ -7,7 +7,8 @@ from itertools import islice, pairwise
 
 from runner.workflow.analysis.findings import Findings
 from runner.workflow.branching import Branching
-from runner.workflow.model import Body, JsonPath, Node
+from runner.workflow.model import Body, Node
+from runner.workflow.reach import JsonPath
 
 Writers = dict[str, JsonPath]
 """Where a body first writes each key."""

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from runner.language.reference import Reference
 from runner.language.template import Template, ValueTemplate
 from runner.workflow.analysis.findings import Findings
-from runner.workflow.model import JsonPath, Node, Tool, Use, Workflow
+from runner.workflow.model import Node, Tool, Use, Workflow
+from runner.workflow.reach import JsonPath
 
 Secret = dict[str, set[str]]
 """The inputs that hold a secret, by the file of the workflow that has them."""

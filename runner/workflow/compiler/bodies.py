@@ -13,8 +13,9 @@ from runner.language.expression import RESERVED_WORDS
 from runner.language.schema import VERBS, Unknown
 from runner.workflow.compiler.reader import NodeReader, OpenFile
 from runner.workflow.compiler.retries import read_retry
-from runner.workflow.model import CHECK, NO_VERB, UNKNOWN, Body, JsonPath, Node, Route, Tool, Traits, Use
+from runner.workflow.model import CHECK, NO_VERB, UNKNOWN, Body, Node, Route, Tool, Traits, Use
 from runner.workflow.policies import OnCrash
+from runner.workflow.reach import JsonPath
 
 EXIT = "exit"
 _EXIT_TROUBLE = f"'{EXIT}' is what a route says to leave the body"
@@ -86,10 +87,11 @@ class ToolKind(Protocol):
 
 
 class Kinds(msgspec.Struct, frozen=True):
-    """Every node kind by its verb, and every tool kind by its key."""
+    """Every node kind by its verb, every tool kind by its key, and the tools that need no declaration by their name."""
 
     nodes: Mapping[str, NodeKind]
     tools: Mapping[str, ToolKind]
+    built_in: Mapping[str, Tool] = {}
 
 
 _Entry = tuple[str, Json, JsonPath, str | None]

@@ -16,8 +16,12 @@ from runner.workflow.compiler.bodies import BodyReader, Kinds
 from runner.workflow.compiler.declarations import approval, inputs, permissions, readable, state
 from runner.workflow.compiler.files import PATTERN, Files
 from runner.workflow.compiler.reader import NodeReader, OpenFile, parse_duration
-from runner.workflow.model import CHECK, UNKNOWN, Agent, Body, JsonPath, Model, Tool, Use, Workflow
+from runner.workflow.compiler.servers import mcp_server
+from runner.workflow.compiler.shared import Shared
+from runner.workflow.model import CHECK, UNKNOWN, Agent, Body, Model, Tool, Use, Workflow
+from runner.workflow.model_bounds import ModelBounds
 from runner.workflow.policies import Limits
+from runner.workflow.reach import JsonPath
 
 SELF = "self"
 
@@ -50,13 +54,31 @@ class Compilation(msgspec.Struct):
         source = self.files.source(key)
         self.sources[key] = source
         problems, content = check_workflow(source)
-        self.problems.extend(problems)
         if content is None:
+            self.problems.extend(problems)
             return
         if len(self.sources) == 1:
             self.files.confine(readable(folder_of_file(key), content))
+        shared = Shared(self.files, folder_of_file(key))
+        self.sources[key] = source = shared.taken_in(source, content)
+        if shared.folders:
+            others, content = check_workflow(source)
+            problems = [*problems, *(one for one in others if one not in problems)]
+        self.problems.extend(problems + shared.problems)
+        if content is None:
+            return
         python = self.python if key == self.root else ()
-        file = OpenFile(source, self.problems, content, self.files, folder_of_file(key), python=python)
+        folder = folder_of_file(key)
+        file = OpenFile(
+            source,
+            self.problems,
+            content,
+            self.files,
+            folder,
+            python=python,
+            folders=shared.folders,
+            built_in=dict(self.kinds.built_in),
+        )
         self.library[key] = FileReader(self, key, file).workflow()
 
 
@@ -94,7 +116,8 @@ class FileReader:
             state=state(file),
             models={alias: _model(entry) for alias, entry in file.section("models").items()},
             agents=self._agents(),
-            tools={name: self._tool(name, entry) for name, entry in file.section("tools").items()},
+            tools={name: self._tool(name, entry) for name, entry in file.section("tools").items()} | file.built_in,
+            mcp_servers={name: mcp_server(self._reader("mcp_servers", name)) for name in file.section("mcp_servers")},
             schemas=file.schemas,
             limits=Limits(**{**limits.content, "timeout": limits.duration("timeout", role="limits")}),
             permissions=permissions(file.folder, content["permissions"], self._key)
@@ -138,7 +161,7 @@ class FileReader:
         if problems:
             self._file.problems.extend(problems)
             return Agent(name, "")
-        alone = replace(self._file, source=source, folder=str(Path(file).parent))
+        alone = replace(self._file, source=source, folder=str(Path(file).parent), folders={})
         content = source.data["agents"][name]
         return replace(self._reader("agents", name), file=alone, content=content, uses=[]).whole_agent()
 
@@ -175,4 +198,9 @@ def _model(entry: Json) -> Model:
     if isinstance(entry, str):
         return Model(entry)
     times = {key: seconds for key in ("timeout", "idle_timeout") if (seconds := parse_duration(entry.get(key)))}
-    return Model(entry["model"], entry.get("temperature"), entry.get("max_reply_tokens", 4096), **times)
+    bounds = ModelBounds(**{name: float(entry[key]) for key, name in _BOUNDS.items() if key in entry})
+    return Model(entry["model"], entry.get("temperature"), entry.get("max_reply_tokens", 4096), bounds=bounds, **times)
+
+
+_BOUNDS = {"max_concurrency": "at_once", "rpm": "calls", "tpm": "tokens"}
+"""What bounds the calls of a model, by its key."""

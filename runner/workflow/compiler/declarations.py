@@ -10,9 +10,10 @@ from runner.ground.json_value import Json
 from runner.language.schema import Unknown, compile_schema
 from runner.workflow.approval import ApprovalRule
 from runner.workflow.compiler.reader import NodeReader, OpenFile, parse_duration
-from runner.workflow.model import Input, JsonPath, StateKey
+from runner.workflow.model import Input, StateKey
 from runner.workflow.permissions import Permissions
 from runner.workflow.programs import anchored
+from runner.workflow.reach import JsonPath
 
 Content = Mapping[str, Json]
 
@@ -134,13 +135,13 @@ def tool_inputs(file: OpenFile, entry: Content, at: JsonPath) -> Content:
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
 
-def approval(reader: NodeReader) -> ApprovalRule | None:
-    """`approval:` of a tool; without one, `dangerous` tools are always asked for."""
-    said = reader.get("approval", default="always" if reader.get("dangerous") else "never")
+def approval(reader: NodeReader, *at: str, usual: str = "never") -> ApprovalRule | None:
+    """`approval:` at a path of a tool's entry; without one, `dangerous` tools are always asked for."""
+    said = reader.get(*at, "approval", default="always" if reader.get(*at, "dangerous") else usual)
     if isinstance(said, str):
         return None if said == "never" else ApprovalRule(once=said == "first")
     return ApprovalRule(
-        reader.expression("approval", "when", extra=("args",), role="approval"),
+        reader.expression(*at, "approval", "when", extra=("args",), role="approval"),
         timeout=parse_duration(said.get("timeout")),
         otherwise=said.get("otherwise", "deny"),
     )

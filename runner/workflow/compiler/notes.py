@@ -6,7 +6,7 @@ import msgspec
 
 from runner.ground.errors import MOST_PROBLEMS, Place, Problem, Severity, TooManyProblems
 from runner.language.source import Source
-from runner.workflow.model import JsonPath
+from runner.workflow.reach import JsonPath
 
 
 class Notes(msgspec.Struct):

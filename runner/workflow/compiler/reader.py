@@ -18,8 +18,10 @@ from runner.language.source import place_in_text
 from runner.language.template import Template, ValueTemplate, compile_template, compile_value
 from runner.workflow.compiler.files import Files, shown_as
 from runner.workflow.compiler.notes import Notes
-from runner.workflow.model import CHECK, Agent, Body, ContextBound, JsonPath, Program, Use
+from runner.workflow.mcp_servers import TAKEN, server_of
+from runner.workflow.model import CHECK, Agent, Body, ContextBound, Program, Tool, Use
 from runner.workflow.policies import Duration, OnCrash
+from runner.workflow.reach import JsonPath
 
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[smhd]))+")
@@ -40,7 +42,8 @@ class OpenFile(Notes):
     """A file that is being compiled: its content, whose shape has been checked, and where its texts lie.
 
     `schemas` are those of its `schemas:`, as they were read. `python` are Python files that its tools may be made of
-    beside those that it lists.
+    beside those that it lists. `folders` are those of the files that hold what is declared at a path.
+    `built_in` are the tools that need no declaration.
     """
 
     content: Mapping[str, Json]
@@ -48,6 +51,12 @@ class OpenFile(Notes):
     folder: str
     schemas: dict[str, Mapping[str, Json]] = msgspec.field(default_factory=dict)
     python: tuple[str, ...] = ()
+    folders: Mapping[JsonPath, str] = {}
+    built_in: dict[str, Tool] = msgspec.field(default_factory=dict)
+
+    def folder_at(self, at: JsonPath) -> str:
+        """The folder of the file in which the value at a path stands: where the paths in it begin."""
+        return self.folders.get(at[:2], self.folder)
 
     def section(self, name: str) -> Mapping[str, Json]:
         """What stands under a key of the file."""
@@ -74,7 +83,7 @@ class OpenFile(Notes):
         """A text written in place, or `{file: path}`, as a template; and the file's key among the texts."""
         if isinstance(value, str):
             return self.template(value, at), ""
-        path = str(Path(self.folder, value["file"]).resolve())
+        path = str(Path(self.folder_at(at), value["file"]).resolve())
         try:
             return self.template(self.files.text(path), at, shown_as(path)), path
         except InvalidWorkflow as error:
@@ -177,8 +186,11 @@ class NodeReader(msgspec.Struct):
         return compiled
 
     def program(self, argv: tuple[Template, ...], role: str = "") -> Program:
-        """A program with the surroundings that stand on the node: env, stdin, cwd, ok_exit, parse."""
-        set_, passed = self._environment(role)
+        """A program with what stands beside it: env, stdin, cwd, ok_exit, parse, output_schema."""
+        if self.get("output_schema") is not None and self.get("parse") is None:
+            words = "`output_schema` is for what was parsed"
+            self.error(words, "output_schema", key=True, hint="add `parse: json`", rule="schema")
+        set_, passed = self.environment(role)
         return Program(
             argv,
             set_,
@@ -187,9 +199,10 @@ class NodeReader(msgspec.Struct):
             self.template("cwd", role=role),
             tuple(self.get("ok_exit", default=(0,))),
             self.get("parse", default=""),
+            self.schema("output_schema"),
         )
 
-    def _environment(self, role: str) -> tuple[dict[str, Template], tuple[str, ...]]:
+    def environment(self, role: str) -> tuple[dict[str, Template], tuple[str, ...]]:
         """Which variables `env` sets, and which it passes on: a mapping, or a list of names and mappings."""
         env = self.get("env", default=())
         if isinstance(env, dict):
@@ -253,7 +266,8 @@ class NodeReader(msgspec.Struct):
         read: dict[str, Callable[[str], Any]] = {
             **dict.fromkeys(("model", "temperature", "max_reply_tokens", "max_turns"), self.get),
             "fallback": lambda key: tuple(self.get(key)),
-            "tools": lambda key: tuple(self.tool(key, position) for position in range(len(self.get(key)))),
+            "tools": self._tools,
+            "agents": lambda key: tuple(str(self.agent(key, position)) for position in range(len(self.get(key)))),
             "instructions": self.text,
             "output_schema": self.schema,
             "context": self._context,
@@ -278,12 +292,27 @@ class NodeReader(msgspec.Struct):
         return self.file.schema(value, (*self.at, *path)) if value is not None else None
 
     def tool(self, *path: str | int) -> str:
-        """The name of a declared tool at a path."""
+        """The name of a declared or built-in tool at a path, or `server/tool` of a declared server."""
         name = str(self.get(*path))
-        known = self.file.section("tools")
-        if name not in known:
-            self.error(f"tool '{name}' does not exist{did_you_mean(name, list(known))}", *path)
+        server, built_in = server_of(name)[0], self.file.built_in
+        if not server:
+            what, named, known, hint = "tool", name, [*self.file.section("tools"), *built_in], ""
+        else:
+            what, named, known = "MCP server", server, [*self.file.section("mcp_servers")]
+            hint = "declare it under mcp_servers:"
+        if named not in known:
+            near = did_you_mean(named, [*known, *TAKEN] if server else known)
+            self.error(f"{what} '{named}' does not exist{near}", *path, hint=hint)
         return name
+
+    def _tools(self, key: str) -> tuple[str, ...]:
+        """The names of tools in a list; `files/*` stands for all that begin so."""
+        names: list[str] = []
+        for position, entry in enumerate(self.get(key)):
+            begin = entry.removesuffix("*")
+            several = [name for name in self.file.built_in if entry != begin and name.startswith(begin)]
+            names += several or [self.tool(key, position)]
+        return tuple(dict.fromkeys(names))
 
     def _use(
         self, value: Any, path: tuple[str | int, ...], extra: Iterable[str] = (), role: str = "", file: str = ""

@@ -1,7 +1,8 @@
 """What a model provider is: it answers model calls. The form of a call's messages and tools, and of the answer.
 
 Messages: `{role: system|user, content}`; `{role: assistant, content, tool_calls: [ToolCall]}`;
-`{role: tool, tool_call_id, content}`. Tools: `{name, description, schema}`, with the JSON Schema of all arguments.
+`{role: tool, tool_call_id, content}`. A user's may have `files: [{path, type, size, sha256}]`, each with its `text`, or
+its `data` in Base64. Tools: `{name, description, schema}`, with the JSON Schema of all arguments.
 """
 
 from __future__ import annotations

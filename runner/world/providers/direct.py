@@ -39,10 +39,10 @@ class Direct:
         self._http: Any = None
         self._takes_no_schema: set[str] = set()
 
-    def load(self) -> None:
+    def load(self, endpoint: Endpoint) -> None:
         """Load what speaks HTTP, and the price list."""
         _load()
-        listed("")
+        listed(endpoint.model)
 
     async def close(self) -> None:
         """Let go of the connections."""

@@ -1,4 +1,4 @@
-"""Where a model is reached, and with which key: from the environment alone, never from a workflow."""
+"""Where a model is reached, and with which key: from the environment and the user's settings, never from a workflow."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from runner.ground.errors import Failure, did_you_mean
+from runner.world.providers.weights import LOCAL, WEIGHTS, lacking
 
 Environment = Mapping[str, str]
 
@@ -62,6 +63,7 @@ KNOWN: dict[str, Known] = {
         direct=True,
         address="http://127.0.0.1:8080/v1",
     ),
+    LOCAL: Known(needs_key=False),
     "lm_studio": Known(("LM_STUDIO_API_KEY",), ("LM_STUDIO_API_BASE",), needs_key=False, needs_base=True, direct=True),
     "mistral": Known(("MISTRAL_API_KEY",), ("MISTRAL_API_BASE",)),
     "ollama": _OLLAMA,
@@ -85,11 +87,13 @@ KNOWN: dict[str, Known] = {
 }
 """Providers whose variables are known here. litellm knows more, and reads theirs itself."""
 
+NONE: Mapping[str, Known] = {}
+
 # No empty part, no `..`, no `?#%`: litellm makes addresses of some names (huggingface/http://… is asked, key and all).
 _LISTED = re.compile(r"^class LlmProviders\(.*?^class ", re.DOTALL | re.MULTILINE)
 _NAMED = re.compile(r'^    [A-Z0-9_]+ = "([^"]+)"', re.MULTILINE)
 
-_MODEL = re.compile(r"[a-z0-9_]+(/@?[A-Za-z0-9][A-Za-z0-9._:@+-]*)+")
+_MODEL = re.compile(r"[a-z0-9][a-z0-9_-]*(/@?[A-Za-z0-9][A-Za-z0-9._:@+-]*)+")
 _LONGEST_MODEL = 256
 
 
@@ -105,6 +109,10 @@ class Endpoint(msgspec.Struct, frozen=True):
     key_name: str = ""
     direct: bool = False
     has_list_price: bool = True
+
+    @property
+    def provider(self) -> str:
+        return self.model.partition("/")[0]
 
     @property
     def name(self) -> str:
@@ -125,12 +133,15 @@ def model_problem(model: str) -> str:
     return f"'{model[:80]}' is no model: write provider/name, such as openai/gpt-4o-mini"
 
 
-def find_endpoint(model: str, environment: Environment) -> Endpoint | Failure:
-    """Where `model` is asked. A Failure where its name, its key or its address can't be used."""
-    if (unusable := _unusable(model)) is not None:
+def find_endpoint(model: str, environment: Environment, own: Mapping[str, Known] = NONE) -> Endpoint | Failure:
+    """Where `model` is asked; `own` are the user's own providers.
+
+    A Failure where its name, its key or its address can't be used.
+    """
+    if (unusable := _unusable(model, own)) is not None:
         return unusable
     provider = model.partition("/")[0]
-    known = KNOWN.get(provider, Known(needs_key=False))
+    known = own.get(provider) or KNOWN.get(provider, Known(needs_key=False))
     key_name = _first_set(known.keys, environment)
     base_name = _first_set(known.bases, environment)
     base = environment.get(base_name, known.address).rstrip("/")
@@ -138,21 +149,22 @@ def find_endpoint(model: str, environment: Environment) -> Endpoint | Failure:
         return _missing(model, "a key", known.keys[0])
     if known.needs_base and not base_name:
         return _missing(model, "an address", known.bases[0])
-    if base and not _is_address(base):
+    if base and not is_address(base):
         return Failure(
             "input_invalid", f"{base_name} is no address: write it in full, such as http://localhost:8000/v1"
         )
     key = environment.get(key_name, "")
     if known.path:
         base = base.removesuffix(known.path) + known.path
-    has_list_price = known.needs_key or provider not in KNOWN
-    return Endpoint(model, base, key, key_name, known.direct, has_list_price)
+    is_listed = known.needs_key or provider == LOCAL or provider not in KNOWN
+    return Endpoint(model, base, key, key_name, known.direct, is_listed and provider not in own)
 
 
-def _unusable(model: str) -> Failure | None:
+def _unusable(model: str, own: Mapping[str, Known]) -> Failure | None:
     if problem := model_problem(model):
         return Failure("input_invalid", problem)
-    problem = unknown_provider(model)
+    provider, _, name = model.partition("/")
+    problem = f"{words}, {OFFLINE}" if provider == LOCAL and (words := lacking(name)) else unknown_provider(model, own)
     return Failure("provider_unavailable", problem) if problem else None
 
 
@@ -164,7 +176,8 @@ def _first_set(names: tuple[str, ...], environment: Environment) -> str:
     return next((name for name in names if environment.get(name)), "")
 
 
-def _is_address(base: str) -> bool:
+def is_address(base: str) -> bool:
+    """Whether a text is the whole address of a server."""
     try:
         parts = urlsplit(base)
         return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
@@ -172,12 +185,17 @@ def _is_address(base: str) -> bool:
         return False
 
 
-def unknown_provider(model: str) -> str:
-    """What is to be said of a model whose provider litellm does not know; nothing of any other."""
-    provider = model.partition("/")[0]
-    if provider in KNOWN or not (listed := _listed()) or provider in listed:
+def unknown_provider(model: str, own: Mapping[str, Known] = NONE) -> str:
+    """What is to be said of a model whose provider neither the user nor litellm knows; nothing of any other.
+
+    A local model that there is not counts as one.
+    """
+    provider, _, name = model.partition("/")
+    if provider == LOCAL and name not in WEIGHTS:
+        return lacking(name)
+    if provider in KNOWN or provider in own or not (listed := _listed()) or provider in listed:
         return ""
-    return f"there is no provider '{provider}' (of model '{model}'){did_you_mean(provider, list(KNOWN))}"
+    return f"there is no provider '{provider}' (of model '{model}'){did_you_mean(provider, [*own, *KNOWN])}"
 
 
 @cache

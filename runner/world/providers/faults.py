@@ -64,7 +64,7 @@ def failure_of(error: BaseException, endpoint: Endpoint, environment: Mapping[st
     if (answered := _answered(causes)) is not None:
         trouble = answered.trouble
         kind = error_type_of(trouble)
-        message = f"{endpoint.model}: {_words(kind, trouble, endpoint, _shown(trouble.said, environment))}"
+        message = f"{endpoint.model}: {_words(kind, trouble, endpoint, _shown(trouble.said, environment, endpoint))}"
         return _failure(kind, message, trouble.status, retry_after(answered.headers, now))
     if unreached := _transport(causes):
         return _failure(unreached, _unreached(unreached, endpoint, causes[-1], environment))
@@ -156,7 +156,7 @@ def _transport(causes: list[BaseException]) -> ErrorType | None:
 
 def _unsent(error: BaseException, endpoint: Endpoint, environment: Mapping[str, str]) -> Failure:
     """litellm's own refusal, before anything is sent; what went wrong within it; what a server said that it asked."""
-    said = _shown(str(error), environment)
+    said = _shown(str(error), environment, endpoint)
     status = getattr(error, "status_code", None)
     if status == _OWN_REFUSAL:
         return _failure("input_invalid", f"{endpoint.model} can't be asked like this, and nothing was sent: {said}")
@@ -183,15 +183,15 @@ def _said(text: str) -> str:
     return " ".join(printable.split())
 
 
-def _shown(text: str, environment: Mapping[str, str]) -> str:
-    return head(mask(_said(text), environment), _LONGEST_SAID)
+def _shown(text: str, environment: Mapping[str, str], endpoint: Endpoint) -> str:
+    return head(mask(_said(text), environment, endpoint.key), _LONGEST_SAID)
 
 
 def _unreached(kind: ErrorType, endpoint: Endpoint, cause: BaseException, environment: Mapping[str, str]) -> str:
     where = f" at {endpoint.host}" if endpoint.host else ""
     if kind == "timeout":
         return f"{endpoint.model} sent nothing for the time of its idle_timeout{where}"
-    reason = _shown(str(cause), environment) or type(cause).__name__
+    reason = _shown(str(cause), environment, endpoint) or type(cause).__name__
     return f"{endpoint.model} can't be reached{where}: {reason}"
 
 
@@ -220,9 +220,12 @@ _SHORTEST_SECRET = 8
 MASK = "***"
 
 
-def mask(text: str, environment: Mapping[str, str]) -> str:
-    """`text` without the environment's keys, and without what looks like one (providers quote keys in part)."""
-    values = {value for name, value in environment.items() if _SECRET_NAME.search(name)}
+def mask(text: str, environment: Mapping[str, str], key: str = "") -> str:
+    """`text` without the environment's keys, and without what looks like one (providers quote keys in part).
+
+    `key` is the one that was sent: its variable may have any name.
+    """
+    values = {key, *(value for name, value in environment.items() if _SECRET_NAME.search(name))}
     for value in sorted(values, key=len, reverse=True):
         if len(value) >= _SHORTEST_SECRET:
             text = text.replace(value, MASK).replace(quote(value, safe=""), MASK)

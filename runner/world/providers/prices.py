@@ -10,14 +10,18 @@ from pathlib import Path
 
 from runner.ground.json_value import Json
 from runner.record.usage import Usage
+from runner.world.providers.weights import LOCAL
 
+_FREE: Mapping[str, Json] = {"input_cost_per_token": 0, "output_cost_per_token": 0}
 _LIST = "model_prices_and_context_window_backup.json"
 
 
 def listed(model: str) -> Mapping[str, Json]:
     """The entry of `provider/name` in the price list: prices in USD per token, and what the model can; {} if none."""
-    entries = _entries()
     provider, _, name = model.partition("/")
+    if provider == LOCAL:
+        return _FREE
+    entries = _entries()
     plain = entries.get(name, {})
     return entries.get(model) or (plain if plain.get("litellm_provider") == provider else {})
 

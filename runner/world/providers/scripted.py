@@ -17,7 +17,9 @@ from runner.language.schema.fault import SchemaFault
 from runner.language.schema.linked import link
 from runner.language.schema.other_forms import yaml
 from runner.language.source import Source, in_file_order, read
+from runner.record.address import owner_of
 from runner.record.cues import Cue
+from runner.record.events import CALL
 from runner.record.usage import Usage
 from runner.world.calls import (
     AnyCall,
@@ -26,6 +28,7 @@ from runner.world.calls import (
     CallFailed,
     CommandCall,
     Context,
+    FileCall,
     HttpCall,
     ModelCall,
     NoReply,
@@ -105,7 +108,7 @@ class Script(msgspec.Struct, frozen=True):
 
     def reply(self, attempt: Attempt) -> Outcome | None:
         """What the script has for a call. None for a command or tool that it does not name, and for files: all real."""
-        if isinstance(attempt.call, ReadCall | WriteCall):
+        if isinstance(attempt.call, ReadCall | WriteCall | FileCall):
             return None
         return self._next(attempt) if attempt.cue is not None or isinstance(attempt.call, ModelCall) else None
 
@@ -162,7 +165,9 @@ def _is_repeated(entry: Json) -> bool:
 
 
 def _node_of(path: str) -> str:
-    """The node at the end of a step's path: `summarize` of `each[3]/summarize#2`."""
+    """The node at the end of a step's path: `summarize` of `each[3]/summarize#2`, and of its `summarize/call#2`."""
+    while (place := owner_of(path)) and path.startswith(f"{CALL}#", len(place) + 1):
+        path = place
     return path.rpartition("/")[2].partition("#")[0].partition("[")[0]
 
 

@@ -21,7 +21,7 @@ from runner.world.providers.wire import Answer, ToolNames, reply_of, request_of
 class LiteLLM:
     """Asks the models that litellm knows. The deadline is the caller's: it cancels."""
 
-    def load(self) -> None:
+    def load(self, _endpoint: Endpoint) -> None:
         """Load litellm, which takes seconds."""
         library.load_litellm()
 

@@ -15,6 +15,7 @@ from runner.ground.json_text import NotJson, parse_json
 from runner.ground.json_value import Json
 from runner.world.calls import ModelCall
 from runner.world.providers.contract import Reply, ToolCall
+from runner.world.providers.parts import parts_of
 
 _UNCLEAN = re.compile(r"[^A-Za-z0-9_-]")
 _LONGEST_NAME = 64
@@ -65,6 +66,8 @@ def request_of(call: ModelCall, names: ToolNames, *, takes_schema: bool) -> dict
 
 
 def _message(message: Mapping[str, Json], names: ToolNames) -> dict[str, Json]:
+    if message.get("files"):
+        return parts_of(message)
     if not message.get("tool_calls"):
         return {key: value for key, value in message.items() if key != "tool_calls"}
     calls = [_function_call(call, names) for call in message["tool_calls"]]

@@ -11,9 +11,9 @@ from runner.language.secret_text import OWN
 from runner.world.secrets.forms import SHORTEST
 from runner.world.secrets.json_texts import mapped
 from runner.world.secrets.masks import Masks
-from runner.world.secrets.references import References, written_reference
+from runner.world.secrets.references import References, without_nonce, written_reference
 
-__all__ = ["CutReference", "Secrets", "written_reference"]
+__all__ = ["CutReference", "Secrets", "without_nonce", "written_reference"]
 
 
 class CutReference(Exception):

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
 import subprocess  # noqa: TID251 - the one module that starts processes; argv only, never a shell
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from signal import SIGKILL, SIGTERM
 from typing import IO, Protocol
 
@@ -17,12 +15,13 @@ from msgspec.structs import replace
 from runner.record.event_parts import LeftRunning, Printed
 from runner.world.calls import CallDone, Context, Outcome
 from runner.world.large import beside
+from runner.world.long_streams import LONGEST_HELD, LongStream
 from runner.world.processes.process_tree import Process, ProcessTree, alive, signal_all
 from runner.world.processes.supervisor import VARIABLE, Program, Supervisor, run_marks
-from runner.world.program_exits import KEPT, MARGIN, kept, last_words, returned
-from runner.world.tools.refusal import Refusal
+from runner.world.program_exits import KEPT, MARGIN, kept, last_words
+from runner.world.tools.not_started import not_started
 
-MAX_OUTPUT = 8 * 1024 * 1024
+MAX_OUTPUT = LONGEST_HELD
 PIPE_PATIENCE = 0.5
 """Seconds for which a pipe is waited for that something in the background holds, once the program itself has ended."""
 
@@ -31,23 +30,13 @@ _POLL = 0.01
 _KILL_ROUNDS = 50
 """How often what is left is killed, and looked for again; what can't be killed is let be then."""
 
-_REASONS: Mapping[int, str] = {
-    errno.EACCES: "it is not executable, or lies in a folder that may not be entered",
-    errno.ENOEXEC: "it is no program for this machine; a script needs a first line such as #!/bin/sh",
-    errno.E2BIG: "its arguments and environment together are larger than the system takes; use stdin or a file",
-    errno.EAGAIN: "the system can't start another process now",
-    errno.ENOMEM: "there is not enough memory to start a process",
-    errno.EMFILE: "wf has too many files open",
-    errno.ENFILE: "the system has too many files open",
-    errno.ETXTBSY: "it is being written to",
-}
-"""Why the system does not start a program."""
-
 
 class Launch(msgspec.Struct, frozen=True):
     """What to start, what messages call it, and what the record does.
 
-    With `result`, the child has a third pipe to write to; the number of its descriptor is appended to argv.
+    With `result`, the child has a third pipe to write to; the number of its descriptor is appended to argv. One that
+    `talks` has a stdin that is written to as it runs. `keeps`: what it prints that is too long to be held is kept in a
+    file.
     """
 
     name: str
@@ -58,17 +47,20 @@ class Launch(msgspec.Struct, frozen=True):
     stdin: bytes = b""
     result: bool = False
     program: str = ""
+    keeps: bool = False
+    talks: bool = False
 
 
 class Finished(msgspec.Struct, frozen=True):
     """How a child ended: its exit code (negative: the signal that killed it) and what it wrote, by pipe.
 
-    `flooded` is the pipe that it wrote too much to, which has only the end of it.
+    `flooded` is the pipe that it wrote too much to. Of it, and of those that are `long`, there is only the end.
     """
 
     code: int
     written: Mapping[str, bytes]
     flooded: str = ""
+    long: Mapping[str, LongStream] = {}
 
 
 class Started(Protocol):
@@ -95,11 +87,13 @@ class ChildProcess:
     A pipe that something in the background keeps open is waited for `PIPE_PATIENCE` seconds after the child's exit.
     """
 
-    def __init__(self, process: Started, result: IO[bytes] | None, launch: Launch, mask: Callable[[str], str]) -> None:
+    def __init__(self, process: Started, result: IO[bytes] | None, launch: Launch, context: Context) -> None:
         self._loop = asyncio.get_running_loop()
         self._process = process
         self._launch = launch
-        self._mask = mask
+        self._mask = context.mask
+        self._kept = context.kept if launch.keeps else None
+        self._long: dict[str, LongStream] = {}
         sources = {"stdout": process.stdout, "stderr": process.stderr, "result": result}
         self._pipes = {name: pipe for name, pipe in sources.items() if pipe}
         self._open = set(self._pipes)
@@ -126,7 +120,7 @@ class ChildProcess:
     def finished(self) -> Finished:
         """How it ended. It is reaped then, and its id may come to mean another; but not if it has written too much."""
         written = {name: bytes(written) for name, written in self._written.items()}
-        return Finished(0 if self._flooded else self._process.wait(), written, self._flooded)
+        return Finished(0 if self._flooded else self._process.wait(), written, self._flooded, self._long)
 
     def printed(self) -> Printed:
         """What it has printed by now, masked, and of a lot only the end."""
@@ -146,6 +140,8 @@ class ChildProcess:
             self._close_pipe(name)
         self._close_stdin()
         self._close_pidfd()
+        for stream in self._long.values():
+            stream.discard()
         self._process.poll()
 
     def _watch(self) -> None:
@@ -172,7 +168,7 @@ class ChildProcess:
     def _settle_late(self) -> None:
         """Take what lies in the pipes by now, without waiting for more."""
         for name in tuple(self._open):
-            while name in self._open and not self._flooded and self._read(name):
+            while name in self._open and name not in self._long and self._read(name):
                 pass
         self._settle()
 
@@ -194,10 +190,16 @@ class ChildProcess:
         """Keep it; of a flood only the end: what is being ended goes on being read, and must not fill the memory."""
         written = self._written[name]
         written += part
-        if len(written) > MAX_OUTPUT:
+        stream = self._long.get(name)
+        if stream is None and len(written) > MAX_OUTPUT:
+            stream, part = LongStream(self._kept if name != "result" else None), bytes(written)
+            self._long[name] = stream
+        if stream is None:
+            return
+        if not self._flooded and not stream.take(part):
             self._flooded = name
             self._settle()
-        if self._flooded and len(written) > 4 * (KEPT + MARGIN):
+        if len(written) > 4 * (KEPT + MARGIN):
             del written[: -2 * (KEPT + MARGIN)]
 
     def _write(self) -> None:
@@ -254,7 +256,8 @@ async def run(
     try:
         await child.ended
         finished = child.finished()
-        outcome = await beside(sum(map(len, finished.written.values())), judge, finished)
+        size = sum(map(len, finished.written.values())) + sum(stream.size for stream in finished.long.values())
+        outcome = await beside(size, judge, finished)
     except asyncio.CancelledError:
         printed = child.printed()
         context.printout.said = last_words(printed.stdout, printed.stderr)
@@ -335,9 +338,9 @@ def start(launch: Launch, program: Program, context: Context, spawning: Spawn) -
     try:
         process, result = spawning(launch, program)
     except OSError as error:
-        raise _not_started(launch, error) from error
+        raise not_started(launch.name, launch.argv, launch.executable, launch.cwd, error) from error
     program.leader = process.pid
-    return ChildProcess(process, result, launch, context.mask)
+    return ChildProcess(process, result, launch, context)
 
 
 def _spawn_with_result(launch: Launch, program: Program) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
@@ -357,7 +360,7 @@ def spawn(launch: Launch, handed: tuple[int, ...], program: Program) -> subproce
         [*launch.argv, *(str(descriptor) for descriptor in handed)],
         bufsize=0,
         executable=launch.executable,
-        stdin=subprocess.PIPE if launch.stdin else subprocess.DEVNULL,
+        stdin=subprocess.PIPE if launch.stdin or launch.talks else subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=launch.cwd,
@@ -365,20 +368,3 @@ def spawn(launch: Launch, handed: tuple[int, ...], program: Program) -> subproce
         start_new_session=True,
         pass_fds=handed,
     )
-
-
-def _not_started(launch: Launch, error: OSError) -> Refusal:
-    """Why a program did not start."""
-    name, cwd = launch.name, launch.cwd
-    if not Path(cwd).is_dir():
-        return Refusal("file_io", f"can't run {name} in '{cwd}': there is no such folder", cwd=cwd)
-    message = f"can't run {name}: {_reason(launch.executable, error)}"
-    return Refusal("tool_failed", message, program=launch.argv[0], errno=error.errno)
-
-
-def _reason(executable: str, error: OSError) -> str:
-    if error.errno == errno.ENOENT and Path(executable).exists():
-        return f"the interpreter that its first line names does not exist{returned(executable)}"
-    if error.errno == errno.ENOENT:
-        return "there is no such file"
-    return _REASONS.get(error.errno or 0, error.strerror or "the system refused it")

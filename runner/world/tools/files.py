@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from threading import Lock
 
 from runner.ground.json_text import NotJson, parse_json
 from runner.ground.json_value import Json
@@ -38,6 +40,9 @@ _ASKED_AS_NAME = "; what a template gives is a name, and only what the file itse
 _OWNERS_ONLY = 0o600
 """The permission bits of a file that a secret is written to."""
 
+_CHANGING = tuple(Lock() for _ in range(64))
+"""Files are shared out among these: two that get the same one wait for each other, which does no harm."""
+
 _TEMPORARY_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -61,11 +66,12 @@ async def perform_read(call: ReadCall, attempt: Attempt, context: Context) -> Ou
     except _Unparsed as error:
         came = begins(context.mask(error.text), "it is empty")
         raise Refusal("output_invalid", f"'{error.name}' is not JSON: {error.why}{came}", path=error.name) from error
-    context.passed(Gate("read", _real(call.pattern or call.path, call.folder)))
+    context.passed(Gate(call.gate, real_path(call.pattern or call.path, call.folder)))
     return CallDone(output)
 
 
-def _real(path: str, folder: str) -> str:
+def real_path(path: str, folder: str) -> str:
+    """Where a path of a workflow in this folder leads."""
     return os.path.realpath(os.path.join(folder, path))  # noqa: PTH118 - lexical: pathlib would keep `..`
 
 
@@ -93,13 +99,10 @@ def _file(call: ReadCall, path: str, permissions: Permissions) -> dict[str, Json
         name.encode()
         if not call.content:
             return {"path": name, **_measured(real, name)}
-        text = _content(real, name).decode()
+        text = content_of(real, name).decode()
         return {"path": name, "text": text, **_parsed(call.parse, text, name)}
-    except FileNotFoundError as error:
-        near = near_names(real, permissions.read) or _ASKED_AS_NAME * is_glob(path)
-        raise Refusal("file_io", f"'{name}' does not exist{near}", path=name) from error
     except OSError as error:
-        raise system_refusal(error, name, "read") from error
+        raise unreadable(error, real, name, permissions, _ASKED_AS_NAME * is_glob(path)) from error
     except UnicodeEncodeError as error:
         raise Refusal("file_io", f"the file name {name!r} is not UTF-8") from error
     except UnicodeDecodeError as error:
@@ -128,7 +131,16 @@ def _parsed(form: str, text: str, name: str) -> dict[str, Json]:
         raise _Unparsed(name, text, str(error)) from error
 
 
-def _content(real: str, name: str) -> bytes:
+def unreadable(error: OSError, real: str, name: str, permissions: Permissions, why: str = "") -> Refusal:
+    """Why a file can't be read, in words that name it; `why` is said of one that is not there and has no near name."""
+    if not isinstance(error, FileNotFoundError):
+        return system_refusal(error, name, "read")
+    near = near_names(real, permissions.read) or why
+    return Refusal("file_io", f"'{name}' does not exist{near}", path=name)
+
+
+def content_of(real: str, name: str) -> bytes:
+    """All bytes of the file at a resolved path. Raises OSError, and Refusal for too many."""
     with opened_file(real, name) as descriptor, os.fdopen(descriptor, "rb", closefd=False) as file:
         size = os.fstat(descriptor).st_size  # a buffer for the longest file is not made for each short one
         content = file.read(min(size, MAX_FILE) + 1)
@@ -144,7 +156,7 @@ async def perform_write(call: WriteCall, attempt: Attempt, context: Context) -> 
     writing = asyncio.get_running_loop().run_in_executor(None, _write, call, attempt, context.protected)
     try:
         output = await asyncio.shield(writing)
-        context.passed(Gate("write", _real(call.path, call.folder)))
+        context.passed(Gate(call.gate, real_path(call.path, call.folder)))
         return CallDone(output)
     except asyncio.CancelledError:
         with suppress(Refusal):
@@ -155,8 +167,22 @@ async def perform_write(call: WriteCall, attempt: Attempt, context: Context) -> 
 def _write(call: WriteCall, attempt: Attempt, protected: Protected) -> Json:
     real = resolve_to_write(call.path, call.folder, attempt.permissions, protected)
     name = named(call.path, call.folder)
+    with changing(real):
+        put(real, name, call.content, attempt)
+    return {"path": name}
+
+
+@contextmanager
+def changing(real: str) -> Iterator[None]:
+    """While a file is read and written, no other step of this process changes it."""
+    with _CHANGING[hash(real) % len(_CHANGING)]:
+        yield
+
+
+def put(real: str, name: str, text: str, attempt: Attempt) -> None:
+    """Write all of a file at a resolved path that may be written, in the place of what was there. Raises Refusal."""
     try:
-        content = call.content.encode()
+        content = text.encode()
         parent, last = os.path.split(real)
         temporary = _temporary_name(attempt, real)
         with opened_folder(parent, make=True) as folder:
@@ -168,7 +194,6 @@ def _write(call: WriteCall, attempt: Attempt, protected: Protected) -> Json:
         raise Refusal("file_io", f"the text for '{name}' holds half a surrogate pair, which is no text") from error
     except OSError as error:
         raise system_refusal(error, name, "write") from error
-    return {"path": name}
 
 
 def _temporary_name(attempt: Attempt, real: str) -> str:

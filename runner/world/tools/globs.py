@@ -52,11 +52,12 @@ def _is_name(part: str) -> bool:
     return not is_glob(_ESCAPED.sub("", part))
 
 
-def matches(pattern: str, folder: str, permissions: Permissions) -> list[str]:
+def matches(pattern: str, folder: str, permissions: Permissions, *, looking: bool = False) -> list[str]:
     """The regular files that a pattern matches, as absolute paths; a relative one begins at `folder`.
 
     Names with a leading dot match only a pattern with one; `**` enters no such folder, and no symbolic link. A link
     that leaves the roots is refused, not passed over: a list that is silently short would be worse.
+    Who is only `looking` around is told of folders too, with `/` at the end, and not of such links.
     """
     shown = pattern.removeprefix(f"{escaped(folder)}/")
     parts = [part for part in pattern.split("/") if part not in {"", "."}]
@@ -66,7 +67,7 @@ def matches(pattern: str, folder: str, permissions: Permissions) -> list[str]:
     names = (_ESCAPED.sub(r"\1", part) for part in parts[:first])
     start = os.path.join("/" if pattern.startswith("/") else folder, *names)  # noqa: PTH118 - lexical
     resolve_to_read(start, folder, permissions)
-    found = set(_Walk(shown, folder, permissions).files(start, tuple(parts[first:])))
+    found = set(_Walk(shown, folder, permissions, looking).files(start, tuple(parts[first:])))
     if len(found) > MAX_FILES:
         raise Refusal("file_io", f"'{shown}' matches more than {MAX_FILES} files; match fewer", path=shown)
     return sorted(found)
@@ -78,6 +79,7 @@ class _Walk(msgspec.Struct):
     pattern: str
     folder: str
     permissions: Permissions
+    looking: bool = False
     seen: int = 0
     waiting: list[tuple[str, tuple[str, ...]]] = msgspec.field(default_factory=list)
 
@@ -100,11 +102,22 @@ class _Walk(msgspec.Struct):
         for entry in self._entries(where):
             if not _fits(entry.name, part):
                 continue
-            real = resolve_to_read(entry.path, self.folder, self.permissions)
-            if rest and os.path.isdir(real):  # noqa: PTH112 - str in, bool out
+            real = self._resolved(entry.path)
+            if real and rest and os.path.isdir(real):  # noqa: PTH112 - str in, bool out
                 self.waiting.append((entry.path, rest))
             elif not rest and os.path.isfile(real):  # noqa: PTH113 - as above
                 yield entry.path
+            elif self.looking and not rest and os.path.isdir(real):  # noqa: PTH112 - as above
+                yield f"{entry.path}/"
+
+    def _resolved(self, path: str) -> str:
+        """Where a path leads; nothing for one that is passed over."""
+        try:
+            return resolve_to_read(path, self.folder, self.permissions)
+        except Refusal:
+            if not self.looking:
+                raise
+            return ""
 
     def _entries(self, where: str) -> list[os.DirEntry[str]]:
         try:

@@ -11,7 +11,11 @@ from runner.world.calls import (
     CallFailed,
     CommandCall,
     Context,
+    FileCall,
+    FilesCall,
     HttpCall,
+    ListToolsCall,
+    McpCall,
     Outcome,
     Performer,
     PythonCall,
@@ -19,8 +23,11 @@ from runner.world.calls import (
     WriteCall,
 )
 from runner.world.tools.commands import perform_command
+from runner.world.tools.file_tools import perform_files
 from runner.world.tools.files import perform_read, perform_write
 from runner.world.tools.http import perform_http
+from runner.world.tools.mcp import perform_list_tools, perform_mcp
+from runner.world.tools.model_files import perform_file
 from runner.world.tools.python import perform_python
 from runner.world.tools.refusal import Refusal, refused_gate
 
@@ -35,7 +42,7 @@ def _performer(kind: type[Call], perform: Callable[[Any, Attempt, Context], Awai
             return await perform(attempt.call, attempt, context)
         except Refusal as refusal:
             if refusal.failure.type == "permission_denied":
-                context.passed(refused_gate(kind.__struct_config__.tag, refusal))
+                context.passed(refused_gate(attempt.call.gate, refusal))
             return CallFailed(refusal.failure)
 
     return performer
@@ -46,5 +53,9 @@ PERFORMERS: Mapping[type[Call], Performer] = {
     PythonCall: _performer(PythonCall, perform_python),
     ReadCall: _performer(ReadCall, perform_read),
     WriteCall: _performer(WriteCall, perform_write),
+    FileCall: _performer(FileCall, perform_file),
+    FilesCall: _performer(FilesCall, perform_files),
     HttpCall: _performer(HttpCall, perform_http),
+    ListToolsCall: _performer(ListToolsCall, perform_list_tools),
+    McpCall: _performer(McpCall, perform_mcp),
 }

@@ -15,6 +15,7 @@ from runner.workflow.model import Workflow
 from runner.workflow.programs import places_of
 from runner.workflow.python_files import is_below, is_installed
 from runner.world.calls import Protected
+from runner.world.kept_outputs import kept_beside
 
 _HIDDEN: Mapping[str, str] = {
     ".git": "nothing may be written to .git: git runs what stands there",
@@ -51,13 +52,21 @@ def why_protected(real: str, protected: Protected) -> str:
             return reason
     if is_installed(real) or is_below(real, (_PACKAGE,)):
         return "it belongs to wf, or to the Python that runs it"
-    if is_below(real, protected.python) and _is_code(real):
-        return "it is code: permissions.python lists it"
-    if any(_shadows(real, entry) for entry in protected.python):
-        return "Python would load it in the place of a file that permissions.python lists"
+    if protected.database and is_below(real, (os.path.realpath(kept_beside(protected.database)),)):
+        return "wf keeps there what was too long to be told"
+    if why := _why_as_code(real, protected.python):
+        return why
     if Path(real).name == "HEAD" or any(_makes_repository(folder, real) for folder in Path(real).parents):
         return "it is one of a git repository's own files, and git runs what stands there"
     return next((why for why, paths in _kept(protected).items() if _is_one_of(real, paths)), "")
+
+
+def _why_as_code(real: str, listed: tuple[str, ...]) -> str:
+    if is_below(real, listed) and _is_code(real):
+        return "it is code: permissions.python lists it"
+    if any(_shadows(real, entry) for entry in listed):
+        return "Python would load it in the place of a file that permissions.python lists"
+    return ""
 
 
 def _shadows(real: str, listed: str) -> bool:

@@ -79,7 +79,7 @@ def _permitted(call: PythonCall, attempt: Attempt, context: Context) -> Launch:
     check_text(call.cwd)
     _check_code(call, attempt.permissions)
     code = code_hash(call.file, call.modules)
-    context.passed(Gate("python", f"{call.file}:{call.function}", hash=code, variables=tuple(passed_on)))
+    context.passed(Gate(call.gate, f"{call.file}:{call.function}", hash=code, variables=tuple(passed_on)))
     return Launch(
         f"tool '{call.tool}'",
         (sys.executable, *OPTIONS, HOST),

@@ -16,10 +16,10 @@ class Refusal(WorkflowError):
         self.failure = Failure(type_, message, details)
 
 
-def refused_gate(kind: object, refusal: Refusal) -> Gate:
+def refused_gate(kind: str, refusal: Refusal) -> Gate:
     """What is recorded of a call of a kind that was not permitted."""
     details = refusal.failure.details
     if "variable" in details:
         return Gate("variable", str(details["variable"]), allowed=False, why=refusal.failure.message)
     what = next((details[name] for name in ("path", "program", "host") if name in details), "")
-    return Gate(str(kind), str(what), allowed=False, why=refusal.failure.message)
+    return Gate(kind, str(what), allowed=False, why=refusal.failure.message)

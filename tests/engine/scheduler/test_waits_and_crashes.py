@@ -31,11 +31,13 @@ def waits(jitter: str, *asked: float | None) -> list[float]:
     return [failed[0].retry_at - 1000.0]
 
 
+@pytest.mark.fault("L2")
 @pytest.mark.parametrize(("asked", "wait"), [(None, 8.0), (3.0, 8.0), (8.5, 8.5), (600.0, 600.0), (0.0, 8.0)])
 def test_what_was_asked_for_is_waited_for_if_it_is_longer(asked: float | None, wait: float) -> None:
     assert waits("false", asked) == [wait]
 
 
+@pytest.mark.fault("L2")
 def test_jitter_takes_at_most_half_of_a_wait_and_nothing_where_it_is_off() -> None:
     [drawn] = waits("true", None)
     assert 4.0 <= drawn < 8.0

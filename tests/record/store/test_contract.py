@@ -21,6 +21,7 @@ from runner.record.store.contract import (
     Snapshot,
     Store,
 )
+from runner.record.tool_lists import ToolList
 from tests.record.store.conftest import Opener
 from tests.record.store.samples import DEFINITION, OTHER, OWNER, begin, events, first, following
 
@@ -601,3 +602,13 @@ def test_a_store_opened_again_holds_what_the_first_wrote(store: Store, another: 
     again.append(following(6))
     with pytest.raises(HistoryMoved):
         store.append(following(6))
+
+
+def test_a_store_keeps_one_list_of_tools_for_each_server(store: Store) -> None:
+    lists, tools = store.tool_lists, [{"name": "a", "description": "\ud800é", "schema": {}}]
+    assert (lists.of("x"), lists.all()) == (None, [])
+    lists.keep(ToolList("y", "b", 1.0, tools))
+    lists.keep(ToolList("x", "a", 2.0, tools))
+    lists.keep(ToolList("x", "a", 3.0, [], tools))
+    assert lists.of("x") == ToolList("x", "a", 3.0, [], tools)
+    assert [each.server for each in lists.all()] == ["x", "y"]

@@ -22,6 +22,7 @@ RELEASED = (
     "460ee06814871daa0bab1e5bbba57fbe05af5f9ed90d4706114d60eda41807b2",
     "c16ac917780e560a0be82432e358bd7afea4fee75d29925df1f8f849a73483dc",
     "78b92d451153d53f8121201a419cf79bb86dbdffdeabf9a6786f34aeee9835a1",
+    "693842c671d234325d9659a95d6d7323be6a674ed718513eac2da915fe62f875",
 )
 """The SHA-256 of each step, in order. A step that has been released keeps its own; a new step adds one."""
 

@@ -335,6 +335,7 @@ _BEHAVIOURS: dict[str, Callable[[Handler], None]] = {
     "long": _error(400, "This model's maximum context length is 100 tokens", "context_length_exceeded"),
     "echo": _error(401, "Incorrect API key provided: sk-proj-ab***********wxyz"),
     "later": _error(429, "busy", Retry_After="100000"),
+    "shortly": _error(429, "busy", Retry_After="0.4"),
     "dated": _error(429, "busy", Retry_After=DATE),
     "soon": _error(429, "busy", Retry_After="soon"),
     "html": lambda handler: handler.send(200, b"<html>bad gateway</html>"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runner.world.providers.endpoints import Endpoint
-from runner.world.providers.faults import failure_of
+from runner.world.providers.faults import failure_of, mask
 
 BEDROCK = Endpoint("bedrock/anthropic.claude-v2")
 
@@ -41,3 +41,18 @@ def test_the_status_says_what_has_failed(status: object, type_: str) -> None:
 
     assert failure.type == type_, failure.message
     assert failure.message.startswith("bedrock/anthropic.claude-v2")
+
+
+def test_the_key_that_was_sent_is_in_no_message() -> None:
+    error = Told(500)
+    error.args = ("you sent plain-word-key",)
+
+    assert failure_of(error, Endpoint("lab/x", key="plain-word-key"), {}, 0.0).message.endswith("you sent ***")
+
+
+def test_a_key_is_masked_whatever_its_variable_is_called() -> None:
+    environment = {"FAR": "plain-word-key", "NEAR_TOKEN": "other-word-key", "HOME": "/home/anastasia"}
+
+    assert mask("plain-word-key other-word-key /home/anastasia", environment, "plain-word-key") == (
+        "*** *** /home/anastasia"
+    )

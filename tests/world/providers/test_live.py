@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from runner.ground.json_value import Json
 from tests.world.providers.conftest import KEY, ROOT, Asker
 from tests.world.providers.server import INSIDE, ODD_USAGES
 
@@ -45,6 +46,13 @@ def test_nothing_of_litellms_proxy_is_loaded(asker: Asker) -> None:
 
     assert answer["output"]["text"] == "hello"
     assert answer["modules"] == []
+
+
+@pytest.mark.fault("L13")
+@pytest.mark.parametrize("model", WAYS)
+@pytest.mark.parametrize("mode", ["ok", "500", "redirect", "reset"])
+def test_nothing_but_the_provider_is_reached_from_the_import_on(asker: Asker, model: str, mode: str) -> None:
+    assert asker.ask(mode, model)["strayed"] == []
 
 
 @pytest.mark.parametrize(("mode", "model"), [("ok", "openai/gpt-4o"), ("anthropic", "anthropic/claude-sonnet-4-5")])
@@ -88,6 +96,34 @@ def test_a_conversation_with_tools_is_sent_as_the_protocol_has_it(asker: Asker) 
         {"role": "assistant", "content": None, "tool_calls": [{"id": "c1", "type": "function", "function": function}]},
         told,
     ]
+
+
+FILES = [
+    {"path": "a.png", "type": "image/png", "size": 1, "sha256": "", "data": "AA=="},
+    {"path": "b.pdf", "type": "application/pdf", "size": 1, "sha256": "", "data": "BBBB"},
+]
+SHOWN: dict[str, Json] = {
+    "ok": [
+        {"type": "text", "text": "Look"},
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}},
+        {"type": "file", "file": {"filename": "b.pdf", "file_data": "data:application/pdf;base64,BBBB"}},
+    ],
+    "anthropic": [
+        {"type": "text", "text": "Look"},
+        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AA=="}},
+        {"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": "BBBB"}},
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("mode", "model"), [("ok", WAYS[0]), ("ok", WAYS[1]), ("anthropic", "anthropic/claude-sonnet-4-5")]
+)
+def test_files_reach_a_model_in_its_own_form(asker: Asker, mode: str, model: str) -> None:
+    asker.ask(mode, model, messages=[{"role": "user", "content": "Look", "files": FILES}])
+
+    (request,) = asker.requests()
+    assert request.body["messages"][0]["content"] == SHOWN[mode]
 
 
 def test_a_schema_goes_to_a_model_that_takes_one(asker: Asker) -> None:
@@ -149,6 +185,7 @@ def test_a_schema_is_put_into_the_prompt_of_a_model_that_takes_none(asker: Asker
     assert user == messages[1]
 
 
+@pytest.mark.fault("L12", "direct")
 def test_a_model_without_a_list_price_has_none(asker: Asker) -> None:
     usage = asker.ask("ok", "openai/my-own")["usage"]
 
@@ -210,6 +247,7 @@ def test_an_error_that_comes_as_a_success_is_what_its_code_says(asker: Asker, mo
     assert answer["usage"] is None
 
 
+@pytest.mark.fault("L7")
 @pytest.mark.parametrize("model", WAYS)
 @pytest.mark.parametrize("mode", ["null_message", "no_message", "list_message"])
 def test_an_answer_without_a_message_is_told_in_a_sentence(asker: Asker, model: str, mode: str) -> None:
@@ -317,6 +355,7 @@ FAILURES = {
 }
 
 
+@pytest.mark.fault("L3")
 @pytest.mark.parametrize("model", WAYS)
 @pytest.mark.parametrize(("mode", "type_"), FAILURES.items())
 def test_a_failure_is_named_after_one_request_and_tells_no_key(asker: Asker, model: str, mode: str, type_: str) -> None:
@@ -377,12 +416,14 @@ def test_half_a_character_is_replaced(asker: Asker) -> None:
     assert asker.ask("surrogate")["output"]["text"] == "half \ufffd"
 
 
+@pytest.mark.fault("L2")
 @pytest.mark.parametrize("model", WAYS)
 @pytest.mark.parametrize(("mode", "seconds"), [("429", 7), ("later", 3600), ("dated", 90), ("soon", None), ("400", 7)])
 def test_the_delay_that_a_server_asks_for(asker: Asker, model: str, mode: str, seconds: float | None) -> None:
     assert asker.ask(mode, model)["retry_after"] == seconds
 
 
+@pytest.mark.fault("L5")
 @pytest.mark.parametrize("model", WAYS)
 @pytest.mark.parametrize("mode", ["hang", "dribble"])
 def test_a_call_ends_when_it_is_cancelled(asker: Asker, model: str, mode: str) -> None:
@@ -393,6 +434,7 @@ def test_a_call_ends_when_it_is_cancelled(asker: Asker, model: str, mode: str) -
     assert asker.ask("ok")["output"]["text"] == "hello"
 
 
+@pytest.mark.fault("L5", "direct")
 def test_a_server_that_stays_silent_is_a_timeout(asker: Asker) -> None:
     answer = asker.ask("hang", idle_timeout=0.2)
 
@@ -401,6 +443,7 @@ def test_a_server_that_stays_silent_is_a_timeout(asker: Asker) -> None:
     assert answer["failure"]["message"] == f"openai/gpt-4o-mini sent nothing for the time of its idle_timeout {where}"
 
 
+@pytest.mark.fault("L4", "direct")
 def test_nobody_there_is_the_network(asker: Asker) -> None:
     answer = asker.ask(environment={"OPENAI_BASE_URL": "http://127.0.0.1:1/v1"})
 

@@ -80,6 +80,7 @@ def test_the_text_of_a_reply_is_told_as_it_comes(asker: Asker) -> None:
     assert asker.ask("sse_ok")["streamed"] == [["triage/call#1", "hel"], ["triage/call#1", "lo"]]
 
 
+@pytest.mark.fault("L6", "direct")
 def test_a_stream_that_ends_before_its_end_was_cut(asker: Asker) -> None:
     answer = asker.ask("sse_halved_ok")
 

@@ -111,3 +111,24 @@ def test_keys_are_masked_as_they_are_and_as_addresses_and_providers_write_them()
     said = "abc/def=1234567 ?key=abc%2Fdef%3D1234& sk-proj-ab******yz AIzaSyAbcdefgh123 /home/user short skip-lists"
 
     assert mask(said, environment) == "*** ?key=***& *** *** /home/user short skip-lists"
+
+
+def test_files_go_as_parts_of_a_message() -> None:
+    files = [
+        {"path": "in/a.png", "type": "image/png", "size": 1, "sha256": "", "data": "AA=="},
+        {"path": "in/b.pdf", "type": "application/pdf", "size": 1, "sha256": "", "data": "BB=="},
+        {"path": "c.txt", "type": "text/plain", "size": 1, "sha256": "", "text": "a frog"},
+    ]
+    call = ModelCall("critic", "openai/gpt-4o", ({"role": "user", "content": "Look", "files": files},))
+
+    [message] = request_of(call, NONE, takes_schema=True)["messages"]
+
+    assert message == {
+        "role": "user",
+        "content": [
+            {"type": "text", "text": "Look"},
+            {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}},
+            {"type": "file", "file": {"filename": "b.pdf", "file_data": "data:application/pdf;base64,BB=="}},
+            {"type": "text", "text": "File c.txt:\na frog"},
+        ],
+    }

@@ -16,7 +16,11 @@ from runner.world.calls import (
     CallFailed,
     CommandCall,
     Context,
+    FileCall,
+    FilesCall,
     HttpCall,
+    ListToolsCall,
+    McpCall,
     ModelCall,
     PythonCall,
     ReadCall,
@@ -31,7 +35,11 @@ CALLS: list[AnyCall] = [
     PythonCall("mine", "/nonexistent.py", "f", {}, "/", pass_env=("HOME",)),
     ReadCall("etc/passwd", "/"),
     WriteCall("canary", "", "/"),
+    FileCall("etc/passwd", "/"),
+    FilesCall("read", "etc/passwd", "/", {"from": 1, "count": 1}),
     HttpCall("http://127.0.0.1:9/"),
+    ListToolsCall("s", ("true",), "/"),
+    McpCall("s", url="http://127.0.0.1:9/", tool="t"),
 ]
 
 
