@@ -20,15 +20,15 @@ FLOORS = {
     for floor, words in {
         "ground": "errors clock resources plain plain_file json_value json_text advice",
         "language": "reference secret_text pattern expression template source schema",
-        "workflow": """permissions branching model signature step_counts fingerprint inputs programs python_files
+        "workflow": """permissions branching money model signature step_counts fingerprint inputs programs python_files
             loader_variables compiler permission_hints analysis""",
         "record": """usage events event_schema address cues reducers run_state open_states edits node_records
-            rewriting rewinding answers merging frames fold store projection snapshot history retention
+            rewriting rewinding answers merging frames accounts fold store projection snapshot history retention
             definitions soundness""",
         "world": "large processes calls program_exits secrets providers tools",
         "nodes": "contract programs tools leaves context conversation composites",
-        "engine": """loading run_options needs given_answers takeover surroundings given_inputs heartbeat recorder
-            scheduler executor stop tasks inbox timers attempts questions loop runs""",
+        "engine": """loading run_options needs prices given_answers takeover surroundings given_inputs heartbeat
+            recorder scheduler executor stop tasks inbox timers attempts questions loop runs""",
         "travel": "differences given_edits misfits verdicts resuming forks exports imports",
         "seeing": "diagram subscribers",
         "api": "",

@@ -15,7 +15,7 @@ class RunOptions(msgspec.Struct, frozen=True):
     """What a run is started with beside its inputs; recorded, so that a resumption has it too.
 
     `models` maps aliases to models, `allow` a kind of permission to what is added to it, `agents` agents to the files
-    that they were replaced by when the workflow was loaded.
+    that they were replaced by when the workflow was loaded. `max_cost_usd` wins over the workflow's own.
     """
 
     models: Mapping[str, str] = msgspec.field(default_factory=dict)
@@ -24,6 +24,7 @@ class RunOptions(msgspec.Struct, frozen=True):
     name: str = ""
     run: str = ""
     agents: Mapping[str, str] = msgspec.field(default_factory=dict)
+    max_cost_usd: float | None = None
 
 
 def refuse_unknown_models(root: Workflow, chosen: Mapping[str, str]) -> None:

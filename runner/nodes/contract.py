@@ -22,6 +22,7 @@ from runner.record.run_state import Child
 from runner.record.usage import Usage
 from runner.workflow.compiler.reader import NodeReader
 from runner.workflow.model import Agent, ContextBound, Duration, Model, Node, Tool, Traits, Workflow
+from runner.workflow.money import Budget
 from runner.world.calls import AnyCall
 
 
@@ -199,6 +200,7 @@ class AgentUse(msgspec.Struct, frozen=True):
     max_reply_tokens: int | None = None
     max_turns: int | None = None
     context: ContextBound | None = None
+    limits: Budget | None = None
 
 
 class ResolvedAgent(msgspec.Struct, frozen=True):
@@ -366,6 +368,7 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     `retried`: the errors after which a node is tried again whose own `retry` names none.
     `takes_defaults`: what stands under `defaults:` counts. `merge_order` takes the keys of branches in the order of
     the file, and gives them in the order in which what they write is merged.
+    `budget` is what a step's model calls may take, beside the budgets that it stands under.
     """
 
     verb: str
@@ -383,4 +386,5 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     retried: frozenset[str] = RETRYABLE | {"tool_failed"}
     takes_defaults: bool = False
     used_last: frozenset[str] = frozenset()
+    budget: Callable[[Node, View], Budget | None] = lambda node, _view: node.limits
     shape: Shape = Shape()

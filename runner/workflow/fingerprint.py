@@ -17,8 +17,10 @@ from runner.language.expression import Expression
 from runner.language.template import Template, ValueTemplate
 from runner.workflow.model import Agent, Node, Workflow
 
-ELSEWHERE = frozenset({"at", "file", "modules", "uses", "bodies", "traits", "started", "target"})
+ELSEWHERE = frozenset({"at", "file", "modules", "uses", "bodies", "traits", "started", "target", "limits", "price"})
 """The fields that tell where something stands, that are looked at on their own, or that only follow from the spec.
+
+What may be spent, and what is paid, decides nothing of what a step gives: a run goes on with more.
 
 A Python tool's `file` and `modules` are told by their hash."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any, Literal
 
 import msgspec
@@ -12,6 +13,7 @@ from runner.ground.json_value import Json
 from runner.language.expression import Expression
 from runner.language.template import Template, ValueTemplate
 from runner.workflow.branching import Branching
+from runner.workflow.money import Budget, Price
 from runner.workflow.permissions import Permissions
 
 JsonPath = tuple[str | int, ...]
@@ -145,6 +147,7 @@ class Node(msgspec.Struct, frozen=True):
     timeout: Duration | None = None
     max_visits: int | None = None
     on_crash: Literal["retry", "fail"] = "retry"
+    limits: Budget | None = None
     bodies: Mapping[str, Body] = msgspec.field(default_factory=dict)
     uses: tuple[Use, ...] = ()
     traits: Traits = Traits()
@@ -234,7 +237,7 @@ class StateKey(msgspec.Struct, frozen=True):
 
 
 class Model(msgspec.Struct, frozen=True):
-    """A provider's model and how it is asked.
+    """A provider's model and how it is asked. `price` is what the file says that it costs.
 
     One call of it may take `timeout`, and pass `idle_timeout` without a byte of an answer.
     """
@@ -244,6 +247,7 @@ class Model(msgspec.Struct, frozen=True):
     max_reply_tokens: int = 4096
     timeout: Seconds = CALL_TIMEOUT
     idle_timeout: Seconds = IDLE_TIMEOUT
+    price: Price | None = None
 
 
 class ContextBound(msgspec.Struct, frozen=True):
@@ -272,6 +276,7 @@ class Agent(msgspec.Struct, frozen=True):
     max_reply_tokens: int | None = None
     max_turns: int | None = None
     context: ContextBound | None = None
+    limits: Budget | None = None
     uses: tuple[Use, ...] = ()
 
 
@@ -321,7 +326,7 @@ class Tool(msgspec.Struct, frozen=True):
     code: Code | None = None
 
 
-class Limits(msgspec.Struct, frozen=True):
+class Limits(Budget, frozen=True):
     """What the runner enforces. The defaults are the documented ones. `timeout` may depend on the inputs."""
 
     max_steps: int = 1000
@@ -362,6 +367,20 @@ class Workflow(msgspec.Struct, frozen=True):
     def granted(self) -> Permissions:
         """What it may reach by itself: what it lists, or nothing."""
         return self.permissions or Permissions(file=self.file)
+
+    @property
+    def every_agent(self) -> Iterator[Agent]:
+        """Every agent that its file describes: by name, in a node, or in the place of a child's."""
+        given = [node.traits.called.agents.values() for node in self.nodes if node.traits.called is not None]
+        named = chain(self.agents.values(), *given, *(node.traits.agents for node in self.nodes))
+        return (one for one in named if isinstance(one, Agent))
+
+    @property
+    def budgets(self) -> Iterator[Budget]:
+        """Every budget that its file sets: of the workflow, of its nodes, of its agents."""
+        yield self.limits
+        holders: Iterator[Node | Agent] = chain(self.nodes, self.every_agent)
+        yield from (holder.limits for holder in holders if holder.limits is not None)
 
     @property
     def nodes(self) -> Iterator[Node]:

@@ -13,6 +13,7 @@ from runner.record.cues import Cue
 from runner.record.events import LeftRunning, Printed
 from runner.record.usage import Usage
 from runner.workflow.model import CALL_TIMEOUT, IDLE_TIMEOUT
+from runner.workflow.money import Price
 from runner.workflow.permissions import Permissions
 from runner.world.processes.supervisor import Supervisor
 
@@ -24,7 +25,8 @@ class Call(msgspec.Struct, frozen=True, tag_field="call"):
 class ModelCall(Call, frozen=True, tag="model"):
     """Ask a model. `messages` are `{role, content}` (and `tool_calls`, `tool_call_id`); `tools` their JSON Schemas.
 
-    `timeout` bounds the call, `idle_timeout` the time without a byte of an answer, both in seconds.
+    `timeout` bounds the call, `idle_timeout` the time without a byte of an answer, both in seconds. `price` is what the
+    workflow says that its tokens cost, where it does.
     """
 
     agent: str
@@ -36,6 +38,7 @@ class ModelCall(Call, frozen=True, tag="model"):
     tools: tuple[dict[str, Json], ...] = ()
     timeout: float = CALL_TIMEOUT
     idle_timeout: float = IDLE_TIMEOUT
+    price: Price | None = None
 
 
 class CommandCall(Call, frozen=True, tag="command"):

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from runner.engine.scheduler.aftermath import arrival_of
+from runner.engine.scheduler.budgets import ANEW, CUT_OFF, Fits, judge
 from runner.engine.scheduler.due_times import attempt_timeout, due_time, time_left
 from runner.engine.scheduler.ending import complete, end_body, end_call, fail, fail_call
 from runner.engine.scheduler.happenings import (
@@ -41,6 +42,7 @@ from runner.record.events import (
     StepWaiting,
 )
 from runner.record.run_state import Step
+from runner.record.usage import Usage
 from runner.world.calls import CallDone, NoReply
 
 __all__ = [
@@ -100,16 +102,29 @@ def _begin(live: Live, started: RunStarted) -> None:
 def _fork(live: Live, forked: RunForked) -> None:
     live.emit(forked)
     for path in tuple(live.state.running):
-        live.emit(AttemptStarted(path, live.state.steps[path].attempt + 1, again=path not in forked.anew))
+        _begin_again(live, live.state.steps[path], again=path not in forked.anew)
     _ask_again(live)
     settle_again(live)
+
+
+def _begin_again(live: Live, step: Step, *, again: bool) -> None:
+    """Start one more attempt of what was in flight; a model call's has to be paid for like any other."""
+    if step.agent and live.has_budgets:
+        live.emit(StepWaiting(step.path, "budget", prompt=CUT_OFF if again else ANEW))
+    else:
+        live.emit(AttemptStarted(step.path, step.attempt + 1, again=again))
 
 
 def _ask_again(live: Live) -> None:
     """Start what had no scripted reply, as the same attempt, which has used none up: there may be one now."""
     for step in [live.state.steps[path] for path in live.state.waiting]:
-        if step.waiting is not None and step.waiting.kind == "mock":
-            live.emit(AttemptStarted(step.path, step.attempt))
+        if step.waiting is None or step.waiting.kind != "mock":
+            continue
+        verdict = judge(live, step, call_of(live, step))
+        if isinstance(verdict, Fits):
+            live.emit(AttemptStarted(step.path, step.attempt, reserves=verdict.reserves))
+        else:
+            live.emit(StepWaiting(step.path, "budget", prompt=ANEW))
 
 
 def _attempt_ended(live: Live, happening: AttemptEnded) -> None:
@@ -221,9 +236,10 @@ def _take_up(live: Live, _happening: TakenUp) -> None:
             continue
         if live.node(step).on_crash == "fail":
             words = "the process was stopped while this ran; its on_crash is fail"
-            _fail_attempt(live, step, Failed(Failure("interrupted", words)))
+            used = Usage(counted=False) if step.agent else None
+            _fail_attempt(live, step, Failed(Failure("interrupted", words), usage=used))
         else:
-            live.emit(AttemptStarted(path, step.attempt + 1, again=True))
+            _begin_again(live, step, again=True)
     _ask_again(live)
     settle_again(live)
 
