@@ -164,6 +164,8 @@ def _next(run: Simulation, reply: Reply, answers: Mapping[str, Any], order: Orde
         if state.steps[path].node in answers:
             return [Answered(path, answers[state.steps[path].node])]
     due = {step.path: time for step in state.steps.values() if (time := due_time(step)) is not None}
+    if state.running:  # a retry whose time has come waits for room: time goes on
+        due = {path: time for path, time in due.items() if time > run.now or path not in state.retrying}
     assert due or ends, f"stuck at {sorted(state.steps)}"
     run.now = max(run.now, min((*due.values(), *ends.values())))
     return [TimeReached(tuple(path for path, time in due.items() if time <= run.now))]

@@ -17,7 +17,9 @@ def checked_flow(flow: str) -> str:
     """The word for a workflow, once it is known that something can be there. Raises InvalidWorkflow."""
     if "://" in flow:
         hint = "fetch the file, read it, and run it: wf run FILE"
-        raise InvalidWorkflow([Problem(f"'{flow}' is an address, and wf runs files and bundled patterns", hint=hint)])
+        raise InvalidWorkflow(
+            [Problem(f"'{flow}' is an address: only files and bundled patterns can be run", hint=hint)]
+        )
     path = Path(flow)
     if flow.startswith(PATTERN) or path.is_file() or (path.exists() and not path.is_dir()):
         return flow

@@ -12,6 +12,7 @@ from runner.cli.flow_files import checked_flow
 from runner.cli.options import offer_flows, parse_allowed
 from runner.cli.speaking import annotate, say, tell, tell_json
 from runner.engine.loading import load_workflow
+from runner.engine.needs import unknown_providers
 from runner.engine.run_options import unused_replies
 from runner.ground.errors import EXIT_COMPLETED, EXIT_USAGE, InvalidWorkflow, Problem
 from runner.ground.plain import counted
@@ -55,7 +56,7 @@ def _problems(flow: str, allowed: tuple[str, ...], mock: str | None) -> tuple[Pr
     try:
         loaded = load_workflow(checked_flow(flow), parse_allowed(allowed))
         if mock is None:
-            return loaded.warnings
+            return (*loaded.warnings, *unknown_providers(loaded))
         return (*loaded.warnings, *unused_replies(loaded.workflow, read_script(Path(mock), mock)))
     except InvalidWorkflow as error:
         return error.problems

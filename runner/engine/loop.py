@@ -156,10 +156,13 @@ class Engine:
         self._timers.set(step)
 
     def _happened(self) -> Iterable[Happening] | None:
-        """What has happened by now; None when there is nothing to do but wait."""
-        moment = self._recorder.beat()
+        """What has happened by now; None when there is nothing to do but wait.
+
+        What comes due later than this moment waits for the next: it is decided as of now what follows.
+        """
+        moment, now = self._recorder.beat(), self._around.clock.now()
         self._attempts.tidy()
-        come = self._come(moment)
+        come = self._come(moment, now)
         reports = self._inbox.reports()
         if reports:
             return chain(self._attempts.sort_out(reports, stopping=self._stop.asked), come)
@@ -168,12 +171,12 @@ class Engine:
             return [first]
         return () if self._can_go_on() else None
 
-    def _come(self, moment: float) -> Iterator[Happening]:
-        """What comes next of what others sent and of the times that are reached: the earlier first.
+    def _come(self, moment: float, now: float) -> Iterator[Happening]:
+        """What comes next of what others sent and of the times that are reached by `now`: the earlier first.
 
         Each is found once all that comes before it has been taken: only then it is known who waits for it.
         """
-        due = self._timers.first_reached()
+        due = self._timers.first_reached(now)
         while (message := self._inbox.next_message(moment, due)) is not None:
             if happenings := self._read(message):
                 yield from happenings

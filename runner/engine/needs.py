@@ -10,7 +10,7 @@ import msgspec
 from runner.engine.run_options import RunOptions
 from runner.ground.errors import Failure, InvalidWorkflow, Problem, Severity
 from runner.workflow.model import Agent, Body, Loaded, Node, Workflow
-from runner.world.providers.endpoints import find_endpoint
+from runner.world.providers.endpoints import find_endpoint, unknown_provider
 
 _SHORT = 60.0
 """Seconds: of a longer timeout, loading what asks a model takes little."""
@@ -44,6 +44,17 @@ def look_for_needs(loaded: Loaded, choices: RunOptions, environment: Mapping[str
     if errors:
         raise InvalidWorkflow(errors)
     return tuple({problem.message: problem for problem in warnings}.values())
+
+
+def unknown_providers(loaded: Loaded) -> tuple[Problem, ...]:
+    """A warning for each model of a provider that there is not: whatever the environment holds, a call of it fails."""
+    found = [
+        _problem(loaded, asking, Failure("provider_unavailable", words), "warning")
+        for asking in _asking(loaded.workflow, {})
+        for model in asking.models
+        if (words := unknown_provider(model))
+    ]
+    return tuple({problem.message: problem for problem in found}.values())
 
 
 def asked_models(root: Workflow, chosen: Mapping[str, str]) -> dict[str, bool]:

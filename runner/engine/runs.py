@@ -22,20 +22,22 @@ from runner.engine.scheduler import Live, time_limit
 from runner.engine.scheduler.happenings import First
 from runner.engine.surroundings import Surroundings
 from runner.engine.takeover import Takeover
-from runner.ground.advice import command_line
+from runner.ground.advice import command_line, resume_command
 from runner.ground.clock import Clock
 from runner.ground.errors import Problem, StoreError, UsageError
-from runner.ground.json_value import Json
+from runner.ground.json_value import Json, same_json
 from runner.ground.plain import one_line
 from runner.nodes.contract import StepFailed
 from runner.record.definitions import definition_of, folder_of
 from runner.record.events import FORMAT, RunStarted, StepWaiting
 from runner.record.fold import IMPOSSIBLE
-from runner.record.history import Reopened
+from runner.record.history import Reopened, load_state
 from runner.record.projection import Projector
 from runner.record.rewriting import change_texts
 from runner.record.run_state import RunState, Step
+from runner.record.store.contract import RunUnknown
 from runner.record.store.lease import current_owner
+from runner.record.store.rules import taken_id
 from runner.workflow.inputs import InputsInvalid
 from runner.workflow.model import Loaded, Workflow
 from runner.world.calls import Context
@@ -115,7 +117,12 @@ def prepare(
 
 
 async def start(prepared: Prepared, around: Surroundings) -> RunResult:
-    """Run a workflow from its beginning. Raises StoreError, also when the run's id is taken."""
+    """Run a workflow from its beginning; or tell of the run that bears the id already, if it is this one.
+
+    Raises StoreError; UsageError when another run bears the id.
+    """
+    if prepared.choices.run and (there := _already(prepared, around)) is not None:
+        return there
     loaded, choices, workflow = prepared.loaded, prepared.choices, prepared.loaded.workflow
     run = choices.run or around.clock.fresh_id()
     around.store.save_definition(definition_of(loaded))
@@ -144,6 +151,30 @@ async def start(prepared: Prepared, around: Surroundings) -> RunResult:
     state_of_run = RunState()
     new = Reopened(state_of_run, Projector(state_of_run), 0, 0)
     return await run_engine(Live(run, workflow, state_of_run), 1, started, prepared.secrets, around, new)
+
+
+def _already(prepared: Prepared, around: Surroundings) -> RunResult | None:
+    """How the run of the chosen id stands, if it is of this definition and these inputs; None if there is none.
+
+    Secret inputs can't be compared: a record does not hold them. Raises UsageError for another run; StoreError for one
+    that has neither ended nor paused.
+    """
+    run = prepared.choices.run
+    try:
+        row = around.store.run(run)
+    except RunUnknown:
+        return None
+    state = load_state(around.store, run)
+    given = {name: value for name, value in prepared.inputs.items() if name not in prepared.secrets.names}
+    began = {} if state.started is None else {name: state.started.inputs.get(name) for name in given}
+    is_same = row.parent is None and row.definition == prepared.loaded.hash and same_json(began, given)
+    if not is_same:
+        raise taken_id(run)
+    if state.status in ("pending", "running"):
+        raise StoreError(f"run '{run}' is running, or was left by a process that ended", resume_command(run))
+    around.audience.warned(f"run '{run}' was there, of this workflow and these inputs: nothing was started")
+    needed = not_in(around.environment, prepared.loaded.workflow, prepared.secrets.names)
+    return replace(result_of(run, state), secrets=needed)
 
 
 def checked_run_id(given: str | None) -> str:

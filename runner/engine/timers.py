@@ -40,11 +40,10 @@ class Timers:
         self._times = [(due, step.path) for step in steps if (due := due_time(step)) is not None]
         heapq.heapify(self._times)
 
-    def first_reached(self) -> float | None:
-        """The earliest of the times that have come by now; None when none has."""
+    def first_reached(self, now: float) -> float | None:
+        """The earliest of the times that have come by `now`; None when none has."""
         if not (self._times or self._live.state.running):
             return None
-        now = self._clock.now()
         due = self._next_due()
         reached = [now + left for _, left in time_left(self._live, now) if left <= 0]
         reached += [due] if due is not None and due <= now else []

@@ -144,7 +144,7 @@ def test_the_printed_command_for_a_form_holds_an_answer_that_fits(tmp_path: Path
         (FORM, "Ann", "does not fit the form"),
         (FORM, '{"name": "Ann"}', "does not fit the form"),
         (FORM, '{"name": "Ann", "age": "7"}', "does not fit the form"),
-        (FORM, '{"name": "Ann", "age": NaN}', "does not fit the form"),
+        (FORM, '{"name": "Ann", "age": NaN}', "is no JSON: NaN is no JSON number"),
         (FORM, '{"name": "Ann", "age": 7, "x": 1}', "does not fit the form"),
     ],
 )

@@ -76,7 +76,7 @@ def test_an_option_of_other_programs_says_what_does_the_same(tmp_path: Path, wor
         ("none/flow.yaml", "can't read none/flow.yaml: there is no such file\n  help: there is no folder none either"),
         (
             "https://example.org/flow.yaml",
-            "'https://example.org/flow.yaml' is an address, and wf runs files and bundled patterns\n"
+            "'https://example.org/flow.yaml' is an address: only files and bundled patterns can be run\n"
             "  help: fetch the file, read it, and run it: wf run FILE",
         ),
     ],

@@ -12,6 +12,7 @@ from runner.engine.run_options import RunOptions
 from runner.ground.errors import InvalidWorkflow
 from runner.workflow.model import Workflow
 from runner.world.providers.scripted import script_of
+from tests.acceptance.command_line import wf
 
 OPENAI = {"OPENAI_API_KEY": "sk-of-a-test"}
 BOTH = {**OPENAI, "ANTHROPIC_API_KEY": "key-of-a-test"}
@@ -143,3 +144,29 @@ def test_a_model_in_a_hurry_is_made_ready_before_the_run(tmp_path: Path) -> None
 
 def hurried(root: Workflow, **chosen: str) -> set[str]:
     return {model for model, is_in_a_hurry in asked_models(root, chosen).items() if is_in_a_hurry}
+
+
+def test_a_provider_that_there_is_not_is_warned_of_by_validation_too(tmp_path: Path) -> None:
+    file = tmp_path / "flow.yaml"
+    file.write_text(HEAD + "  ask: {agent: d, prompt: Hi, next: more}\n  more: {agent: a, prompt: Hi}\n")
+
+    done = wf(tmp_path, "validate", "flow.yaml")
+
+    assert f"warning: {NO_SUCH}" in done.stderr
+    assert done.stdout == "flow.yaml: valid, 1 warning\n"
+
+
+@pytest.mark.parametrize(
+    ("model", "variable"),
+    [
+        ("github/gpt-4o", "GITHUB_API_KEY"),
+        ("huggingface/together/deepseek-ai/DeepSeek-R1", "HUGGINGFACE_API_KEY"),
+        ("nvidia_nim/meta/llama3-70b", "NVIDIA_NIM_API_KEY"),
+        ("watsonx/ibm/granite", "WATSONX_APIKEY"),
+    ],
+)
+def test_the_key_of_every_provider_that_needs_one_is_looked_for(tmp_path: Path, model: str, variable: str) -> None:
+    assert needs(tmp_path, ASK, {}, fast=model) == (
+        [f"{model} needs a key: set {variable}, or run offline: --mock FILE"],
+        [],
+    )

@@ -29,6 +29,17 @@ CONDITIONS: dict[str, Callable[[Json, int], bool]] = {
 }
 
 
+class Failing(str):
+    """A type of error; of a workflow that failed, with those of what made it fail. A policy takes it for each."""
+
+    causes: set[str]
+
+    def __new__(cls, type_: str, cause: str = "") -> Failing:
+        made = super().__new__(cls, type_)
+        made.causes = {type_} | getattr(cause, "causes", {cause})
+        return made
+
+
 class Broken(Exception):
     """A step, a body or a workflow has failed, with this type of error."""
 
@@ -217,7 +228,7 @@ class Reference:
         if "finally" in file:
             self.aside(Frame(f"{prefix}finally", state.branch()), file["finally"])
         if ended.error:
-            raise Broken("workflow_failed" if path else ended.error)
+            raise Broken(Failing("workflow_failed", ended.error) if path else ended.error)
         return outputs
 
     def aside(self, frame: Frame, body: Node) -> Branch:
@@ -287,7 +298,8 @@ class Reference:
             try:
                 return self.attempt(frame, node, path, attempt)
             except Broken as broken:
-                if broken.type not in policy["errors"] or attempt >= policy["max_attempts"]:
+                causes = getattr(broken.type, "causes", {broken.type})
+                if causes.isdisjoint(policy["errors"]) or attempt >= policy["max_attempts"]:
                     raise
         raise AssertionError("a policy has an end")
 

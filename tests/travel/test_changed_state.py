@@ -195,7 +195,7 @@ def test_a_retry_under_a_mended_file_has_its_new_keys_too(tmp_path: Path) -> Non
     mended = failing.replace("exit 1}", 'exit 0, set: {n: "{{ state.n + 1 }}"}}')
     write(tmp_path, "flow.yaml", f"{mended}state: {{n: {{type: integer, default: 1}}}}\n")
     told = wf(tmp_path, "retry", "r", "--workflow", "flow.yaml").stderr
-    assert told.startswith("  reuse      a\n  runs again b (set, text)\n  added      state.n: 1\n")
+    assert told.startswith("  reuse      a\n  runs again b (set, script)\n  added      state.n: 1\n")
     assert wf(tmp_path, "state", "last").stdout == "n: 2\n"
 
 

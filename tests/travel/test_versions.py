@@ -189,7 +189,7 @@ def test_of_an_open_step_what_it_has_not_used_may_change(
         ('["yes", "no"]', '["yes", "no", "later"]', "ask", ["choices"]),
         ("24h", "48h", "ask", ["timeout"]),
         ("    timeout: 24h", "    if: 'true'\n    timeout: 24h", "ask", ["if"]),
-        ("first >> effects", "1st >> effects", "first", ["text"]),
+        ("first >> effects", "1st >> effects", "first", ["script"]),
         ('effects", next: ask', 'effects", set: {note: x}, next: ask', "first", ["set"]),
         ('effects", next: ask', 'effects", next: [{to: ask}]', "first", None),
         ('effects", next: ask', 'effects", on_error: last, next: ask', "first", ["on_error"]),

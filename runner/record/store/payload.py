@@ -109,7 +109,7 @@ def upserts(
     """
     found: dict[str, list[list[Json]]] = {}
     for row in rows:
-        given = [name for name, value in row.items() if value is not None or name in table.json]
+        given = [name for name, value in row.items() if value is not None or name in table.emptied]
         values = [
             _pack_column(row[name], f"a row of {table.name}", apart) if name in table.json else row[name]
             for name in given

@@ -14,7 +14,7 @@ Row = Mapping[str, Json]
 class Table(msgspec.Struct, frozen=True):
     """One projected table. `key` tells its rows apart within a run; `json` columns hold any JSON value.
 
-    `order` is how a reader gets the rows. The column `run_id`, which comes first in each, is left out here.
+    `unknown` are columns of which what was known may become unknown. `order` is how a reader gets the rows. The column `run_id`, which comes first in each, is left out here.
     """
 
     name: str
@@ -22,6 +22,12 @@ class Table(msgspec.Struct, frozen=True):
     columns: tuple[str, ...]
     json: frozenset[str]
     order: tuple[str, ...]
+    unknown: frozenset[str] = frozenset()
+
+    @property
+    def emptied(self) -> frozenset[str]:
+        """The columns that a row empties which gives them as None; of any other that says nothing."""
+        return self.json | self.unknown
 
     def key_of(self, row: Row) -> tuple[Json, ...]:
         """What tells this row from the run's others."""
@@ -69,6 +75,7 @@ _MODEL_CALLS = Table(
     ),
     json=frozenset({"error"}),
     order=("started_seq", "step"),
+    unknown=frozenset({"prompt_tokens", "reply_tokens", "cost_usd"}),
 )
 
 _STATE = Table(
@@ -94,8 +101,8 @@ NUMBERS = frozenset(
 def merge_rows(table: Table, kept: dict[tuple[Json, ...], dict[str, Json]], rows: Iterable[Row]) -> None:
     """Bring `kept` (rows by key) up to date with `rows`, in place.
 
-    A column that a row leaves out keeps its value; so does one given as None, unless it holds JSON.
+    A column that a row leaves out keeps its value; so does one given as None, unless that empties it.
     """
     for row in rows:
-        given = {name: value for name, value in row.items() if value is not None or name in table.json}
+        given = {name: value for name, value in row.items() if value is not None or name in table.emptied}
         kept.setdefault(table.key_of(row), {}).update(given)

@@ -20,13 +20,14 @@ _STATUS = re.compile("[45][0-9][0-9]")
 class Trouble(msgspec.Struct, frozen=True):
     """Why an answer can't be used. `status` is HTTP's, or the code that the body tells; `codes` are its words for it.
 
-    `said` is the server's own message, `wrong` ours, for an answer that is no reply.
+    `said` is the server's own message, `wrong` ours, for an answer that is no reply; `usage` what it counted for that.
     """
 
     status: int | None = None
     codes: tuple[str, ...] = ()
     said: str = ""
     wrong: str = ""
+    usage: Object | None = None
 
 
 def read_answer(status: int, body: bytes, *, is_completion: bool) -> Object | Trouble:
@@ -91,12 +92,12 @@ def read_completion(answer: Object) -> Object | Trouble:
     """A chat completion in its plain form: one choice, and of all else what is read of it."""
     choice = _first(answer.get("choices"))
     if not isinstance(choice, dict):
-        return Trouble(wrong="the provider's answer holds no reply (choices: [])")
+        return Trouble(wrong="the provider's answer holds no reply (choices: [])", usage=_counted(answer))
     if choice.get("finish_reason") == "error" or _error_in({"error": choice.get("error")}):
         return _trouble_of(_error_in({"error": choice.get("error")}))
     message = _message(choice)
     if message is None:
-        return Trouble(wrong="the provider's answer holds no message")
+        return Trouble(wrong="the provider's answer holds no message", usage=_counted(answer))
     finish = _FINISHES.get(str(choice.get("finish_reason")).lower(), "stop")
     plain = {
         "id": "reply",
@@ -105,10 +106,13 @@ def read_completion(answer: Object) -> Object | Trouble:
         "model": str(answer.get("model") or "unknown"),
         "choices": [{"index": 0, "message": message, "finish_reason": finish}],
     }
-    usage = _usage(answer.get("usage"), ("prompt_tokens", "completion_tokens"))
-    if usage:
+    if usage := _counted(answer):
         plain["usage"] = {**usage, "total_tokens": usage["prompt_tokens"] + usage["completion_tokens"]}
     return plain
+
+
+def _counted(answer: Mapping[str, Json]) -> Object:
+    return _usage(answer.get("usage"), ("prompt_tokens", "completion_tokens"))
 
 
 _FINISHES = {

@@ -8,15 +8,14 @@ from typing import Any
 
 from runner.ground.errors import Failure
 from runner.ground.json_value import Json
-from runner.record.usage import Usage
 from runner.world.calls import Attempt, CallDone, CallFailed, Context, ModelCall, Outcome
 from runner.world.large import beside
 from runner.world.providers.answers import Object, Trouble, read_answer, read_completion
 from runner.world.providers.contract import model_call
 from runner.world.providers.endpoints import Endpoint
 from runner.world.providers.exchange import LONGEST_ANSWER, Unusable
-from runner.world.providers.faults import error_type_of, failure_of, may_have_cost
-from runner.world.providers.prices import listed, price
+from runner.world.providers.faults import error_type_of, failure_of, used_by
+from runner.world.providers.prices import listed, usage_of
 from runner.world.providers.streamed import Assembly
 from runner.world.providers.wire import Answer, ToolNames, reply_of, request_of
 
@@ -61,8 +60,8 @@ class Direct:
         try:
             return await self._ask(asking, call)
         except (Unusable, OSError, _load().HTTPError, _load().InvalidURL) as error:
-            used = Usage(call.model, counted=False) if may_have_cost(error) else None
-            return CallFailed(failure_of(error, endpoint, context.environment, context.clock.now()), usage=used)
+            failure = failure_of(error, endpoint, context.environment, context.clock.now())
+            return CallFailed(failure, usage=used_by(error, endpoint))
 
     async def _ask(self, asking: _Asking, call: ModelCall) -> Outcome:
         """Ask with a schema; of a server that does not take one, once more with the schema in the prompt."""
@@ -143,20 +142,13 @@ class _Asking:
 
     def _outcome(self, answer: Object, *, streamed: bool) -> Outcome:
         (choice,) = answer["choices"]
-        usage = self._usage(answer.get("usage"))
+        usage = usage_of(self._endpoint.model, self._entry, answer.get("usage"))
         reply = reply_of(_answer(choice), self._call, self._names)
         if isinstance(reply, Failure):
             return CallFailed(reply, usage=usage)
         if not streamed:
             self._stream(reply["text"])
         return CallDone(reply, usage)
-
-    def _usage(self, counted: Mapping[str, Json] | None) -> Usage:
-        """What the server counted. What it did not count is unknown: nobody is to take it for zero."""
-        model = self._endpoint.model
-        if not counted or not (counted["prompt_tokens"] or counted["completion_tokens"]):
-            return Usage(model, counted=False)
-        return Usage(model, counted["prompt_tokens"], counted["completion_tokens"], price(self._entry, counted))
 
 
 def _load() -> Any:

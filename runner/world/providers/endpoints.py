@@ -75,6 +75,15 @@ KNOWN: dict[str, Known] = {
     "perplexity": Known(("PERPLEXITYAI_API_KEY", "PERPLEXITY_API_KEY"), ("PERPLEXITY_API_BASE",)),
     "together_ai": Known(("TOGETHERAI_API_KEY", "TOGETHER_API_KEY"), ("TOGETHER_AI_API_BASE",)),
     "xai": Known(("XAI_API_KEY",), ("XAI_API_BASE",)),
+    "huggingface": Known(("HUGGINGFACE_API_KEY", "HF_TOKEN")),
+    "watsonx": Known(("WATSONX_APIKEY", "WATSONX_API_KEY"), ("WATSONX_URL", "WATSONX_API_BASE"), needs_base=True),
+    **{
+        name: Known((f"{name.upper()}_API_KEY",))
+        for name in (
+            *("ai21", "baseten", "codestral", "dashscope", "deepinfra", "featherless_ai", "github", "moonshot"),
+            *("novita", "nvidia_nim", "replicate", "sambanova", "vercel_ai_gateway", "volcengine"),
+        )
+    },
 }
 """Providers whose variables are known here. litellm knows more, and reads theirs itself."""
 

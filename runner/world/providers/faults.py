@@ -11,9 +11,11 @@ from urllib.parse import quote
 
 from runner.ground.errors import ErrorType, Failure
 from runner.ground.plain import head
+from runner.record.usage import Usage
 from runner.world.providers.answers import Trouble, read_answer
 from runner.world.providers.endpoints import OFFLINE, Endpoint
 from runner.world.providers.exchange import Unusable
+from runner.world.providers.prices import listed, usage_of
 
 LONGEST_RETRY_AFTER = 3600.0
 _LONGEST_SAID = 300
@@ -69,12 +71,15 @@ def failure_of(error: BaseException, endpoint: Endpoint, environment: Mapping[st
     return _unsent(error, endpoint, environment)
 
 
-def may_have_cost(error: BaseException) -> bool:
-    """Whether a reply may have been generated for a call that failed: nobody knows then what it used."""
+def used_by(error: BaseException, endpoint: Endpoint) -> Usage | None:
+    """What a call that failed has used: None where no reply can have been generated; unknown where one may have."""
     causes = list(_causes(error))
     if (answered := _answered(causes)) is not None:
-        return bool(answered.trouble.wrong)
-    return _transport(causes) is not None and not any(_bases(cause) & _NEVER_SENT for cause in causes)
+        entry = listed(endpoint.model) if endpoint.has_list_price else {}
+        return usage_of(endpoint.model, entry, answered.trouble.usage) if answered.trouble.wrong else None
+    if _transport(causes) is None or any(_bases(cause) & _NEVER_SENT for cause in causes):
+        return None
+    return Usage(endpoint.model, counted=False)
 
 
 def error_type_of(trouble: Trouble) -> ErrorType:
@@ -150,16 +155,18 @@ def _transport(causes: list[BaseException]) -> ErrorType | None:
 
 
 def _unsent(error: BaseException, endpoint: Endpoint, environment: Mapping[str, str]) -> Failure:
-    """litellm's own refusal, before anything is sent, or what went wrong within it."""
+    """litellm's own refusal, before anything is sent; what went wrong within it; what a server said that it asked."""
     said = _shown(str(error), environment)
     status = getattr(error, "status_code", None)
     if status == _OWN_REFUSAL:
         return _failure("input_invalid", f"{endpoint.model} can't be asked like this, and nothing was sent: {said}")
-    kind: ErrorType = "authentication" if status in _OWN_ACCESS else "llm_down"
-    return _failure(kind, f"{endpoint.model}: {_words(kind, Trouble(), endpoint, said)}")
+    told = Trouble(status if isinstance(status, int) and status not in _MADE_UP else None)
+    kind = error_type_of(told)
+    return _failure(kind, f"{endpoint.model}: {_words(kind, told, endpoint, said)}", told.status)
 
 
-_OWN_REFUSAL, _OWN_ACCESS = 400, (401, 403)
+_OWN_REFUSAL, _MADE_UP = 400, frozenset({500})
+"""What litellm says itself, also where no server has said anything."""
 
 
 def _body(response: Any) -> bytes:

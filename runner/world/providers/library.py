@@ -20,6 +20,7 @@ _IMPORTING = {
     "LITELLM_LOG": "CRITICAL",  # a level that it does not know would end the import
 }
 _LOGGERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy")
+_PACKAGES = ("litellm", "openai", "httpx", "httpcore")
 _loading = threading.Lock()
 
 
@@ -33,6 +34,9 @@ def load_litellm() -> Any:
 def _load() -> Any:
     for name in _LOGGERS:
         logging.getLogger(name).disabled = True
+    for name in _PACKAGES:  # their modules log by their own names: without a handler, warnings go to stderr
+        logging.getLogger(name).addHandler(logging.NullHandler())
+        logging.getLogger(name).propagate = False
     with _environment(_IMPORTING):
         import litellm  # noqa: PLC0415 - takes seconds and 165 MB: only when a model is really asked
         from litellm import anthropic_beta_headers_manager as headers  # noqa: PLC0415 - a part of it

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from runner.ground.json_value import Json
+from runner.record.usage import Usage
 
 _LIST = "model_prices_and_context_window_backup.json"
 
@@ -34,6 +35,13 @@ def price(entry: Mapping[str, Json], usage: Mapping[str, Json]) -> float | None:
     cached = min(told.get("cached_tokens", 0), prompt)
     per_cached = entry.get("cache_read_input_token_cost", per_prompt)
     return float((prompt - cached) * per_prompt + cached * per_cached + reply * per_reply)
+
+
+def usage_of(model: str, entry: Mapping[str, Json], counted: Mapping[str, Json] | None) -> Usage:
+    """What a provider counted. What it did not count is unknown: nobody is to take it for zero."""
+    if not counted or not (counted["prompt_tokens"] or counted["completion_tokens"]):
+        return Usage(model, counted=False)
+    return Usage(model, counted["prompt_tokens"], counted["completion_tokens"], price(entry, counted))
 
 
 @cache

@@ -13,7 +13,7 @@ from runner.world.calls import Attempt, CallDone, CallFailed, Context, ModelCall
 from runner.world.providers import library
 from runner.world.providers.contract import model_call
 from runner.world.providers.endpoints import Endpoint
-from runner.world.providers.faults import failure_of, may_have_cost
+from runner.world.providers.faults import failure_of, used_by
 from runner.world.providers.prices import listed
 from runner.world.providers.wire import Answer, ToolNames, reply_of, request_of
 
@@ -37,8 +37,7 @@ class LiteLLM:
         except litellm.UnsupportedParamsError as error:
             return CallFailed(_not_taken(litellm, endpoint, request) or _failure(error, endpoint, context))
         except Exception as error:  # noqa: BLE001 - litellm lets anything through that happens within it
-            used = Usage(call.model, counted=False) if may_have_cost(error) else None
-            return CallFailed(_failure(error, endpoint, context), usage=used)
+            return CallFailed(_failure(error, endpoint, context), usage=used_by(error, endpoint))
         outcome = _outcome(response, call, names, _usage(litellm, response, endpoint))
         if isinstance(outcome, CallDone) and outcome.output["text"]:
             context.stream(attempt.step, outcome.output["text"])

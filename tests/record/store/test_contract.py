@@ -501,6 +501,17 @@ def test_a_json_column_may_become_null(store: Store) -> None:
     assert [(row["value"], row["seq"]) for row in store.projected("run", "workflow_state")] == [(None, 3)]
 
 
+def test_what_was_counted_may_become_unknown(store: Store) -> None:
+    """A call's second attempt is one that nobody counted."""
+    begin(store, 3)
+    for seq, counted in ((2, 5), (3, None)):
+        usage = dict.fromkeys(("prompt_tokens", "reply_tokens", "cost_usd"), counted)
+        row = {"step": "a", "model": "small", "started_seq": 2, **usage}
+        store.save_snapshot(Snapshot("run", seq, 1.0, ""), rows(model_calls=[row]), 1)
+    (call,) = store.projected("run", "model_calls")
+    assert [call[name] for name in ("prompt_tokens", "reply_tokens", "cost_usd", "model")] == [None] * 3 + ["small"]
+
+
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: repr(value)[:30])
 def test_a_json_column_holds_any_json(store: Store, value: Json) -> None:
     begin(store)
