@@ -50,7 +50,7 @@ def unknown_providers(loaded: Loaded) -> tuple[Problem, ...]:
     """A warning for each model of a provider that there is not: whatever the environment holds, a call of it fails."""
     found = [
         _problem(loaded, asking, Failure("provider_unavailable", words), "warning")
-        for asking in _asking(loaded.workflow, {})
+        for asking in nodes_asking(loaded.workflow, {})
         for model in asking.models
         if (words := unknown_provider(model))
     ]

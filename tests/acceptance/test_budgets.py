@@ -38,11 +38,15 @@ outputs: {{said: "{{{{ nodes.all.output }}}}"}}
 
 
 class Counting(StubServer):
-    """Answers every call; `prompt` is what it says that a prompt has."""
+    """Answers every call; `prompt` is what it says that a prompt has, unless it `hangs`."""
 
     prompt = PROMPT
+    hangs = False
 
     def answer(self, handler: Handler, request: Request) -> None:
+        if self.hangs:
+            handler.hang()
+            return
         reply = request.body["max_tokens"]
         usage = {"prompt_tokens": self.prompt, "completion_tokens": reply, "total_tokens": self.prompt + reply}
         handler.send(200, completion({"content": "hi"}, usage=usage))
@@ -197,3 +201,31 @@ def test_prices_of_the_list_are_recorded_with_the_run(shop: Shop) -> None:
     assert events[0]["options"]["prices"] == {"openai/gpt-4o-mini": [0.15, 0.6]}
     reserved = [event["reserves"] for event in events if "reserves" in event]
     assert [one["tokens"] > 4096 for one in reserved] == [True]
+
+
+def test_the_price_of_an_alias_is_not_that_of_another_model(shop: Shop) -> None:
+    shop.write("{max_cost_usd: 1}")
+    assert "what openai/another costs is not known" in shop.run("--model", "m=openai/another", code=2).stderr
+
+
+def test_a_call_that_timed_out_counts_as_all_that_was_reserved_for_it(shop: Shop) -> None:
+    shop.server.hangs = True
+    shop.write("{max_cost_usd: 1}", ", on_error: continue", count=1)
+    text = (
+        (shop.folder / "flow.yaml")
+        .read_text()
+        .replace("max_reply_tokens: 100", "max_reply_tokens: 100, timeout: 200ms")
+    )
+    (shop.folder / "flow.yaml").write_text(text)
+    told = shop.run("--json").document
+    assert (told["tokens"], told["cost_usd"]) == (None, None)
+    reserved = (REPLY * OUTPUT + 300 * INPUT) / 1e6
+    assert shop.wf("show", "r", "--json").document["budget_left_usd"] == pytest.approx(1 - reserved, abs=1e-4)
+    assert shop.wf("show", "r", "--json").document["budget_left_usd"] < 1 - REPLY * OUTPUT / 1e6
+
+
+def test_a_retried_call_takes_the_next_scripted_reply_within_a_budget_too(shop: Shop) -> None:
+    shop.write("{max_tokens: 10000}", count=1)
+    (shop.folder / "mock.yaml").write_text("a: [{error: request_refused}, hello]")
+    shop.run("--mock", "mock.yaml", code=1)
+    assert shop.wf("retry", "r", "--json").document["outputs"]["said"] == ["hello"]

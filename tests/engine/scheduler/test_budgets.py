@@ -293,6 +293,23 @@ def test_a_scripted_reply_that_is_missing_costs_nothing() -> None:
     assert run.state.taken == picos(COST)
 
 
+def test_a_model_whose_price_nobody_knows_is_not_asked_where_money_is_bounded() -> None:
+    text = fan("{max_cost_usd: 1}").replace(", price: {input: 1, output: 2}", "")
+    run = simulate(text, inputs={"n": [1]}, reply=whole)
+    assert (run.outcome, calls_of(run)) == ("credit_exhausted", [])
+    assert run.state.error is not None
+    assert "what openai/m costs is not known: give its alias under models: `price: " in run.state.error["message"]
+
+
+def test_recorded_prices_bound_what_the_file_does_not_price() -> None:
+    text = fan(f"{{max_cost_usd: {COST * 2:.9f}}}").replace(", price: {input: 1, output: 2}", "")
+    counted = CallDone(REPLY, Usage("m", ONE, 100, COST))
+    run = simulate(
+        text, inputs={"n": [1] * 5}, reply=lambda _call, _step: counted, options={"prices": {"openai/m": [1, 2]}}
+    )
+    assert (run.outcome, len(calls_of(run))) == ("credit_exhausted", 2)
+
+
 def test_only_a_budget_reserves() -> None:
     run = simulate(fan("{max_steps: 50}"), inputs={"n": [1]}, reply=whole)
     assert [event.reserves for event in run.log if isinstance(event, AttemptStarted)] == [None]
