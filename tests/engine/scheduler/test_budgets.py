@@ -301,6 +301,13 @@ def test_a_model_whose_price_nobody_knows_is_not_asked_where_money_is_bounded() 
     assert "what openai/m costs is not known: give its alias under models: `price: " in run.state.error["message"]
 
 
+def test_another_model_for_an_alias_does_not_have_its_price() -> None:
+    options = {"models": {"m": "openai/dear"}}
+    run = simulate(fan("{max_cost_usd: 1}"), inputs={"n": [1]}, reply=whole, options=options)
+    assert run.state.error is not None
+    assert "what openai/dear costs is not known" in run.state.error["message"]
+
+
 def test_recorded_prices_bound_what_the_file_does_not_price() -> None:
     text = fan(f"{{max_cost_usd: {COST * 2:.9f}}}").replace(", price: {input: 1, output: 2}", "")
     counted = CallDone(REPLY, Usage("m", ONE, 100, COST))
