@@ -20,16 +20,16 @@ FLOORS = {
     for floor, words in {
         "ground": "errors clock resources plain plain_file json_value json_text advice",
         "language": "reference secret_text pattern expression template source schema",
-        "workflow": """hosts permissions policies approval branching model signature step_counts fingerprint inputs
-            programs python_files loader_variables compiler permission_hints analysis""",
+        "workflow": """hosts permissions money policies approval branching model signature step_counts fingerprint
+            inputs programs python_files loader_variables compiler permission_hints analysis""",
         "record": """usage gates event_parts events event_schema address cues reducers remembered run_state approvals
-            open_states edits node_records rewriting rewinding answers merging frames interruptions
+            open_states edits node_records rewriting rewinding answers merging frames accounts interruptions
             fold store projection snapshot history retention definitions soundness""",
         "world": """large processes calls program_exits http_answers told_outputs wanted_calls secrets providers
             tools""",
         "nodes": "agent_use contract programs requests tools leaves approving context conversation composites",
-        "engine": """loading run_options needs given_answers takeover surroundings given_inputs heartbeat recorder
-            scheduler executor stop tasks inbox timers attempts questions loop runs""",
+        "engine": """loading run_options needs prices given_answers takeover surroundings given_inputs heartbeat
+            recorder scheduler executor stop tasks inbox timers attempts questions loop runs""",
         "travel": "differences given_edits misfits verdicts resuming forks exports imports",
         "seeing": "diagram subscribers",
         "api": "",

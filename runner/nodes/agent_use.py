@@ -10,6 +10,7 @@ from runner.ground.json_value import Json
 from runner.language.expression import Expression
 from runner.language.template import Template
 from runner.workflow.model import Agent, ContextBound, Model, Tool
+from runner.workflow.money import Budget
 
 
 class OneOf(msgspec.Struct, frozen=True):
@@ -32,6 +33,7 @@ class AgentUse(msgspec.Struct, frozen=True):
     max_reply_tokens: int | None = None
     max_turns: int | None = None
     context: ContextBound | None = None
+    limits: Budget | None = None
 
 
 class ResolvedAgent(msgspec.Struct, frozen=True):

@@ -114,7 +114,8 @@ class Conversation:
         if (covers := due_summary(messages, bound)) and (model := self._resolved.summary) is not None:
             self._summing = covers
             asked = asking_for_summary(messages, covers)
-            call = ModelCall(self._resolved.agent.name, model.name, tuple(asked), model.max_reply_tokens)
+            told_by = self._resolved.agent.name
+            call = ModelCall(told_by, model.name, tuple(asked), model.max_reply_tokens, price=model.price)
             return SubCall(_key(self._calls + 1), call, {"model": model.name, "messages": asked})
         return self._model_call(sent(told, messages, len(self._earlier), bound))
 
@@ -142,6 +143,7 @@ class Conversation:
             ),
             model.timeout,
             model.idle_timeout,
+            model.price,
         )
         request: dict[str, Json] = {"model": model.name, "messages": _since_reply(messages)}
         if self._instead_of is not None:

@@ -9,7 +9,7 @@ import msgspec
 from runner.ground.json_value import Json
 from runner.record.event_parts import Adapted, Branches, LeftRunning, Printed, Write
 from runner.record.gates import Gate, ToApprove
-from runner.record.usage import Usage
+from runner.record.usage import Reservation, Usage
 
 FORMAT = 2
 """The version of the event format; a store refuses a newer one.
@@ -219,15 +219,16 @@ class StepRemembered(Event, frozen=True, tag="step_remembered"):
 
 
 class StepWaiting(Event, frozen=True, tag="step_waiting"):
-    """A step waits for a person, a time, a signal, or a scripted reply that is missing (`mock`).
+    """A step waits for a person, a time, a signal, a scripted reply that is missing (`mock`), or for its `budget`.
 
-    `until` is in epoch seconds; None waits without end. `prompt` is what a person is asked, or which reply is missing.
-    `times` (epoch s) and `signals` (names) are what a wait is for, by the key that its output tells.
+    `until` is in epoch seconds; None waits without end. `prompt` is what a person is asked, or what is missing.
+    `times` (epoch s) and `signals` (names) are what a wait is for, by the key that its output tells. A budget that is
+    `raised_by_option` is the run's: `--max-cost` raises it, and others the file alone.
     `approval` is the call that a person is to approve.
     """
 
     step: str
-    kind: Literal["person", "timer", "signal", "mock"]
+    kind: Literal["person", "timer", "signal", "mock", "budget"]
     until: float | None = None
     prompt: str = ""
     choices: tuple[Json, ...] = ()
@@ -235,11 +236,13 @@ class StepWaiting(Event, frozen=True, tag="step_waiting"):
     times: dict[str, float] = {}
     signals: dict[str, str] = {}
     approval: ToApprove | None = None
+    raised_by_option: bool = False
 
 
 class AttemptStarted(Event, frozen=True, tag="attempt_started"):
     """An attempt begins once this is committed. `again`: the one before was interrupted, and its replies count anew.
 
+    `reserves` is what the budgets around a model call set aside for it.
     A composite begins anew with what it opens with: `memory`, `branches`, `scope` and `due` as in `StepStarted`.
     """
 
@@ -250,6 +253,7 @@ class AttemptStarted(Event, frozen=True, tag="attempt_started"):
     scope: Scope | None = None
     due: float | None = None
     branches: Branches | None = None
+    reserves: Reservation | None = None
 
 
 class AttemptFailed(Event, frozen=True, tag="attempt_failed"):

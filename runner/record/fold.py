@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from runner.ground.json_value import Json
+from runner.record.accounts import reopen, reserve, settle
 from runner.record.address import ROOT
 from runner.record.approvals import answered, go_by
 from runner.record.cues import next_cue
@@ -45,7 +46,6 @@ from runner.record.reducers import ReducerError, State, contribute
 from runner.record.rewinding import rewind
 from runner.record.rewriting import hide
 from runner.record.run_state import Child, Frame, Invocation, Nodes, RunState, Step, cue_keys_of
-from runner.record.usage import Usage
 
 IMPOSSIBLE = (LookupError, AssertionError, TypeError, AttributeError, ValueError, ReducerError, RecursionError)
 """What folding raises on events that do not follow from those before."""
@@ -92,6 +92,8 @@ def _run_resumed(run: RunState, event: RunResumed) -> None:
     run.epoch = event.epoch
     go_by(run, event.definition)
     run.overrides = {**run.overrides, **event.options}
+    if event.definition or "max_cost_usd" in event.options:
+        reopen(run)
     for home, adapted in event.adapted.items():
         adapt(run, home, adapted)
     hide(run, event.hidden)
@@ -116,6 +118,8 @@ def _run_forked(run: RunState, event: RunForked) -> None:
     run.status = "running"
     run.reason = ""
     run.epoch = 1
+    if event.definition != run.definition or "max_cost_usd" in event.options:
+        reopen(run)
     run.definition = event.definition
     run.overrides = {**run.overrides, **event.options}
     run.left = {}  # what the past has left running is its own
@@ -258,10 +262,13 @@ def _begin(run: RunState, step: Step, attempt: int, *, again: bool) -> None:
 
 def _step_waiting(run: RunState, event: StepWaiting) -> None:
     step = run.steps[event.step]
-    if event.kind == "mock":
-        run.halt(step)
-        if step.cue is not None:  # what was not there was not given
+    if event.kind in ("mock", "budget"):
+        if event.kind == "mock":
+            settle(run, step, None, failed=True)
+        if event.kind == "mock" and step.cue is not None:  # what was not there was not given
             run.replies[step.cue.key] -= 1
+        run.halt(step)
+        step.retry_at = None
     step.waiting = event
     run.waiting[event.step] = None
     if step.frame is not None:
@@ -280,12 +287,13 @@ def _attempt_started(run: RunState, event: AttemptStarted) -> None:
         return
     _begin(run, step, event.attempt, again=event.again)
     run.begin_anew(step)
+    reserve(run, step, event.reserves)
 
 
 def _attempt_failed(run: RunState, event: AttemptFailed) -> None:
     step = run.steps[event.step]
+    settle(run, step, event.usage, failed=True)
     if event.usage is not None:
-        _charge(run, event.usage)
         step.used = event.usage.after(step.used)
     run.halt(step)
     run.homes.pop(event.step, None)
@@ -301,15 +309,9 @@ def _attempt_failed(run: RunState, event: AttemptFailed) -> None:
     step.tally = {}
 
 
-def _charge(run: RunState, usage: Usage) -> None:
-    run.tokens += usage.tokens
-    run.cost_usd += usage.cost_usd or 0.0
-    run.unpriced += usage.cost_usd is None
-    run.uncounted += not usage.counted
-
-
 def _step_ended(run: RunState, event: StepEnded) -> None:
     step = run.steps.get(event.step)
+    settle(run, step, event.usage, failed=event.status == "failed")
     if step is not None:
         run.halt(step)
         if not event.leave:
@@ -317,8 +319,6 @@ def _step_ended(run: RunState, event: StepEnded) -> None:
             run.steps.pop(event.step, None)
             run.homes.pop(event.step, None)
     run.note_answer(event.step, by_nobody=event.unanswered)
-    if event.usage is not None:
-        _charge(run, event.usage)
     if event.left:
         _note_left(run, event)
     if event.frame is None:

@@ -37,7 +37,7 @@ def _edit(run: RunState, event: RunForked) -> None:
 
 def _begin_anew(run: RunState, step: Step) -> None:
     """Put the frame of a step back to where it had not arrived at it; a composite's call only forgets its failures."""
-    step.failures = 0
+    step.failures, step.reserved = 0, None
     if step.frame is None:
         return
     frame = run.frames[step.frame]

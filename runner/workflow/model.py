@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any, Literal
 
 import msgspec
@@ -14,6 +15,7 @@ from runner.language.template import Template, ValueTemplate
 from runner.workflow.approval import ApprovalRule
 from runner.workflow.branching import Branching
 from runner.workflow.hosts import Host
+from runner.workflow.money import Budget, Price
 from runner.workflow.permissions import Permissions
 from runner.workflow.policies import CALL_TIMEOUT, IDLE_TIMEOUT, Duration, Limits, OnCrash, Retry, Seconds
 
@@ -131,6 +133,7 @@ class Node(msgspec.Struct, frozen=True):
     timeout: Duration | None = None
     max_visits: int | None = None
     on_crash: OnCrash | None = None
+    limits: Budget | None = None
     bodies: Mapping[str, Body] = msgspec.field(default_factory=dict)
     uses: tuple[Use, ...] = ()
     traits: Traits = Traits()
@@ -227,7 +230,7 @@ class StateKey(msgspec.Struct, frozen=True):
 
 
 class Model(msgspec.Struct, frozen=True):
-    """A provider's model and how it is asked.
+    """A provider's model and how it is asked. `price` is what the file says that it costs.
 
     One call of it may take `timeout`, and pass `idle_timeout` without a byte of an answer.
     """
@@ -237,6 +240,7 @@ class Model(msgspec.Struct, frozen=True):
     max_reply_tokens: int = 4096
     timeout: Seconds = CALL_TIMEOUT
     idle_timeout: Seconds = IDLE_TIMEOUT
+    price: Price | None = None
 
 
 class ContextBound(msgspec.Struct, frozen=True):
@@ -265,6 +269,7 @@ class Agent(msgspec.Struct, frozen=True):
     max_reply_tokens: int | None = None
     max_turns: int | None = None
     context: ContextBound | None = None
+    limits: Budget | None = None
     uses: tuple[Use, ...] = ()
 
 
@@ -352,6 +357,20 @@ class Workflow(msgspec.Struct, frozen=True):
     def granted(self) -> Permissions:
         """What it may reach by itself: what it lists, or nothing."""
         return self.permissions or Permissions(file=self.file)
+
+    @property
+    def every_agent(self) -> Iterator[Agent]:
+        """Every agent that its file describes: by name, in a node, or in the place of a child's."""
+        given = [node.traits.called.agents.values() for node in self.nodes if node.traits.called is not None]
+        named = chain(self.agents.values(), *given, *(node.traits.agents for node in self.nodes))
+        return (one for one in named if isinstance(one, Agent))
+
+    @property
+    def budgets(self) -> Iterator[Budget]:
+        """Every budget that its file sets: of the workflow, of its nodes, of its agents."""
+        yield self.limits
+        holders: Iterator[Node | Agent] = chain(self.nodes, self.every_agent)
+        yield from (holder.limits for holder in holders if holder.limits is not None)
 
     @property
     def nodes(self) -> Iterator[Node]:

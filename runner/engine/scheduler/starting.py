@@ -11,8 +11,10 @@ from typing import Any, assert_never
 import msgspec
 
 from runner.engine.scheduler.aftermath import Arrival, arrival_of
-from runner.engine.scheduler.ending import complete, end_body, end_workflow, fail, skip
+from runner.engine.scheduler.budgets import ANEW, CUT_OFF, Exceeds, Fits, judge
+from runner.engine.scheduler.ending import complete, end_body, end_call, end_workflow, fail, skip
 from runner.engine.scheduler.live import Live
+from runner.engine.scheduler.reopening import call_of
 from runner.engine.scheduler.settling import settle_all, spawn, waiting_for
 from runner.engine.scheduler.steps_due import counted_homes, steps_due
 from runner.engine.scheduler.view import Standpoint, StepView
@@ -22,7 +24,7 @@ from runner.ground.plain import counted
 from runner.nodes import KINDS
 from runner.nodes.composites.workflow import BODY
 from runner.nodes.contract import Ask, Branch, Done, End, Enter, Failed, Memory, Opened, Perform, Spawn, StepFailed
-from runner.record.events import AttemptStarted, StepStarted
+from runner.record.events import AttemptStarted, StepStarted, StepWaiting
 from runner.record.node_records import arrived
 from runner.record.run_state import Frame, Step
 from runner.workflow.model import Node
@@ -79,19 +81,56 @@ def _open_due(live: Live) -> None:
 def _start_waiting(live: Live) -> None:
     """Start attempts that wait for room, first ones and others, in the order in which they came to wait."""
     state = live.state
-    if not state.queued and not state.retrying:
+    if not (state.queued or state.retrying or state.waiting):
         return
-    due = [step for path in state.retrying if not (step := state.steps[path]).composite and _is_due(live, step)]
-    again = sorted(due, key=lambda step: step.retry_at or 0.0)
-    while len(state.running) < live.most:
-        first = next((state.steps[path] for path in state.queued if _has_room(live, state.steps[path])), None)
-        other = next((step for step in again if _has_room(live, step)), None)
+    again, passed = _due_again(live), set[str]()
+    while len(state.running) < live.most and len(passed) < MOST_AT_ONCE:
+        able = (state.steps[path] for path in state.queued if path not in passed)
+        first = next((step for step in able if _has_room(live, step)), None)
+        other = next((step for step in again if _waits_on(live, step, passed) and _has_room(live, step)), None)
         if other is not None and (first is None or (other.retry_at or 0.0) < first.queued_at):
-            again.remove(other)
             first = other
         if first is None:
             return
-        live.emit(AttemptStarted(first.path, first.attempt + 1, again=first.interrupted))
+        _start_attempt(live, first, passed)
+
+
+def _due_again(live: Live) -> list[Step]:
+    """What waits for another attempt, and for whose budget; the earliest first."""
+    state = live.state
+    due = [step for path in state.retrying if not (step := state.steps[path]).composite and _is_due(live, step)]
+    unpaid = [step for path in state.waiting if (step := state.steps[path]).waiting and step.waiting.kind == "budget"]
+    return sorted([*unpaid, *due], key=lambda step: step.retry_at or 0.0)
+
+
+def _waits_on(live: Live, step: Step, passed: set[str]) -> bool:
+    """Whether a step still waits: it may have been cut off meanwhile."""
+    state = live.state
+    waits = step.path in state.retrying or step.path in state.waiting
+    return waits and step.path not in passed and state.steps[step.path] is step
+
+
+def _start_attempt(live: Live, step: Step, passed: set[str]) -> None:
+    """Start an attempt that has room, if it is paid for: else it stays, waits for a larger budget, or fails."""
+    verdict = judge(live, step, call_of(live, step)) if step.agent else Fits()
+    match verdict:
+        case Fits():
+            was_cut_off = step.waiting is not None and (step.reserved is not None or step.waiting.prompt == CUT_OFF)
+            live.emit(
+                AttemptStarted(
+                    step.path, step.attempt + 1, again=was_cut_off or step.interrupted, reserves=verdict.reserves
+                )
+            )
+            return
+        case Exceeds(pauses=True) if step.waiting is None or step.waiting.prompt in (CUT_OFF, ANEW):
+            words = verdict.failure.message
+            live.emit(StepWaiting(step.path, "budget", prompt=words, raised_by_option=verdict.by_option))
+        case Exceeds(pauses=False):
+            if live.events and not live.row_ends:  # a retry begins after what this commit has taken in, and paid
+                live.row_ends.append(len(live.events))
+            end_call(live, step, "failed", Done(), verdict.failure.as_error(step.path, max(1, step.attempt)))
+            settle_all(live)
+    passed.add(step.path)
 
 
 def _is_due(live: Live, step: Step) -> bool:

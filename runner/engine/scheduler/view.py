@@ -92,7 +92,7 @@ def scope(live: Live, place: Standpoint, extra: Mapping[str, Json]) -> dict[str,
             "cost_usd": counted.cost_usd,
             "cost_known": counted.cost_known,
             "tokens": counted.tokens,
-            "budget_left_usd": None,
+            "budget_left_usd": live.left_usd(counted.taken),
         },
         **frame.variables,
         **extra,
@@ -366,5 +366,5 @@ def _as_used(agent: Agent, use: AgentUse) -> Agent:
     return msgspec.structs.replace(agent, **{key: value for key, value in said.items() if value is not None})
 
 
-_OWN_WORDS = ("instructions", "output_schema", "temperature", "max_reply_tokens", "max_turns", "context")
+_OWN_WORDS = ("instructions", "output_schema", "temperature", "max_reply_tokens", "max_turns", "context", "limits")
 """What a node may say of an agent itself, beside its models and tools."""

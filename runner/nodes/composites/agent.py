@@ -15,6 +15,7 @@ from runner.nodes.contract import Ended, Kind, Opened, Settled, Shape, Stay, Ste
 from runner.nodes.conversation import Conversation
 from runner.workflow.compiler import NodeReader
 from runner.workflow.model import Agent, Node, Traits
+from runner.workflow.money import Budget
 
 
 class AgentSpec(msgspec.Struct, frozen=True):
@@ -29,6 +30,12 @@ def build(reader: NodeReader) -> AgentSpec:
     use = AgentUse(_asked(reader), **reader.agent_keys())
     session = reader.template("session") if reader.get("session") is not None else None
     return AgentSpec(use, reader.text("prompt"), session)
+
+
+def budget(node: Node, view: View) -> Budget | None:
+    """What the agent may take in one visit: as the node says it, else as the agent does."""
+    spec: AgentSpec = node.spec
+    return view.agent(spec.use).agent.limits
 
 
 def _asked(reader: NodeReader) -> str | Agent | OneOf:
@@ -93,5 +100,6 @@ KIND = Kind(
     anew_after=frozenset({"output_invalid"}),
     retried=RETRYABLE | {"output_invalid"},
     takes_defaults=True,
+    budget=budget,
     shape=Shape(("(", ")")),
 )

@@ -120,6 +120,8 @@ def _awaited(event: StepWaiting) -> str:
         return f"a person: {one_line(event.prompt)}"
     if event.kind == "mock":
         return f"a scripted reply: {one_line(event.prompt, 300)}"
+    if event.kind == "budget":
+        return f"a larger budget: {one_line(event.prompt, 300)}"
     return f"a signal: {plain(', '.join(event.signals.values()))}"
 
 

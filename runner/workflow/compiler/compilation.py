@@ -17,6 +17,7 @@ from runner.workflow.compiler.declarations import approval, inputs, permissions,
 from runner.workflow.compiler.files import PATTERN, Files
 from runner.workflow.compiler.reader import NodeReader, OpenFile, parse_duration
 from runner.workflow.model import CHECK, UNKNOWN, Agent, Body, JsonPath, Model, Tool, Use, Workflow
+from runner.workflow.money import Price
 from runner.workflow.policies import Limits
 
 SELF = "self"
@@ -175,4 +176,5 @@ def _model(entry: Json) -> Model:
     if isinstance(entry, str):
         return Model(entry)
     times = {key: seconds for key in ("timeout", "idle_timeout") if (seconds := parse_duration(entry.get(key)))}
-    return Model(entry["model"], entry.get("temperature"), entry.get("max_reply_tokens", 4096), **times)
+    price = Price(**entry["price"]) if "price" in entry else None
+    return Model(entry["model"], entry.get("temperature"), entry.get("max_reply_tokens", 4096), price=price, **times)

@@ -19,6 +19,7 @@ from runner.language.template import Template, ValueTemplate, compile_template, 
 from runner.workflow.compiler.files import Files, shown_as
 from runner.workflow.compiler.notes import Notes
 from runner.workflow.model import CHECK, Agent, Body, ContextBound, JsonPath, Program, Use
+from runner.workflow.money import Budget
 from runner.workflow.policies import Duration, OnCrash
 
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -257,8 +258,13 @@ class NodeReader(msgspec.Struct):
             "instructions": self.text,
             "output_schema": self.schema,
             "context": self._context,
+            "limits": self.budget,
         }
         return {key: read_key(key) for key, read_key in read.items() if key in self.content}
+
+    def budget(self, key: str) -> Budget | None:
+        """What the model calls of a node, or of an agent, may take."""
+        return Budget(**self.content[key]) if key in self.content else None
 
     def _context(self, key: str) -> ContextBound:
         bound = dict(self.get(key))
