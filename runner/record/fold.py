@@ -90,10 +90,10 @@ def _run_resumed(run: RunState, event: RunResumed) -> None:
     run.status = "running"
     run.reason = ""
     run.epoch = event.epoch
+    if event.definition not in ("", run.definition) or "max_cost_usd" in event.options:
+        reopen(run)
     go_by(run, event.definition)
     run.overrides = {**run.overrides, **event.options}
-    if event.definition or "max_cost_usd" in event.options:
-        reopen(run)
     for home, adapted in event.adapted.items():
         adapt(run, home, adapted)
     hide(run, event.hidden)

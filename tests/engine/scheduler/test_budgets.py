@@ -18,6 +18,7 @@ from runner.ground.errors import Failure
 from runner.record.events import (
     AttemptFailed,
     AttemptStarted,
+    RunForked,
     RunResumed,
     RunStarted,
     StepEnded,
@@ -283,6 +284,31 @@ def test_a_call_that_is_to_fail_after_a_crash_keeps_its_reservation_too() -> Non
     run = begun(fan("{max_cost_usd: 1}", inner=", on_crash: fail"), 1)
     taken_up(run)
     assert (run.outcome, run.state.taken, run.state.uncounted) == ("interrupted", picos(COST), 1)
+
+
+SAME = compiled(fan("{max_cost_usd: 100, max_concurrency: 1, on_exhausted: pause}")).hash
+
+
+@pytest.mark.parametrize(
+    ("gone_on", "is_closed"),
+    [
+        (RunResumed(2), True),
+        (RunResumed(2, definition=SAME), True),
+        (RunResumed(2, definition="another"), False),
+        (RunResumed(2, options={"max_cost_usd": 200}), False),
+        (RunForked("run", 9, "simulated", "", SAME), True),
+        (RunForked("run", 9, "simulated", "", "another"), False),
+        (RunForked("run", 9, "simulated", "", SAME, options={"max_cost_usd": 200}), False),
+    ],
+)
+def test_another_file_or_bound_opens_a_budget_that_a_call_has_closed(
+    gone_on: RunResumed | RunForked, is_closed: bool
+) -> None:
+    run = begun(fan("{max_cost_usd: 100, max_concurrency: 1, on_exhausted: pause}"), 2)
+    run.take([AttemptEnded("all[0]/call#1", 1, CallDone(REPLY, Usage("m", 100_000, 1, 1.0)))])
+    assert run.lacks_money
+    run.take([gone_on])
+    assert [*run.state.running] == ([] if is_closed else ["all[1]/call#1"])
 
 
 def test_a_scripted_reply_that_is_missing_costs_nothing() -> None:
