@@ -22,8 +22,8 @@ FLOORS = {
         "language": "reference secret_text pattern expression template source schema",
         "workflow": """hosts permissions money policies approval branching model signature step_counts fingerprint
             inputs programs python_files loader_variables compiler permission_hints analysis""",
-        "record": """usage gates event_parts events event_schema address cues reducers remembered run_state approvals
-            open_states edits node_records rewriting rewinding answers merging frames accounts interruptions
+        "record": """usage gates event_parts events event_schema address cues reducers remembered run_state subtrees
+            approvals open_states edits node_records rewriting rewinding answers merging frames accounts interruptions
             fold store projection snapshot history retention definitions soundness""",
         "world": """large processes calls program_exits http_answers told_outputs wanted_calls secrets providers
             tools""",

@@ -10,7 +10,15 @@ from runner.engine.scheduler.happenings import Answered, AttemptEnded, TakenUp
 from runner.engine.scheduler.live import Live
 from runner.ground.errors import Failure
 from runner.record.address import ROOT
-from runner.record.events import AttemptStarted, RunResumed, RunStarted, StepChecked, StepEnded, StepInterrupted
+from runner.record.events import (
+    AttemptStarted,
+    RunForked,
+    RunResumed,
+    RunStarted,
+    StepChecked,
+    StepEnded,
+    StepInterrupted,
+)
 from runner.record.run_state import RunState
 from runner.record.snapshot import decode_state, encode_state
 from runner.record.usage import Usage
@@ -354,6 +362,22 @@ def test_what_a_check_asks_a_model_is_taken_from_the_budget_around_the_call_that
     run.answer("ask/call#2", "again")
     assert started(run)[-1] == "ask/call#2"
     assert taken(run) == 25
+
+
+@pytest.mark.parametrize(
+    "gone_on", [RunResumed(3, definition="another"), RunForked("run", 9, "simulated", "", "another")]
+)
+def test_a_call_whose_approval_counts_no_more_takes_its_check_with_it(gone_on: RunResumed | RunForked) -> None:
+    run = begun(asking_a_judge("paid?").replace("    inputs: {amount", "    approval: always\n    inputs: {amount"))
+    run.give("ask/call#1", CallDone(WANTS, Usage("m", 10, 5)))
+    run.answer("ask/ask#2", "approve")
+    run.crash()
+    assert list(run.state.running) == ["ask/call#2/check/call#1"]
+    before = taken(run)
+    run.take([gone_on])
+    run.go_on()
+    assert (list(run.state.running), list(run.state.waiting), list(run.state.frames)) == ([], ["ask/ask#2"], [""])
+    assert (before > 15, taken(run)) == (True, before), "what was in flight counts as used"
 
 
 def test_a_check_that_can_t_be_paid_leaves_it_to_a_person() -> None:
