@@ -10,7 +10,15 @@ import click
 import msgspec
 
 from runner.cli.driving import Manner, drive
-from runner.cli.options import driving_options, parse_allowed, parse_inputs, parse_pairs, together, waiting_options
+from runner.cli.options import (
+    driving_options,
+    max_cost_option,
+    parse_allowed,
+    parse_inputs,
+    parse_pairs,
+    together,
+    waiting_options,
+)
 from runner.cli.settings import durability
 from runner.cli.stored import find_checkpoint, find_run, run_argument, writing
 from runner.engine.run_options import RunOptions
@@ -31,6 +39,7 @@ Examples:
   wf resume last --model fast=ollama/llama3.2
   wf resume last --mock more.yaml             # a scripted reply was missing
   wf resume last -i token=@token.txt          # a secret input is needed again
+  wf resume last --max-cost 2.50              # its budget was used up
   wf resume last --workflow changed.yaml      # what has not begun yet may be different there
 """
 
@@ -63,6 +72,7 @@ _changing_options = together(
     click.option("--allow", "allowed", multiple=True, metavar="KIND:VALUE", help="As `wf run --allow`."),
     click.option("--answer", "answers", multiple=True, metavar="STEP=VALUE", help="Answer a question beforehand."),
     click.option("--run-id", metavar="ID", help="The new run's id; fresh by default."),
+    max_cost_option,
     waiting_options,
     driving_options,
 )
@@ -78,15 +88,17 @@ _changing_options = together(
 @click.option("--model", "models", multiple=True, metavar="ALIAS=MODEL", help="Another model from now on.")
 @click.option("--mock", metavar="FILE", help="Scripted replies from now on: of each key those after the used ones.")
 @click.option("--answer", "answers", multiple=True, metavar="STEP=VALUE", help="Answer a person's question beforehand.")
+@max_cost_option
 @waiting_options
 @driving_options
 def wf_resume(run: str, changed: str | None, db: str | None, **given: Any) -> int:
     """Go on with RUN (its id, the beginning of it, or `last`) from its last recorded event."""
     manner = msgspec.convert(given, Manner)
-    secrets, models, script = _secrets(given), _models(given), _script(given)
+    secrets = _secrets(given)
+    choices = RunOptions(_models(given), script=_script(given), max_cost_usd=given["max_cost_usd"])
     with writing(db, durability(given["durable"])) as store:
         row = find_run(store, run)
-        work = partial(resume, row.id, secrets, changed=changed or "", models=models, script=script)
+        work = partial(resume, row.id, secrets, changed=changed or "", choices=choices)
         return drive(store, work, manner)
 
 
@@ -141,7 +153,8 @@ def _changes(given: dict[str, Any], edits: tuple[str, ...] = ()) -> Changes:
     states, inputs = _edits(edits)
     script = _script(given)
     run = checked_run_id(given["run_id"])
-    choices = RunOptions(_models(given), parse_allowed(given["allowed"]), script, run=run)
+    most = given["max_cost_usd"]
+    choices = RunOptions(_models(given), parse_allowed(given["allowed"]), script, run=run, max_cost_usd=most)
     return Changes(states, inputs, given["changed"] or "", choices, _secrets(given))
 
 

@@ -17,6 +17,7 @@ from runner.cli.flow_files import checked_flow
 from runner.cli.object_files import read_object
 from runner.cli.options import (
     driving_options,
+    max_cost_option,
     offer_flows,
     parse_allowed,
     parse_answers,
@@ -80,6 +81,7 @@ Exit codes: 0 completed, 1 failed, 2 usage or invalid file, 3 paused (waiting), 
 )
 @click.option("--mock", metavar="FILE", help="Scripted replies in the place of models.")
 @click.option("--answer", "answers", multiple=True, metavar="STEP=VALUE", help="Answer a person's question beforehand.")
+@max_cost_option
 @waiting_options
 @click.option("--run-id", metavar="ID", help="The run's id; fresh by default.")
 @click.option("--name", metavar="TEXT", default="", help="What to call the run.")
@@ -114,7 +116,8 @@ def _prepared(flow: str, given: dict[str, Any], answers: Mapping[str, str]) -> P
     loaded = _load(flow, allowed, agents, denied)
     script = _script(given["mock"], loaded)
     models = parse_pairs(given["models"], "--model ALIAS=MODEL")
-    choices = RunOptions(models, allowed, script, given["name"], checked_run_id(given["run_id"]), agents, denied)
+    run, most = checked_run_id(given["run_id"]), given["max_cost_usd"]
+    choices = RunOptions(models, allowed, script, given["name"], run, agents, denied, most)
     inputs = _inputs(loaded, given["pairs"], given["inputs_file"])
     prepared = prepare(loaded, inputs, choices, os.environ, SystemClock(), answers)
     for warning in prepared.warnings:

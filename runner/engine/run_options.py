@@ -14,9 +14,9 @@ from runner.world.providers.scripted import Script
 class RunOptions(msgspec.Struct, frozen=True):
     """What a run is started with beside its inputs; recorded, so that a resumption has it too.
 
-    `models` maps aliases to models, `allow` a kind of permission to what is added to it, `deny` to what is
-    taken away, `agents` agents to the files
-    that they were replaced by when the workflow was loaded.
+    `models` maps aliases to models, `allow` a kind of permission to what is added to it, `deny` to what is taken away,
+    `agents` agents to the files that they were replaced by when the workflow was loaded. `max_cost_usd` wins over the
+    workflow's own.
     """
 
     models: Mapping[str, str] = msgspec.field(default_factory=dict)
@@ -26,6 +26,7 @@ class RunOptions(msgspec.Struct, frozen=True):
     run: str = ""
     agents: Mapping[str, str] = msgspec.field(default_factory=dict)
     deny: Mapping[str, Sequence[str]] = msgspec.field(default_factory=dict)
+    max_cost_usd: float | None = None
 
 
 def refuse_unknown_models(root: Workflow, chosen: Mapping[str, str]) -> None:

@@ -122,6 +122,8 @@ def _awaited(event: StepWaiting) -> str:
         return f"a scripted reply: {one_line(event.prompt, 300)}"
     if event.kind == "turn":
         return f"its turn: {one_line(event.prompt)}"
+    if event.kind == "budget":
+        return f"a larger budget: {one_line(event.prompt, 300)}"
     return f"a signal: {plain(', '.join(event.signals.values()))}"
 
 
