@@ -125,6 +125,8 @@ def _awaited(event: StepWaiting) -> str:
         return f"its turn: {one_line(event.prompt)}"
     if event.kind == "replay":
         return f"a recorded call: {one_line(event.prompt.splitlines()[0], 300)}"
+    if event.kind == "budget":
+        return f"a larger budget: {one_line(event.prompt, 300)}"
     return f"a signal: {plain(', '.join(event.signals.values()))}"
 
 
