@@ -73,6 +73,16 @@ def test_no_secret_of_a_request_is_in_its_cassette(tmp_path: Path, server: WebSe
     assert told(replay(tmp_path, token=OTHER)) == told(done)
 
 
+def test_a_secret_in_an_address_is_replayed_with_another(tmp_path: Path, server: WebServer) -> None:
+    in_address = '"http://HOST/orders/{{ inputs.token }}?key={{ inputs.token }}"'
+    write(tmp_path, "flow.yaml", FLOW.replace('"http://HOST/orders"', in_address).replace("HOST", server.host))
+    done = wf(tmp_path, "run", "flow.yaml", "--json", "--record", "tape.yaml", "-i", f"token={TOKEN}")
+
+    address = f"http://{server.host}/orders/⟦secret:token⟧?key=⟦secret:token⟧"
+    assert tape(tmp_path)["calls"][0]["asked"]["url"] == address
+    assert told(replay(tmp_path, token=OTHER)) == told(done)
+
+
 def test_a_request_that_a_cassette_does_not_hold_is_not_sent(tmp_path: Path, server: WebServer) -> None:
     recorded(tmp_path, server)
     write(tmp_path, "flow.yaml", FLOW.replace("item: tea", "item: cake").replace("HOST", server.host))
