@@ -66,6 +66,11 @@ ROWS = {
         "one more request for each crash, with a line in the record: what was in flight is asked again",
         asked=False,
     ),
+    "L11": Fault(
+        "the budget is used up while many ask",
+        "no call starts that it can't pay: what was reserved is never exceeded",
+        asked=False,
+    ),
     "L12": Fault("nobody knows the price", "the cost is `null`, shown as unknown, never 0"),
     "L13": Fault("the machine is offline", "nothing is connected to but the provider, from the import on"),
     "L14": Fault("none: a real small model", "it answers a workflow: its form is right, its tokens are counted"),

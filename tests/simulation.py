@@ -90,6 +90,14 @@ class Simulation:
         return self.live.state
 
     @property
+    def lacks_money(self) -> bool:
+        """Whether nothing goes on, and some of it waits for a larger budget."""
+        state = self.live.state
+        waiting = [state.steps[path].waiting for path in state.waiting]
+        works = state.works or state.ready or state.queued
+        return not works and any(wait is not None and wait.kind == "budget" for wait in waiting)
+
+    @property
     def ended(self) -> list[str]:
         """The steps that ended, in order, with their status where it is not `completed`."""
         steps = [event for event in self.log if isinstance(event, StepEnded)]
@@ -123,19 +131,21 @@ def simulate(  # noqa: PLR0913 - what a test may vary
     cancel_after: int | None = None,
     crash: bool = False,
     slow: Mapping[str, float] = MappingProxyType({}),
+    options: Mapping[str, Any] = MappingProxyType({}),
 ) -> Simulation:
-    """Run a workflow to its end. `crash`: after every commit the state goes through a snapshot to a new scheduler.
+    """Run a workflow to its end, or until all that is open waits for a larger budget.
 
-    The attempts of steps that are `slow` take so many seconds, by path; all others end at once.
+    `crash`: after every commit the state goes through a snapshot to a new scheduler. The attempts of steps that are
+    `slow` take so many seconds, by path; all others end at once.
     """
     loaded = compiled(text, files)
     workflow = loaded.workflow
     given = check_inputs(workflow.inputs, inputs or {})
     state = {name: key.default for name, key in workflow.state.items()}
     run = Simulation(Live("run", workflow, RunState()), slow=slow)
-    run.take([RunStarted(workflow.name, workflow.version, loaded.hash, given, state)])
+    run.take([RunStarted(workflow.name, workflow.version, loaded.hash, given, state, options=dict(options))])
     for turn in range(100_000):
-        if run.state.ended:
+        if run.state.ended or run.lacks_money:
             return run
         if crash:
             run.live = Live("run", workflow, read_snapshot(write_snapshot(run.state)))
@@ -145,7 +155,7 @@ def simulate(  # noqa: PLR0913 - what a test may vary
 
 def _next(run: Simulation, reply: Reply, answers: Mapping[str, Any], order: Order) -> list[Happening]:
     state = run.state
-    if state.ready:
+    if state.ready or (state.queued and not state.running):
         return []
     ends = {path: run.end_of(state.steps[path]) for path in state.running}
     if over := tuple(path for path, end in ends.items() if end <= run.now):

@@ -20,19 +20,20 @@ FLOORS = {
     for floor, words in {
         "ground": "errors clock resources plain plain_file json_value json_text advice",
         "language": "reference secret_text pattern expression template source yaml_writer schema",
-        "workflow": """hosts permissions policies reach approval mcp_servers branching model_bounds model signature
-            step_counts fingerprint inputs programs python_files loader_variables compiler permission_hints analysis""",
+        "workflow": """hosts permissions money policies reach approval mcp_servers branching model_bounds model
+            signature step_counts fingerprint inputs programs python_files loader_variables compiler permission_hints
+            analysis""",
         "record": """usage gates tool_lists event_parts events event_schema address cues reducers remembered paces
-            run_state turns approvals open_states edits node_records rewriting rewinding answers
-            merging frames interruptions fold store projection snapshot history retention
+            run_state subtrees turns approvals open_states edits node_records rewriting rewinding answers
+            merging frames accounts interruptions fold store projection snapshot history retention
             definitions soundness""",
         "world": """large processes calls program_exits http_answers mcp_results checked_outputs kept_outputs
             long_streams told_outputs wanted_calls secrets providers tools""",
         "nodes": """agent_use contract programs requests tools leaves offered_tools requested_input approving context
             model_files delegation
             conversation composites""",
-        "engine": """loading run_options needs given_answers takeover surroundings given_inputs heartbeat recorder
-            scheduler executor cassettes stop tasks inbox timers attempts questions loop runs""",
+        "engine": """loading run_options needs prices given_answers takeover surroundings given_inputs heartbeat
+            recorder scheduler executor cassettes stop tasks inbox timers attempts questions loop runs""",
         "travel": "differences given_edits misfits verdicts resuming forks exports imports",
         "seeing": "diagram subscribers",
         "api": "",

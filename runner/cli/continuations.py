@@ -12,6 +12,7 @@ from runner.cli.driving import Manner, drive
 from runner.cli.options import (
     driving_options,
     given_replies,
+    max_cost_option,
     parse_allowed,
     parse_inputs,
     parse_pairs,
@@ -39,6 +40,7 @@ Examples:
   wf resume last --mock more.yaml             # a scripted reply was missing
   wf resume last --record tape.yaml           # a replay did not hold a call: ask from here on
   wf resume last -i token=@token.txt          # a secret input is needed again
+  wf resume last --max-cost 2.50              # its budget was used up
   wf resume last --workflow changed.yaml      # what has not begun yet may be different there
 """
 
@@ -71,6 +73,7 @@ _changing_options = together(
     click.option("--allow", "allowed", multiple=True, metavar="KIND:VALUE", help="As `wf run --allow`."),
     click.option("--answer", "answers", multiple=True, metavar="STEP=VALUE", help="Answer a question beforehand."),
     click.option("--run-id", metavar="ID", help="The new run's id; fresh by default."),
+    max_cost_option,
     waiting_options,
     driving_options,
 )
@@ -86,16 +89,17 @@ _changing_options = together(
 @click.option("--model", "models", multiple=True, metavar="ALIAS=MODEL", help="Another model from now on.")
 @reply_options
 @click.option("--answer", "answers", multiple=True, metavar="STEP=VALUE", help="Answer a person's question beforehand.")
+@max_cost_option
 @waiting_options
 @driving_options
 def wf_resume(run: str, changed: str | None, db: str | None, **given: Any) -> int:
     """Go on with RUN (its id, the beginning of it, or `last`) from its last recorded event."""
     manner = msgspec.convert(given, Manner)
-    secrets, models = _secrets(given), _models(given)
-    script, tape = given_replies(given)
+    secrets, (script, tape) = _secrets(given), given_replies(given)
+    choices = RunOptions(_models(given), script=script, tape=tape, max_cost_usd=given["max_cost_usd"])
     with writing(db, durability(given["durable"])) as store:
         row = find_run(store, run)
-        work = partial(resume, row.id, secrets, changed=changed or "", models=models, script=script, tape=tape)
+        work = partial(resume, row.id, secrets, changed=changed or "", choices=choices)
         return drive(store, work, manner)
 
 
@@ -146,7 +150,8 @@ def _changes(given: dict[str, Any], edits: tuple[str, ...] = ()) -> Changes:
     states, inputs = _edits(edits)
     script, tape = given_replies(given)
     run = checked_run_id(given["run_id"])
-    choices = RunOptions(_models(given), parse_allowed(given["allowed"]), script, run=run, tape=tape)
+    most = given["max_cost_usd"]
+    choices = RunOptions(_models(given), parse_allowed(given["allowed"]), script, run=run, tape=tape, max_cost_usd=most)
     return Changes(states, inputs, given["changed"] or "", choices, _secrets(given))
 
 

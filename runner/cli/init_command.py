@@ -17,7 +17,7 @@ FIRST = "first.yaml"
 EPILOG = """\b
 Examples:
   wf init                                     # flow.yaml and flow.mock.yaml
-  wf init --pattern review-refine             # review-refine.yaml
+  wf init --pattern review-refine             # review-refine.yaml and review-refine.mock.yaml
   wf init --pattern review-refine review.yaml
 """
 
@@ -27,16 +27,13 @@ Examples:
 @click.option("--pattern", metavar="NAME", help="Copy this bundled pattern.")
 @click.option("--force", is_flag=True, help="Overwrite what is there.")
 def wf_init(file: str | None, pattern: str | None, force: bool) -> None:
-    """Write FILE: a workflow of your own to start from (flow.yaml), or a copy of a pattern (NAME.yaml)."""
+    """Write FILE: a workflow to start from (flow.yaml), or a copy of a pattern (NAME.yaml); with it a mock file."""
     target = Path(file or f"{pattern or 'flow'}.yaml")
-    if pattern is not None:
-        _copy({target: pattern_path(f"pattern:{pattern}")}, force=force)
-        say(f"next: wf validate {target}")
-        return
     mock = target.with_name(f"{target.stem}.mock.yaml")
-    folder = data("workflows")
-    _copy({target: folder / FIRST, mock: folder / "first" / "mock.yaml"}, force=force)
-    say(f"next: wf run {target} --mock {mock} -i topic=tea")
+    source = data("workflows") / FIRST if pattern is None else pattern_path(f"pattern:{pattern}")
+    _copy({target: source, mock: source.with_suffix("") / "mock.yaml"}, force=force)
+    command = f"run {target} --mock {mock} -i topic=tea" if pattern is None else f"validate {target} --mock {mock}"
+    say(f"next: wf {command}")
 
 
 def _copy(sources: Mapping[Path, Path], *, force: bool) -> None:

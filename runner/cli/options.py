@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,28 @@ database_option = click.option(
     "--db", metavar="FILE", callback=_advised, help="The database (WF_DB; default .wf/wf.db)."
 )
 """On every command that reads or writes runs."""
+
+
+class Money(click.ParamType[float]):
+    """An amount in USD, from 0 on."""
+
+    name = "usd"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The amount. Raises click.BadParameter."""
+        try:
+            amount = float(str(value).removeprefix("$"))
+        except ValueError:
+            amount = -1.0
+        if not 0 <= amount < inf:
+            self.fail(f"'{value}' is no amount of USD such as 0.50", param, ctx)
+        return amount
+
+
+max_cost_option = click.option(
+    "--max-cost", "max_cost_usd", type=Money(), metavar="USD", help="What all model calls of the run may cost."
+)
+"""On the commands that begin a run, or go on with one."""
 
 waiting_options = together(
     click.option("--no-input", is_flag=True, help="Never ask; pause when only a person can go on."),

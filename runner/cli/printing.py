@@ -21,6 +21,7 @@ from runner.ground.errors import (
 from runner.ground.json_value import Json
 from runner.ground.plain import counted, one_line, plain
 from runner.nodes.composites import human, wait
+from runner.record.address import ROOT
 from runner.record.answers import as_typed, example_answer
 from runner.record.events import UNANSWERED, StepWaiting
 from runner.seeing.subscribers.lines import spent
@@ -29,13 +30,11 @@ from runner.travel.verdicts import table
 
 EXITS = {"completed": EXIT_COMPLETED, "failed": EXIT_FAILED, "paused": EXIT_PAUSED, "cancelled": EXIT_CANCELLED}
 
-KINDS = {
-    "person": human.KIND.verb,
-    "timer": wait.KIND.verb,
-    **{kind: kind for kind in ("signal", "mock", "replay", "turn")},
-}
-"""What a step waits for: a person, a time, a signal, a scripted reply (`mock`), a recorded one (`replay`), a `turn`."""
+_AS_NAMED = ("signal", "mock", "replay", "turn", "budget")
 
+KINDS = {"person": human.KIND.verb, "timer": wait.KIND.verb} | {kind: kind for kind in _AS_NAMED}
+"""What a step waits for: a person (`human`), a time (`wait`), a signal, a scripted reply (`mock`), a recorded one
+(`replay`), its model's turn, its budget."""
 
 _LONGEST_DIFF = 100
 _ASKS = "   # asks from here on, and records it"
@@ -49,10 +48,8 @@ def command_for(result: RunResult, waiting: StepWaiting) -> str:
         return resume_command(run, secrets)
     if waiting.signals:
         return signal_command(run, next(iter(waiting.signals.values())), secrets)
-    if waiting.kind in UNANSWERED:
-        return reply_command(run, waiting.kind, secrets)
     if waiting.kind != "person":
-        return resume_command(run, secrets)
+        return lacking_command(run, waiting, secrets)
     value, options = example_answer(waiting), ["--resume", *secret_words(secrets)]
     if value.startswith("-"):
         return command_line("answer", run, waiting.step, *options, value=value)
@@ -68,6 +65,23 @@ def reply_command(run: str, kind: str, secrets: Sequence[str] = ()) -> str:
     """The command that goes on with a run: with more scripted replies, or by asking, where a cassette ends."""
     option = "--mock" if kind == "mock" else "--record"
     return command_line("resume", run, option, "FILE", *secret_words(secrets))
+
+
+def lacking_command(run: str, waiting: StepWaiting, secrets: Sequence[str] = ()) -> str:
+    """The command that goes on with a run of which a step lacks something, once that is there."""
+    if waiting.kind in UNANSWERED:
+        return reply_command(run, waiting.kind, secrets)
+    if waiting.kind == "budget":
+        return command_line("resume", run, *_raising(by_option=waiting.raised_by_option), *secret_words(secrets))
+    return resume_command(run, secrets)
+
+
+def _raising(*, by_option: bool) -> tuple[str, str]:
+    """The words of a command that raise a budget."""
+    return ("--max-cost", "USD") if by_option else ("--workflow", "FILE")
+
+
+_LACKED = {"mock": "a scripted reply", "budget": "a larger budget"}
 
 
 def document(result: RunResult) -> dict[str, Json]:
@@ -132,6 +146,7 @@ def tell_result(result: RunResult, *, quiet: bool, outputs: bool = True) -> None
         say(f"  {result.error['message']}")  # that it was cancelled is no error of it
     elif result.error is not None:
         _say_error(result.error)
+        _say_raising(result.run, result.error, result.secrets)
     if result.status == "paused":
         _say_waiting(result)
 
@@ -159,6 +174,29 @@ def _say_turns(turns: Sequence[StepWaiting]) -> bool:
     return bool(turns)
 
 
+def _say_raising(run: str, error: Mapping[str, Json], secrets: Sequence[str]) -> None:
+    """How a run goes on that failed for want of money or tokens."""
+    while error["type"] == "workflow_failed" and "error" in error["details"]:
+        error = error["details"]["error"]
+    details = error["details"]
+    if (error["type"], details.get("source")) == ("credit_exhausted", "budget"):
+        by_option = details.get("of") == ROOT and details.get("limit") == "max_cost_usd"
+        say(f"  {command_line('retry', run, *_raising(by_option=by_option), *secret_words(secrets))}")
+
+
+def _say_lacking(result: RunResult) -> None:
+    """What steps lack, those together that lack the same, and the commands that go on once it is there."""
+    lacking = [waiting for waiting in result.waiting if waiting.kind in _LACKED]
+    alike: dict[tuple[str, str], list[str]] = {}
+    for waiting in lacking:
+        alike.setdefault((_LACKED[waiting.kind], waiting.prompt), []).append(waiting.step)
+    for (what, prompt), steps in alike.items():
+        others = f" and {len(steps) - 1} more wait" if len(steps) > 1 else " waits"
+        say(f"{steps[0]}{others} for {what}: {one_line(prompt, 300)}")
+    for command in dict.fromkeys(lacking_command(result.run, waiting, result.secrets) for waiting in lacking):
+        say(f"  {command}")
+
+
 def _say_waiting(result: RunResult) -> None:
     for waiting in result.waiting:
         if waiting.kind == "person":
@@ -168,16 +206,17 @@ def _say_waiting(result: RunResult) -> None:
             if waiting.choices:
                 say(f"  one of: {', '.join(map(as_typed, waiting.choices))}")
             say(f"  {command_for(result, waiting)}")
-        if waiting.kind in UNANSWERED:
-            _say_unanswered(waiting)
+        if waiting.kind == "replay":
+            _say_unrecorded(waiting)
         for name in waiting.signals.values():
             say(f"{waiting.step} waits for the signal '{name}'")
             say(f"  {signal_command(result.run, name, result.secrets)}")
         if waiting.until is not None:
             say(f"{waiting.step}: its time comes at {moment(waiting.until)}, but while the run is paused that does")
             say(f"  nothing by itself; from then on: {resume_command(result.run, result.secrets)}")
-    for kind in dict.fromkeys(waiting.kind for waiting in result.waiting if waiting.kind in UNANSWERED):
-        say(f"  {reply_command(result.run, kind, result.secrets)}{_ASKS if kind == 'replay' else ''}")
+    _say_lacking(result)
+    if any(waiting.kind == "replay" for waiting in result.waiting):
+        say(f"  {reply_command(result.run, 'replay', result.secrets)}{_ASKS}")
     has_turns = _say_turns([waiting for waiting in result.waiting if waiting.kind == "turn"])
     if has_turns or not result.waiting:
         say(f"  {resume_command(result.run, result.secrets)}")
@@ -185,12 +224,9 @@ def _say_waiting(result: RunResult) -> None:
         say(f"  ({' and '.join(result.variables)} must be set)")
 
 
-def _say_unanswered(waiting: StepWaiting) -> None:
-    """Which call has no scripted reply, or no recorded one: then how the nearest that is there differs."""
+def _say_unrecorded(waiting: StepWaiting) -> None:
+    """Which call no cassette holds, and how the nearest that is there differs."""
     first, *diff = waiting.prompt.splitlines() or [""]
-    if waiting.kind == "mock":
-        say(f"{waiting.step} waits for a scripted reply: {one_line(waiting.prompt, 300)}")
-        return
     say(f"error: {one_line(first, 300)}")
     for line in diff[:_LONGEST_DIFF]:
         say(f"  {plain(line)}")

@@ -17,6 +17,7 @@ from runner.cli.object_files import read_object
 from runner.cli.options import (
     driving_options,
     given_replies,
+    max_cost_option,
     offer_flows,
     parse_allowed,
     parse_answers,
@@ -82,6 +83,7 @@ Exit codes: 0 completed, 1 failed, 2 usage or invalid file, 3 paused (waiting), 
 )
 @reply_options
 @click.option("--answer", "answers", multiple=True, metavar="STEP=VALUE", help="Answer a person's question beforehand.")
+@max_cost_option
 @waiting_options
 @click.option("--run-id", metavar="ID", help="The run's id; fresh by default.")
 @click.option("--name", metavar="TEXT", default="", help="What to call the run.")
@@ -118,8 +120,8 @@ def _prepared(flow: str, given: dict[str, Any], answers: Mapping[str, str]) -> P
     for warning in unused_replies(loaded.workflow, script) if script is not None else ():
         say(str(warning))
     models = parse_pairs(given["models"], "--model ALIAS=MODEL")
-    name, run = given["name"], checked_run_id(given["run_id"])
-    choices = RunOptions(models, allowed, script, name, run, agents, denied, tape)
+    name, run, most = given["name"], checked_run_id(given["run_id"]), given["max_cost_usd"]
+    choices = RunOptions(models, allowed, script, name, run, agents, denied, tape, most)
     inputs = _inputs(loaded, given["pairs"], given["inputs_file"])
     prepared = prepare(loaded, inputs, choices, os.environ, SystemClock(), answers)
     for warning in prepared.warnings:

@@ -45,7 +45,7 @@ from runner.record.fold import IMPOSSIBLE
 from runner.record.history import load_state, read_table
 from runner.record.run_state import RunState
 from runner.record.store.contract import RunRow, Store
-from runner.seeing.subscribers.lines import MARKS, Teller, event_lines, found_out, is_cut, spent
+from runner.seeing.subscribers.lines import MARKS, Teller, dollars, event_lines, found_out, is_cut, spent
 from runner.workflow.model import NO_VERB
 
 TABLES = ("steps", "attempts", "model_calls")
@@ -87,14 +87,18 @@ def wf_show(run: str, as_document: bool, db: str | None) -> None:
         secrets, answered = needed_secrets(store, state, os.environ), answered_steps(store, row.id)
         result = replace(result_of(row.id, state), secrets=secrets, answered=answered)
         signals = _signals(store, state, row.id)
+        money = _money(store, state, row.id)
     if as_document:
-        tell_json(document(result) | tables | {"left": state.left, "signals": signals})
+        budget = {"budget_left_usd": None if money is None else money[1]}
+        tell_json(document(result) | tables | {"left": state.left, "signals": signals} | budget)
         return
     _header(row, state, result)
     tell("steps")
     for line in story(tables["steps"], tables["attempts"], tables["model_calls"], state.left):
         tell(line)
     _footer(row, result)
+    if money is not None:
+        tell(f"budget    {dollars(money[1])} of {dollars(money[0])} left")
     for kept in signals:
         data = f" {one_line(json.dumps(kept['data'], ensure_ascii=False))}" if "data" in kept else ""
         tell(f"signal    {plain(kept['name'])}{data}, sent {moment(kept['sent_at'])}")
@@ -106,6 +110,15 @@ def _with_findings(step: dict[str, Json], state: RunState) -> dict[str, Json]:
     path = step["step"]
     more: dict[str, Json] = {"unanswered": True} if path in state.unanswered else {}
     return step | more | ({"checked": state.checked[path]} if path in state.checked else {})
+
+
+def _money(store: Store, state: RunState, run: str) -> tuple[float, float] | None:
+    """What all model calls of a run may cost, and what is left of that (USD); None where nothing bounds it."""
+    if not (state.taken or "max_cost_usd" in state.options):
+        return None
+    live = Live(run, pinned(store, state).workflow, state)
+    most, left = live.budget.max_cost_usd, live.left_usd(state.taken)
+    return None if most is None or left is None else (most, left)
 
 
 def _signals(store: Store, state: RunState, run: str) -> list[dict[str, Json]]:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from runner.ground.errors import Failure
 from runner.record.gates import Gate
+from runner.record.usage import Usage
 from runner.world.calls import (
     Attempt,
     Call,
@@ -66,7 +67,8 @@ class Executor(msgspec.Struct, frozen=True):
             outcome = CallFailed(Failure("input_invalid", f"{words}; {hint}"))
             noted.gates.append(Gate("secret", "", allowed=False, why=words))
         except Exception as error:  # noqa: BLE001 - a mistake of ours must fail the step, not lose the run
-            outcome = CallFailed(Failure("unknown", f"{type(error).__name__}: {error}"))
+            used = Usage(attempt.call.model, counted=False) if isinstance(attempt.call, ModelCall) else None
+            outcome = CallFailed(Failure("unknown", f"{type(error).__name__}: {error}"), usage=used)
         self.streamed(attempt.step)
         noted.gates += calls_in_vain(attempt.call, outcome)
         if self.secrets.any:
@@ -103,6 +105,8 @@ class Executor(msgspec.Struct, frozen=True):
                 return await self._ask(attempt, context)
         except TimeoutError:
             failure = Failure("timeout", f"no end after {attempt.timeout:g} s{context.printout.said}")
+            if isinstance(attempt.call, ModelCall):
+                return CallFailed(failure, usage=Usage(attempt.call.model, counted=False))
             return cut_short(attempt.call, failure, context.printout.read())
 
     async def _ask(self, attempt: Attempt, context: Context) -> Outcome:

@@ -18,7 +18,7 @@ _SHORT = 60.0
 """Seconds: of a longer timeout, loading what asks a model takes little."""
 
 
-class _Asking(msgspec.Struct, frozen=True):
+class Asking(msgspec.Struct, frozen=True):
     """A node that asks an agent, and the models that are tried for it, in turn.
 
     `delegated`: another agent may ask this one, or may not.
@@ -27,6 +27,7 @@ class _Asking(msgspec.Struct, frozen=True):
     workflow: Workflow
     node: Node
     models: tuple[str, ...]
+    agent: Agent
     delegated: bool = False
 
 
@@ -38,7 +39,7 @@ def look_for_needs(loaded: Loaded, choices: RunOptions, environment: Mapping[str
     if choices.offline:
         return ()
     own = own_providers(environment)
-    found = [(asking, _lacks(asking, environment, own)) for asking in _asking(loaded.workflow, choices.models)]
+    found = [(asking, _lacks(asking, environment, own)) for asking in nodes_asking(loaded.workflow, choices.models)]
     lacking = [(asking, lacks) for asking, lacks in found if lacks]
     certain = {node.at for node in _certain(loaded.workflow.body)} if lacking else set()
     errors, warnings = [], []
@@ -61,7 +62,7 @@ def unknown_providers(loaded: Loaded, environment: Mapping[str, str]) -> tuple[P
     own = own_providers(environment)
     found = [
         _problem(loaded, asking, Failure("provider_unavailable", words), "warning")
-        for asking in _asking(loaded.workflow, {})
+        for asking in nodes_asking(loaded.workflow, {})
         for model in asking.models
         if (words := unknown_provider(model, own))
     ]
@@ -80,36 +81,36 @@ def asked_models(root: Workflow, chosen: Mapping[str, str]) -> dict[str, bool]:
     Of a short time, what comes before the first call would take much.
     """
     found: dict[str, bool] = {}
-    for asking in _asking(root, chosen):
+    for asking in nodes_asking(root, chosen):
         bound = asking.node.timeout
         is_in_a_hurry = bound is not None and (bound.seconds is None or bound.seconds < _SHORT)
         found |= {model: is_in_a_hurry or found.get(model, False) for model in asking.models}
     return found
 
 
-def _lacks(asking: _Asking, environment: Mapping[str, str], own: Mapping[str, Known]) -> list[Failure]:
+def _lacks(asking: Asking, environment: Mapping[str, str], own: Mapping[str, Known]) -> list[Failure]:
     """What is lacking for the models that a node asks, for each that can't be."""
     found = (find_endpoint(model, environment, own) for model in asking.models)
     return [lack for lack in found if isinstance(lack, Failure)]
 
 
-def _problem(loaded: Loaded, asking: _Asking, lack: Failure, severity: Severity) -> Problem:
+def _problem(loaded: Loaded, asking: Asking, lack: Failure, severity: Severity) -> Problem:
     source = loaded.sources.get(asking.workflow.file)
     place = source.place(asking.node.at, key=True) if source is not None else None
     return Problem(lack.message, place, severity=severity, rule="needs")
 
 
-def _asking(root: Workflow, chosen: Mapping[str, str]) -> Iterator[_Asking]:
+def nodes_asking(root: Workflow, chosen: Mapping[str, str]) -> Iterator[Asking]:
     """The nodes that ask agents, with their models as a run would have them."""
     for workflow in root.library.values():
         for node, agent in _agents_of(workflow):
             own = node.traits
             names = (own.model or agent.model, *(agent.fallback if own.fallback is None else own.fallback))
-            yield _Asking(workflow, node, tuple(_called(name, workflow, chosen) for name in names))
+            yield Asking(workflow, node, tuple(called(name, workflow, chosen) for name in names), agent)
         for node in workflow.nodes:
             for agent in workflow.delegates_of(workflow.asked_by(node), node.traits.delegates):
-                models = tuple(_called(name, workflow, chosen) for name in (agent.model, *agent.fallback))
-                yield _Asking(workflow, node, models, delegated=True)
+                models = tuple(called(name, workflow, chosen) for name in (agent.model, *agent.fallback))
+                yield Asking(workflow, node, models, agent, delegated=True)
 
 
 def _agents_of(workflow: Workflow) -> Iterator[tuple[Node, Agent]]:
@@ -117,7 +118,7 @@ def _agents_of(workflow: Workflow) -> Iterator[tuple[Node, Agent]]:
     return ((node, agent) for node in workflow.nodes for agent in workflow.asked_by(node))
 
 
-def _called(name: str, workflow: Workflow, chosen: Mapping[str, str]) -> str:
+def called(name: str, workflow: Workflow, chosen: Mapping[str, str]) -> str:
     """The provider's name for a model, by the aliases of the file and of the command line."""
     name = chosen.get(name, name)
     return workflow.models[name].name if name in workflow.models else name

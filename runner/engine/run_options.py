@@ -19,9 +19,9 @@ Tape = Cassette | Recording
 class RunOptions(msgspec.Struct, frozen=True):
     """What a run is started with beside its inputs; recorded, so that a resumption has it too.
 
-    `models` maps aliases to models, `allow` a kind of permission to what is added to it, `deny` to what is
-    taken away, `tape` is the cassette that it is replayed from, or recorded to. `agents` maps agents to the files
-    that they were replaced by when the workflow was loaded.
+    `models` maps aliases to models, `allow` a kind of permission to what is added to it, `deny` to what is taken away,
+    `agents` agents to the files that they were replaced by when the workflow was loaded. `tape` is the cassette that it
+    is replayed from, or recorded to. `max_cost_usd` wins over the workflow's own.
     """
 
     models: Mapping[str, str] = msgspec.field(default_factory=dict)
@@ -32,6 +32,7 @@ class RunOptions(msgspec.Struct, frozen=True):
     agents: Mapping[str, str] = msgspec.field(default_factory=dict)
     deny: Mapping[str, Sequence[str]] = msgspec.field(default_factory=dict)
     tape: Tape | None = None
+    max_cost_usd: float | None = None
 
     @property
     def offline(self) -> bool:

@@ -16,6 +16,7 @@ from runner.engine.given_inputs import not_in, resolve_inputs
 from runner.engine.loading import with_absolute_paths
 from runner.engine.loop import Engine
 from runner.engine.needs import look_for_needs, refuse_unusable_settings
+from runner.engine.prices import prices_of, refuse_unpriced
 from runner.engine.recorder import Recorder
 from runner.engine.run_options import RunOptions, refuse_unknown_models, reply_options
 from runner.engine.scheduler import Live, time_limit
@@ -115,6 +116,7 @@ def prepare(
     except StepFailed as error:
         raise InputsInvalid(f"limits.timeout: {error.message}") from error
     refuse_unfit_answers(loaded.workflow, answers or {})
+    refuse_unpriced(loaded, choices.models, choices.max_cost_usd, environment)
     return Prepared(loaded, inputs, secrets, choices, look_for_needs(loaded, choices, environment))
 
 
@@ -138,6 +140,7 @@ async def start(prepared: Prepared, around: Surroundings) -> RunResult:
         **prepared.secrets.mask(reply_options(choices.script, choices.tape)),
         "nonce": prepared.secrets.nonce,
         **programs_of(workflow, around),
+        **spending_options(loaded, {}, choices, around),
     }
     state = {name: key.default for name, key in workflow.state.items()}
     inputs = dict(prepared.inputs)
@@ -266,6 +269,21 @@ def programs_of(workflow: Workflow, around: Surroundings) -> dict[str, Json]:
     """The option that tells which programs, of those that a run could overwrite, it begins with; none where none is."""
     found = program_hashes(workflow.granted, search_path(around.environment))
     return {"programs": found} if found else {}
+
+
+def spending_options(
+    loaded: Loaded, before: Mapping[str, Json], choices: RunOptions, around: Surroundings
+) -> dict[str, Json]:
+    """The options that bound what models take: the bound given, and prices beside those that were recorded `before`.
+
+    Raises InvalidWorkflow where a price is not known that a bound needs.
+    """
+    given: dict[str, Json] = {} if choices.max_cost_usd is None else {"max_cost_usd": choices.max_cost_usd}
+    models = {**before.get("models", {}), **choices.models}
+    most, known = {**before, **given}.get("max_cost_usd"), before.get("prices", {})
+    prices = {**prices_of(loaded.workflow, models, most, around.environment), **known}
+    refuse_unpriced(loaded, models, most, around.environment, known)
+    return given if prices == known else {**given, "prices": prices}
 
 
 def _executor(live: Live, epoch: int, options: Mapping[str, Json], secrets: Secrets, around: Surroundings) -> Executor:

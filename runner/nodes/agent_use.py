@@ -11,6 +11,7 @@ from runner.language.expression import Expression
 from runner.language.template import Template
 from runner.workflow.mcp_servers import WantedTools
 from runner.workflow.model import Agent, ContextBound, Model, Tool
+from runner.workflow.money import Budget
 
 
 class OneOf(msgspec.Struct, frozen=True):
@@ -34,6 +35,7 @@ class AgentUse(msgspec.Struct, frozen=True):
     max_reply_tokens: int | None = None
     max_turns: int | None = None
     context: ContextBound | None = None
+    limits: Budget | None = None
 
 
 class ResolvedAgent(msgspec.Struct, frozen=True):

@@ -19,6 +19,7 @@ from runner.record.run_state import Child
 from runner.record.usage import Usage
 from runner.workflow.compiler.reader import NodeReader
 from runner.workflow.model import Node, Tool, Traits, Workflow
+from runner.workflow.money import Budget
 from runner.workflow.policies import Duration
 from runner.world.calls import AnyCall
 
@@ -368,6 +369,7 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     `takes_defaults`: what stands under `defaults:` counts. `is_one_call`: a step is one call to the world, which can be
     checked after a crash. `merge_order` takes the keys of branches in the order of
     the file, and gives them in the order in which what they write is merged.
+    `budget` is what a step's model calls may take, beside the budgets that it stands under.
     """
 
     verb: str
@@ -386,4 +388,5 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     takes_defaults: bool = False
     is_one_call: bool = False
     used_last: frozenset[str] = frozenset()
+    budget: Callable[[Node, View], Budget | None] = lambda node, _view: node.limits
     shape: Shape = Shape()

@@ -142,7 +142,8 @@ class Conversation:
         if (covers := due_summary(messages, bound)) and (model := self._resolved.summary) is not None:
             self._summing = covers
             asked = asking_for_summary(messages, covers)
-            call = ModelCall(self._resolved.agent.name, model.name, tuple(asked), model.max_reply_tokens)
+            told_by = self._resolved.agent.name
+            call = ModelCall(told_by, model.name, tuple(asked), model.max_reply_tokens, price=model.price)
             return SubCall(_key(self._calls + 1), call, {"model": model.name, "messages": asked})
         return self._model_call(sent(told, messages, len(self._earlier), bound))
 
@@ -167,6 +168,7 @@ class Conversation:
             tuple(self._told_tools()),
             model.timeout,
             model.idle_timeout,
+            model.price,
         )
         said: list[Json] = [model_files.with_paths(message) for message in _since_reply(messages)]
         request: dict[str, Json] = {"model": model.name, "messages": said}

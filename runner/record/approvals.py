@@ -6,6 +6,7 @@ from runner.ground.json_value import Json
 from runner.record.events import APPROVED, StepEnded
 from runner.record.gates import Gate
 from runner.record.run_state import RunState, Step
+from runner.record.subtrees import discard
 
 
 def answered(run: RunState, step: Step, event: StepEnded) -> str:
@@ -41,7 +42,8 @@ def ask_anew(run: RunState) -> None:
     """Forget all approvals: what was approved holds for one run and one definition. Calls that were made stay made."""
     run.freed = {}
     for step in approvals_of(run):
-        _withdraw(run, step)
+        if step.path in run.steps:  # it may stand in the check of another one
+            _withdraw(run, step)
     for owner in run.steps.values():
         for key, child in [*owner.children.items()]:
             if child.approves:
@@ -58,6 +60,5 @@ def go_by(run: RunState, definition: str) -> None:
 
 def _withdraw(run: RunState, step: Step) -> None:
     """Drop a question or a call as if it had never been opened."""
-    run.halt(step)
-    del run.steps[step.path]
+    discard(run, step)
     del run.steps[step.owner].open[step.key]

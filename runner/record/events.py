@@ -9,7 +9,7 @@ import msgspec
 from runner.ground.json_value import Json
 from runner.record.event_parts import Adapted, Branches, LeftRunning, Printed, Write
 from runner.record.gates import Gate, ToApprove
-from runner.record.usage import Usage
+from runner.record.usage import Reservation, Usage
 
 FORMAT = 2
 """The version of the event format; a store refuses a newer one.
@@ -222,16 +222,17 @@ class StepRemembered(Event, frozen=True, tag="step_remembered"):
 
 
 class StepWaiting(Event, frozen=True, tag="step_waiting"):
-    """A step waits for a person, a time, a signal, its model's `turn`, or what its call is to be given: `UNANSWERED`.
+    """A step waits for a person, a time, a signal, its `turn`, its `budget`, or a reply that is missing: `UNANSWERED`.
 
-    `until` is in epoch seconds; None waits without end. `prompt` is what a person is asked, or which call has none.
+    `until` is in epoch seconds; None waits without end. `prompt` is what a person is asked, or what is missing.
     `line` names the model that a call may ask once its turn comes.
-    `times` (epoch s) and `signals` (names) are what a wait is for, by the key that its output tells.
+    `times` (epoch s) and `signals` (names) are what a wait is for, by the key that its output tells. A budget that is
+    `raised_by_option` is the run's: `--max-cost` raises it, and others the file alone.
     `approval` is the call that a person is to approve.
     """
 
     step: str
-    kind: Literal["person", "timer", "signal", "mock", "replay", "turn"]
+    kind: Literal["person", "timer", "signal", "mock", "replay", "turn", "budget"]
     until: float | None = None
     prompt: str = ""
     choices: tuple[Json, ...] = ()
@@ -240,12 +241,14 @@ class StepWaiting(Event, frozen=True, tag="step_waiting"):
     signals: dict[str, str] = {}
     line: str = ""
     approval: ToApprove | None = None
+    raised_by_option: bool = False
 
 
 class AttemptStarted(Event, frozen=True, tag="attempt_started"):
     """An attempt begins once this is committed. `again`: the one before was interrupted, and its replies count anew.
 
     `paced` names the model whose bounds the call counts for, with the `tokens` that it may take.
+    `reserves` is what the budgets around a model call set aside for it.
     A composite begins anew with what it opens with: `memory`, `branches`, `scope` and `due` as in `StepStarted`.
     """
 
@@ -258,6 +261,7 @@ class AttemptStarted(Event, frozen=True, tag="attempt_started"):
     scope: Scope | None = None
     due: float | None = None
     branches: Branches | None = None
+    reserves: Reservation | None = None
 
 
 class AttemptFailed(Event, frozen=True, tag="attempt_failed"):

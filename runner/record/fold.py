@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from runner.ground.json_value import Json
+from runner.record.accounts import reopen, reserve, settle
 from runner.record.address import ROOT
 from runner.record.approvals import answered, go_by
 from runner.record.cues import next_cue
@@ -47,7 +48,6 @@ from runner.record.rewinding import rewind
 from runner.record.rewriting import hide
 from runner.record.run_state import Child, Frame, Invocation, Nodes, RunState, Step, cue_keys_of
 from runner.record.turns import begin_call, join_line, settle_pace
-from runner.record.usage import Usage
 
 IMPOSSIBLE = (LookupError, AssertionError, TypeError, AttributeError, ValueError, ReducerError, RecursionError)
 """What folding raises on events that do not follow from those before."""
@@ -89,6 +89,8 @@ def _run_resumed(run: RunState, event: RunResumed) -> None:
     run.status = "running"
     run.reason = ""
     run.epoch = event.epoch
+    if event.definition not in ("", run.definition) or "max_cost_usd" in event.options:
+        reopen(run)
     go_by(run, event.definition)
     run.overrides = {**run.overrides, **event.options}
     for home, adapted in event.adapted.items():
@@ -115,6 +117,8 @@ def _run_forked(run: RunState, event: RunForked) -> None:
     run.status = "running"
     run.reason = ""
     run.epoch = 1
+    if event.definition != run.definition or "max_cost_usd" in event.options:
+        reopen(run)
     run.definition = event.definition
     run.overrides = {**run.overrides, **event.options}
     run.left = {}  # what the past has left running is its own
@@ -255,10 +259,13 @@ def _begin(run: RunState, step: Step, attempt: int, *, again: bool) -> None:
 
 def _step_waiting(run: RunState, event: StepWaiting) -> None:
     step = run.steps[event.step]
-    if event.kind in UNANSWERED:
-        run.halt(step)
-        if step.cue is not None:  # what was not there was not given
+    if event.kind in UNANSWERED or event.kind == "budget":
+        if event.kind in UNANSWERED:
+            settle(run, step, None, failed=True)
+        if event.kind in UNANSWERED and step.cue is not None:  # what was not there was not given
             run.replies[step.cue.key] -= 1
+        run.halt(step)
+        step.retry_at = None
     if event.kind == "turn":
         join_line(run, step, event.line)
     step.waiting = event
@@ -281,13 +288,14 @@ def _attempt_started(run: RunState, event: AttemptStarted) -> None:
     run.begin_anew(step)
     if event.paced or step.paced:  # what a crash cut off is asked again at once, and counts once more
         begin_call(run, step, event.paced or step.paced, event.tokens)
+    reserve(run, step, event.reserves)
 
 
 def _attempt_failed(run: RunState, event: AttemptFailed) -> None:
     step = run.steps[event.step]
     settle_pace(run, step, event.usage, is_known=True)
+    settle(run, step, event.usage, failed=True)
     if event.usage is not None:
-        _charge(run, event.usage)
         step.used = event.usage.after(step.used)
     run.halt(step)
     run.homes.pop(event.step, None)
@@ -303,15 +311,9 @@ def _attempt_failed(run: RunState, event: AttemptFailed) -> None:
     step.tally = {}
 
 
-def _charge(run: RunState, usage: Usage) -> None:
-    run.tokens += usage.tokens
-    run.cost_usd += usage.cost_usd or 0.0
-    run.unpriced += usage.cost_usd is None
-    run.uncounted += not usage.counted
-
-
 def _step_ended(run: RunState, event: StepEnded) -> None:
     step = run.steps.get(event.step)
+    settle(run, step, event.usage, failed=event.status == "failed")
     if step is not None:
         settle_pace(run, step, event.usage, is_known=event.status == "failed")
         run.halt(step)
@@ -320,8 +322,6 @@ def _step_ended(run: RunState, event: StepEnded) -> None:
             run.steps.pop(event.step, None)
             run.homes.pop(event.step, None)
     run.note_answer(event.step, by_nobody=event.unanswered)
-    if event.usage is not None:
-        _charge(run, event.usage)
     if event.left:
         run.note_left(event.step, msgspec.to_builtins(event.left))
     if event.frame is None:

@@ -11,6 +11,7 @@ from runner.record.edits import adapt, edit
 from runner.record.events import RunForked
 from runner.record.rewriting import hide
 from runner.record.run_state import PENDING, RunState, Step
+from runner.record.subtrees import discard
 
 
 def rewind(run: RunState, event: RunForked) -> None:
@@ -37,11 +38,11 @@ def _edit(run: RunState, event: RunForked) -> None:
 
 def _begin_anew(run: RunState, step: Step) -> None:
     """Put the frame of a step back to where it had not arrived at it; a composite's call only forgets its failures."""
-    step.failures = 0
+    step.failures, step.reserved = 0, None
     if step.frame is None:
         return
     frame = run.frames[step.frame]
-    _discard(run, step)
+    discard(run, step)
     frame.visits[step.node] -= 1
     frame.nodes[step.node] = _before(frame.nodes[step.node], frame.visits[step.node])
     run.ready[frame.path] = None
@@ -52,24 +53,6 @@ def _before(arrived: dict[str, Json], visits: int) -> dict[str, Json]:
     """A node's record as it was before the visit that has not ended: what the visit before gave is still in it."""
     status = "failed" if arrived["error"] is not None else "completed"
     return {**arrived, "status": status, "visits": visits} if visits else PENDING
-
-
-def _discard(run: RunState, step: Step) -> None:
-    """Drop a step and all below it, as if it had never been opened."""
-    run.halt(step)
-    strays = step.invocation.strays if step.invocation is not None else {}
-    for path in (*step.open.values(), *strays):
-        frame = run.frames.get(path)
-        if frame is None or frame.owner != step.path:
-            _discard(run, run.steps[path])
-            continue
-        for inner in [other for other in run.steps.values() if other.frame == path and not other.detached]:
-            _discard(run, inner)
-        run.frames.pop(path)
-        run.ready.pop(path, None)
-    run.hold(step)
-    run.steps.pop(step.path)
-    run.homes.pop(step.path, None)
 
 
 def _delay(step: Step, seconds: float) -> None:

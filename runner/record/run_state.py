@@ -15,7 +15,7 @@ from runner.record.events import Ending, RunStarted, RunStatus, StepWaiting
 from runner.record.paces import NO_PACE, Pace
 from runner.record.reducers import State
 from runner.record.remembered import Remembered
-from runner.record.usage import Usage
+from runner.record.usage import Account, Reservation, Usage
 
 
 def record(status: str, visits: int, output: Json = None, error: Json = None, results: Json = None) -> dict[str, Json]:
@@ -101,19 +101,21 @@ class Frame(msgspec.Struct):
 
 
 class Tally(msgspec.Struct, frozen=True):
-    """What a run had counted at one moment."""
+    """What a run had counted at one moment. `taken` of its budget: what was used, and reserved (in `picos`)."""
 
     steps: int
     tokens: int
     cost_usd: float
     cost_known: bool = True
+    taken: int = 0
 
 
 class Step(msgspec.Struct):
     """A step that has not ended. Times in epoch seconds; `counted` is what the run had counted as the step began.
 
     `queued_at` is when its first attempt came to wait for room.
-    `composite`, `branches`, `approved` are as in `StepStarted`; `used` is what the model call's failed attempts have.
+    `composite`, `branches`, `approved` are as in `StepStarted`; `used` is what the model call's failed attempts have,
+    `reserved` what is set aside for the one in flight; `account` is what the model calls inside a composite have taken.
     Of a composite that may not run for ever, `due` is when its time is up while something in it works: `working` counts
     what does. While nothing does, and while the run is paused, `due` is None, and `time_left` are the seconds that it
     has. `interrupted`: a crash cut off its attempt, and it has not begun again.
@@ -147,6 +149,8 @@ class Step(msgspec.Struct):
     base: Frame | None = None
     counted: Tally | None = None
     used: Usage | None = None
+    reserved: Reservation | None = None
+    account: Account | None = None
     composite: bool = False
     paced: str = ""
     branches: Branches | None = None
@@ -212,7 +216,7 @@ class RunState(Remembered):
         self.replies: dict[str, int] = {}
         self.total_steps = 0
         self.cost_usd = 0.0
-        self.tokens = self.unpriced = self.uncounted = 0
+        self.tokens = self.unpriced = self.uncounted = self.taken = 0
 
     @property
     def options(self) -> dict[str, Json]:
@@ -222,7 +226,7 @@ class RunState(Remembered):
 
     @property
     def counted(self) -> Tally:
-        return Tally(self.total_steps, self.tokens, self.cost_usd, not self.unpriced)
+        return Tally(self.total_steps, self.tokens, self.cost_usd, not self.unpriced, self.taken)
 
     @property
     def ended(self) -> bool:

@@ -108,12 +108,12 @@ def is_complete(written: Json) -> bool:
 
     One of version 1 does not where a node's step waits for its next attempt: a call, or a composite. One before
     version 4 does not in a run with scripted replies, nor where a composite has a time or steps left something running.
-    The first of version 4 do not say of which items results are.
+    The first of version 4 do not say of which items results are, nor what model calls have taken.
     """
     version = written.get("version") if isinstance(written, dict) else None
     if not isinstance(version, int) or version > VERSION:
         return True
-    if _lacks_items(written):
+    if _lacks_items(written) or _lacks_accounts(written):
         return False
     if version == VERSION:
         return True
@@ -131,6 +131,15 @@ def _lacks_items(written: Json) -> bool:
         places = {record["results"] for records, *_ in written["nodes"] for record in records.values()}
         listed = [values for place in places if isinstance(values := written["values"][place], list)]
         return any(values and "item" not in values[0] for values in listed)
+    except _UNREADABLE:
+        return False
+
+
+def _lacks_accounts(written: Json) -> bool:
+    """Whether models were asked, and no step says what that took; not in what is damaged, nor of a run that ended."""
+    try:
+        was_asked = written["run"]["tokens"] or written["run"]["uncounted"]
+        return bool(was_asked and written["steps"]) and not any(step.get("account") for step in written["steps"])
     except _UNREADABLE:
         return False
 

@@ -1,4 +1,4 @@
-"""What model calls use: tokens, and money."""
+"""What model calls use, and what is reserved for them: tokens, and money."""
 
 from __future__ import annotations
 
@@ -33,3 +33,42 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
             (before.cost_usd or 0.0) + (self.cost_usd or 0.0) if known else None,
             before.counted and self.counted,
         )
+
+
+_PICOS = 10**12
+
+
+def picos(usd: float) -> int:
+    """Money in millionths of a millionth of a dollar: whole numbers, so that sums are exact in any order."""
+    return round(usd * _PICOS)
+
+
+def in_usd(money: int) -> float:
+    """Such money in USD."""
+    return money / _PICOS
+
+
+class Reservation(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The most that a model call may use: its prompt, by its bytes, and the longest reply. `picos`: of a USD."""
+
+    tokens: int
+    picos: int = 0
+
+    @property
+    def cost_usd(self) -> float:
+        return in_usd(self.picos)
+
+
+class Account(msgspec.Struct):
+    """What model calls have taken of a budget: what they used, and what is reserved for those in flight.
+
+    `closed`: for one of them more was counted than was reserved, so that nothing bounds the next.
+    """
+
+    tokens: int = 0
+    picos: int = 0
+    closed: bool = False
+
+    @property
+    def cost_usd(self) -> float:
+        return in_usd(self.picos)

@@ -12,7 +12,7 @@ from runner.engine.given_answers import refuse_unfit_answers
 from runner.engine.given_inputs import Supplied, secrets_again
 from runner.engine.loading import load_workflow, pinned, with_absolute_paths
 from runner.engine.run_options import RunOptions, refuse_unknown_models, reply_options
-from runner.engine.runs import RunResult, into_memory, programs_of, run_engine
+from runner.engine.runs import RunResult, into_memory, programs_of, run_engine, spending_options
 from runner.engine.scheduler import Live
 from runner.engine.surroundings import Surroundings
 from runner.engine.takeover import Takeover
@@ -157,7 +157,7 @@ async def fork(run: str, at: int, changes: Changes, around: Surroundings, retrie
     workflow = loaded.workflow
     refuse_unknown_models(workflow, changes.choices.models)
     refuse_unfit_answers(workflow, around.audience.answers)
-    options |= programs_of(workflow, around)
+    options |= programs_of(workflow, around) | spending_options(loaded, state.options, changes.choices, around)
     supplied = secrets_again(workflow, state, changes.secrets, around)
     anew = _begun_anew(run, state, before, loaded, _calls_for(state, retried))
     plain = RunForked(

@@ -12,8 +12,8 @@ from runner.engine.given_answers import answered_steps, refuse_late_answers, ref
 from runner.engine.given_inputs import Supplied, needed_secrets, nonce_of, secrets_again
 from runner.engine.loading import load_workflow, pinned
 from runner.engine.needs import refuse_unusable_settings
-from runner.engine.run_options import Tape, refuse_unknown_models, reply_options
-from runner.engine.runs import RunResult, into_memory, mark_of, programs_of, run_engine
+from runner.engine.run_options import RunOptions, refuse_unknown_models, reply_options
+from runner.engine.runs import RunResult, into_memory, mark_of, programs_of, run_engine, spending_options
 from runner.engine.scheduler import Live
 from runner.engine.surroundings import Surroundings
 from runner.engine.takeover import Takeover
@@ -35,11 +35,14 @@ from runner.travel.verdicts import changed_since, compare_steps, refuse_changes,
 from runner.workflow.compiler.files import shown_as
 from runner.workflow.model import Loaded
 from runner.world.processes.supervisor import Supervisor
-from runner.world.providers.scripted import Script
 from runner.world.tools.child_process import end, kill_leftovers
 
 _GRACE = 2.0
 """Seconds that what a crash left behind is given to end by itself."""
+
+
+AS_IT_WAS = RunOptions()
+"""The choices of a resumption that changes none."""
 
 
 class Accepted(msgspec.Struct, frozen=True):
@@ -81,19 +84,17 @@ def _accepted(
     return Accepted(loaded, secrets, changes, Takeover(tuple(visits), added, warnings=warnings))
 
 
-async def resume(  # noqa: PLR0913 - what a command line may say, each by its name
+async def resume(
     run: str,
     given: Mapping[str, Json],
     around: Surroundings,
     changed: str = "",
-    *,
-    models: Mapping[str, str] | None = None,
-    script: Script | None = None,
-    tape: Tape | None = None,
+    choices: RunOptions = AS_IT_WAS,
 ) -> RunResult:
     """Take up a paused or killed run, under the definition in the file `changed` if one is named.
 
-    `models` are others from now on, by alias; so are the replies of `script`, or of `tape`, or it is recorded to that.
+    By `choices` other models are asked from now on, other replies given, or recorded, or the run may cost something
+    else.
 
     Raises InvalidWorkflow, RunBusy, StoreError; UsageError when the run has ended, what it has begun is not the same in
     that file, or it has no such models or answers.
@@ -108,11 +109,11 @@ async def resume(  # noqa: PLR0913 - what a command line may say, each by its na
     loaded, supplied = version.loaded, version.secrets
     for words in () if changed else changed_since(before):
         around.audience.warned(words)
-    refuse_unknown_models(loaded.workflow, models or {})
+    refuse_unknown_models(loaded.workflow, choices.models)
     refuse_unfit_answers(loaded.workflow, around.audience.answers)
     _refuse_late(run, state, around)
-    options: dict[str, Json] = {"models": {**state.options.get("models", {}), **models}} if models else {}
-    options |= supplied.secrets.mask(reply_options(script, tape))
+    options = _options(loaded, state, choices, around)
+    options |= supplied.secrets.mask(reply_options(choices.script, choices.tape))
     refuse_unusable_settings({**state.options, **options}, around.environment)
     epoch, reopened = await _taken_over(row, nonce_of(state), around)
     into_memory(reopened.state, supplied.secrets)
@@ -128,6 +129,14 @@ async def resume(  # noqa: PLR0913 - what a command line may say, each by its na
     live = Live(run, loaded.workflow, reopened.state)
     result = await run_engine(live, epoch, resumed, supplied.secrets, around, reopened)
     return replace(result, takeover=version.takeover)
+
+
+def _options(loaded: Loaded, state: RunState, choices: RunOptions, around: Surroundings) -> dict[str, Json]:
+    """What the choices change of the run's options. Raises InvalidWorkflow."""
+    options = spending_options(loaded, state.options, choices, around)
+    if choices.models:
+        options["models"] = {**state.options.get("models", {}), **choices.models}
+    return options
 
 
 def _refuse_late(run: str, state: RunState, around: Surroundings) -> None:

@@ -19,9 +19,25 @@ from runner.workflow.mcp_servers import server_of
 from runner.workflow.model import Agent, Node, Tool, Workflow
 
 ELSEWHERE = frozenset(
-    {"at", "file", "modules", "uses", "bodies", "check", "traits", "started", "reached", "filled", "target"}
+    {
+        "at",
+        "file",
+        "modules",
+        "uses",
+        "bodies",
+        "check",
+        "traits",
+        "started",
+        "reached",
+        "filled",
+        "target",
+        "limits",
+        "price",
+    }
 )
 """The fields that tell where something stands, that are looked at on their own, or that only follow from the spec.
+
+What may be spent, and what is paid, decides nothing of what a step gives: a run goes on with more.
 
 A Python tool's `file` and `modules` are told by their hash."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
+from itertools import chain
 from typing import Any, Literal
 
 import msgspec
@@ -17,6 +18,7 @@ from runner.workflow.approval import ApprovalRule
 from runner.workflow.branching import Branching
 from runner.workflow.mcp_servers import McpServer
 from runner.workflow.model_bounds import ModelBounds
+from runner.workflow.money import Budget, Price
 from runner.workflow.permissions import Permissions
 from runner.workflow.policies import CALL_TIMEOUT, IDLE_TIMEOUT, Duration, Limits, OnCrash, Retry, Seconds
 from runner.workflow.reach import Code, JsonPath, Reached, Started
@@ -111,6 +113,7 @@ class Node(msgspec.Struct, frozen=True):
     timeout: Duration | None = None
     max_visits: int | None = None
     on_crash: OnCrash | None = None
+    limits: Budget | None = None
     bodies: Mapping[str, Body] = msgspec.field(default_factory=dict)
     uses: tuple[Use, ...] = ()
     traits: Traits = Traits()
@@ -212,7 +215,7 @@ class StateKey(msgspec.Struct, frozen=True):
 
 
 class Model(msgspec.Struct, frozen=True):
-    """A provider's model and how it is asked.
+    """A provider's model and how it is asked. `price` is what the file says that it costs.
 
     One call of it may take `timeout`, and pass `idle_timeout` without a byte of an answer. `bounds` hold for all calls
     of it in a run.
@@ -224,6 +227,7 @@ class Model(msgspec.Struct, frozen=True):
     timeout: Seconds = CALL_TIMEOUT
     idle_timeout: Seconds = IDLE_TIMEOUT
     bounds: ModelBounds = ModelBounds()
+    price: Price | None = None
 
 
 class ContextBound(msgspec.Struct, frozen=True):
@@ -253,6 +257,7 @@ class Agent(msgspec.Struct, frozen=True):
     max_reply_tokens: int | None = None
     max_turns: int | None = None
     context: ContextBound | None = None
+    limits: Budget | None = None
     uses: tuple[Use, ...] = ()
 
 
@@ -351,6 +356,20 @@ class Workflow(msgspec.Struct, frozen=True):
                 found[name] = self.agents[name]
                 waiting += self.agents[name].agents
         return list(found.values())
+
+    @property
+    def every_agent(self) -> Iterator[Agent]:
+        """Every agent that its file describes: by name, in a node, or in the place of a child's."""
+        given = [node.traits.called.agents.values() for node in self.nodes if node.traits.called is not None]
+        named = chain(self.agents.values(), *given, *(node.traits.agents for node in self.nodes))
+        return (one for one in named if isinstance(one, Agent))
+
+    @property
+    def budgets(self) -> Iterator[Budget]:
+        """Every budget that its file sets: of the workflow, of its nodes, of its agents."""
+        yield self.limits
+        holders: Iterator[Node | Agent] = chain(self.nodes, self.every_agent)
+        yield from (holder.limits for holder in holders if holder.limits is not None)
 
     @property
     def nodes(self) -> Iterator[Node]:

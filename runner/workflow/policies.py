@@ -8,6 +8,7 @@ import msgspec
 
 from runner.ground.errors import RETRYABLE
 from runner.language.template import Template
+from runner.workflow.money import Budget
 
 Seconds = float
 
@@ -40,7 +41,7 @@ class Retry(msgspec.Struct, frozen=True):
     exit_codes: frozenset[int] = frozenset()
 
 
-class Limits(msgspec.Struct, frozen=True):
+class Limits(Budget, frozen=True):
     """What the runner enforces. The defaults are the documented ones. `timeout` may depend on the inputs."""
 
     max_steps: int = 1000

@@ -15,6 +15,7 @@ from runner.record.event_parts import LeftRunning, Printed
 from runner.record.gates import Gate
 from runner.record.tool_lists import ListsInMemory, ToolLists
 from runner.record.usage import Usage
+from runner.workflow.money import Price
 from runner.workflow.permissions import Permissions
 from runner.workflow.policies import CALL_TIMEOUT, IDLE_TIMEOUT
 from runner.world.processes.supervisor import Supervisor
@@ -32,7 +33,8 @@ class Call(msgspec.Struct, frozen=True, tag_field="call"):
 class ModelCall(Call, frozen=True, tag="model"):
     """Ask a model. `messages` are as in providers/contract.py; `tools` their JSON Schemas.
 
-    `timeout` bounds the call, `idle_timeout` the time without a byte of an answer, both in seconds.
+    `timeout` bounds the call, `idle_timeout` the time without a byte of an answer, both in seconds. `price` is what the
+    workflow says that its tokens cost, where it does.
     """
 
     agent: str
@@ -44,6 +46,7 @@ class ModelCall(Call, frozen=True, tag="model"):
     tools: tuple[dict[str, Json], ...] = ()
     timeout: float = CALL_TIMEOUT
     idle_timeout: float = IDLE_TIMEOUT
+    price: Price | None = None
 
 
 class CommandCall(Call, frozen=True, tag="command"):

@@ -26,9 +26,22 @@ def test_one_of_two_files_that_is_there_keeps_both_from_being_written(tmp_path: 
     assert [path.name for path in tmp_path.iterdir()] == ["flow.mock.yaml"]
 
 
+INPUTS = {
+    "cheap-first": ["question=How much?", 'texts=["a total of 40 euros", "57 euros"]'],
+    "consensus-building": ["proposal=tea"],
+    "parallel-analysis": ["subject=tea"],
+    "review-refine": ["task=tea"],
+    "safe-outputs": ["text=tea", "owner=o", "repository=r", "issue=1"],
+    "sequential-planning": ["goal=tea"],
+}
+
+
 @pytest.mark.parametrize("pattern", PATTERNS)
-def test_a_pattern_is_copied_and_valid(tmp_path: Path, pattern: str) -> None:
-    wf(tmp_path, "init", "--pattern", pattern)
+def test_a_pattern_is_copied_and_valid_and_runs_offline(tmp_path: Path, pattern: str) -> None:
+    command = wf(tmp_path, "init", "--pattern", pattern).stderr.splitlines()[-1].removeprefix("next: wf ")
+    wf(tmp_path, *command.split(), "--strict")
+    given = (word for text in INPUTS[pattern] for word in ("-i", text))
+    wf(tmp_path, "run", f"{pattern}.yaml", "--mock", f"{pattern}.mock.yaml", "--no-input", *given)
     assert wf(tmp_path, "validate", f"{pattern}.yaml", "--strict").stdout == f"{pattern}.yaml: valid\n"
     wf(tmp_path, "init", "--pattern", pattern, "deep/down.yaml")
     assert (tmp_path / "deep" / "down.yaml").read_text() == (tmp_path / f"{pattern}.yaml").read_text()

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from packaging.requirements import Requirement
 from tests.project import ROOT
 
 CHECKED = {
+    "httpx2": ("httpx2", "2.16.2"),
     "jinja2": ("jinja2", "3.1.6"),
     "lark": ("lark", "1.3.1"),
     "litellm": ("litellm", "1.106.2"),
@@ -34,6 +36,10 @@ CHECKED = {
 """The requirement in pyproject.toml that brings each package, and the version that the list was made for."""
 
 INTERNALS: dict[str, dict[str, str]] = {
+    "httpx2": {
+        "AsyncHTTPTransport._pool": "",
+        "AsyncHTTPTransport.handle_async_request": "self, request",
+    },
     "jinja2.filters": {
         "FILTERS": "",
         "do_batch": "value, linecount, fill_with=",
@@ -182,6 +188,14 @@ DOCUMENTED = {
         "re2",
         "referencing",
     ),
+    *("anyio", "httpcore2", "httpx2", "mcp_types", "pydantic", "xllamacpp"),
+    *(
+        "mcp.client.client",
+        "mcp.client.context",
+        "mcp.client.streamable_http",
+        "mcp.shared.exceptions",
+        "mcp.shared.message",
+    ),
     *("rich.console", "rich.live", "rich.table", "rich.text", "ruamel.yaml", "sqlite_utils"),
 }
 """The modules whose own names are there for everybody."""
@@ -190,13 +204,16 @@ MADE_TO_BE_DERIVED = {
     "click:Group",
     "click:IntRange",
     "click:ParamType",
+    "httpcore2:AsyncNetworkBackend",
     "httpcore:AsyncNetworkBackend",
+    "httpx2:AsyncByteStream",
     "msgspec:Struct",
+    "pydantic:BaseModel",
 }
 """The classes whose methods are documented as being there to be overridden."""
 
-PYTHONS_OWN = {"_ncallbacks"}
-"""Private names of the standard library that are used: how many functions `atexit` is to call."""
+PYTHONS_OWN = {"_meta", "_ncallbacks"}
+"""Private names of the standard library that are used (how many functions `atexit` is to call), and a key of MCP's."""
 
 PRIVATE = re.compile(r"_[a-z]\w*|_[A-Z][A-Za-z]*__\w+")
 
@@ -330,7 +347,14 @@ def is_written_in(owner: Any, name: str) -> bool:
     return any(form.search(source(place)) for place in places)
 
 
-source = cache(inspect.getsource)
+@cache
+def source(place: Any) -> str:
+    """The source of a module, function or class; of a class that its package takes for its own, that of its file."""
+    try:
+        return inspect.getsource(place)
+    except OSError:
+        methods = [member for member in vars(place).values() if inspect.isfunction(member)]
+        return Path(methods[0].__code__.co_filename).read_text(encoding="utf-8")
 
 
 def unmangled(name: str) -> str:

@@ -27,6 +27,7 @@ from runner.record.events import (
 from runner.record.fold import fold
 from runner.record.run_state import RunState
 from runner.record.snapshot import FLOOR, VERSION, decode_state, encode_state, is_complete, same, should_snapshot
+from runner.record.usage import Usage
 from tests.record.store.legal import legal_commits
 from tests.record.store.pictures import picture
 
@@ -165,6 +166,18 @@ def test_a_snapshot_whose_results_do_not_name_their_items_is_not_complete(by_nam
         for result in values if isinstance(values, list) else ():
             assert result.pop("item") == ["nut"]
     assert is_complete(written) == by_name
+
+
+def test_a_snapshot_that_does_not_say_what_model_calls_took_is_not_complete() -> None:
+    begun = (RunStarted("f", "1", "h", {}, {}), FrameOpened("", "", "body", "", shared=True))
+    asked = replace(CALL_OF_STEP, agent="a")
+    ended = StepEnded("a/call#1", "completed", "a", verb=CALL, usage=Usage("m", 3, 4, 0.5))
+    events = (replace(STEP, attempt=0, composite=True), asked, ended)
+    written = encode_state(folded([Commit("run", 1, (*begun, *events), 1.0)]))
+    assert is_complete(written)
+    for step in written["steps"]:
+        step.pop("account")
+    assert not is_complete(written)
 
 
 def test_branches_of_an_older_record_are_in_its_memory() -> None:

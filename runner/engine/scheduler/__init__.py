@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 
 from runner.engine.scheduler.aftermath import arrival_of
-from runner.engine.scheduler.crashes import take_choice, take_up
+from runner.engine.scheduler.budgets import ANEW, Fits, judge
+from runner.engine.scheduler.crashes import begin_again, take_choice, take_up
 from runner.engine.scheduler.due_times import attempt_timeout, due_time, time_left
 from runner.engine.scheduler.ending import complete, end_body, end_call, fail, fail_call
 from runner.engine.scheduler.happenings import (
@@ -116,7 +117,7 @@ def _fork(live: Live, forked: RunForked) -> None:
         if path in forked.keys and path not in forked.anew:
             take_up(live, step)
         else:
-            live.emit(AttemptStarted(path, step.attempt + 1, again=path not in forked.anew))
+            begin_again(live, step, again=path not in forked.anew)
     _ask_again(live)
     settle_again(live)
 
@@ -142,8 +143,13 @@ def _open_again(live: Live, owners: list[str]) -> None:
 def _ask_again(live: Live) -> None:
     """Start what had no scripted or recorded reply as the same attempt, which used none up: there may be one now."""
     for step in [live.state.steps[path] for path in live.state.waiting]:
-        if step.waiting is not None and step.waiting.kind in UNANSWERED:
-            live.emit(AttemptStarted(step.path, step.attempt))
+        if step.waiting is None or step.waiting.kind not in UNANSWERED:
+            continue
+        verdict = judge(live, step, call_of(live, step)) if step.agent else Fits()
+        if isinstance(verdict, Fits):
+            live.emit(AttemptStarted(step.path, step.attempt, reserves=verdict.reserves))
+        else:
+            live.emit(StepWaiting(step.path, "budget", prompt=ANEW))
 
 
 def _attempt_ended(live: Live, happening: AttemptEnded) -> None:

@@ -64,5 +64,14 @@ def _as_used(agent: Agent, use: AgentUse) -> Agent:
     return msgspec.structs.replace(agent, **{key: value for key, value in said.items() if value is not None})
 
 
-_OWN_WORDS = ("instructions", "agents", "output_schema", "temperature", "max_reply_tokens", "max_turns", "context")
+_OWN_WORDS = (
+    "instructions",
+    "agents",
+    "output_schema",
+    "temperature",
+    "max_reply_tokens",
+    "max_turns",
+    "context",
+    "limits",
+)
 """What a node may say of an agent itself, beside its models and tools."""

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from runner.engine.scheduler.aftermath import arrival_of
+from runner.engine.scheduler.budgets import ANEW, CUT_OFF
 from runner.engine.scheduler.ending import complete, end_call, fail, fail_call
 from runner.engine.scheduler.live import Live
 from runner.engine.scheduler.reopening import call_of, opened_again
@@ -17,6 +18,7 @@ from runner.nodes.leaves.tool import tool_arguments
 from runner.record.address import below, children_of
 from runner.record.events import AttemptStarted, FrameOpened, StepChecked, StepInterrupted, StepWaiting
 from runner.record.run_state import Child, Step
+from runner.record.usage import Usage
 from runner.workflow.model import CHECK, Body, Tool
 from runner.workflow.policies import OnCrash
 from runner.world.calls import CallDone, CallFailed, idempotency_key
@@ -40,13 +42,22 @@ def take_up(live: Live, step: Step) -> None:
     if rule.check is not None:
         _ask_check(live, step, rule, rule.check)
     elif rule.on_crash == "fail":
-        failed = Failed(Failure("interrupted", f"{_INTERRUPTED}; its on_crash is fail"))
+        used = Usage(counted=False) if step.agent else None
+        failed = Failed(Failure("interrupted", f"{_INTERRUPTED}; its on_crash is fail"), usage=used)
         if step.frame is None:
             fail_call(live, step, failed)
         else:
             fail(live, arrival_of(live, step), failed)
     else:
-        live.emit(AttemptStarted(step.path, step.attempt + 1, again=True))
+        begin_again(live, step, again=True)
+
+
+def begin_again(live: Live, step: Step, *, again: bool) -> None:
+    """Start one more attempt of what was in flight; a model call's has to be paid for like any other."""
+    if step.agent and live.has_budgets:
+        live.emit(StepWaiting(step.path, "budget", prompt=CUT_OFF if again else ANEW))
+    else:
+        live.emit(AttemptStarted(step.path, step.attempt + 1, again=again))
 
 
 def _rule_of(live: Live, step: Step) -> _Rule:

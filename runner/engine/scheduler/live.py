@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -16,8 +17,10 @@ from runner.record.address import ROOT, visited
 from runner.record.events import AnyEvent
 from runner.record.fold import apply
 from runner.record.run_state import Frame, RunState, Step
+from runner.record.usage import in_usd, picos
 from runner.workflow.model import Agent, Body, Model, Node, Workflow
 from runner.workflow.model_bounds import ModelBounds
+from runner.workflow.money import Budget
 from runner.workflow.permissions import Permissions
 from runner.workflow.step_counts import StepCounts
 from runner.world.calls import AnyCall
@@ -47,6 +50,7 @@ class Live:
         self.moved: set[str] = set()
         self.taken: list[int] = []
         self.calls: dict[str, AnyCall] = {}
+        self.prompt_bounds: dict[str, int] = {}
         self.time_limits: dict[tuple[str, int], float | None] = {}
         self.notes: dict[str, dict[str, Any]] = {}
         self.bounds: dict[str, ModelBounds] | None = None
@@ -70,6 +74,7 @@ class Live:
         """Drop what was kept beside the state for a step that has ended, or begins anew."""
         self.calls.pop(path, None)
         self.sizes.pop(path, None)
+        self.prompt_bounds.pop(path, None)
         self.notes.pop(path, None)
         self.dues.pop(path, None)
 
@@ -81,6 +86,26 @@ class Live:
     def options(self) -> Mapping[str, Json]:
         """What the run was started with beside its inputs."""
         return self.state.options
+
+    @property
+    def budget(self) -> Budget:
+        """What all model calls of the run may take; the command line's `--max-cost` wins over the file."""
+        given, limits = self.options.get("max_cost_usd"), self.workflow.limits
+        return limits if given is None else msgspec.structs.replace(limits, max_cost_usd=given)
+
+    def left_usd(self, taken: int) -> float | None:
+        """What is left of the run's budget when so much of it (in `picos`) is used or reserved; None without one."""
+        most = self.budget.max_cost_usd
+        return None if most is None else max(0.0, in_usd(picos(most) - taken))
+
+    @property
+    def has_budgets(self) -> bool:
+        """Whether what model calls take has a bound anywhere."""
+        return self._has_budgets or self.budget.is_set
+
+    @cached_property
+    def _has_budgets(self) -> bool:
+        return any(budget.is_set for workflow in self.workflow.library.values() for budget in workflow.budgets)
 
     @staticmethod
     def is_over(step: Step) -> bool:
@@ -174,5 +199,5 @@ class Live:
         known = workflow.models.get(name, Model(name))
         if chosen is None:
             return known
-        aliased: Model = workflow.models.get(chosen, msgspec.structs.replace(known, name=chosen))
+        aliased: Model = workflow.models.get(chosen, msgspec.structs.replace(known, name=chosen, price=None))
         return aliased

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from math import inf
 
 import msgspec
@@ -26,14 +26,14 @@ class Turn(msgspec.Struct, frozen=True):
     wait: str = ""
 
 
-def turn_of(live: Live, step: Step, call: AnyCall) -> Turn:
-    """The turn of a step's call, by what its model bears and by who came before it."""
+def turn_of(live: Live, step: Step, call: AnyCall, passed: Collection[str] = ()) -> Turn:
+    """The turn of a step's call, by what its model bears and by who came before it, but for who is passed over."""
     if not isinstance(call, ModelCall) or call.model not in _bounds(live):
         return Turn()
     bounds, tokens = _bounds(live)[call.model], _most_tokens(live, step, call)
-    line = live.state.lines.get(call.model, {})
+    first = _first(live.state.lines.get(call.model, {}), passed)
     pace = live.state.paces.get(call.model, NO_PACE)
-    is_behind = bool(line) and next(iter(line)) != step.path
+    is_behind = first is not None and first != step.path
     return Turn(call.model, tokens, _wait(pace, bounds, tokens, live.state.at) or ("others" if is_behind else ""))
 
 
@@ -50,10 +50,14 @@ _WORDS = {
 }
 
 
-def heads(live: Live) -> Iterator[Step]:
-    """The first of each line."""
-    for line in live.state.lines.values():
-        yield live.state.steps[next(iter(line))]
+def heads(live: Live, passed: Collection[str] = ()) -> Iterator[Step]:
+    """The first of each line, but for who is passed over."""
+    firsts = (_first(line, passed) for line in live.state.lines.values())
+    yield from (live.state.steps[path] for path in firsts if path is not None)
+
+
+def _first(line: Iterable[str], passed: Collection[str]) -> str | None:
+    return next((path for path in line if path not in passed), None)
 
 
 def next_turn(live: Live, after: float) -> float:

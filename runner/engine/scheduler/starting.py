@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
 from typing import Any, assert_never
@@ -11,7 +11,8 @@ from typing import Any, assert_never
 import msgspec
 
 from runner.engine.scheduler.aftermath import Arrival, arrival_of
-from runner.engine.scheduler.ending import complete, end_body, end_workflow, fail, skip
+from runner.engine.scheduler.budgets import ANEW, CUT_OFF, Exceeds, Fits, judge
+from runner.engine.scheduler.ending import complete, end_body, end_call, end_workflow, fail, skip
 from runner.engine.scheduler.live import Live
 from runner.engine.scheduler.pacing import Turn, heads, turn_of, waiting_for_turn
 from runner.engine.scheduler.reopening import call_of
@@ -24,7 +25,7 @@ from runner.ground.plain import counted
 from runner.nodes import KINDS
 from runner.nodes.composites.workflow import BODY
 from runner.nodes.contract import Ask, Branch, Done, End, Enter, Failed, Memory, Opened, Perform, Spawn, StepFailed
-from runner.record.events import AttemptStarted, StepStarted
+from runner.record.events import AttemptStarted, StepStarted, StepWaiting
 from runner.record.node_records import arrived
 from runner.record.run_state import Frame, Step
 from runner.workflow.model import Node
@@ -81,37 +82,86 @@ def _open_due(live: Live) -> None:
 def _start_waiting(live: Live) -> None:
     """Start attempts that wait for room, first ones and others, in the order in which they came to wait."""
     state = live.state
-    if not (state.queued or state.retrying or state.lines):
+    if not (state.queued or state.retrying or state.waiting or state.lines):
         return
-    due = [step for path in state.retrying if not (step := state.steps[path]).composite and _is_due(live, step)]
-    again = sorted(due, key=lambda step: step.retry_at or 0.0)
-    while len(state.running) < live.most:
-        first = next((state.steps[path] for path in state.queued if _has_room(live, state.steps[path])), None)
-        other = next((step for step in again if _has_room(live, step)), None)
-        able = [step for step in (first, other, _first_in_turn(live)) if step is not None]
+    again, passed = _due_again(live), set[str]()
+    while len(state.running) < live.most and len(passed) < MOST_AT_ONCE:
+        able = [step for step in _candidates(live, again, passed) if step is not None]
         if not able:
             return
-        step = min(able, key=lambda step: step.retry_at or step.queued_at)
-        if step is other:
-            again.remove(step)
-        _start_attempt(live, step)
+        _start_attempt(live, min(able, key=lambda step: step.retry_at or step.queued_at), passed)
 
 
-def _first_in_turn(live: Live) -> Step | None:
+def _candidates(live: Live, again: list[Step], passed: set[str]) -> Iterator[Step | None]:
+    """The first attempt, the further one and the call in its turn that have waited longest and have room."""
+    state = live.state
+    queued = (state.steps[path] for path in state.queued if path not in passed)
+    yield next((step for step in queued if _has_room(live, step)), None)
+    yield next((step for step in again if _waits_on(live, step, passed) and _has_room(live, step)), None)
+    yield _first_in_turn(live, passed)
+
+
+def _first_in_turn(live: Live, passed: set[str]) -> Step | None:
     """Of the calls that waited for their turn, the first whose turn it is and that has room."""
-    able = [step for step in heads(live) if _has_room(live, step) and not turn_of(live, step, call_of(live, step)).wait]
-    return min(able, key=lambda step: step.queued_at, default=None)
+    able = (step for step in heads(live, passed) if _has_room(live, step))
+    in_turn = [step for step in able if not turn_of(live, step, call_of(live, step), passed).wait]
+    return min(in_turn, key=lambda step: step.queued_at, default=None)
 
 
-def _start_attempt(live: Live, step: Step) -> None:
-    """Start an attempt that has room; a call whose model may not be asked now waits for its turn."""
-    turn = turn_of(live, step, call_of(live, step)) if step.agent else Turn()
+def _due_again(live: Live) -> list[Step]:
+    """What waits for another attempt, and for whose budget; the earliest first."""
+    state = live.state
+    due = [step for path in state.retrying if not (step := state.steps[path]).composite and _is_due(live, step)]
+    unpaid = [step for path in state.waiting if (step := state.steps[path]).waiting and step.waiting.kind == "budget"]
+    return sorted([*unpaid, *due], key=lambda step: step.retry_at or 0.0)
+
+
+def _waits_on(live: Live, step: Step, passed: set[str]) -> bool:
+    """Whether a step still waits: it may have been cut off meanwhile, or wait for its turn."""
+    is_unpaid = step.path in live.state.waiting and step.waiting is not None and step.waiting.kind == "budget"
+    waits = is_unpaid or step.path in live.state.retrying
+    return waits and step.path not in passed and live.state.steps[step.path] is step
+
+
+def _start_attempt(live: Live, step: Step, passed: set[str]) -> None:
+    """Start an attempt that has room, if it is its turn and it is paid for.
+
+    One that can't be paid now is `passed` over, and has no turn then: those behind it may start before it.
+    """
+    call = call_of(live, step) if step.agent else None
+    turn = Turn() if call is None else turn_of(live, step, call, passed)
     if turn.wait:
         live.emit(waiting_for_turn(step, turn))
-    else:
+        return
+    verdict = Fits() if call is None else judge(live, step, call)
+    if isinstance(verdict, Fits):
+        again, paid = step.interrupted or _was_cut_off(step), verdict.reserves
         live.emit(
-            AttemptStarted(step.path, step.attempt + 1, again=step.interrupted, paced=turn.model, tokens=turn.tokens)
+            AttemptStarted(
+                step.path, step.attempt + 1, again=again, reserves=paid, paced=turn.model, tokens=turn.tokens
+            )
         )
+        return
+    passed.add(step.path)
+    if isinstance(verdict, Exceeds):
+        _refuse_unpaid(live, step, verdict)
+
+
+def _refuse_unpaid(live: Live, step: Step, verdict: Exceeds) -> None:
+    """A call will never fit: let it wait for a larger budget, or fail."""
+    if not verdict.pauses:
+        if live.events and not live.row_ends:  # a retry begins after what this commit has taken in, and paid
+            live.row_ends.append(len(live.events))
+        end_call(live, step, "failed", Done(), verdict.failure.as_error(step.path, max(1, step.attempt)))
+        settle_all(live)
+    elif step.waiting is None or step.waiting.kind == "turn" or step.waiting.prompt in (CUT_OFF, ANEW):
+        words = verdict.failure.message
+        live.emit(StepWaiting(step.path, "budget", prompt=words, raised_by_option=verdict.by_option))
+
+
+def _was_cut_off(step: Step) -> bool:
+    """Whether a call waits for its budget since a crash cut off its attempt."""
+    return step.waiting is not None and (step.reserved is not None or step.waiting.prompt == CUT_OFF)
 
 
 def _is_due(live: Live, step: Step) -> bool:

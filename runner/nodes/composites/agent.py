@@ -19,6 +19,7 @@ from runner.nodes.delegation import TASK
 from runner.nodes.model_files import MAX_FILES
 from runner.workflow.compiler import NodeReader
 from runner.workflow.model import Agent, Node, Traits
+from runner.workflow.money import Budget
 
 
 class AgentSpec(msgspec.Struct, frozen=True):
@@ -35,6 +36,12 @@ def build(reader: NodeReader) -> AgentSpec:
     session = reader.template("session") if reader.get("session") is not None else None
     files = reader.value("files") if reader.get("files") is not None else None
     return AgentSpec(use, reader.text("prompt"), session, files)
+
+
+def budget(node: Node, view: View) -> Budget | None:
+    """What the agent may take in one visit: as the node says it, else as the agent does."""
+    spec: AgentSpec = node.spec
+    return view.agent(spec.use).agent.limits
 
 
 def _asked(reader: NodeReader) -> str | Agent | OneOf:
@@ -116,5 +123,6 @@ KIND = Kind(
     anew_after=frozenset({"output_invalid"}),
     retried=RETRYABLE | {"output_invalid"},
     takes_defaults=True,
+    budget=budget,
     shape=Shape(("(", ")")),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 
 import msgspec
@@ -124,6 +125,8 @@ def _awaited(event: StepWaiting) -> str:
         return f"its turn: {one_line(event.prompt)}"
     if event.kind == "replay":
         return f"a recorded call: {one_line(event.prompt.splitlines()[0], 300)}"
+    if event.kind == "budget":
+        return f"a larger budget: {one_line(event.prompt, 300)}"
     return f"a signal: {plain(', '.join(event.signals.values()))}"
 
 
@@ -165,5 +168,8 @@ def spent(tokens: int, cost: float | None, counted: bool) -> str:
 
 
 def dollars(cost: float | None) -> str:
-    """A cost as people read it; one that is not known is never shown as free."""
-    return "price unknown" if cost is None else f"${cost:.4f}"
+    """A cost as people read it, two digits of it at least; one that is not known is never shown as free."""
+    if cost is None:
+        return "price unknown"
+    places = 1 - math.floor(math.log10(cost)) if cost > 0 else 0
+    return f"${cost:.{max(4, places)}f}"

@@ -192,6 +192,7 @@ class BodyReader(msgspec.Struct):
             timeout=reader.duration("timeout") or shared.duration("timeout"),
             max_visits=content.get("max_visits"),
             on_crash=self._on_crash(reader, kind),
+            limits=reader.budget("limits"),
             bodies=reader.bodies,
             uses=tuple(reader.uses),
             traits=kind.traits(spec),

@@ -20,6 +20,7 @@ from runner.workflow.compiler.servers import mcp_server
 from runner.workflow.compiler.shared import Shared
 from runner.workflow.model import CHECK, UNKNOWN, Agent, Body, Model, Tool, Use, Workflow
 from runner.workflow.model_bounds import ModelBounds
+from runner.workflow.money import Price
 from runner.workflow.policies import Limits
 from runner.workflow.reach import JsonPath
 
@@ -199,7 +200,9 @@ def _model(entry: Json) -> Model:
         return Model(entry)
     times = {key: seconds for key in ("timeout", "idle_timeout") if (seconds := parse_duration(entry.get(key)))}
     bounds = ModelBounds(**{name: float(entry[key]) for key, name in _BOUNDS.items() if key in entry})
-    return Model(entry["model"], entry.get("temperature"), entry.get("max_reply_tokens", 4096), bounds=bounds, **times)
+    price = Price(**entry["price"]) if "price" in entry else None
+    temperature, longest = entry.get("temperature"), entry.get("max_reply_tokens", 4096)
+    return Model(entry["model"], temperature, longest, bounds=bounds, price=price, **times)
 
 
 _BOUNDS = {"max_concurrency": "at_once", "rpm": "calls", "tpm": "tokens"}

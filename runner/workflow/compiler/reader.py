@@ -20,6 +20,7 @@ from runner.workflow.compiler.files import Files, shown_as
 from runner.workflow.compiler.notes import Notes
 from runner.workflow.mcp_servers import TAKEN, server_of
 from runner.workflow.model import CHECK, Agent, Body, ContextBound, Program, Tool, Use
+from runner.workflow.money import Budget
 from runner.workflow.policies import Duration, OnCrash
 from runner.workflow.reach import JsonPath
 
@@ -271,8 +272,13 @@ class NodeReader(msgspec.Struct):
             "instructions": self.text,
             "output_schema": self.schema,
             "context": self._context,
+            "limits": self.budget,
         }
         return {key: read_key(key) for key, read_key in read.items() if key in self.content}
+
+    def budget(self, key: str) -> Budget | None:
+        """What the model calls of a node, or of an agent, may take."""
+        return Budget(**self.content[key]) if key in self.content else None
 
     def _context(self, key: str) -> ContextBound:
         bound = dict(self.get(key))

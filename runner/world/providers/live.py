@@ -6,9 +6,12 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from threading import Thread
 
+from msgspec.structs import replace
+
 from runner.ground.errors import Failure, InvalidWorkflow
 from runner.record.gates import Gate
-from runner.world.calls import Attempt, CallFailed, Context, Outcome
+from runner.workflow.money import Price
+from runner.world.calls import Attempt, CallFailed, Context, NoReply, Outcome
 from runner.world.providers.contract import model_call
 from runner.world.providers.direct import Direct
 from runner.world.providers.endpoints import Endpoint, Known, find_endpoint
@@ -48,7 +51,8 @@ class Live:
         if isinstance(endpoint, Failure):
             return CallFailed(endpoint)
         context.passed(Gate("model", endpoint.model, host=endpoint.host))
-        return await self._asker(endpoint).ask(attempt, context, endpoint)
+        outcome = await self._asker(endpoint).ask(attempt, context, endpoint)
+        return _priced(outcome, model_call(attempt).price)
 
     async def close(self) -> None:
         """See Provider."""
@@ -67,3 +71,11 @@ class Live:
         if endpoint.provider == LOCAL:
             return self._local
         return self._direct if endpoint.direct else self._litellm
+
+
+def _priced(outcome: Outcome, own: Price | None) -> Outcome:
+    """An outcome that costs what the workflow says of its model, where it does."""
+    if own is None or isinstance(outcome, NoReply) or outcome.usage is None or not outcome.usage.counted:
+        return outcome
+    usage = outcome.usage
+    return replace(outcome, usage=replace(usage, cost_usd=own.of(usage.prompt_tokens, usage.reply_tokens)))

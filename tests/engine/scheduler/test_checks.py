@@ -10,9 +10,18 @@ from runner.engine.scheduler.happenings import Answered, AttemptEnded, TakenUp
 from runner.engine.scheduler.live import Live
 from runner.ground.errors import Failure
 from runner.record.address import ROOT
-from runner.record.events import RunResumed, RunStarted, StepChecked, StepInterrupted
+from runner.record.events import (
+    AttemptStarted,
+    RunForked,
+    RunResumed,
+    RunStarted,
+    StepChecked,
+    StepEnded,
+    StepInterrupted,
+)
 from runner.record.run_state import RunState
 from runner.record.snapshot import decode_state, encode_state
+from runner.record.usage import Usage
 from runner.world.calls import CallDone, CallFailed, CommandCall
 from tests.simulation import Simulation, compiled, started
 
@@ -86,6 +95,8 @@ def test_a_check_that_finds_it_not_done_lets_it_run_again() -> None:
     run = crashed()
     run.end("pay/check", json={"done": False})
     assert started(run) == ["pay", "pay/check", "pay"]
+    last = [event for event in run.log if isinstance(event, AttemptStarted)][-1]
+    assert (last.step, last.attempt, last.again) == ("pay", 2, True)
     run.end("pay", text="now")
     assert (run.outcome, run.verdicts) == ({"said": "now"}, [(1, "again", "check")])
 
@@ -315,6 +326,66 @@ def test_an_agent_s_own_word_is_for_the_calls_of_which_no_tool_says_one() -> Non
     run.end("ask/call#2/check", json={"done": True, "output": {"stdout": "7\n"}})
     run.crash()
     assert run.outcome == "interrupted"
+
+
+def asking_a_judge(prompt: str) -> str:
+    """The check of an agent's tool asks another agent; what both may take is bound by the first one's node."""
+    judge = f"{{agent: {{model: m}}, prompt: '{prompt}'}}"
+    text = ASKING.replace(
+        '{command: [y, "{{ inputs.amount }} {{ inputs.to }} {{ idempotency_key }}"], parse: json}', judge
+    )
+    text = text.replace("openai/m}", "openai/m, max_reply_tokens: 100}")
+    return text.replace("prompt: pay}", "prompt: pay, limits: {max_tokens: 2000}}")
+
+
+def in_judged_call(prompt: str) -> Crashing:
+    run = begun(asking_a_judge(prompt))
+    run.give("ask/call#1", CallDone(WANTS, Usage("m", 10, 5)))
+    run.crash()
+    return run
+
+
+def taken(run: Simulation) -> int:
+    account = run.state.steps["ask"].account
+    assert account is not None
+    return account.tokens
+
+
+def test_what_a_check_asks_a_model_is_taken_from_the_budget_around_the_call_that_it_checks() -> None:
+    run = in_judged_call("paid?")
+    asked = [event for event in run.log if isinstance(event, AttemptStarted)][-1]
+    assert (asked.step, asked.reserves is not None) == ("ask/call#2/check/call#1", True)
+    assert asked.reserves is not None
+    assert taken(run) == 15 + asked.reserves.tokens
+    run.give(asked.step, CallDone(SAYS, Usage("m", 7, 3)))
+    assert taken(run) == 25
+    run.answer("ask/call#2", "again")
+    assert started(run)[-1] == "ask/call#2"
+    assert taken(run) == 25
+
+
+@pytest.mark.parametrize(
+    "gone_on", [RunResumed(3, definition="another"), RunForked("run", 9, "simulated", "", "another")]
+)
+def test_a_call_whose_approval_counts_no_more_takes_its_check_with_it(gone_on: RunResumed | RunForked) -> None:
+    run = begun(asking_a_judge("paid?").replace("    inputs: {amount", "    approval: always\n    inputs: {amount"))
+    run.give("ask/call#1", CallDone(WANTS, Usage("m", 10, 5)))
+    run.answer("ask/ask#2", "approve")
+    run.crash()
+    assert list(run.state.running) == ["ask/call#2/check/call#1"]
+    before = taken(run)
+    run.take([gone_on])
+    run.go_on()
+    assert (list(run.state.running), list(run.state.waiting), list(run.state.frames)) == ([], ["ask/ask#2"], [""])
+    assert (before > 15, taken(run)) == (True, before), "what was in flight counts as used"
+
+
+def test_a_check_that_can_t_be_paid_leaves_it_to_a_person() -> None:
+    run = in_judged_call("paid? " * 400)
+    refused = next(event.error for event in run.log if isinstance(event, StepEnded) and event.error is not None)
+    assert (refused["type"], refused["details"]["of"]) == ("credit_exhausted", "ask")
+    assert list(run.state.waiting) == ["ask/call#2"]
+    assert "its check failed: credit_exhausted" in run.asked
 
 
 def test_a_call_is_never_asked_about_without_a_line_in_the_record() -> None:

@@ -270,3 +270,14 @@ def test_the_metaschema_is_no_laxer_than_the_official_one() -> None:
             if Draft202012Validator(Draft202012Validator.META_SCHEMA).is_valid({keyword: value}):
                 continue
             assert check_schema({keyword: value}), (keyword, value)
+
+
+def test_no_key_stands_twice_in_a_shipped_schema() -> None:
+    """The second would silently take the place of the first."""
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        assert len(dict(pairs)) == len(pairs), [key for key, _ in pairs]
+        return dict(pairs)
+
+    for path in resources.data("schemas").rglob("*.json"):
+        assert json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=once)
