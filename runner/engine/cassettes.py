@@ -178,8 +178,13 @@ def write_cassette(store: Store, run: str, recording: Recording, secrets: Secret
 
     cassette = recorded_cassette(store, run, commands=recording.commands, paper=paper if secrets.any else None)
     try:
+        text = cassette_text(cassette)
+    except StoreError as error:
+        words = f"run {run} is recorded, but {error.message}"
+        raise StoreError(words, f"{command_line('show', run)} tells what came of it") from error
+    try:
         with whole_file(Path(recording.file)) as file:
-            file.write(cassette_text(cassette).encode())
+            file.write(text.encode())
     except OSError as error:
         commands = ("--commands",) if recording.commands else ()
         again = command_line("export", run, "--cassette", *commands, "--output", "FILE")

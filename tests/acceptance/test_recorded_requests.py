@@ -73,6 +73,16 @@ def test_no_secret_of_a_request_is_in_its_cassette(tmp_path: Path, server: WebSe
     assert told(replay(tmp_path, token=OTHER)) == told(done)
 
 
+def test_a_secret_in_an_address_is_replayed_with_another(tmp_path: Path, server: WebServer) -> None:
+    in_address = '"http://HOST/orders/{{ inputs.token }}?key={{ inputs.token }}"'
+    write(tmp_path, "flow.yaml", FLOW.replace('"http://HOST/orders"', in_address).replace("HOST", server.host))
+    done = wf(tmp_path, "run", "flow.yaml", "--json", "--record", "tape.yaml", "-i", f"token={TOKEN}")
+
+    address = f"http://{server.host}/orders/⟦secret:token⟧?key=⟦secret:token⟧"
+    assert tape(tmp_path)["calls"][0]["asked"]["url"] == address
+    assert told(replay(tmp_path, token=OTHER)) == told(done)
+
+
 def test_a_request_that_a_cassette_does_not_hold_is_not_sent(tmp_path: Path, server: WebServer) -> None:
     recorded(tmp_path, server)
     write(tmp_path, "flow.yaml", FLOW.replace("item: tea", "item: cake").replace("HOST", server.host))
@@ -170,3 +180,17 @@ def test_the_list_of_a_servers_tools_is_replayed_too(tmp_path: Path) -> None:
 
     wf(tmp_path, "run", "flow.yaml", "--replay", "tape.yaml")
     assert starts(tmp_path) == begun
+
+
+def test_a_cassette_that_would_be_too_large_does_not_hide_that_the_run_is_recorded(tmp_path: Path) -> None:
+    write(tmp_path, "big.py", 'def big() -> str:\n    """Is big."""\n    return "x" * 6_000_000\n')
+    nodes = "{a: {tool: big, next: b}, b: {tool: big, next: c}, c: {tool: big}}"
+    head = 'wf: 1\nname: big\npermissions: {python: [big.py]}\ntools: {big: {python: "big.py:big"}}\n'
+    write(tmp_path, "flow.yaml", f"{head}nodes: {nodes}\noutputs: {{said: done}}\n")
+
+    done = wf(tmp_path, "run", "flow.yaml", "--record", "tape.yaml", "--run-id", "r", "--quiet", code=5)
+    assert done.stderr == (
+        "error: run r is recorded, but the cassette would be larger than 16 MiB\n"
+        "  help: wf show r tells what came of it\n"
+    )
+    assert wf(tmp_path, "show", "r", "--json").document["status"] == "completed"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+from urllib.parse import quote
 
 from runner.ground.json_value import Json
 from runner.language.secret_text import NONCE_LENGTH, OWN
@@ -96,4 +97,13 @@ def without_nonce(value: Json, nonce: str) -> Json:
     if not nonce:
         return value
     on_paper = re.compile(rf"⟦=*secret:([^:.⟦⟧]*)(?:\.[^:⟦⟧]*)?:{re.escape(nonce)}⟧")
-    return mapped(value, lambda text: text if text.isascii() else on_paper.sub(r"⟦secret:\1⟧", text))
+    in_address = re.compile(
+        rf"{quote('⟦')}secret%3A([^%.]*)(?:\.[^%]*)?%3A{re.escape(quote(nonce, safe=''))}{quote('⟧')}"
+    )
+
+    def unnamed(text: str) -> str:
+        """A request that is made from its record has the reference in its address as any other text: escaped."""
+        text = in_address.sub(r"⟦secret:\1⟧", text)
+        return text if text.isascii() else on_paper.sub(r"⟦secret:\1⟧", text)
+
+    return mapped(value, unnamed)
