@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
 
-from runner.ground.errors import InvalidWorkflow
+from runner.ground.errors import InvalidWorkflow, UsageError
 from runner.ground.json_value import Json
+from runner.ground.plain import one_line
+from runner.language.schema import bundle
 from runner.nodes import ALL_KINDS
 from runner.record.definitions import texts_of
 from runner.record.run_state import RunState
@@ -33,7 +36,12 @@ Agents = Mapping[str, str]
 def load_workflow(
     path: str, allow: Allowed | None = None, agents: Agents | None = None, deny: Denied | None = None
 ) -> Loaded:
-    """Read, check and compile a workflow from a path or `pattern:name`. Raises InvalidWorkflow with every problem."""
+    """Read, check and compile a workflow from a path or `pattern:name`.
+
+    Raises InvalidWorkflow with every problem; UsageError for what no list of permissions could hold.
+    """
+    _refuse_unfit("--allow", allow or {})
+    _refuse_unfit("--deny", deny or {})
     folders = [str(Path(file).parent) for file in (agents or {}).values()]
     files = DiskFiles((*_resolved((allow or {}).get("read", ())), *folders))
     python = with_absolute_paths(allow or {}).get("python", ())
@@ -52,6 +60,17 @@ def load_recorded(path: str, files: RecordedFiles, options: Mapping[str, Json]) 
     if any(problem.severity == "error" for problem in problems):
         raise InvalidWorkflow(in_file_order(problems, loaded.sources))
     return _granted(loaded, allow, options.get("deny", {}))
+
+
+def _refuse_unfit(option: str, given: Allowed) -> None:
+    """Refuse what would stand for nothing in a file's `permissions`: who denies it would believe that it is denied."""
+    common: Mapping[str, Json] = bundle()["$defs"]["common"]["$defs"] if given else {}
+    for kind, values in given.items():
+        items: Mapping[str, Json] = common["permissions"]["properties"][kind]["items"]
+        form: Mapping[str, Json] = common[items["$ref"].rpartition("/")[2]] if "$ref" in items else items
+        for value in values:
+            if re.search(str(form.get("pattern", "")), value) is None:
+                raise UsageError(f"{option} {kind}:{one_line(value)}: {form['errorMessage']}")
 
 
 def _granted(loaded: Loaded, allow: Allowed, deny: Denied) -> Loaded:

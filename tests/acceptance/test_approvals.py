@@ -404,3 +404,17 @@ def test_a_retry_asks_anew(tmp_path: Path) -> None:
 
     assert "wants to call tool 'pay' with" in done.stderr
     assert paid(tmp_path) == ["5 nobody"]
+
+
+def test_the_question_shows_which_file_runs_by_its_path(tmp_path: Path) -> None:
+    """Another file of that name may lie where a person would look."""
+    project(tmp_path, {"tool_calls": [{"tool": "pay", "with": {"amount": 5}}]})
+    (tmp_path / "sub").mkdir()
+    for name in ("flow.yaml", "tools.py"):
+        (tmp_path / "sub" / name).write_text((tmp_path / name).read_text())
+    (tmp_path / "outer.yaml").write_text("wf: 1\nname: outer\nPERMITTED\nnodes: {in: {workflow: sub/flow.yaml}}\n")
+    text = (tmp_path / "outer.yaml").read_text()
+    permitted = "permissions: {python: [sub/tools.py], commands: [touch, sleep]}"
+    (tmp_path / "outer.yaml").write_text(text.replace("PERMITTED", permitted))
+    done = wf(tmp_path, "run", "outer.yaml", "--mock", "mock.yaml", "--no-input", code=None)
+    assert 'which runs "sub/tools.py:pay"' in done.stderr

@@ -105,3 +105,15 @@ def test_what_is_no_pair_is_refused(folder: Path, pair: str) -> None:
     done = wf(folder, "run", "flow.yaml", "--deny", pair, code=2)
 
     assert f"--deny {pair}: not of the form KIND:VALUE" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "value", ["network:*", "network:*.", "network:http://shop.example", "network:127.0.0.0/8", "env:A=b"]
+)
+@pytest.mark.parametrize("option", ["--allow", "--deny"])
+def test_what_no_file_could_list_is_refused(folder: Path, option: str, value: str) -> None:
+    """Who denies what stands for nothing would believe that it is denied."""
+    done = wf(folder, "run", "flow.yaml", option, value, code=2)
+
+    assert f"{option} {value}: expected" in done.stderr
+    assert wf(folder, "runs").stderr.startswith("no runs")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from os.path import relpath
 from pathlib import Path
 
 import msgspec
@@ -92,7 +93,7 @@ def call(tool: Tool, arguments: dict[str, Json], folder: str) -> PythonCall:
 
 def shows(called: AnyCall) -> Json:
     assert isinstance(called, PythonCall), "a Python tool calls Python"
-    return f"{Path(called.file).name}:{called.function}"
+    return f"{relpath(called.file, called.cwd)}:{called.function}"
 
 
 KIND = ToolKind(key="python", build=build, call=call, fills_defaults=False, shows=shows)
