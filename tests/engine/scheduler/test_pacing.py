@@ -328,7 +328,10 @@ def test_a_call_that_can_not_be_paid_yet_does_not_keep_the_turn_from_those_behin
             parallel:
               slow: {agent: aside, prompt: Hi}
               unpaid: {agent: ask, prompt: Hi}
-          behind: {agent: ask, prompt: Hi}
+          later:
+            parallel:
+              behind: {agent: ask, prompt: Hi}
+              beside: {agent: aside, prompt: Hi}
     """
     reply, _ = model({}, 0)
     slow = {"all/first/call#1": 1.0, "all/bounded/slow/call#1": 5.0}
@@ -336,5 +339,5 @@ def test_a_call_that_can_not_be_paid_yet_does_not_keep_the_turn_from_those_behin
     run = simulate(text, reply=reply, slow=slow)
 
     began = Asked(run, {}).began
-    assert began[-2:] == ["all/behind/call#1", "all/bounded/unpaid/call#1"]
+    assert began[-2:] == ["all/later/behind/call#1", "all/bounded/unpaid/call#1"]
     assert run.state.status == "completed"
