@@ -88,7 +88,9 @@ def _inside(one: Asking) -> Iterator[float | None]:
 def _asked_by(one: Asking, chosen: Mapping[str, str]) -> Iterator[tuple[str, Price | None]]:
     """The models that a node may ask, the one that sums up too, each with what the file says that it costs."""
     own, agent, known = one.node.traits, one.agent, one.workflow.models
-    names = [own.model or agent.model, *(agent.fallback if own.fallback is None else own.fallback)]
+    names = [agent.model, *agent.fallback]
+    if not one.delegated:  # what a node says is not of those whom its agent delegates to
+        names = [own.model or agent.model, *(agent.fallback if own.fallback is None else own.fallback)]
     if agent.context is not None and agent.context.summary is not None:
         names.append(agent.context.summary)
     for name in names:

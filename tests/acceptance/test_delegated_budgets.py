@@ -91,3 +91,15 @@ def test_a_retry_with_more_goes_on_at_the_call_of_the_delegate(tmp_path: Path) -
     done = wf(tmp_path, "retry", "r", "--max-cost", "1", "--json").document
 
     assert (done["status"], done["tokens"]) == ("completed", 5 * 130)
+
+
+def test_a_delegate_without_a_price_is_refused_where_money_bounds_it(tmp_path: Path) -> None:
+    models = "models: {m: {model: openai/one, price: {input: 1, output: 2}}, other: openai/no-price}\nlimits: RUN"
+    text = FLOW.partition("models:")[0] + models + FLOW.partition("limits: RUN")[2]
+    text = text.replace("boy: {model: m}", "boy: {model: other}").replace("go: {", "go: {model: m, ")
+    text = text.replace("limits: RUN", "limits: {max_cost_usd: 1}").replace("OWN", LARGE).replace("NODE", LARGE)
+    (tmp_path / "flow.yaml").write_text(text)
+
+    refused = wf(tmp_path, "run", "flow.yaml", "--no-input", code=2).stderr
+
+    assert "what openai/no-price costs is not known, and max_cost_usd bounds it" in refused

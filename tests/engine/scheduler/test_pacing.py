@@ -313,3 +313,31 @@ def test_a_minute_that_lies_in_the_future_holds_nobody_back() -> None:
 
     assert left_in(pace, 1059.0) == (1, 70)
     assert left_in(pace, 1060.0) == left_in(pace, 900.0) == (0, 0)
+
+
+def test_a_call_that_can_not_be_paid_yet_does_not_keep_the_turn_from_those_behind_it() -> None:
+    text = """
+    models: {m: {model: openai/x, max_concurrency: 1}, other: {model: openai/y}}
+    agents: {ask: {model: m, max_reply_tokens: 400}, aside: {model: other, max_reply_tokens: 400}}
+    nodes:
+      all:
+        parallel:
+          first: {agent: ask, prompt: Hi}
+          bounded:
+            limits: {max_tokens: 1000}
+            parallel:
+              slow: {agent: aside, prompt: Hi}
+              unpaid: {agent: ask, prompt: Hi}
+          later:
+            parallel:
+              behind: {agent: ask, prompt: Hi}
+              beside: {agent: aside, prompt: Hi}
+    """
+    reply, _ = model({}, 0)
+    slow = {"all/first/call#1": 1.0, "all/bounded/slow/call#1": 5.0}
+
+    run = simulate(text, reply=reply, slow=slow)
+
+    began = Asked(run, {}).began
+    assert began[-2:] == ["all/later/behind/call#1", "all/bounded/unpaid/call#1"]
+    assert run.state.status == "completed"
