@@ -63,13 +63,18 @@ async def arun(  # noqa: PLR0913 - what a command line may say, each by its name
     store = memory_store() if db is None else open_store(Path(db))
     try:
         audience = Audience(answers=answers or {})
-        return await start(prepared, Surroundings(store, audience, wait_limit=wait_limit))
+        return await start(prepared, Surroundings(store, audience, wait_limit=wait_limit, replies=_replies(mock)))
     finally:
         store.close()
 
 
 def _script(mock: str | Path | Mapping[str, Json]) -> Script:
     return read_script(Path(mock)) if isinstance(mock, str | Path) else script_of(mock)
+
+
+def _replies(mock: str | Path | Mapping[str, Json] | None) -> tuple[str, ...]:
+    """The mock file, if it is one, by its absolute path."""
+    return (str(Path(mock).absolute()),) if isinstance(mock, str | Path) else ()
 
 
 def _without_loop(work: Callable[P, Coroutine[Any, Any, RunResult]]) -> Callable[P, RunResult]:

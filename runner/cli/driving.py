@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import Callable, Coroutine
 from functools import partial
+from pathlib import Path
 from typing import IO
 
 import msgspec
@@ -35,6 +36,9 @@ class Manner(msgspec.Struct, frozen=True):
     answers: tuple[str, ...] = ()
     wait_limit: str | None = None
     most: str | None = None
+    mock: str | None = None
+    record: str | None = None
+    replay: str | None = None
 
     def __post_init__(self) -> None:
         if self.as_document and self.events:
@@ -48,6 +52,12 @@ class Manner(msgspec.Struct, frozen=True):
     def asks(self) -> bool:
         attended = _is_terminal(sys.stdin) and _is_terminal(sys.stderr)
         return attended and not (self.as_document or self.events or self.no_input)
+
+    @property
+    def replies(self) -> tuple[str, ...]:
+        """The mock file or the cassette that it names, by absolute path."""
+        named = filter(None, (self.mock, self.record, self.replay))
+        return tuple(str(Path(file).absolute()) for file in named)
 
 
 def _is_terminal(stream: IO[str] | None) -> bool:
@@ -89,9 +99,8 @@ def _surroundings(store: Store, manner: Manner, signals: Signals) -> Surrounding
     else:
         audience = replace(audience, listeners=_listeners(store, manner))
     limit, most = wait_limit(manner.wait_limit), concurrency(manner.most)
-    return Surroundings(
-        store, audience, wait_limit=limit, grace=GRACE, lease=lease(), concurrency=most, whole_process=True
-    )
+    lent = Surroundings(store, audience, wait_limit=limit, grace=GRACE, lease=lease(), concurrency=most)
+    return replace(lent, replies=manner.replies, whole_process=True)
 
 
 def _listeners(store: Store, manner: Manner) -> tuple[Listener, ...]:

@@ -300,7 +300,9 @@ def _executor(live: Live, epoch: int, options: Mapping[str, Json], secrets: Secr
         around.environment,
         streams.piece,
         mark=mark,
-        protected=protected(live.workflow, around.store.file, search_path(around.environment)),
+        protected=protected(
+            live.workflow, around.store.file, search_path(around.environment), _reply_files(options, around)
+        ),
         programs=options.get("programs", {}),
         mask=mask,
         tool_lists=around.store.tool_lists,
@@ -309,6 +311,12 @@ def _executor(live: Live, epoch: int, options: Mapping[str, Json], secrets: Secr
     )
     scripted = script or (Script("", {}) if options.get("replay") else None)
     return Executor(scripted or LiveModels(), PERFORMERS, script, secrets, context, streams.end)
+
+
+def _reply_files(options: Mapping[str, Json], around: Surroundings) -> tuple[str, ...]:
+    """The mock file or cassettes in use: those named to this process, and the one that the run is recorded to."""
+    recording = options.get("record")
+    return (*around.replies, *([recording["file"]] if recording else []))
 
 
 def _kept(live: Live, options: Mapping[str, Json], secrets: Secrets, around: Surroundings) -> Kept | None:

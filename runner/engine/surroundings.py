@@ -68,5 +68,7 @@ class Surroundings(msgspec.Struct, frozen=True):
     """Who is silent for so long may lose the run to another process."""
     concurrency: int | None = None
     """How many attempts may run at once in this process, where the workflow allows more."""
+    replies: tuple[str, ...] = ()
+    """The mock file or the cassettes that were named to this process, by absolute paths: no run may write them."""
     whole_process: bool = False
     """This process has nothing else to do: it may become the parent of orphans, and reap them."""

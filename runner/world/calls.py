@@ -274,7 +274,7 @@ class Protected(msgspec.Struct, frozen=True):
     """What a run is made of and what it starts, which it may not write.
 
     `files` are those of its definition, `python` the entries of its `permissions.python`, `commands` the programs that
-    it may start, looked up in `search`.
+    it may start, looked up in `search`; `replies` its mock file and its cassettes.
     """
 
     files: tuple[str, ...] = ()
@@ -282,6 +282,7 @@ class Protected(msgspec.Struct, frozen=True):
     python: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()
     search: str = ""
+    replies: tuple[str, ...] = ()
 
 
 class Printout(msgspec.Struct):

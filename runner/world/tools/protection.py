@@ -38,11 +38,11 @@ _OPTION = re.compile(r"^-\w*S|^--[\w-]+=|^\w+=")
 _UPWARD = re.compile(r"^(?:\.\./)+")
 
 
-def protected(root: Workflow, database: str, search: str) -> Protected:
+def protected(root: Workflow, database: str, search: str, replies: tuple[str, ...] = ()) -> Protected:
     """What is protected in a run of a workflow. Its children may reach nothing that it may not reach itself."""
     files = sorted(str(pattern_path(key)) if key.startswith(PATTERN) else key for key in root.texts)
     own = root.granted
-    return Protected(tuple(files), database, own.python, tuple(sorted(own.commands)), search)
+    return Protected(tuple(files), database, own.python, tuple(sorted(own.commands)), search, replies)
 
 
 def why_protected(real: str, protected: Protected) -> str:
@@ -98,6 +98,7 @@ def _kept(protected: Protected) -> Mapping[str, frozenset[str]]:
     return {
         "it is part of the workflow's own definition": _resolved(protected.files),
         "it is the open database": _resolved(database),
+        "it is this run's mock file or cassette": _resolved(protected.replies),
         "it is a program that permissions.commands lists, or would be taken for one": _resolved(programs),
         "it runs the programs, or the tools, that the workflow calls": _resolved([*interpreters, sys.executable]),
     }
