@@ -247,3 +247,41 @@ def test_what_is_done_to_files_is_in_the_audit_trail(project: Path) -> None:
     trail = wf(project, "audit").stdout
     for row in (f"allowed read {project}/a.md", f"allowed write {project}/out/d.txt", "refused read ../secret.md"):
         assert row in trail
+
+
+def test_where_runs_are_kept_no_tool_reads(project: Path) -> None:
+    (project / ".wf/kept").mkdir(parents=True)
+    (project / ".wf/kept/other.part").write_text("a kept frog\n")
+    (project / "alias").symlink_to(".wf")
+
+    read, linked, folder, listed, hidden, found = calls(
+        project,
+        ("read", {"path": ".wf/kept/other.part"}),
+        ("read", {"path": "alias/wf.db"}),
+        ("list", {"path": ".wf"}),
+        ("list", {"pattern": ".w*/**/*"}),
+        ("list", {"pattern": "alia*"}),
+        ("search", {"pattern": "kept frog", "files": ".wf/kept/*"}),
+    )
+
+    assert read == "'.wf/kept/other.part' may not be read: wf keeps its runs there"
+    assert linked == "'alias/wf.db' may not be read: wf keeps its runs there"
+    assert folder == "'.wf' may not be read: wf keeps its runs there"
+    assert (listed["paths"], hidden["paths"], found["matches"], found["not_read"]) == ([], [], [], [])
+
+
+def test_nor_in_a_database_that_lies_elsewhere(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / "db/kept").mkdir(parents=True)
+    (project / "db/kept/other.part").write_text("a kept frog\n")
+    monkeypatch.setenv("WF_DB", "db/runs.db")
+
+    base, kept, listed = calls(
+        project,
+        ("read", {"path": "db/runs.db"}),
+        ("read", {"path": "db/kept/other.part"}),
+        ("list", {"path": "db", "pattern": "**/*"}),
+    )
+
+    assert base == "'db/runs.db' may not be read: wf keeps its runs there"
+    assert kept == "'db/kept/other.part' may not be read: wf keeps its runs there"
+    assert listed["paths"] == []

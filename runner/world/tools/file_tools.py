@@ -17,6 +17,7 @@ from runner.world.tools.edit_marks import made_before, mark_edit
 from runner.world.tools.files import MAX_FILE, MAX_TOTAL, changing, content_of, put, real_path, unreadable
 from runner.world.tools.globs import escaped, matches
 from runner.world.tools.paths import check_text, named, resolve_to_read, resolve_to_write, system_refusal
+from runner.world.tools.protection import is_of_store
 from runner.world.tools.refusal import Refusal
 
 LONGEST_PART = 64 * 1024
@@ -65,7 +66,15 @@ class _Use(msgspec.Struct, frozen=True):
         real, kept = os.path.realpath(os.path.join(self.call.folder, path)), self.context.kept  # noqa: PTH118 - lexical
         if kept is not None and kept.holds(real):
             return real
-        return resolve_to_read(path, self.call.folder, self.attempt.permissions)
+        real = resolve_to_read(path, self.call.folder, self.attempt.permissions)
+        if self.closed(real):
+            name = self.named(path)
+            raise Refusal("permission_denied", f"'{name}' may not be read: wf keeps its runs there", path=name)
+        return real
+
+    def closed(self, real: str) -> bool:
+        """Whether a resolved path is where wf keeps its runs, which no tool tells of."""
+        return is_of_store(real, self.context.protected)
 
     def text(self, path: str) -> str:
         """The text of a file. Raises Refusal."""
@@ -84,7 +93,7 @@ class _Use(msgspec.Struct, frozen=True):
             raise Refusal("file_io", f"'{self.name}' is not a folder", path=self.name)
         check_text(pattern)
         whole = f"{escaped(real)}/{pattern}"
-        return matches(whole, self.call.folder, self.attempt.permissions, looking=True)
+        return matches(whole, self.call.folder, self.attempt.permissions, looking=True, closed=self.closed)
 
 
 def _read(use: _Use) -> Json:

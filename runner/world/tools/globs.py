@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 
 import msgspec
@@ -52,12 +52,24 @@ def _is_name(part: str) -> bool:
     return not is_glob(_ESCAPED.sub("", part))
 
 
-def matches(pattern: str, folder: str, permissions: Permissions, *, looking: bool = False) -> list[str]:
+def _nothing(_real: str) -> bool:
+    return False
+
+
+def matches(
+    pattern: str,
+    folder: str,
+    permissions: Permissions,
+    *,
+    looking: bool = False,
+    closed: Callable[[str], bool] = _nothing,
+) -> list[str]:
     """The regular files that a pattern matches, as absolute paths; a relative one begins at `folder`.
 
     Names with a leading dot match only a pattern with one; `**` enters no such folder, and no symbolic link. A link
     that leaves the roots is refused, not passed over: a list that is silently short would be worse.
     Who is only `looking` around is told of folders too, with `/` at the end, and not of such links.
+    What leads to a path that is `closed` is passed over.
     """
     shown = pattern.removeprefix(f"{escaped(folder)}/")
     parts = [part for part in pattern.split("/") if part not in {"", "."}]
@@ -67,7 +79,7 @@ def matches(pattern: str, folder: str, permissions: Permissions, *, looking: boo
     names = (_ESCAPED.sub(r"\1", part) for part in parts[:first])
     start = os.path.join("/" if pattern.startswith("/") else folder, *names)  # noqa: PTH118 - lexical
     resolve_to_read(start, folder, permissions)
-    found = set(_Walk(shown, folder, permissions, looking).files(start, tuple(parts[first:])))
+    found = set(_Walk(shown, folder, permissions, looking, closed).files(start, tuple(parts[first:])))
     if len(found) > MAX_FILES:
         raise Refusal("file_io", f"'{shown}' matches more than {MAX_FILES} files; match fewer", path=shown)
     return sorted(found)
@@ -80,6 +92,7 @@ class _Walk(msgspec.Struct):
     folder: str
     permissions: Permissions
     looking: bool = False
+    closed: Callable[[str], bool] = _nothing
     seen: int = 0
     waiting: list[tuple[str, tuple[str, ...]]] = msgspec.field(default_factory=list)
 
@@ -113,11 +126,12 @@ class _Walk(msgspec.Struct):
     def _resolved(self, path: str) -> str:
         """Where a path leads; nothing for one that is passed over."""
         try:
-            return resolve_to_read(path, self.folder, self.permissions)
+            real = resolve_to_read(path, self.folder, self.permissions)
         except Refusal:
             if not self.looking:
                 raise
             return ""
+        return "" if self.closed(real) else real
 
     def _entries(self, where: str) -> list[os.DirEntry[str]]:
         try:

@@ -52,13 +52,30 @@ def why_protected(real: str, protected: Protected) -> str:
             return reason
     if is_installed(real) or is_below(real, (_PACKAGE,)):
         return "it belongs to wf, or to the Python that runs it"
-    if protected.database and is_below(real, (os.path.realpath(kept_beside(protected.database)),)):
+    if _is_kept(real, protected.database):
         return "wf keeps there what was too long to be told"
     if why := _why_as_code(real, protected.python):
         return why
     if Path(real).name == "HEAD" or any(_makes_repository(folder, real) for folder in Path(real).parents):
         return "it is one of a git repository's own files, and git runs what stands there"
     return next((why for why, paths in _kept(protected).items() if _is_one_of(real, paths)), "")
+
+
+def is_of_store(real: str, protected: Protected) -> bool:
+    """Whether a resolved path is where runs are kept: in a folder `.wf`, or of the open database elsewhere."""
+    if any(part.casefold() == ".wf" for part in Path(real).parts):
+        return True
+    database = protected.database and str(Path(protected.database).absolute())
+    return bool(database) and (_is_kept(real, database) or real in _database_files(database))
+
+
+@lru_cache(maxsize=8)
+def _database_files(database: str) -> frozenset[str]:
+    return frozenset(f"{os.path.realpath(database)}{ending}" for ending in _DATABASE)
+
+
+def _is_kept(real: str, database: str) -> bool:
+    return bool(database) and is_below(real, (os.path.realpath(kept_beside(database)),))
 
 
 def _why_as_code(real: str, listed: tuple[str, ...]) -> str:
